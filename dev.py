@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""Everything a contributor runs, with nothing but Python and pip on the machine.
+
+python3 dev.py demo      run the demonstration city     (further words go to `onenet demo`)
+python3 dev.py test      run the tests                  (further words go to pytest)
+python3 dev.py check     lint, types, import direction, API contract, house rules
+python3 dev.py openapi   write openapi/openapi.json from the code
+python3 dev.py lock      write requirements.lock anew   (further words go to uv, as --upgrade)
+
+Each verb first makes `.venv`, when it is missing or when the locked packages have changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent
+LOCK = ROOT / "requirements.lock"
+CONTRACT = ROOT / "openapi" / "openapi.json"
+VENV = ROOT / ".venv"
+STAMP = VENV / "onenet.stamp"
+BIN_NAME = "Scripts" if os.name == "nt" else "bin"
+BIN = VENV / BIN_NAME
+
+UV_COMPILE = (
+    "pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes"
+    " --no-header --no-annotate --no-emit-index-url --quiet --output-file"
+)
+
+
+def main(words: list[str]) -> NoReturn:
+    if sys.version_info < (3, 11):
+        sys.exit("onenet needs Python 3.11 or newer")
+    if not words or words[0] not in VERBS:
+        print(__doc__, file=sys.stderr)
+        sys.exit(2)
+    leave_own_environment()
+    os.chdir(ROOT)
+    set_up()
+    os.environ["PATH"] = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])
+    VERBS[words[0]](words[1:])
+    sys.exit(0)
+
+
+# Verbs
+
+
+def demo(words: list[str]) -> None:
+    become(BIN / "onenet", "demo", *words)
+
+
+def test(words: list[str]) -> None:
+    become(BIN / "python", "-m", "pytest", "-n", "2", "--dist", "loadgroup", *words)
+
+
+def check(words: list[str]) -> None:
+    """Run all the checks even when one fails: a contributor wants the whole list."""
+    if words:
+        print("check takes no further words", file=sys.stderr)
+        sys.exit(2)
+    commands: dict[str, tuple[str | Path, ...]] = {
+        "lint": (BIN / "ruff", "check", "--quiet", "."),
+        "format": (BIN / "ruff", "format", "--quiet", "--check", "."),
+        "types": (BIN / "mypy", "--strict"),
+        "import direction": (BIN / "lint-imports",),
+        "house rules": (BIN / "python", "-m", "pytest", "-q", "tests/test_architecture.py"),
+        "API contract is exported": (BIN / "onenet", "openapi", "--check"),
+        "API contract is valid": (BIN / "openapi-spec-validator", CONTRACT),
+    }
+    failed = []
+    for name, command in commands.items():
+        say(f"check: {name}")
+        if subprocess.call(command):
+            failed.append(name)
+    if failed:
+        sys.exit(f"check failed: {', '.join(failed)}")
+    say("check: all passed")
+
+
+def openapi(words: list[str]) -> None:
+    say(f"writing {CONTRACT.relative_to(ROOT)}")
+    text = subprocess.check_output([BIN / "onenet", "openapi", *words])
+    CONTRACT.parent.mkdir(exist_ok=True)
+    CONTRACT.write_bytes(text)
+
+
+def lock(words: list[str]) -> None:
+    """Resolve for every platform and Python at once; only uv does, so it visits in a folder of its own."""
+    say("writing requirements.lock")
+    with tempfile.TemporaryDirectory() as folder:
+        pip = make_environment(Path(folder))
+        run(*pip, "install", "uv")
+        run(Path(folder) / BIN_NAME / "uv", *UV_COMPILE.split(), LOCK, *words)
+    set_up()
+
+
+VERBS = {"demo": demo, "test": test, "check": check, "openapi": openapi, "lock": lock}
+
+
+# The environment
+
+
+def leave_own_environment() -> None:
+    """Start again outside `.venv`: setting up clears it, and with it the running interpreter."""
+    if Path(sys.prefix).resolve() == VENV:
+        become(sys._base_executable, __file__, *sys.argv[1:])  # type: ignore[attr-defined]
+
+
+def set_up() -> None:
+    """Make `.venv` from the lock, unless the one that is there was made from the same."""
+    wanted = fingerprint()
+    if (BIN / "python").exists() and STAMP.is_file() and STAMP.read_text() == wanted:
+        return
+    started = time.monotonic()
+    say(f"making .venv with Python {sys.version.split()[0]}")
+    pip = make_environment(VENV)
+    say("installing requirements.lock")
+    run(*pip, "install", "--require-hashes", "-r", LOCK)
+    say("installing onenet, editable")
+    run(*pip, "install", "--no-deps", "--no-build-isolation", "-e", ROOT)
+    STAMP.write_text(wanted)  # last, so that a broken installation is made again
+    say(f".venv is ready after {time.monotonic() - started:.0f} s")
+
+
+def fingerprint() -> str:
+    """What `.venv` depends on; its place is part of it, as an environment cannot be moved."""
+    import tomllib
+
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = [pyproject["build-system"], pyproject["project"], pyproject["tool"]["hatch"]]
+    digest = hashlib.sha256(json.dumps(installed).encode() + LOCK.read_bytes())
+    return f"{digest.hexdigest()} python{sys.version_info[0]}.{sys.version_info[1]} {ROOT}\n"
+
+
+def make_environment(folder: Path) -> list[str | Path]:
+    """Make an empty environment; answer the command that drives pip for it.
+
+    The environment holds no pip of its own: Debian's Python cannot put one there without a further package.
+    """
+    has_pip = importlib.util.find_spec("pip") is not None
+    if not has_pip and importlib.util.find_spec("ensurepip") is None:
+        sys.exit("pip is missing: install it (on Debian the package python3-pip), then run this again")
+    run(sys.executable, "-m", "venv", "--clear", "--without-pip", folder)
+    python = folder / BIN_NAME / "python"
+    options = ("--quiet", "--no-input", "--disable-pip-version-check")
+    if has_pip:
+        return [sys.executable, "-m", "pip", "--python", python, *options]
+    run(python, "-m", "ensurepip")
+    return [python, "-m", "pip", *options]
+
+
+# Processes
+
+
+def run(*command: str | Path) -> None:
+    code = subprocess.call(command)
+    if code:
+        sys.exit(f"failed with exit status {code}: {' '.join(map(str, command))}")
+
+
+def become(*command: str | Path) -> NoReturn:
+    """Hand the terminal over, so that Ctrl-C and the exit status are the command's own."""
+    sys.stdout.flush()
+    if os.name == "nt":
+        sys.exit(subprocess.call(command))
+    os.execv(command[0], [str(word) for word in command])
+
+
+def say(phase: str) -> None:
+    print(f"dev.py: {phase}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
