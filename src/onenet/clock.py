@@ -1,0 +1,55 @@
+"""The only reader of the time. Whoever needs the time is handed a Clock."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Something that tells the time."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+class FrozenClock:
+    """A clock that stands still until it is moved; for tests."""
+
+    def __init__(self, at: datetime):
+        """Starts at `at`, which must be aware."""
+        self._at = at.astimezone(UTC)
+
+    def now(self) -> datetime:
+        """The moment at which the clock stands."""
+        return self._at
+
+    def advance(self, by: timedelta) -> None:
+        """Moves the clock forward."""
+        self._at += by
+
+
+class ScaledClock:
+    """A clock that runs `speed` times as fast as the machine's, from `origin`; for the demo's legal time.
+
+    Leases, retries and timeouts never use it: they are about real processes.
+    """
+
+    def __init__(self, origin: datetime, speed: float, started: datetime | None = None):
+        """`started` is the real moment at which `origin` was shown; now, when left out."""
+        self._origin = origin
+        self._speed = speed
+        self._started = started or datetime.now(UTC)
+
+    def now(self) -> datetime:
+        """The scaled moment, aware, in UTC."""
+        return self._origin + (datetime.now(UTC) - self._started) * self._speed

@@ -1,0 +1,159 @@
+"""What a department's answer does to its step: one table from outcome to state, and what is kept on record.
+
+Source of the rules for duplicate, late and stale answers: delivery.md section 10.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+from uuid import UUID
+
+from onenet.domain import flow
+from onenet.domain.case import Reply, Step, Task, Waiting
+from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Outcome,
+    Received,
+    Rejected,
+    Resumed,
+    SupplementNeeded,
+    Suspended,
+    TryLater,
+    Unclear,
+)
+from onenet.domain.states import FINAL_STEP, STEP_MOVES, StepState, TaskState
+
+_S = StepState
+
+TARGET: dict[type[Outcome], StepState] = {
+    Accepted: _S.ACCEPTED,
+    Completed: _S.COMPLETED,
+    Rejected: _S.REJECTED,
+    SupplementNeeded: _S.SUPPLEMENT_NEEDED,
+    Suspended: _S.SUSPENDED,
+    Resumed: _S.ACCEPTED,
+}
+"""Where each outcome takes a step. The other outcomes are handled by name below."""
+
+FINAL = (_S.COMPLETED, _S.REJECTED)
+
+
+def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Reply:
+    """Applies an answer to a task of the case, or keeps it on record where it changes nothing."""
+    task = draft.task(task_id)
+    word = type(outcome).__name__
+    step = draft.steps[task.step]
+    if _is_over(draft, task, step):
+        draft.add(EventType.ANSWER_LATE, step.code, outcome=word, task=str(task.id))
+        return "recorded-late"
+    if seq is not None and seq <= task.applied_seq:
+        draft.add(EventType.ANSWER_STALE, step.code, outcome=word, seq=seq, applied_seq=task.applied_seq)
+        return "recorded-stale"
+    if isinstance(outcome, Received | TryLater):
+        return "unchanged"
+    if isinstance(outcome, Unclear):
+        return _hold_unclear(draft, task, step, outcome)
+    if isinstance(outcome, Accepted) and step.state is _S.ACCEPTED:
+        _settle_task(draft, task, outcome, seq)
+        return "unchanged"
+    if not _is_possible(step, outcome):
+        draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state.value)
+        return "refused"
+    _settle_task(draft, task, outcome, seq)
+    _move(draft, outcome, step)
+    return "applied"
+
+
+def _is_over(draft: Draft, task: Task, step: Step) -> bool:
+    superseded = task.submission != step.submission
+    return superseded or step.state in FINAL_STEP or task.state in (TaskState.DONE, TaskState.WITHDRAWN)
+
+
+def _is_possible(step: Step, outcome: Outcome) -> bool:
+    """A held or queued step answers as if dispatched: the department did get the task after all."""
+    if isinstance(outcome, Resumed):
+        return step.state is _S.SUSPENDED
+    if isinstance(outcome, Accepted) and step.state is _S.SUSPENDED:
+        return False
+    wanted = TARGET[type(outcome)]
+    through = _S.DISPATCHED in STEP_MOVES[step.state] and step.state in (_S.HELD, _S.READY)
+    return wanted in STEP_MOVES[_S.DISPATCHED if through else step.state]
+
+
+def _settle_task(draft: Draft, task: Task, outcome: Outcome, seq: int | None) -> None:
+    """A decided task is done; an answer before our own "sent" proves that it was taken."""
+    task = draft.task(task.id)
+    if seq is not None:
+        task = draft.tasks[task.id] = replace(task, applied_seq=seq)
+    if TARGET[type(outcome)] in FINAL:
+        draft.move_task(task, TaskState.DONE)
+    elif task.state is TaskState.HELD:
+        task = draft.move_task(task, TaskState.PENDING)
+        draft.move_task(task, TaskState.SENT, held_reason=None)
+    elif task.state is not TaskState.SENT:
+        draft.move_task(task, TaskState.SENT)
+
+
+def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
+    code, department = step.code, step.department
+    if step.state in (_S.HELD, _S.READY):
+        step = draft.move_step(
+            code, _S.DISPATCHED, EventType.STEP_DISPATCHED, waiting=flow.with_department(department)
+        )
+    match outcome:
+        case Accepted(opinion):
+            draft.move_step(
+                code, _S.ACCEPTED, EventType.STEP_ACCEPTED, {"opinion": opinion},
+                waiting=flow.with_department(department, "being_decided"), opinion=opinion,
+            )  # fmt: skip
+        case Completed(results, opinion):
+            told = {"results": [asdict(result) for result in results], "opinion": opinion}
+            draft.move_step(
+                code, _S.COMPLETED, EventType.STEP_COMPLETED, told, results=results, opinion=opinion
+            )
+        case Rejected(reason_code, reason):
+            told = {"reason_code": reason_code, "reason": reason}
+            draft.move_step(code, _S.REJECTED, EventType.STEP_REJECTED, told, reason=reason)
+        case SupplementNeeded():
+            _ask_supplement(draft, outcome, step)
+        case Suspended(procedure, reason):
+            draft.move_step(
+                code, _S.SUSPENDED, EventType.STEP_SUSPENDED, {"procedure": procedure, "reason": reason},
+                waiting=flow.with_department(department, "special_procedure"), reason=reason,
+            )  # fmt: skip
+        case Resumed():
+            draft.move_step(
+                code, _S.ACCEPTED, EventType.STEP_RESUMED,
+                waiting=flow.with_department(department, "being_decided"), reason=None,
+            )  # fmt: skip
+        case Received() | TryLater() | Unclear():
+            raise AssertionError("handled before: these do not move a step by the table")
+
+
+def _ask_supplement(draft: Draft, outcome: SupplementNeeded, step: Step) -> None:
+    due_on = outcome.due_on.isoformat() if outcome.due_on else None
+    told: dict[str, Any] = {
+        "requests": [asdict(request) for request in outcome.requests],
+        "due_on": due_on,
+        "opinion": outcome.opinion,
+    }
+    asked = tuple(request.code for request in outcome.requests)
+    until = flow.end_of_day(outcome.due_on, draft.case.utc_offset_minutes) if outcome.due_on else None
+    draft.move_step(
+        step.code, _S.SUPPLEMENT_NEEDED, EventType.STEP_SUPPLEMENT_NEEDED, told,
+        waiting=Waiting("applicant", "supplement", asked, until),
+        resume=_S.ACCEPTED if step.state is _S.ACCEPTED else _S.DISPATCHED,
+        requests=outcome.requests, opinion=outcome.opinion,
+    )  # fmt: skip
+
+
+def _hold_unclear(draft: Draft, task: Task, step: Step, outcome: Unclear) -> Reply:
+    if StepState.HELD not in STEP_MOVES[step.state]:
+        draft.add(EventType.ANSWER_REFUSED, step.code, outcome="Unclear", reason=outcome.reason)
+        return "refused"
+    flow.hold(draft, step.code, "unclear_answer", outcome.reason)
+    return "held"

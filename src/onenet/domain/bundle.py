@@ -1,0 +1,246 @@
+"""Bundle, member, material, question: one published version of "one thing", as the engine sees it.
+
+What lives here: the shapes and how they are read from a published version's content (plain JSON).
+What does not: YAML, checking a catalogue (`onenet.catalogue`), or deciding anything (`machine`, `guidance`).
+A published version is self-contained: it carries its departments, items and fields, so that a running
+case keeps the rules it started with whatever the catalogue says later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Names = Mapping[str, str]
+"""One text in each language: keys `zh` and `en`, both always present."""
+
+Json = Any
+"""A value as the standard library's JSON reader gives it."""
+
+AnswerType = Literal["boolean", "choice", "choices", "integer", "date"]
+LimitUnit = Literal["workdays", "days", "hours"]
+DepartmentKind = Literal["government", "public_institution", "vertical", "non_government"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A time limit: always a number *and* its unit (domain.md 3.1)."""
+
+    number: int
+    unit: LimitUnit
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """An organisation that owns items; a bank or a utility can be one."""
+
+    code: str
+    names: Names
+    kind: DepartmentKind = "government"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One answer of a choice question."""
+
+    code: str
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A situation question: its answer chooses members, alternatives and materials.
+
+    `when` is an expression over earlier answers; a question whose `when` is false is never asked.
+    An answer is a JSON boolean, an option code, a list of option codes, an integer or an ISO date.
+    """
+
+    code: str
+    type: AnswerType
+    names: Names
+    options: tuple[Option, ...] = ()
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a member produces: a certificate, a receipt, a finding."""
+
+    code: str
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A paper or record that members need; asked once, whoever needs it.
+
+    `mode` is the exemption mode (domain.md section 15): 1 form generated, 2 e-certificate linked,
+    3 fields verified by interface, 4 handed in. `need` is main or secondary.
+    `from_result` names a result of another member: such a material is never asked of the applicant.
+    """
+
+    code: str
+    names: Names
+    mode: Literal[1, 2, 3, 4]
+    need: Literal["main", "secondary"] = "main"
+    from_result: str | None = None
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of the merged form: a JSON Schema (2020-12) fragment under a shared name."""
+
+    code: str
+    names: Names
+    schema: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A waiting period before a member: from a date of the form, for a length, then a window to apply in.
+
+    The member is not handed out before `from_field` + `length`; a case submitted after
+    `from_field` + `length` + `window` has its step rejected. `window` None: no end.
+    """
+
+    from_field: str
+    length: Limit
+    window: Limit | None = None
+    when: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One item inside the bundle; at run time one step of a case.
+
+    `after`: codes of members that must be final and not refused first (skipped ones count as met).
+    `when`: expression that decides whether the member applies; None means always.
+    `alternative`: name of a group of which at most one member applies.
+    `fields` maps each form field the department needs to whether it is required.
+    `materials`: codes of the materials it needs. `offline`: an officer records the outcome.
+    """
+
+    code: str
+    item: str
+    names: Names
+    department: str
+    item_type: str
+    promised: Limit | None = None
+    statutory: Limit | None = None
+    results: tuple[Result, ...] = ()
+    materials: tuple[str, ...] = ()
+    fields: Mapping[str, bool] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    when: str | None = None
+    alternative: str | None = None
+    waits: tuple[Wait, ...] = ()
+    offline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One published, immutable version of a bundle. Members come in an order that respects `after`.
+
+    `reform`: what the reform cut, before and after: `days`, `materials`, `trips`, `steps`. `provenance`:
+    where the facts come from, in free words. Both are for display alone.
+    """
+
+    code: str
+    version: int
+    names: Names
+    audience: tuple[str, ...]
+    lead: str
+    jurisdictions: tuple[str, ...]
+    promised: Limit | None
+    statutory: Limit | None
+    questions: tuple[Question, ...]
+    members: tuple[Member, ...]
+    materials: Mapping[str, Material]
+    fields: Mapping[str, Field]
+    departments: Mapping[str, Department]
+    fees: Names | None = None
+    reform: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    def member(self, code: str) -> Member:
+        """The member of that code. Raises: KeyError."""
+        for member in self.members:
+            if member.code == code:
+                return member
+        raise KeyError(code)
+
+
+@dataclass(frozen=True, slots=True)
+class Jurisdiction:
+    """A city, a county or district in it, or a functional zone; `parent` None is the root of the tree.
+
+    `case_number` is the template of case numbers issued here; None means the parent's.
+    """
+
+    code: str
+    names: Names
+    kind: Literal["city", "district", "county_city", "functional_zone"]
+    area_code: str
+    parent: str | None = None
+    utc_offset_minutes: int = 480
+    case_number: str | None = None
+
+
+def _limit(content: Json) -> Limit | None:
+    return None if content is None else Limit(**content)
+
+
+def _member(content: Json) -> Member:
+    waits = tuple(
+        Wait(
+            from_field=wait["from_field"],
+            length=Limit(**wait["length"]),
+            window=_limit(wait.get("window")),
+            when=wait.get("when"),
+        )
+        for wait in content.get("waits", ())
+    )
+    plain = ("code", "item", "names", "department", "item_type", "when", "alternative", "offline")
+    return Member(
+        **{key: content[key] for key in plain if key in content},
+        promised=_limit(content.get("promised")),
+        statutory=_limit(content.get("statutory")),
+        results=tuple(Result(**result) for result in content.get("results", ())),
+        materials=tuple(content.get("materials", ())),
+        fields=dict(content.get("fields", {})),
+        after=tuple(content.get("after", ())),
+        waits=waits,
+    )
+
+
+def _question(content: Json) -> Question:
+    options = tuple(Option(**option) for option in content.get("options", ()))
+    plain = ("code", "type", "names", "when")
+    return Question(**{key: content[key] for key in plain if key in content}, options=options)
+
+
+def read_bundle(content: Mapping[str, Json], version: int) -> Bundle:
+    """The bundle in a published version's content, as `dataclasses.asdict` of a Bundle wrote it to JSON.
+
+    The content is trusted: it was checked before it was published. Raises: KeyError, TypeError.
+    """
+    return Bundle(
+        code=content["code"],
+        version=version,
+        names=content["names"],
+        audience=tuple(content["audience"]),
+        lead=content["lead"],
+        jurisdictions=tuple(content["jurisdictions"]),
+        promised=_limit(content.get("promised")),
+        statutory=_limit(content.get("statutory")),
+        questions=tuple(_question(question) for question in content["questions"]),
+        members=tuple(_member(member) for member in content["members"]),
+        materials={code: Material(**material) for code, material in content["materials"].items()},
+        fields={code: Field(**entry) for code, entry in content["fields"].items()},
+        departments={code: Department(**entry) for code, entry in content["departments"].items()},
+        fees=content.get("fees"),
+        reform={what: (before, after) for what, (before, after) in content.get("reform", {}).items()},
+        provenance=content.get("provenance", {}),
+    )

@@ -1,0 +1,187 @@
+"""Case, step, task, timer: one case as the engine holds it, loaded whole; and what a decision makes of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from onenet.domain.bundle import Bundle
+from onenet.domain.events import NewEvent
+from onenet.domain.outcome import ResultGiven, SupplementRequest
+from onenet.domain.states import CaseState, StepState, TaskState, TimerState
+from onenet.ids import lane_of
+
+WaitsFor = Literal["steps", "time", "department", "applicant", "officer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, twice: `at` is legal time, which events, timers and limits go by; `machine_at` is the time of
+    running processes, which retries and leases go by. They differ only in the demo, where the law runs fast.
+    """
+
+    at: datetime
+    machine_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why something waits: for whom, the reason as a code, what exactly, until when if that is known."""
+
+    waits_for: WaitsFor
+    reason: str
+    refs: tuple[str, ...] = ()
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One item inside the case.
+
+    `since`: when it entered its state. `waiting`: None when final. `submission`: number of tasks made so far.
+    `resume`: the state to go back to when a supplement is handed in. `reason`: why it was rejected,
+    cancelled or held, in words. `requests`: what the applicant must still hand in.
+    """
+
+    code: str
+    department: str
+    state: StepState
+    since: datetime
+    waiting: Waiting | None = None
+    submission: int = 0
+    resume: StepState | None = None
+    opinion: str | None = None
+    reason: str | None = None
+    results: tuple[ResultGiven, ...] = ()
+    requests: tuple[SupplementRequest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the department of a step is handed; `payload` is the canonical JSON text, fixed for ever.
+
+    `attempt` counts calls begun; `tries` those that the schedule counts. `next_at`: when it is due, or when
+    its lease ends; None while it waits for nothing (queued, sent, done, held). `applied_seq`: the highest
+    sequence number of the department's answers applied so far.
+    """
+
+    id: UUID
+    step: str
+    department: str
+    submission: int
+    state: TaskState
+    created_at: datetime
+    payload: str
+    attempt: int = 0
+    tries: int = 0
+    next_at: datetime | None = None
+    lease_token: UUID | None = None
+    first_attempt_at: datetime | None = None
+    applied_seq: int = 0
+    held_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something that will happen to a step at a legal time; `kind` is `waiting_period`."""
+
+    id: UUID
+    step: str
+    kind: str
+    due_at: datetime
+    state: TimerState = TimerState.PENDING
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """Who the case is for. `id_type` names the document, `id_no` is normalised."""
+
+    name: str
+    kind: Literal["natural_person", "enterprise"]
+    id_type: str
+    id_no: str
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MaterialGiven:
+    """A material that the applicant handed in, as the front-end's own reference to it."""
+
+    code: str
+    reference: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseContent:
+    """What the applicant said: fixed at submission, added to by supplements."""
+
+    applicant: Applicant
+    answers: Mapping[str, Any]
+    form: Mapping[str, Any]
+    materials: tuple[MaterialGiven, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One applicant's "one thing" request for one bundle version.
+
+    `seq` and `head_hash` are the last event's. `subject` is whose case it is, `client` the front-end that
+    submitted it. `tracking_secret` opens the progress page.
+    """
+
+    id: UUID
+    number: str
+    bundle: Bundle
+    jurisdiction: str
+    subject: str
+    client: str
+    state: CaseState
+    created_at: datetime
+    updated_at: datetime
+    tracking_secret: str
+    content: CaseContent
+    seq: int = 0
+    head_hash: bytes = bytes(32)
+    utc_offset_minutes: int = 480
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    tasks: Mapping[UUID, Task] = field(default_factory=dict)
+    timers: Mapping[UUID, Timer] = field(default_factory=dict)
+
+    @property
+    def lane(self) -> int:
+        """The lane of the case and of each of its rows."""
+        return lane_of(self.id)
+
+    def derived_id(self, *parts: object) -> UUID:
+        """An id made of the case's id and these parts alone, in the case's lane.
+
+        The same parts give the same id, so a decision taken twice cannot name one thing in two ways.
+        """
+        text = "/".join([str(self.id), *map(str, parts)])
+        digest = bytearray(hashlib.sha256(text.encode()).digest()[:16])
+        digest[6] = digest[6] & 0x0F | 0x80
+        digest[8] = digest[8] & 0x3F | 0x80
+        digest[15] = self.lane
+        return UUID(bytes=bytes(digest))
+
+    def live_task(self, step: str) -> Task | None:
+        """The task of the step's present submission, if there is one."""
+        return self.tasks.get(self.derived_id("task", step, self.steps[step].submission))
+
+
+Reply = Literal["applied", "recorded-late", "recorded-stale", "refused", "held", "unchanged"]
+"""What became of a command; `refused` is on record but changed no step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The case as it will be, the events that say so, and the answer. Rows that differ are those to save."""
+
+    case: Case
+    events: tuple[NewEvent, ...]
+    reply: Reply = "applied"

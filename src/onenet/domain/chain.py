@@ -1,0 +1,31 @@
+"""The hash chain of a case's events: H("onenet-event-v1" || previous hash || fields).
+
+The fields are hashed as the exact text that is stored, so that no database's idea of JSON matters.
+Source: security.md section 6.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+START = bytes(32)
+"""What the first event of a case names as the hash before it."""
+
+_DOMAIN = b"onenet-event-v1"
+
+
+def canonical(data: Mapping[str, Any]) -> str:
+    """The one JSON text of these data: sorted names, no white space, characters as they are."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def event_hash(
+    previous: bytes, *, case_id: UUID, seq: int, type: str, step: str | None, actor: str, at: str, data: str
+) -> bytes:
+    """The 32-byte hash of one event; `at` and `data` are the stored texts."""
+    fields = json.dumps([str(case_id), seq, type, step, actor, at, data], ensure_ascii=False)
+    return hashlib.sha256(_DOMAIN + previous + fields.encode()).digest()

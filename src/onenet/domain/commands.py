@@ -1,0 +1,73 @@
+"""Commands: everything that asks for a change of a case. Each goes through the gate to `decide`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from onenet.domain.case import MaterialGiven
+from onenet.domain.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Begin a case that was just put together: its first command."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAttempt:
+    """A worker called a department. Refused unless `lease_token` still owns the task."""
+
+    task_id: UUID
+    lease_token: UUID
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RecordAnswer:
+    """A department called back. `seq` is its own count of answers to this task, if it keeps one."""
+
+    task_id: UUID
+    outcome: Outcome
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandInSupplement:
+    """The applicant hands in what a step asked for: materials, corrected form fields, or both."""
+
+    step: str
+    materials: tuple[MaterialGiven, ...]
+    form: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The applicant takes the case back."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FireTimer:
+    """A timer is due."""
+
+    timer_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class DecideStep:
+    """A person decides about a step that is held: let it go on, or close it.
+
+    release: go on where it stopped. complete and reject: record an outcome for an offline step.
+    skip: what depends on it may go on. cancel: it ends here.
+    """
+
+    step: str
+    action: Literal["release", "complete", "reject", "skip", "cancel"]
+    reason: str
+
+
+Command = Open | RecordAttempt | RecordAnswer | HandInSupplement | Withdraw | FireTimer | DecideStep

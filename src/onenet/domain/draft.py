@@ -1,0 +1,125 @@
+"""Draft: the working copy of a case while one command is being decided, with the verbs that change it.
+
+Every state goes through the tables of `states`; every change of a step leaves an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+from uuid import UUID
+
+from onenet.domain.case import Case, Decision, Moment, Reply, Step, Task, Timer, Waiting
+from onenet.domain.events import EventType, NewEvent
+from onenet.domain.states import (
+    CASE_MOVES,
+    FINAL_STEP,
+    STEP_MOVES,
+    TASK_MOVES,
+    CaseState,
+    StepState,
+    TaskState,
+    TimerState,
+    move,
+)
+
+
+class Draft:
+    """A case being changed. Nothing is saved here; `decision()` hands over what came of it."""
+
+    def __init__(self, case: Case, now: Moment):
+        """Starts from the case as it was loaded."""
+        self.case = case
+        self.now = now
+        self.state = case.state
+        self.steps = dict(case.steps)
+        self.tasks = dict(case.tasks)
+        self.timers = dict(case.timers)
+        self.content = case.content
+        self.events: list[NewEvent] = []
+
+    def add(self, type: EventType, step: str | None = None, **data: Any) -> None:
+        """Appends an event; members without a value are left out."""
+        kept = {name: value for name, value in data.items() if value is not None}
+        self.events.append(NewEvent(type, step, kept))
+
+    def move_case(self, wanted: CaseState) -> None:
+        """Moves the case and says so. Raises: IllegalMove."""
+        self.state = move(CASE_MOVES, self.state, wanted)
+        self.add(EventType(f"case.{wanted.value}"))
+
+    def move_step(
+        self,
+        code: str,
+        wanted: StepState,
+        event: EventType,
+        data: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> Step:
+        """Moves a step, changes what goes with it, says so. Raises: IllegalMove."""
+        step = self.steps[code]
+        state = move(STEP_MOVES, step.state, wanted)
+        if state in FINAL_STEP:
+            changes = {"waiting": None, "requests": (), **changes}
+        changed = replace(step, state=state, since=self.now.at, **changes)
+        self.steps[code] = changed
+        self.add(event, code, state=state.value, waiting=_waiting(changed.waiting), **(data or {}))
+        return changed
+
+    def say_waiting(self, code: str, waiting: Waiting) -> None:
+        """Notes what a waiting step now waits for; an event only when that is something else than before."""
+        step = self.steps[code]
+        if step.waiting != waiting:
+            self.steps[code] = replace(step, waiting=waiting)
+            self.add(EventType.STEP_WAITING, code, state=step.state.value, waiting=_waiting(waiting))
+
+    def move_task(self, task: Task, wanted: TaskState, **changes: Any) -> Task:
+        """Moves a task; whoever leaves pending or sending gives up its lease. Raises: IllegalMove."""
+        state = move(TASK_MOVES, task.state, wanted)
+        changed = replace(task, state=state, **{"lease_token": None, "next_at": None, **changes})
+        self.tasks[task.id] = changed
+        return changed
+
+    def cancel_timers(self, step: str) -> None:
+        """Drops the step's timers that have not fired."""
+        for timer in list(self.timers.values()):
+            if timer.step == step and timer.state is TimerState.PENDING:
+                self.timers[timer.id] = replace(timer, state=TimerState.CANCELLED)
+
+    def put_timer(self, timer: Timer) -> None:
+        """Sets a timer."""
+        self.timers[timer.id] = timer
+
+    def task(self, task_id: UUID) -> Task:
+        """The task as it now is. Raises: KeyError."""
+        return self.tasks[task_id]
+
+    def live_task(self, step: str) -> Task | None:
+        """The task of the step's present submission, as it now is."""
+        key = self.case.derived_id("task", step, self.steps[step].submission)
+        return self.tasks.get(key)
+
+    def decision(self, reply: Reply = "applied") -> Decision:
+        """What came of the command."""
+        case = replace(
+            self.case,
+            state=self.state,
+            updated_at=self.now.at if self.events else self.case.updated_at,
+            content=self.content,
+            steps=self.steps,
+            tasks=self.tasks,
+            timers=self.timers,
+        )
+        return Decision(case, tuple(self.events), reply)
+
+
+def _waiting(waiting: Waiting | None) -> dict[str, Any] | None:
+    if waiting is None:
+        return None
+    told: dict[str, Any] = {"waits_for": waiting.waits_for, "reason": waiting.reason}
+    if waiting.refs:
+        told["refs"] = cast("list[str]", list(waiting.refs))
+    if waiting.until is not None:
+        told["until"] = waiting.until.isoformat()
+    return told

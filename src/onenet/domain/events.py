@@ -1,0 +1,91 @@
+"""Events: everything that can happen to a case. The names are the types of webhooks too.
+
+A new event is one line in the table; the webhook list, the record and the docs come from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class EventType(StrEnum):
+    """The kind of a fact that happened to a case."""
+
+    CASE_RECEIVED = "case.received"
+    CASE_ACCEPTED = "case.accepted"
+    CASE_IN_PROGRESS = "case.in_progress"
+    CASE_COMPLETED = "case.completed"
+    CASE_PARTLY_COMPLETED = "case.partly_completed"
+    CASE_REJECTED = "case.rejected"
+    CASE_WITHDRAWN = "case.withdrawn"
+    STEP_WAITING = "step.waiting"
+    STEP_READY = "step.ready"
+    STEP_DISPATCHED = "step.dispatched"
+    STEP_ACCEPTED = "step.accepted"
+    STEP_SUPPLEMENT_NEEDED = "step.supplement_needed"
+    STEP_SUPPLEMENTED = "step.supplemented"
+    STEP_SUSPENDED = "step.suspended"
+    STEP_RESUMED = "step.resumed"
+    STEP_COMPLETED = "step.completed"
+    STEP_REJECTED = "step.rejected"
+    STEP_SKIPPED = "step.skipped"
+    STEP_CANCELLED = "step.cancelled"
+    STEP_HELD = "step.held"
+    STEP_RELEASED = "step.released"
+    ANSWER_LATE = "answer.late"
+    ANSWER_STALE = "answer.stale"
+    ANSWER_REFUSED = "answer.refused"
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """What the docs and the webhook list say of a type; `public` ones go to subscribers."""
+
+    zh: str
+    en: str
+    public: bool = True
+
+
+EVENT_KINDS: Mapping[EventType, EventKind] = {
+    EventType.CASE_RECEIVED: EventKind("已收件", "The case was received and its number issued"),
+    EventType.CASE_ACCEPTED: EventKind("已受理", "A department accepted its first step"),
+    EventType.CASE_IN_PROGRESS: EventKind("办理中", "Departments are at work"),
+    EventType.CASE_COMPLETED: EventKind("已办结", "Every step that applies was completed"),
+    EventType.CASE_PARTLY_COMPLETED: EventKind("部分办结", "Some steps were completed, others were not"),
+    EventType.CASE_REJECTED: EventKind("不予办理", "No step was completed and at least one was rejected"),
+    EventType.CASE_WITHDRAWN: EventKind("已撤件", "The case was withdrawn"),
+    EventType.STEP_WAITING: EventKind("环节等待中", "The step waits for something else than before"),
+    EventType.STEP_READY: EventKind("环节待派发", "The step queues behind another task for its department"),
+    EventType.STEP_DISPATCHED: EventKind("环节已派发", "The step was handed to its department"),
+    EventType.STEP_ACCEPTED: EventKind("环节已受理", "The department accepted the step"),
+    EventType.STEP_SUPPLEMENT_NEEDED: EventKind("需补正", "The applicant must hand in or repair something"),
+    EventType.STEP_SUPPLEMENTED: EventKind("已补正", "The applicant handed in what was asked for"),
+    EventType.STEP_SUSPENDED: EventKind("特别程序开始", "A special procedure began; the clock stops"),
+    EventType.STEP_RESUMED: EventKind("特别程序结束", "The special procedure ended"),
+    EventType.STEP_COMPLETED: EventKind("环节办结", "The department completed the step"),
+    EventType.STEP_REJECTED: EventKind("环节未通过", "The step was rejected"),
+    EventType.STEP_SKIPPED: EventKind("环节无需办理", "The step is not needed"),
+    EventType.STEP_CANCELLED: EventKind("环节已取消", "The step was cancelled"),
+    EventType.STEP_HELD: EventKind("环节暂停待人工处理", "The step is stopped until a person decides"),
+    EventType.STEP_RELEASED: EventKind("环节恢复办理", "A person let the step go on"),
+    EventType.ANSWER_LATE: EventKind(
+        "迟到的答复", "An answer came for a finished task; on record only", False
+    ),
+    EventType.ANSWER_STALE: EventKind("过期的答复", "An answer came out of order; on record only", False),
+    EventType.ANSWER_REFUSED: EventKind("被拒绝的答复", "An answer is not possible in this state", False),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """A fact that a decision adds; the gate gives it its place in the chain, its actor and its time.
+
+    `data` holds JSON values only.
+    """
+
+    type: EventType
+    step: str | None
+    data: Mapping[str, Any]

@@ -1,0 +1,273 @@
+"""How work flows through a case: open it, release steps along the graph, hand out tasks, close it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from typing import Any
+
+from onenet.domain import guidance
+from onenet.domain.bundle import Limit, Member
+from onenet.domain.case import MaterialGiven, Step, Task, Timer, Waiting
+from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
+from onenet.domain.sheet import task_payload
+from onenet.domain.states import (
+    FINAL_CASE,
+    FINAL_STEP,
+    MET,
+    CaseState,
+    StepState,
+    TaskState,
+    TimerState,
+)
+from onenet.errors import Conflict
+
+WAITING_PERIOD = "waiting_period"
+
+
+def with_department(department: str, reason: str = "with_department") -> Waiting:
+    """Waiting for a department to answer."""
+    return Waiting("department", reason, (department,))
+
+
+def end_of_day(day: date, utc_offset_minutes: int) -> datetime:
+    """The moment at which a local day ends, in UTC."""
+    return start_of_day(day + timedelta(days=1), utc_offset_minutes)
+
+
+def start_of_day(day: date, utc_offset_minutes: int) -> datetime:
+    """The moment at which a local day begins, in UTC."""
+    zone = timezone(timedelta(minutes=utc_offset_minutes))
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def open_case(draft: Draft) -> None:
+    """Makes the steps: those that apply wait, the others are skipped; sets the timers of waiting periods."""
+    case, now = draft.case, draft.now
+    applies = guidance.plan(case.bundle, case.content.answers).applies
+    for member in case.bundle.members:
+        state = StepState.WAITING if applies[member.code] else StepState.SKIPPED
+        draft.steps[member.code] = Step(member.code, member.department, state, since=now.at)
+    draft.add(
+        EventType.CASE_RECEIVED,
+        number=case.number,
+        bundle=case.bundle.code,
+        version=case.bundle.version,
+        jurisdiction=case.jurisdiction,
+        steps={step.code: step.state.value for step in draft.steps.values()},
+    )
+    for member in case.bundle.members:
+        if applies[member.code]:
+            _set_waiting_period(draft, member)
+
+
+def _set_waiting_period(draft: Draft, member: Member) -> None:
+    """Sets the timer of the member's waiting period; a case that came after the window is rejected."""
+    case = draft.case
+    wait = guidance.waiting_period(case.bundle, member, case.content.answers)
+    if wait is None:
+        return
+    begins_on = date.fromisoformat(case.content.form[wait.from_field])
+    ends_at = start_of_day(begins_on, case.utc_offset_minutes) + _length(wait.length)
+    if wait.window is not None and draft.now.at >= ends_at + _length(wait.window):
+        end_step(draft, member.code, StepState.REJECTED, "application_window_closed")
+    elif ends_at > draft.now.at:
+        timer_id = case.derived_id("timer", member.code, WAITING_PERIOD)
+        draft.put_timer(Timer(timer_id, member.code, WAITING_PERIOD, ends_at))
+
+
+def _length(limit: Limit) -> timedelta:
+    """A length in calendar days or hours; a catalogue with working days here is refused by the lint."""
+    return timedelta(hours=limit.number) if limit.unit == "hours" else timedelta(days=limit.number)
+
+
+def release(draft: Draft) -> None:
+    """Hands out every waiting step whose dependencies are met and whose waiting period is over.
+
+    A step is released at most once, since it leaves `waiting` by it: a join fires once.
+    """
+    if draft.state in FINAL_CASE:
+        return
+    for member in draft.case.bundle.members:
+        if draft.steps[member.code].state is StepState.WAITING:
+            _release_step(draft, member)
+    _unqueue(draft)
+
+
+def _release_step(draft: Draft, member: Member) -> None:
+    before = [draft.steps[code] for code in member.after]
+    if failed := [step.code for step in before if step.state in FINAL_STEP - MET]:
+        hold(draft, member.code, "upstream_not_completed", ", ".join(failed), tuple(failed))
+    elif open_ := tuple(step.code for step in before if step.state not in MET):
+        draft.say_waiting(member.code, Waiting("steps", "dependency", open_))
+    elif timer := _pending_timer(draft, member.code):
+        draft.say_waiting(member.code, Waiting("time", timer.kind, (), timer.due_at))
+    elif member.offline:
+        hold(draft, member.code, "offline", "this step is handled at the counter")
+    else:
+        hand_out(draft, member.code)
+
+
+def _pending_timer(draft: Draft, step: str) -> Timer | None:
+    for timer in draft.timers.values():
+        if timer.step == step and timer.state is TimerState.PENDING:
+            return timer
+    return None
+
+
+def hand_out(draft: Draft, code: str) -> None:
+    """Writes the next task of a step. It queues while an earlier task for the same department is on its way.
+
+    A new submission is a new task under a new key; a retry never is.
+    """
+    step = draft.steps[code]
+    _retire_task(draft, code)
+    number = step.submission + 1
+    draft.steps[code] = replace(step, submission=number)
+    task_id = draft.case.derived_id("task", code, number)
+    queued = _is_queued(draft, step.department)
+    draft.tasks[task_id] = Task(
+        id=task_id,
+        step=code,
+        department=step.department,
+        submission=number,
+        state=TaskState.PENDING,
+        created_at=draft.now.at,
+        payload=task_payload(draft, code, task_id),
+        next_at=None if queued else draft.now.machine_at,
+    )
+    if step.state is not StepState.WAITING:
+        return
+    if queued:
+        draft.move_step(
+            code, StepState.READY, EventType.STEP_READY, {"submission": number},
+            waiting=with_department(step.department, "queued"),
+        )  # fmt: skip
+    else:
+        _say_dispatched(draft, code)
+
+
+def _retire_task(draft: Draft, code: str) -> None:
+    """The task of the submission before is done: what still comes of it is late."""
+    task = draft.live_task(code)
+    if task is not None and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):
+        draft.move_task(task, TaskState.DONE)
+
+
+def _say_dispatched(draft: Draft, code: str) -> None:
+    step = draft.steps[code]
+    draft.move_step(
+        code, StepState.DISPATCHED, EventType.STEP_DISPATCHED, {"submission": step.submission},
+        waiting=with_department(step.department),
+    )  # fmt: skip
+
+
+def _on_its_way(task: Task, department: str) -> bool:
+    open_ = (TaskState.PENDING, TaskState.SENDING, TaskState.HELD)
+    return task.department == department and task.state in open_
+
+
+def _is_queued(draft: Draft, department: str) -> bool:
+    return any(_on_its_way(task, department) for task in draft.tasks.values())
+
+
+def _unqueue(draft: Draft) -> None:
+    """Lets the first queued task of each department go where nothing is on its way any more."""
+    queued = [t for t in draft.tasks.values() if t.state is TaskState.PENDING and t.next_at is None]
+    for task in sorted(queued, key=lambda t: (t.created_at, t.submission, t.step)):
+        others = (t for t in draft.tasks.values() if t.id != task.id)
+        if any(_on_its_way(t, task.department) and not _waits_behind(t) for t in others):
+            continue
+        draft.tasks[task.id] = replace(task, next_at=draft.now.machine_at)
+        if draft.steps[task.step].state is StepState.READY:
+            _say_dispatched(draft, task.step)
+
+
+def _waits_behind(task: Task) -> bool:
+    return task.state is TaskState.PENDING and task.next_at is None
+
+
+def hold(draft: Draft, code: str, reason: str, words: str, refs: tuple[str, ...] = ()) -> None:
+    """Stops a step until a person decides; the reason is in sight. A step that is held already stays so."""
+    if draft.steps[code].state is not StepState.HELD:
+        draft.move_step(
+            code, StepState.HELD, EventType.STEP_HELD, {"reason": words},
+            waiting=Waiting("officer", reason, refs), reason=words,
+        )  # fmt: skip
+
+
+def let_go_on(draft: Draft, code: str, reason: str) -> None:
+    """A person lets a held step go on: its task is sent again under the same key, or it waits afresh."""
+    task = draft.live_task(code)
+    said = {"reason": reason}
+    if task is None or task.state in (TaskState.DONE, TaskState.WITHDRAWN):
+        _start_afresh(draft, code, said)
+        return
+    department = draft.steps[code].department
+    draft.move_step(
+        code, StepState.DISPATCHED, EventType.STEP_RELEASED, said,
+        waiting=with_department(department), reason=None,
+    )  # fmt: skip
+    if task.state is TaskState.SENT:
+        task = draft.move_task(task, TaskState.HELD)
+    if task.state is TaskState.HELD:
+        draft.move_task(
+            task, TaskState.PENDING, next_at=draft.now.machine_at,
+            tries=0, first_attempt_at=None, held_reason=None,
+        )  # fmt: skip
+
+
+def _start_afresh(draft: Draft, code: str, said: Mapping[str, Any]) -> None:
+    """A step that was never handed out goes out now, whatever became of the steps before it."""
+    if draft.case.bundle.member(code).offline:
+        raise Conflict("this step is handled at the counter: record its outcome instead")
+    if _pending_timer(draft, code):
+        raise Conflict("its waiting period is not over")
+    draft.move_step(code, StepState.WAITING, EventType.STEP_RELEASED, said, waiting=None, reason=None)
+    hand_out(draft, code)
+
+
+def end_step(draft: Draft, code: str, state: StepState, reason: str) -> None:
+    """Closes a step by a decision of ours or the applicant's; its task and timers end with it."""
+    for task in list(draft.tasks.values()):
+        if task.step == code and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):
+            draft.move_task(task, TaskState.WITHDRAWN)
+    draft.cancel_timers(code)
+    draft.move_step(code, state, EventType(f"step.{state.value}"), {"reason": reason}, reason=reason)
+
+
+def take_supplement(draft: Draft, materials: tuple[MaterialGiven, ...], form: Mapping[str, Any]) -> None:
+    """Adds what the applicant handed in to the content; a material given again replaces the one before."""
+    given = {material.code: material for material in (*draft.content.materials, *materials)}
+    merged = {**draft.content.form, **form}
+    draft.content = replace(draft.content, materials=tuple(given.values()), form=merged)
+
+
+BEGUN = frozenset({StepState.ACCEPTED, StepState.SUSPENDED, StepState.COMPLETED})
+"""States that prove that a department accepted its step."""
+
+
+def close(draft: Draft) -> None:
+    """The case follows its steps (domain.md 4.1)."""
+    if draft.state in FINAL_CASE:
+        return
+    steps = [step.state for step in draft.steps.values()]
+    if all(state in FINAL_STEP for state in steps):
+        draft.move_case(_final_state(steps))
+        return
+    handed_out = any(event.type is EventType.STEP_DISPATCHED for event in draft.events)
+    decided = any(event.type is EventType.STEP_COMPLETED for event in draft.events)
+    if draft.state is CaseState.RECEIVED and any(state in BEGUN for state in steps):
+        draft.move_case(CaseState.ACCEPTED)
+    if draft.state is CaseState.ACCEPTED and (handed_out or decided):
+        draft.move_case(CaseState.IN_PROGRESS)
+
+
+def _final_state(steps: list[StepState]) -> CaseState:
+    granted = StepState.COMPLETED in steps
+    refused = StepState.REJECTED in steps or StepState.CANCELLED in steps
+    if granted:
+        return CaseState.PARTLY_COMPLETED if refused else CaseState.COMPLETED
+    return CaseState.REJECTED if StepState.REJECTED in steps else CaseState.WITHDRAWN

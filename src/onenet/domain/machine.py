@@ -1,0 +1,149 @@
+"""decide(case, command, now) -> Decision: the one place where a case changes. Pure: no I/O, no clock.
+
+A command is applied to the step it speaks of, then steps that can go on are released, then the case follows
+its steps. Each handler below reads in that order; what a handler does to other steps is in `flow`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import singledispatch
+
+from onenet.domain import answers, flow
+from onenet.domain.case import Case, Decision, Moment, Reply
+from onenet.domain.commands import (
+    Command,
+    DecideStep,
+    FireTimer,
+    HandInSupplement,
+    Open,
+    RecordAnswer,
+    RecordAttempt,
+    Withdraw,
+)
+from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
+from onenet.domain.outcome import Received, TryLater
+from onenet.domain.retry import GiveUp, after_failure
+from onenet.domain.states import FINAL_CASE, FINAL_STEP, CaseState, StepState, TaskState, TimerState
+from onenet.errors import Conflict, NotFound, StaleWrite
+
+
+def decide(case: Case, command: Command, now: Moment) -> Decision:
+    """What becomes of the case under this command.
+
+    Raises: Conflict, NotFound or StaleWrite when the command is not possible and leaves nothing on record.
+    """
+    draft = Draft(case, now)
+    reply = _apply(command, draft)
+    flow.release(draft)
+    flow.close(draft)
+    return draft.decision(reply)
+
+
+@singledispatch
+def _apply(command: Command, draft: Draft) -> Reply:
+    raise TypeError(f"no such command: {type(command).__name__}")
+
+
+@_apply.register
+def _(command: Open, draft: Draft) -> Reply:
+    flow.open_case(draft)
+    return "applied"
+
+
+@_apply.register
+def _(command: RecordAttempt, draft: Draft) -> Reply:
+    task = draft.tasks.get(command.task_id)
+    if task is None or task.lease_token != command.lease_token:
+        raise StaleWrite("the lease of this task belongs to somebody else")
+    outcome = command.outcome
+    first_at = task.first_attempt_at or draft.now.machine_at
+    if not isinstance(outcome, TryLater):
+        draft.move_task(task, TaskState.SENT, first_attempt_at=first_at)
+        if isinstance(outcome, Received):
+            return "applied"
+        return answers.apply(draft, task.id, outcome, None)
+    tries = task.tries + 1
+    verdict = after_failure(outcome, task.id, tries, first_at=first_at, now=draft.now.machine_at)
+    if isinstance(verdict, GiveUp):
+        held = draft.move_task(
+            task, TaskState.HELD, tries=tries, held_reason=verdict.reason, first_attempt_at=first_at
+        )
+        flow.hold(draft, held.step, f"delivery_{verdict.reason}", outcome.reason)
+        return "held"
+    draft.move_task(
+        task, TaskState.PENDING, next_at=verdict.at, tries=verdict.tries, first_attempt_at=first_at
+    )
+    return "applied"
+
+
+@_apply.register
+def _(command: RecordAnswer, draft: Draft) -> Reply:
+    if command.task_id not in draft.tasks:
+        raise NotFound
+    return answers.apply(draft, command.task_id, command.outcome, command.seq)
+
+
+@_apply.register
+def _(command: HandInSupplement, draft: Draft) -> Reply:
+    step = draft.steps.get(command.step)
+    if step is None:
+        raise NotFound
+    if step.state is not StepState.SUPPLEMENT_NEEDED or step.resume is None:
+        raise Conflict("this step does not wait for a supplement")
+    asked = {(request.kind, request.code) for request in step.requests}
+    given = {("material", material.code) for material in command.materials}
+    given |= {("field", code) for code in command.form}
+    if missing := sorted(code for kind, code in asked - given):
+        raise Conflict(f"still missing: {', '.join(missing)}")
+    if surplus := sorted(code for kind, code in given - asked):
+        raise Conflict(f"not asked for: {', '.join(surplus)}")
+    flow.take_supplement(draft, command.materials, command.form)
+    step = draft.move_step(
+        step.code, step.resume, EventType.STEP_SUPPLEMENTED, {"codes": sorted(code for _, code in given)},
+        waiting=flow.with_department(step.department), resume=None, requests=(),
+    )  # fmt: skip
+    flow.hand_out(draft, step.code)
+    return "applied"
+
+
+@_apply.register
+def _(command: Withdraw, draft: Draft) -> Reply:
+    if draft.state in FINAL_CASE:
+        raise Conflict("the case is already closed")
+    for step in list(draft.steps.values()):
+        if step.state not in FINAL_STEP:
+            flow.end_step(draft, step.code, StepState.CANCELLED, "withdrawn_by_applicant")
+    draft.move_case(CaseState.WITHDRAWN)
+    return "applied"
+
+
+@_apply.register
+def _(command: FireTimer, draft: Draft) -> Reply:
+    timer = draft.timers.get(command.timer_id)
+    if timer is None or timer.state is not TimerState.PENDING or timer.due_at > draft.now.at:
+        return "unchanged"
+    draft.put_timer(replace(timer, state=TimerState.FIRED))
+    return "applied"
+
+
+@_apply.register
+def _(command: DecideStep, draft: Draft) -> Reply:
+    step = draft.steps.get(command.step)
+    if step is None:
+        raise NotFound
+    if step.state is not StepState.HELD:
+        raise Conflict("only a step that is held waits for this decision")
+    match command.action:
+        case "release":
+            flow.let_go_on(draft, step.code, command.reason)
+        case "complete":
+            flow.end_step(draft, step.code, StepState.COMPLETED, command.reason)
+        case "reject":
+            flow.end_step(draft, step.code, StepState.REJECTED, command.reason)
+        case "skip":
+            flow.end_step(draft, step.code, StepState.SKIPPED, command.reason)
+        case "cancel":
+            flow.end_step(draft, step.code, StepState.CANCELLED, command.reason)
+    return "applied"

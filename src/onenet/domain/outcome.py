@@ -1,0 +1,100 @@
+"""Outcome: what a department answered, at once or by callback. A closed set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+FailureClass = Literal["transient", "permanent", "gone", "refused"]
+"""How a call failed: worth the whole schedule, two tries, none until resumed, never called."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultGiven:
+    """A result as a department issued it: its code in the catalogue, its number, further facts."""
+
+    code: str
+    number: str | None = None
+    facts: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SupplementRequest:
+    """One thing the applicant must hand in or repair: a material or a form field, and why."""
+
+    kind: Literal["material", "field"]
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The department has the task; its answer follows by callback."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The department accepted the application; its clock runs."""
+
+    opinion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The department decided in the applicant's favour."""
+
+    results: tuple[ResultGiven, ...] = ()
+    opinion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SupplementNeeded:
+    """The applicant must add or repair something, all of it said at once."""
+
+    requests: tuple[SupplementRequest, ...]
+    due_on: date | None = None
+    opinion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A special procedure began; the clock stops."""
+
+    procedure: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The special procedure ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Not accepted, or refused on the merits; `reason_code` is not_needed, not_competent or refused."""
+
+    reason_code: Literal["not_needed", "not_competent", "refused"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """No answer: the call failed. `retry_after_s` is what the department asked for, if it did."""
+
+    failure: FailureClass
+    reason: str
+    retry_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """An answer nobody planned for; never guessed, the step is held for a person."""
+
+    reason: str
+
+
+Outcome = (
+    Received | Accepted | Completed | SupplementNeeded | Suspended | Resumed | Rejected | TryLater | Unclear
+)

@@ -1,0 +1,68 @@
+"""When to try again: the schedule of delivery.md section 4, the same for tasks and deliveries.
+
+| try | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 |
+|---|---|---|---|---|---|---|---|---|---|---|
+| after the try before | 0 | 5 s | 5 min | 30 min | 2 h | 5 h | 10 h | 14 h | 20 h | 24 h |
+
+Each wait is multiplied by a factor between 0.8 and 1.2 that depends on the id and the try alone, so that a
+department that comes back is not met by everybody at once and a history can be replayed exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from onenet.domain.outcome import TryLater
+
+SCHEDULE_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+PERMANENT_SCHEDULE_S = (0, 300)
+"""A permanent failure is tried twice: departments do mend a wrong set-up within minutes."""
+
+LONGEST_RETRY_AFTER_S = 86_400
+LONGEST_LIFE = timedelta(days=7)
+"""Waits that a department asked for spend no try; after this long the row is held all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again at that moment; `tries` is the count of tries spent so far."""
+
+    at: datetime
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Hold it. `reason` is endpoint, exhausted or needs_attention."""
+
+    reason: str
+
+
+def jitter(subject: UUID, number: int) -> float:
+    """A factor in [0.8, 1.2), always the same for the same id and number."""
+    digest = hashlib.blake2b(subject.bytes + number.to_bytes(4, "big"), digest_size=4).digest()
+    return 0.8 + 0.4 * int.from_bytes(digest, "big") / 2**32
+
+
+def after_failure(
+    failure: TryLater, subject: UUID, tries: int, *, first_at: datetime, now: datetime
+) -> Retry | GiveUp:
+    """What to do after a failed try, the `tries`-th one that counts (1 after the first)."""
+    if failure.failure == "gone":
+        return GiveUp("endpoint")
+    if failure.failure == "refused":
+        return GiveUp("needs_attention")
+    if now - first_at >= LONGEST_LIFE:
+        return GiveUp("exhausted")
+    schedule = PERMANENT_SCHEDULE_S if failure.failure == "permanent" else SCHEDULE_S
+    asked = failure.retry_after_s is not None
+    position = min(tries, len(schedule) - 1)
+    if tries >= len(schedule) and not asked:
+        return GiveUp("needs_attention" if failure.failure == "permanent" else "exhausted")
+    wait_s = schedule[position] * jitter(subject, tries)
+    if failure.retry_after_s is not None:
+        wait_s = max(wait_s, min(failure.retry_after_s, LONGEST_RETRY_AFTER_S))
+    return Retry(now + timedelta(seconds=wait_s), tries - 1 if asked else tries)

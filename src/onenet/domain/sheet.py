@@ -1,0 +1,75 @@
+"""The task's sheet: what a department is told of a step, and nothing that is not its business.
+
+Its text is made once, when the task is written, and kept: one key never has two meanings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from onenet.domain.bundle import Member
+from onenet.domain.case import CaseContent
+from onenet.domain.chain import canonical
+from onenet.domain.states import StepState
+from onenet.ids import to_text
+
+if TYPE_CHECKING:
+    from onenet.domain.draft import Draft
+
+TASK_PREFIX = "tsk"
+
+
+def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
+    """The canonical JSON text of the sheet. Its members are listed in docs/departments.md."""
+    case = draft.case
+    member = case.bundle.member(code)
+    sheet: dict[str, Any] = {
+        "task": to_text(TASK_PREFIX, task_id),
+        "created_at": draft.now.at.isoformat(),
+        "case": {"id": str(case.id), "number": case.number},
+        "bundle": {"code": case.bundle.code, "version": case.bundle.version},
+        "jurisdiction": case.jurisdiction,
+        "step": code,
+        "item": member.item,
+        "names": dict(member.names),
+        "submission": draft.steps[code].submission,
+        "applicant": asdict(draft.content.applicant),
+        "form": _fields(member, draft.content),
+        "materials": _materials(draft, member),
+        "results_before": _results_before(draft, member),
+        "results_expected": [result.code for result in member.results],
+        "promised": asdict(member.promised) if member.promised else None,
+    }
+    return canonical(sheet)
+
+
+def _fields(member: Member, content: CaseContent) -> Mapping[str, Any]:
+    return {code: content.form[code] for code in member.fields if code in content.form}
+
+
+def _materials(draft: Draft, member: Member) -> list[dict[str, Any]]:
+    """The member's own materials: what was handed in, and which of them other sources will give."""
+    given = {material.code: material for material in draft.content.materials}
+    told = []
+    for code in member.materials:
+        material = draft.case.bundle.materials[code]
+        entry: dict[str, Any] = {"code": code, "names": dict(material.names), "mode": material.mode}
+        if code in given:
+            entry |= {"reference": given[code].reference, "sha256": given[code].sha256}
+        told.append(entry)
+    return told
+
+
+def _results_before(draft: Draft, member: Member) -> list[dict[str, Any]]:
+    """Results of other steps that are this member's materials."""
+    wanted = {draft.case.bundle.materials[code].from_result for code in member.materials}
+    return [
+        {"step": step.code, **asdict(result)}
+        for step in draft.steps.values()
+        if step.state is StepState.COMPLETED
+        for result in step.results
+        if result.code in wanted
+    ]

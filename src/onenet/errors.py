@@ -1,0 +1,147 @@
+"""The tree of errors: each class carries its HTTP status and its stable code; its docstring is its title.
+
+Raise the narrowest class; `detail` says the particular. Never put a submitted value or personal data in one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with an input, in words for both languages (api.md section 5).
+
+    Exactly one of `pointer` (a JSON Pointer into the body), `parameter` and `header` says where.
+    """
+
+    code: str
+    message_zh: str
+    message_en: str
+    pointer: str | None = None
+    parameter: str | None = None
+    header: str | None = None
+
+
+class OnenetError(Exception):
+    """An error that onenet answers with."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+    title_zh: ClassVar[str] = "内部错误"
+
+    def __init__(self, detail: str = "", *, faults: tuple[Fault, ...] = (), retry_after_s: int | None = None):
+        """`detail`: the particular, for people. `faults`: at most 20 are shown."""
+        super().__init__(detail or (type(self).__doc__ or ""))
+        self.detail = detail
+        self.faults = faults
+        self.retry_after_s = retry_after_s
+
+    def __init_subclass__(cls, *, status: int | None = None, code: str | None = None, zh: str | None = None):
+        """Class keywords state what an error answers with; what is left out is inherited."""
+        cls.status = status if status is not None else cls.status
+        cls.code = code if code is not None else cls.code
+        cls.title_zh = zh if zh is not None else cls.title_zh
+
+
+class InvalidInput(OnenetError, status=400, code="validation", zh="请求与其说明不符"):
+    """The request does not match its description."""
+
+
+class MalformedJson(InvalidInput, code="malformed-json", zh="请求体不是合格的 JSON"):
+    """The body is not well-formed JSON."""
+
+
+class UnknownParameter(InvalidInput, code="unknown-parameter", zh="未知的查询参数"):
+    """A query parameter is not known here."""
+
+
+class BadCursor(InvalidInput, code="bad-cursor", zh="分页游标无效"):
+    """The cursor is not one that this list gave out."""
+
+
+class IdempotencyKeyMissing(InvalidInput, code="idempotency-key-missing", zh="缺少 Idempotency-Key"):
+    """This operation needs an Idempotency-Key header."""
+
+
+class IdempotencyKeyInvalid(InvalidInput, code="idempotency-key-invalid", zh="Idempotency-Key 格式不正确"):
+    """The Idempotency-Key header is not well formed."""
+
+
+class Unauthenticated(OnenetError, status=401, code="unauthenticated", zh="未认证"):
+    """The caller is not known: a valid key or signature is needed."""
+
+
+class Forbidden(OnenetError, status=403, code="forbidden", zh="无权使用此接口"):
+    """This route is not for callers of this kind."""
+
+
+class NotFound(OnenetError, status=404, code="not-found", zh="未找到"):
+    """There is no such object here."""
+
+
+class MethodNotAllowed(OnenetError, status=405, code="method-not-allowed", zh="不支持的方法"):
+    """This method is not served here."""
+
+
+class NotAcceptable(OnenetError, status=406, code="not-acceptable", zh="无法提供所要求的格式"):
+    """No representation that the caller accepts is served here."""
+
+
+class PayloadTooLarge(OnenetError, status=413, code="payload-too-large", zh="请求体过大"):
+    """The body is larger than this route takes."""
+
+
+class UnsupportedMediaType(OnenetError, status=415, code="unsupported-media-type", zh="不支持的内容类型"):
+    """The body must be application/json in UTF-8."""
+
+
+class Conflict(OnenetError, status=409, code="state-conflict", zh="与当前状态冲突"):
+    """The present state does not allow this."""
+
+
+class UnknownReference(Conflict, code="unknown-reference", zh="引用的对象不存在"):
+    """The body names something that does not exist."""
+
+
+class FormInvalid(Conflict, code="form-invalid", zh="表单不符合该“一件事”的要求"):
+    """The form does not satisfy the published bundle."""
+
+
+class CallbackConflict(Conflict, code="callback-conflict", zh="同一消息编号的内容不一致"):
+    """This message id was already used with another body."""
+
+
+class IllegalMove(Conflict, zh="不允许的状态变更"):
+    """This change of state is not allowed."""
+
+
+class StaleWrite(Conflict, zh="数据已被他人更改"):
+    """Another process changed this first."""
+
+
+class PreconditionFailed(OnenetError, status=412, code="precondition-failed", zh="前提条件不满足"):
+    """The object has changed since the version named by If-Match."""
+
+
+class PreconditionRequired(OnenetError, status=428, code="precondition-required", zh="缺少 If-Match"):
+    """This change needs an If-Match header."""
+
+
+class IdempotencyKeyReused(
+    OnenetError, status=422, code="idempotency-key-reused", zh="Idempotency-Key 已用于其他请求"
+):
+    """This Idempotency-Key was already used with another request."""
+
+
+class Unavailable(OnenetError, status=503, code="unavailable", zh="服务暂不可用"):
+    """The service cannot do this now; nothing was stored."""
+
+
+class NumbersExhausted(Unavailable, zh="当日办件编号已用完"):
+    """No case number is left today for this template."""
+
+
+class MisconfiguredError(OnenetError, zh="配置不正确"):
+    """The configuration does not allow this; the detail says what to change."""

@@ -1,0 +1,94 @@
+"""Settings: `ONENET_*` environment variables, or a TOML file named by `ONENET_CONFIG`; the variables win.
+
+A name with `_FILE` after it names a file that holds the value, for secrets that a platform mounts.
+Read once, by `app`, `worker`, `cli` and `demo`; everybody else is handed values.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.sources import TomlConfigSettingsSource
+
+from onenet.errors import MisconfiguredError
+
+PREFIX = "ONENET_"
+
+
+class FileSource(PydanticBaseSettingsSource):
+    """Values in files that `ONENET_…_FILE` variables name."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        """The text of the file, without the white space around it."""
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All values that files give."""
+        names = self.settings_cls.model_fields
+        found = {name: self.get_field_value(None, name)[0] for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each has a default that suits one host; none is a secret."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Path = Field(default=Path("onenet-data"), description="Folder of the SQLite file.")
+    database_url: str | None = Field(
+        default=None, description="sqlite:///… or postgresql://…; default: onenet.sqlite3 in the data folder."
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        default=None, description="Origin under which clients reach the service; default: host and port."
+    )
+    docs_enabled: bool = Field(default=True, description="Whether /docs is served.")
+    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    clock_speed: float = Field(
+        default=1.0, ge=1.0, description="How fast legal time runs; above 1 only in the demo."
+    )
+    clock_origin: datetime | None = Field(
+        default=None, description="Legal time at the start; only in the demo."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then variables, then files of variables, then the TOML file."""
+        sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings, FileSource(settings_cls)]
+        if path := os.environ.get("ONENET_CONFIG"):
+            sources.append(TomlConfigSettingsSource(settings_cls, Path(path)))
+        return tuple(sources)
+
+    def resolved_database_url(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{(self.data_dir / 'onenet.sqlite3').absolute()}"
+
+    def resolved_public_url(self) -> str:
+        """The origin that links name, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The settings; `overrides` (None: not given) win. Raises: MisconfiguredError naming each variable."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        wrong = [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise MisconfiguredError("; ".join(wrong)) from None
+    except OSError as error:
+        raise MisconfiguredError(f"{error.filename}: {error.strerror}") from None
