@@ -1,0 +1,302 @@
+"""Cases: loaded whole and saved many at a time, with a fixed number of statements however many there are.
+
+Nothing here commits. A case is changed only between `load(for_update)` and `save` of one transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Table, and_, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.domain.bundle import Bundle
+from onenet.domain.case import Case
+from onenet.domain.states import CaseState
+from onenet.errors import StaleWrite
+from onenet.ids import lane_of
+from onenet.store import rows, tables
+
+BundleOf = Callable[[str, int], Awaitable[Bundle]]
+"""Gives a published bundle version by code and number."""
+
+
+def _of_cases(table: Table) -> Select[Any]:
+    return select(table).where(tuple_(table.c.lane, table.c.case_id).in_(bindparam("keys", expanding=True)))
+
+
+_CASES = (
+    select(tables.cases, tables.case_content.c.content)
+    .join(
+        tables.case_content,
+        and_(
+            tables.case_content.c.lane == tables.cases.c.lane,
+            tables.case_content.c.case_id == tables.cases.c.id,
+        ),
+    )
+    .where(tuple_(tables.cases.c.lane, tables.cases.c.id).in_(bindparam("keys", expanding=True)))
+    .order_by(tables.cases.c.lane, tables.cases.c.id)
+)
+_CASES_LOCKED = _CASES.with_for_update(of=tables.cases)
+_STEPS = _of_cases(tables.step)
+_TASKS = _of_cases(tables.task).order_by(tables.task.c.created_at, tables.task.c.id)
+_TASKS_LOCKED = _TASKS.with_for_update()
+_TIMERS = _of_cases(tables.timer)
+
+
+async def load(
+    connection: AsyncConnection, ids: Iterable[UUID], bundle_of: BundleOf, *, for_update: bool = False
+) -> dict[UUID, Case]:
+    """The cases of these ids, whole; unknown ids are left out. `for_update` locks them till commit."""
+    keys = {"keys": sorted({(lane_of(id), id) for id in ids})}
+    if not keys["keys"]:
+        return {}
+    found = (await connection.execute(_CASES_LOCKED if for_update else _CASES, keys)).mappings().all()
+    if not found:
+        return {}
+    steps = await _parts(connection, _STEPS, keys, "code", rows.read_step)
+    tasks = await _parts(connection, _TASKS_LOCKED if for_update else _TASKS, keys, "id", rows.read_task)
+    timers = await _parts(connection, _TIMERS, keys, "id", rows.read_timer)
+    loaded = {}
+    for row in found:
+        bundle = await bundle_of(row["bundle_code"], row["bundle_version"])
+        loaded[row["id"]] = Case(
+            **{name: row[name] for name in _PLAIN},
+            bundle=bundle,
+            state=CaseState(row["state"]),
+            content=rows.read_content(row["content"]),
+            steps={member.code: steps[row["id"]][member.code] for member in bundle.members},
+            tasks=tasks[row["id"]],
+            timers=timers[row["id"]],
+        )
+    return loaded
+
+
+async def _parts(
+    connection: AsyncConnection, statement: Select[Any], keys: Any, name: str, read: Callable[[Any], Any]
+) -> dict[UUID, dict[Any, Any]]:
+    """The rows of one table for many cases: case id -> the part's own key -> the part."""
+    parts: dict[UUID, dict[Any, Any]] = defaultdict(dict)
+    for row in (await connection.execute(statement, keys)).mappings():
+        parts[row["case_id"]][row[name]] = read(row)
+    return parts
+
+
+_PLAIN = (
+    "id", "number", "jurisdiction", "subject", "client", "created_at", "updated_at",
+    "tracking_secret", "seq", "head_hash", "utc_offset_minutes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A case before (None when new) and after."""
+
+    before: Case | None
+    after: Case
+
+
+@dataclass(frozen=True, slots=True)
+class _Updating:
+    """An UPDATE of some columns by key, to be run once for each of many rows."""
+
+    statement: Any
+    key: Sequence[str]
+    columns: Sequence[str]
+
+
+def _updating(table: Table, key: Sequence[str], columns: Sequence[str]) -> _Updating:
+    where = and_(*(table.c[name] == bindparam(f"key_{name}") for name in key))
+    statement = update(table).where(where).values({name: bindparam(name) for name in columns})
+    return _Updating(statement, key, columns)
+
+
+_UPDATE_CASE = (
+    update(tables.cases)
+    .where(
+        tables.cases.c.lane == bindparam("key_lane"),
+        tables.cases.c.id == bindparam("key_id"),
+        tables.cases.c.seq == bindparam("key_seq"),
+    )
+    .values({name: bindparam(name) for name in ("state", "seq", "head_hash", "updated_at")})
+)
+_UPDATE_CONTENT = _updating(tables.case_content, ("lane", "case_id"), ("content",))
+_STEP_KEY = ("lane", "case_id", "code")
+_UPDATE_STEP = _updating(
+    tables.step, _STEP_KEY, [c.name for c in tables.step.c if c.name not in (*_STEP_KEY, "department")]
+)
+_ID_KEY = ("lane", "case_id", "id")
+_TASK_CHANGES = (
+    "state", "tries", "next_at", "lease_token", "first_attempt_at", "applied_seq", "held_reason",
+)  # fmt: skip
+_UPDATE_TASK = _updating(tables.task, _ID_KEY, _TASK_CHANGES)
+_UPDATE_TIMER = _updating(tables.timer, _ID_KEY, ("state",))
+
+
+async def save(connection: AsyncConnection, changes: Sequence[Changed]) -> None:
+    """Writes what differs. The cases must be locked by this transaction, or new.
+
+    Raises: StaleWrite when a case is no longer at the event it was loaded at.
+    """
+    opened = [change.after for change in changes if change.before is None]
+    moved = [change for change in changes if change.before is not None]
+    await _insert(connection, tables.cases, [rows.case_row(case) for case in opened])
+    await _insert(connection, tables.case_content, [rows.content_row(case) for case in opened])
+    if advanced := [c for c in moved if c.before and c.before.seq != c.after.seq]:
+        await _advance(connection, advanced)
+    altered = [c.after for c in moved if c.before and c.before.content is not c.after.content]
+    await _update(connection, _UPDATE_CONTENT, [rows.content_row(case) for case in altered])
+    for part in _PARTS:
+        await _save_part(connection, changes, part)
+
+
+async def _advance(connection: AsyncConnection, changes: Sequence[Changed]) -> None:
+    values = []
+    for change in changes:
+        before, after = change.before, change.after
+        if before is None:
+            continue
+        values.append(
+            {
+                "key_lane": after.lane, "key_id": after.id, "key_seq": before.seq,
+                "state": after.state.value, "seq": after.seq,
+                "head_hash": after.head_hash, "updated_at": after.updated_at,
+            }
+        )  # fmt: skip
+    result = await connection.execute(_UPDATE_CASE, values)
+    if result.rowcount not in (-1, len(values)):
+        raise StaleWrite
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A map of the case whose values are rows of a table."""
+
+    name: str
+    to_row: Callable[[Case, Any], dict[str, Any]]
+    table: Table
+    updating: _Updating
+
+
+_PARTS = (
+    _Part("steps", rows.step_row, tables.step, _UPDATE_STEP),
+    _Part("tasks", rows.task_row, tables.task, _UPDATE_TASK),
+    _Part("timers", rows.timer_row, tables.timer, _UPDATE_TIMER),
+)
+"""In the order of their foreign keys."""
+
+
+async def _save_part(connection: AsyncConnection, changes: Sequence[Changed], part: _Part) -> None:
+    new, changed = [], []
+    for change in changes:
+        before = getattr(change.before, part.name) if change.before else {}
+        for key, value in getattr(change.after, part.name).items():
+            if key not in before:
+                new.append(part.to_row(change.after, value))
+            elif before[key] is not value:
+                changed.append(part.to_row(change.after, value))
+    await _insert(connection, part.table, new)
+    await _update(connection, part.updating, changed)
+
+
+async def _insert(connection: AsyncConnection, table: Table, values: list[dict[str, Any]]) -> None:
+    if values:
+        await connection.execute(insert(table), values)
+
+
+async def _update(connection: AsyncConnection, updating: _Updating, values: list[dict[str, Any]]) -> None:
+    if values:
+        keyed = [
+            {f"key_{name}": row[name] for name in updating.key}
+            | {name: row[name] for name in updating.columns}
+            for row in values
+        ]
+        await connection.execute(updating.statement, keyed)
+
+
+# ---- lists and look-ups
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Which cases a caller may see: all, one subject's, or those with a step of one department."""
+
+    subject: str | None = None
+    department: str | None = None
+
+
+def _visible(visible: Visible) -> list[Any]:
+    """The one criterion that every list of cases uses."""
+    criteria: list[Any] = []
+    if visible.subject is not None:
+        criteria.append(tables.cases.c.subject == visible.subject)
+    if visible.department is not None:
+        same = (tables.step.c.lane == tables.cases.c.lane, tables.step.c.case_id == tables.cases.c.id)
+        theirs = select(1).where(
+            *same, tables.step.c.department == visible.department, tables.step.c.state != "skipped"
+        )
+        criteria.append(theirs.exists())
+    return criteria
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ends: the last case's age and key."""
+
+    created_at: datetime
+    id: UUID
+
+
+async def page(
+    connection: AsyncConnection,
+    visible: Visible,
+    *,
+    state: str | None,
+    bundle: str | None,
+    after: Position | None,
+    limit: int,
+) -> list[UUID]:
+    """Ids of visible cases, newest first, after a position."""
+    c = tables.cases.c
+    statement = select(c.id).where(*_visible(visible))
+    if state is not None:
+        statement = statement.where(c.state == state)
+    if bundle is not None:
+        statement = statement.where(c.bundle_code == bundle)
+    if after is not None:
+        lane = lane_of(after.id)
+        statement = statement.where(
+            or_(
+                c.created_at < after.created_at,
+                and_(c.created_at == after.created_at, tuple_(c.lane, c.id) > (lane, after.id)),
+            )
+        )
+    statement = statement.order_by(c.created_at.desc(), c.lane, c.id).limit(limit)
+    return list((await connection.execute(statement)).scalars())
+
+
+async def find_by_number(connection: AsyncConnection, number: str) -> list[UUID]:
+    """Ids of the cases with this number; organisations may use the same one."""
+    statement = select(tables.case_number.c.case_id).where(tables.case_number.c.number == number)
+    return list((await connection.execute(statement)).scalars())
+
+
+async def case_of_task(connection: AsyncConnection, task_id: UUID) -> tuple[UUID, str] | None:
+    """The case and the department of a task."""
+    c = tables.task.c
+    statement = select(c.case_id, c.department).where(c.lane == lane_of(task_id), c.id == task_id)
+    row = (await connection.execute(statement)).first()
+    return (row.case_id, row.department) if row else None
+
+
+async def seqs(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The last event's number of each of these cases."""
+    c = tables.cases.c
+    keys = [(lane_of(id), id) for id in ids]
+    statement = select(c.id, c.seq).where(tuple_(c.lane, c.id).in_(keys))
+    return {row.id: row.seq for row in await connection.execute(statement)}

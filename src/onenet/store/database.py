@@ -1,0 +1,129 @@
+"""Database: engines, capability flags, and the only commit.
+
+SQLite: write-ahead log, `synchronous=FULL`, one writer connection in a process, `BEGIN IMMEDIATE` for what
+writes (a read that turns into a write fails at once, whatever the timeout). PostgreSQL: READ COMMITTED with
+explicit row locks. What an engine can do beside that is data (`Capabilities`), and nothing needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from onenet.errors import MisconfiguredError, Unavailable
+
+BUSY_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_MS = 10_000
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
+"""Serialisation failure and deadlock: the transaction did nothing and may be repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do beyond the common ground; each is a speed-up, never needed."""
+
+    skip_locked: bool
+    row_locks: bool
+
+
+CAPABILITIES = {
+    "sqlite": Capabilities(skip_locked=False, row_locks=False),
+    "postgresql": Capabilities(skip_locked=True, row_locks=True),
+}
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+
+
+def async_url(url: str) -> URL:
+    """The URL with the driver onenet uses; `+asyncpg` is left as it is. Raises: MisconfiguredError."""
+    parsed = make_url(url)
+    backend = parsed.get_backend_name()
+    if backend not in DRIVERS:
+        raise MisconfiguredError(f"ONENET_DATABASE_URL: expected sqlite or postgresql, not {backend}")
+    if parsed.drivername == "postgresql+asyncpg":
+        return parsed
+    return parsed.set(drivername=DRIVERS[backend])
+
+
+class Database:
+    """A database that transactions and reads are opened on."""
+
+    def __init__(self, url: str, *, pool_size: int = 10):
+        """Opens nothing yet. Raises: MisconfiguredError when the driver's extra is not installed."""
+        self.url = async_url(url)
+        self.backend = self.url.get_backend_name()
+        self.capabilities = CAPABILITIES[self.backend]
+        self._writer = self._engine(1 if self.backend == "sqlite" else pool_size, writes=True)
+        self._reader = self._engine(4, writes=False) if self.backend == "sqlite" else self._writer
+
+    def _engine(self, pool_size: int, *, writes: bool) -> AsyncEngine:
+        settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30}
+        if self.backend == "sqlite":
+            settings["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+        elif self.url.get_driver_name() == "psycopg":
+            settings["connect_args"] = {"options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"}
+        try:
+            engine = create_async_engine(self.url, **settings)
+        except ModuleNotFoundError as error:
+            raise MisconfiguredError("PostgreSQL needs its driver: pip install 'onenet[postgres]'") from error
+        if self.backend == "sqlite":
+            _prepare_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+        return engine
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that commits at the end of the block and rolls back on an error.
+
+        Raises: Unavailable when the database cannot be reached or is full: nothing was stored then, except
+        that a commit whose answer was lost is unknown; whoever retries does so under the same key.
+        """
+        try:
+            async with self._writer.connect() as connection, connection.begin() as transaction:
+                yield connection
+                await transaction.commit()
+        except (OperationalError, InterfaceError) as error:
+            if is_retryable(error):
+                raise
+            raise Unavailable("the database does not answer", retry_after_s=1) from error
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading, without a lock that others would wait for."""
+        try:
+            async with self._reader.connect() as connection:
+                yield connection
+        except (OperationalError, InterfaceError) as error:
+            raise Unavailable("the database does not answer", retry_after_s=1) from error
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+
+def is_retryable(error: DBAPIError) -> bool:
+    """Whether the transaction lost a race that it may simply run again."""
+    return getattr(error.orig, "sqlstate", None) in RETRYABLE_SQLSTATES
+
+
+def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
+    """Sets each connection up, and takes BEGIN away from the driver, which would begin too late."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Any) -> None:
+        connection.exec_driver_sql(begin)

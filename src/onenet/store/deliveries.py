@@ -1,0 +1,67 @@
+"""Deliveries: the rows of the outbox, one for each event and subscriber, and their attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, and_, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.ids import lane_of
+from onenet.store import tables
+from onenet.store.queue import Queue
+
+
+async def append(connection: AsyncConnection, deliveries: Sequence[dict[str, Any]]) -> None:
+    """Writes new rows, in the transaction of the events that they tell."""
+    if deliveries:
+        await connection.execute(insert(tables.delivery), list(deliveries))
+
+
+_d = tables.delivery.c
+_SETTLE = (
+    update(tables.delivery)
+    .where(
+        _d.lane == bindparam("key_lane"), _d.case_id == bindparam("key_case_id"),
+        _d.id == bindparam("key_id"),
+        _d.lease_token == bindparam("key_token"),
+    )
+    .values(
+        {name: bindparam(name) for name in ("state", "tries", "next_at", "held_reason")}
+        | {"lease_token": None}
+    )
+)  # fmt: skip
+
+
+async def settle(connection: AsyncConnection, settled: Sequence[dict[str, Any]]) -> None:
+    """Writes what became of attempts, where the lease is still owned; a stale result changes nothing.
+
+    Each: key_lane, key_case_id, key_id, key_token, state, tries, next_at, held_reason.
+    """
+    if settled:
+        await connection.execute(_SETTLE, list(settled))
+
+
+async def page(
+    connection: AsyncConnection, *, after: tuple[datetime, UUID] | None, state: str | None, limit: int
+) -> Sequence[RowMapping]:
+    """Deliveries, newest first, after a position."""
+    statement = select(tables.delivery)
+    if state is not None:
+        statement = statement.where(_d.state == state)
+    if after is not None:
+        created_at, id = after
+        later = tuple_(_d.lane, _d.id) > (lane_of(id), id)
+        statement = statement.where(or_(_d.created_at < created_at, and_(_d.created_at == created_at, later)))
+    statement = statement.order_by(_d.created_at.desc(), _d.lane, _d.id).limit(limit)
+    return (await connection.execute(statement)).mappings().all()
+
+
+async def attempts(connection: AsyncConnection, queue: Queue, id: UUID) -> Sequence[RowMapping]:
+    """The attempts of one delivery or task, in order."""
+    a = queue.attempts
+    statement = select(a).where(a.c.lane == lane_of(id), a.c[queue.of] == id).order_by(a.c.number)
+    return (await connection.execute(statement)).mappings().all()

@@ -1,0 +1,86 @@
+"""Endpoints: where departments take tasks and subscribers take events. Few rows, read often."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.store import tables
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRow:
+    """An endpoint. `owner` is a department's code, or the client whose cases a subscriber hears of.
+
+    `secrets`: current one first. `events`: the types a subscriber wants, empty for all.
+    """
+
+    id: UUID
+    kind: Literal["department", "subscriber"]
+    owner: str
+    adapter: str
+    url: str
+    secrets: tuple[str, ...]
+    created_at: datetime
+    options: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+    state: Literal["active", "held"] = "active"
+
+
+def _read(row: RowMapping) -> EndpointRow:
+    plain = {name: row[name] for name in ("id", "kind", "owner", "adapter", "url", "created_at", "state")}
+    return EndpointRow(
+        **plain,
+        secrets=tuple(json.loads(row["secrets"])),
+        options=json.loads(row["options"]),
+        events=tuple(json.loads(row["events"])),
+    )
+
+
+def _row(endpoint: EndpointRow) -> dict[str, Any]:
+    return {
+        "id": endpoint.id,
+        "kind": endpoint.kind,
+        "owner": endpoint.owner,
+        "adapter": endpoint.adapter,
+        "url": endpoint.url,
+        "secrets": json.dumps(endpoint.secrets),
+        "options": json.dumps(dict(endpoint.options)),
+        "events": json.dumps(endpoint.events),
+        "state": endpoint.state,
+        "created_at": endpoint.created_at,
+    }
+
+
+async def append(connection: AsyncConnection, endpoint: EndpointRow) -> None:
+    """Writes a new endpoint. Raises: sqlalchemy.exc.IntegrityError when its department has one."""
+    await connection.execute(insert(tables.endpoint).values(_row(endpoint)))
+
+
+async def replace(connection: AsyncConnection, endpoint: EndpointRow) -> None:
+    """Writes an endpoint over the row of its id."""
+    table = tables.endpoint
+    await connection.execute(update(table).where(table.c.id == endpoint.id).values(_row(endpoint)))
+
+
+async def every(connection: AsyncConnection, kind: str | None = None) -> list[EndpointRow]:
+    """All endpoints, or those of one kind, oldest first."""
+    statement = select(tables.endpoint).order_by(tables.endpoint.c.created_at, tables.endpoint.c.id)
+    if kind is not None:
+        statement = statement.where(tables.endpoint.c.kind == kind)
+    return [_read(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def of_department(connection: AsyncConnection, department: str) -> EndpointRow | None:
+    """The endpoint of a department, if it has one."""
+    c = tables.endpoint.c
+    statement = select(tables.endpoint).where(c.kind == "department", c.owner == department)
+    row = (await connection.execute(statement)).mappings().first()
+    return _read(row) if row else None

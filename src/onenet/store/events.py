@@ -1,0 +1,95 @@
+"""Events: appended under the case's lock, read in order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.domain.chain import canonical, event_hash
+from onenet.domain.events import NewEvent
+from onenet.ids import lane_of
+from onenet.store import tables
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a case's history, as stored. `at` and `data` are the texts that were hashed."""
+
+    case_id: UUID
+    seq: int
+    type: str
+    step: str | None
+    actor: str
+    at: str
+    data: str
+    prev_hash: bytes
+    hash: bytes
+
+    def content(self) -> dict[str, Any]:
+        """The data, parsed."""
+        parsed: dict[str, Any] = json.loads(self.data)
+        return parsed
+
+    def true_hash(self) -> bytes:
+        """The hash that the fields and the hash before them really give."""
+        return event_hash(
+            self.prev_hash, case_id=self.case_id, seq=self.seq, type=self.type, step=self.step,
+            actor=self.actor, at=self.at, data=self.data,
+        )  # fmt: skip
+
+
+def link(
+    case_id: UUID, seq: int, head: bytes, new: Sequence[NewEvent], *, actor: str, at: str
+) -> list[Event]:
+    """The events with their places in the chain, after `seq` and `head`."""
+    linked: list[Event] = []
+    for event in new:
+        seq += 1
+        data = canonical(event.data)
+        head_after = event_hash(
+            head, case_id=case_id, seq=seq, type=event.type.value, step=event.step, actor=actor, at=at,
+            data=data,
+        )  # fmt: skip
+        linked.append(Event(case_id, seq, event.type.value, event.step, actor, at, data, head, head_after))
+        head = head_after
+    return linked
+
+
+_NAMES = tuple(Event.__dataclass_fields__)
+
+
+async def append(connection: AsyncConnection, events: Sequence[Event]) -> None:
+    """Writes events; the cases must be locked by this transaction."""
+    if events:
+        values = [
+            {"lane": lane_of(event.case_id), **{name: getattr(event, name) for name in _NAMES}}
+            for event in events
+        ]
+        await connection.execute(insert(tables.event), values)
+
+
+async def after(connection: AsyncConnection, case_id: UUID, seq: int, limit: int) -> list[Event]:
+    """The events of a case after `seq`, in order."""
+    c = tables.event.c
+    statement = (
+        select(*(c[name] for name in _NAMES))
+        .where(c.lane == lane_of(case_id), c.case_id == case_id, c.seq > seq)
+        .order_by(c.seq)
+        .limit(limit)
+    )
+    return [Event(**row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def every(connection: AsyncConnection) -> AsyncIterator[Event]:
+    """Every event of the database, case by case, in order."""
+    c = tables.event.c
+    statement = select(*(c[name] for name in _NAMES)).order_by(c.lane, c.case_id, c.seq)
+    async with connection.stream(statement) as result:
+        async for row in result.mappings():
+            yield Event(**row)

@@ -1,0 +1,84 @@
+"""Idempotency keys and message ids of callbacks: one row for what was done, with the answer given to it.
+
+The row is written in the transaction of its effect, so there is one of both or none of both. Its unique key
+decides on every engine.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, insert, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.ids import lane_of
+from onenet.store import tables
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """An HTTP answer: what the first call got and every repetition gets."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done under a key. `fingerprint` is the hash of the request that did it."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+    answer: StoredAnswer
+    case_id: UUID | None
+    created_at: datetime
+
+
+_FIND = select(tables.idempotency_key).where(
+    tuple_(tables.idempotency_key.c.scope, tables.idempotency_key.c.key).in_(
+        bindparam("keys", expanding=True)
+    )
+)
+
+
+async def find(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Done]:
+    """What was done under these (scope, key) pairs."""
+    wanted = sorted(set(keys))
+    if not wanted:
+        return {}
+    found = (await connection.execute(_FIND, {"keys": wanted})).mappings()
+    return {
+        (row["scope"], row["key"]): Done(
+            row["scope"], row["key"], row["fingerprint"],
+            StoredAnswer(row["status"], row["body"], json.loads(row["headers"])),
+            row["case_id"], row["created_at"],
+        )
+        for row in found
+    }  # fmt: skip
+
+
+async def append(connection: AsyncConnection, done: Sequence[Done]) -> None:
+    """Writes them. Raises: sqlalchemy.exc.IntegrityError when another transaction was first."""
+    if done:
+        await connection.execute(insert(tables.idempotency_key), [_row(entry) for entry in done])
+
+
+def _row(entry: Done) -> dict[str, Any]:
+    return {
+        "scope": entry.scope,
+        "key": entry.key,
+        "fingerprint": entry.fingerprint,
+        "status": entry.answer.status,
+        "headers": json.dumps(dict(entry.answer.headers)),
+        "body": entry.answer.body,
+        "lane": lane_of(entry.case_id) if entry.case_id else None,
+        "case_id": entry.case_id,
+        "created_at": entry.created_at,
+    }

@@ -1,0 +1,136 @@
+"""Claiming due work: tasks and deliveries alike, under a lease with a fencing token.
+
+One statement, the same on every engine. What is claimed stays due: `next_at` becomes the end of the lease, so
+that the work of a worker that died is simply due again and is claimed under another token; there is no
+separate rescue that could be forgotten. The outer condition on `next_at` is the protection: two workers may
+choose the same rows, the second waits for the first's commit, looks again and matches none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, Table, bindparam, func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.store import tables
+
+LEASE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A table of work, with the table of its attempts and the attempts' column for the work's id."""
+
+    work: Table
+    attempts: Table
+    of: str
+
+
+TASKS = Queue(tables.task, tables.attempt, "task_id")
+DELIVERIES = Queue(tables.delivery, tables.delivery_attempt, "delivery_id")
+
+
+async def due_lanes(connection: AsyncConnection, queue: Queue, now: datetime) -> list[int]:
+    """Lanes that have something due."""
+    c = queue.work.c
+    statement = select(c.lane).where(c.next_at.is_not(None), c.next_at <= now).distinct()
+    return list((await connection.execute(statement)).scalars())
+
+
+async def next_due_at(connection: AsyncConnection, queue: Queue) -> datetime | None:
+    """When the next work falls due."""
+    c = queue.work.c
+    statement = select(func.min(c.next_at)).where(c.next_at.is_not(None))
+    found: datetime | None = (await connection.execute(statement)).scalar()
+    return found
+
+
+def _claim(queue: Queue, *, skip_locked: bool) -> Any:
+    work = queue.work
+    chosen = (
+        select(work.c.lane, work.c.case_id, work.c.id)
+        .where(
+            work.c.lane.in_(bindparam("lanes", expanding=True)),
+            work.c.next_at.is_not(None),
+            work.c.next_at <= bindparam("now"),
+        )
+        .order_by(work.c.next_at)
+        .limit(bindparam("count"))
+    )
+    if skip_locked:
+        chosen = chosen.with_for_update(skip_locked=True)
+    return (
+        update(work)
+        .where(
+            work.c.next_at.is_not(None),
+            work.c.next_at <= bindparam("now"),
+            tuple_(work.c.lane, work.c.case_id, work.c.id).in_(chosen),
+        )
+        .values(
+            state="sending",
+            attempt=work.c.attempt + 1,
+            next_at=bindparam("until"),
+            lease_token=bindparam("token"),
+            first_attempt_at=func.coalesce(work.c.first_attempt_at, bindparam("now")),
+        )
+        .returning(*work.c)
+    )
+
+
+_CLAIMS = {
+    (queue.work.name, skip_locked): _claim(queue, skip_locked=skip_locked)
+    for queue in (TASKS, DELIVERIES)
+    for skip_locked in (True, False)
+}
+
+
+async def claim(
+    connection: AsyncConnection,
+    queue: Queue,
+    lanes: Sequence[int],
+    *,
+    token: UUID,
+    now: datetime,
+    count: int,
+    skip_locked: bool,
+) -> Sequence[RowMapping]:
+    """Claims up to `count` due rows under `token` and notes that an attempt began. Gives the rows."""
+    statement = _CLAIMS[queue.work.name, skip_locked]
+    parameters = {"lanes": list(lanes), "now": now, "until": now + LEASE, "token": token, "count": count}
+    claimed = (await connection.execute(statement, parameters)).mappings().all()
+    if claimed:
+        begun = [
+            {
+                "lane": row["lane"], "case_id": row["case_id"], queue.of: row["id"],
+                "number": row["attempt"], "started_at": now,
+            }
+            for row in claimed
+        ]  # fmt: skip
+        await connection.execute(insert(queue.attempts), begun)
+    return claimed
+
+
+async def end_attempts(connection: AsyncConnection, queue: Queue, ended: Sequence[dict[str, Any]]) -> None:
+    """Completes attempt rows, whoever owns the work by now: a call that was made stays on record.
+
+    Each: lane, case_id, id, number, ended_at, status, failure, reason, excerpt.
+    """
+    if not ended:
+        return
+    a = queue.attempts
+    keys = ("lane", "case_id", "number")
+    statement = (
+        update(a)
+        .where(a.c[queue.of] == bindparam("key_id"), *(a.c[key] == bindparam(f"key_{key}") for key in keys))
+        .values({name: bindparam(name) for name in ("ended_at", "status", "failure", "reason", "excerpt")})
+    )
+    renamed = [
+        {f"key_{name}" if name in (*keys, "id") else name: value for name, value in row.items()}
+        for row in ended
+    ]
+    await connection.execute(statement, renamed)

@@ -1,0 +1,150 @@
+"""How a case is written in rows and read from them: pure functions, one pair a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Step, Task, Timer, Waiting
+from onenet.domain.chain import canonical
+from onenet.domain.outcome import ResultGiven, SupplementRequest
+from onenet.domain.states import StepState, TaskState, TimerState
+
+Row = Mapping[str, Any]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def case_key(case: Case) -> dict[str, Any]:
+    """The columns that tie a row to the case."""
+    return {"lane": case.lane, "case_id": case.id}
+
+
+def case_row(case: Case) -> dict[str, Any]:
+    """The row of `cases`."""
+    return {
+        "lane": case.lane,
+        "id": case.id,
+        "number": case.number,
+        "bundle_code": case.bundle.code,
+        "bundle_version": case.bundle.version,
+        "jurisdiction": case.jurisdiction,
+        "subject": case.subject,
+        "client": case.client,
+        "state": case.state.value,
+        "seq": case.seq,
+        "head_hash": case.head_hash,
+        "tracking_secret": case.tracking_secret,
+        "utc_offset_minutes": case.utc_offset_minutes,
+        "created_at": case.created_at,
+        "updated_at": case.updated_at,
+    }
+
+
+def content_row(case: Case) -> dict[str, Any]:
+    """The row of `case_content`."""
+    return {**case_key(case), "content": canonical(asdict(case.content))}
+
+
+def read_content(text: str) -> CaseContent:
+    """What the applicant said."""
+    content = json.loads(text)
+    return CaseContent(
+        applicant=Applicant(**content["applicant"]),
+        answers=content["answers"],
+        form=content["form"],
+        materials=tuple(MaterialGiven(**material) for material in content["materials"]),
+    )
+
+
+def step_row(case: Case, step: Step) -> dict[str, Any]:
+    """The row of a step."""
+    waiting = step.waiting
+    return {
+        **case_key(case),
+        "code": step.code,
+        "department": step.department,
+        "state": step.state.value,
+        "since": step.since,
+        "waits_for": waiting and waiting.waits_for,
+        "wait_reason": waiting and waiting.reason,
+        "wait_refs": _json(waiting.refs) if waiting else None,
+        "wait_until": waiting and waiting.until,
+        "submission": step.submission,
+        "resume": step.resume and step.resume.value,
+        "opinion": step.opinion,
+        "reason": step.reason,
+        "results": _json([asdict(result) for result in step.results]),
+        "requests": _json([asdict(request) for request in step.requests]),
+    }
+
+
+def read_step(row: RowMapping) -> Step:
+    """The step in a row."""
+    waiting = None
+    if row["waits_for"] is not None:
+        refs = tuple(json.loads(row["wait_refs"]))
+        waiting = Waiting(row["waits_for"], row["wait_reason"], refs, row["wait_until"])
+    return Step(
+        code=row["code"],
+        department=row["department"],
+        state=StepState(row["state"]),
+        since=row["since"],
+        waiting=waiting,
+        submission=row["submission"],
+        resume=StepState(row["resume"]) if row["resume"] else None,
+        opinion=row["opinion"],
+        reason=row["reason"],
+        results=tuple(ResultGiven(**result) for result in json.loads(row["results"])),
+        requests=tuple(SupplementRequest(**request) for request in json.loads(row["requests"])),
+    )
+
+
+def task_row(case: Case, task: Task) -> dict[str, Any]:
+    """The row of a task."""
+    return {
+        **case_key(case),
+        "id": task.id,
+        "step": task.step,
+        "department": task.department,
+        "submission": task.submission,
+        "state": task.state.value,
+        "created_at": task.created_at,
+        "payload": task.payload,
+        "attempt": task.attempt,
+        "tries": task.tries,
+        "next_at": task.next_at,
+        "lease_token": task.lease_token,
+        "first_attempt_at": task.first_attempt_at,
+        "applied_seq": task.applied_seq,
+        "held_reason": task.held_reason,
+    }
+
+
+def read_task(row: RowMapping) -> Task:
+    """The task in a row."""
+    plain = {name: row[name] for name in Task.__dataclass_fields__ if name != "state"}
+    return Task(**plain, state=TaskState(row["state"]))
+
+
+def timer_row(case: Case, timer: Timer) -> dict[str, Any]:
+    """The row of a timer."""
+    return {
+        **case_key(case),
+        "id": timer.id,
+        "step": timer.step,
+        "kind": timer.kind,
+        "due_at": timer.due_at,
+        "state": timer.state.value,
+    }
+
+
+def read_timer(row: RowMapping) -> Timer:
+    """The timer in a row."""
+    return Timer(row["id"], row["step"], row["kind"], row["due_at"], TimerState(row["state"]))

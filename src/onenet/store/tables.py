@@ -1,0 +1,383 @@
+"""The tables. Every workflow table's key begins with `lane`; small look-up tables have their own keys.
+
+The state columns carry CHECK constraints made from the tables of `domain.states`. JSON is kept as the exact
+text that was written, so that hashes and answers do not depend on a database's idea of JSON.
+Migrations equal this metadata (tests/migrations). Rules: scale.md section 5.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+from onenet.domain.states import CaseState, DeliveryState, StepState, TaskState, TimerState
+
+
+class Timestamp(TypeDecorator[datetime]):
+    """A moment in UTC, aware on every engine (SQLite itself forgets the zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuses a naive time, which would mean something else on each engine."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time needs a zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Gives the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+
+def _states(column: str, states: type[StrEnum]) -> CheckConstraint:
+    words = ", ".join(f"'{state.value}'" for state in states)
+    return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
+
+
+def _of_case() -> list[Any]:
+    """The columns that tie a row to its case."""
+    return [
+        Column("lane", SmallInteger, nullable=False),
+        Column("case_id", Uuid, nullable=False),
+    ]
+
+
+def _to_case() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["lane", "case_id"], ["cases.lane", "cases.id"])
+
+
+# ---- catalogue and callers: few rows, whole on every node
+
+jurisdiction = Table(
+    "jurisdiction",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+)
+
+department = Table(
+    "department",
+    metadata,
+    Column("code", String(64), primary_key=True),
+    Column("content", Text, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+)
+
+bundle_version = Table(
+    "bundle_version",
+    metadata,
+    Column("code", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("published_at", Timestamp, nullable=False),
+    PrimaryKeyConstraint("code", "version"),
+)
+
+api_key = Table(
+    "api_key",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("public", String(8), nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("client", String(64), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp),
+    Column("revoked_at", Timestamp),
+    CheckConstraint("kind IN ('frontend', 'department', 'administrator')", name="kind_known"),
+)
+
+endpoint = Table(
+    "endpoint",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("adapter", String(64), nullable=False),
+    Column("url", String(2048), nullable=False),
+    Column("secrets", Text, nullable=False),
+    Column("options", Text, nullable=False),
+    Column("events", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    CheckConstraint("kind IN ('department', 'subscriber')", name="kind_known"),
+    CheckConstraint("state IN ('active', 'held')", name="state_known"),
+    Index(None, "owner"),
+    Index(
+        "uq_endpoint_department",
+        "owner",
+        unique=True,
+        postgresql_where=text("kind = 'department'"),
+        sqlite_where=text("kind = 'department'"),
+    ),
+)
+
+# ---- look-up tables with keys of their own
+
+idempotency_key = Table(
+    "idempotency_key",
+    metadata,
+    Column("scope", String(255), nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("lane", SmallInteger),
+    Column("case_id", Uuid),
+    Column("created_at", Timestamp, nullable=False),
+    PrimaryKeyConstraint("scope", "key"),
+)
+
+case_number = Table(
+    "case_number",
+    metadata,
+    Column("organisation", String(64), nullable=False),
+    Column("number", String(64), nullable=False),
+    Column("lane", SmallInteger, nullable=False),
+    Column("case_id", Uuid, nullable=False),
+    PrimaryKeyConstraint("organisation", "number"),
+    Index(None, "number"),
+)
+
+case_counter = Table(
+    "case_counter",
+    metadata,
+    Column("scope", String(200), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("serial", Integer, nullable=False),
+    PrimaryKeyConstraint("scope", "day"),
+)
+
+# ---- workflow: all rows of a case share its lane
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("lane", SmallInteger, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("number", String(64), nullable=False),
+    Column("bundle_code", String(64), nullable=False),
+    Column("bundle_version", Integer, nullable=False),
+    Column("jurisdiction", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("client", String(64), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("head_hash", LargeBinary, nullable=False),
+    Column("tracking_secret", String(64), nullable=False),
+    Column("utc_offset_minutes", SmallInteger, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("updated_at", Timestamp, nullable=False),
+    PrimaryKeyConstraint("lane", "id"),
+    _states("state", CaseState),
+    CheckConstraint("seq >= 1", name="seq_begun"),
+    CheckConstraint("lane BETWEEN 0 AND 255", name="lane_range"),
+    Index("ix_cases_of_subject", "subject", "created_at", "lane", "id"),
+    Index("ix_cases_by_age", "created_at", "lane", "id"),
+)
+
+case_content = Table(
+    "case_content",
+    metadata,
+    *_of_case(),
+    Column("content", Text, nullable=False),
+    PrimaryKeyConstraint("lane", "case_id"),
+    _to_case(),
+)
+
+step = Table(
+    "step",
+    metadata,
+    *_of_case(),
+    Column("code", String(64), nullable=False),
+    Column("department", String(64), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("since", Timestamp, nullable=False),
+    Column("waits_for", String(16)),
+    Column("wait_reason", String(64)),
+    Column("wait_refs", Text),
+    Column("wait_until", Timestamp),
+    Column("submission", SmallInteger, nullable=False),
+    Column("resume", String(32)),
+    Column("opinion", Text),
+    Column("reason", Text),
+    Column("results", Text, nullable=False),
+    Column("requests", Text, nullable=False),
+    PrimaryKeyConstraint("lane", "case_id", "code"),
+    _to_case(),
+    _states("state", StepState),
+    CheckConstraint(
+        "(waits_for IS NULL) = (state IN ('completed', 'rejected', 'skipped', 'cancelled'))",
+        name="waiting_says_why",
+    ),
+    Index("ix_step_of_department", "department", "state", "lane", "case_id"),
+)
+
+task = Table(
+    "task",
+    metadata,
+    *_of_case(),
+    Column("id", Uuid, nullable=False),
+    Column("step", String(64), nullable=False),
+    Column("department", String(64), nullable=False),
+    Column("submission", SmallInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("tries", SmallInteger, nullable=False),
+    Column("next_at", Timestamp),
+    Column("lease_token", Uuid),
+    Column("first_attempt_at", Timestamp),
+    Column("applied_seq", Integer, nullable=False),
+    Column("held_reason", String(64)),
+    PrimaryKeyConstraint("lane", "case_id", "id"),
+    ForeignKeyConstraint(["lane", "case_id", "step"], ["step.lane", "step.case_id", "step.code"]),
+    _states("state", TaskState),
+    CheckConstraint("(lease_token IS NOT NULL) = (state = 'sending')", name="lease_while_sending"),
+    CheckConstraint("next_at IS NULL OR state IN ('pending', 'sending')", name="due_while_unsent"),
+    Index("ix_task_by_id", "lane", "id"),
+    Index(
+        "ix_task_due",
+        "lane",
+        "next_at",
+        postgresql_where=text("next_at IS NOT NULL"),
+        sqlite_where=text("next_at IS NOT NULL"),
+    ),
+)
+
+
+def _attempt(name: str, of: str, parent: str) -> Table:
+    """One HTTP call of a row of `parent`; the row is written when the call begins, completed when it ends."""
+    return Table(
+        name,
+        metadata,
+        *_of_case(),
+        Column(of, Uuid, nullable=False),
+        Column("number", Integer, nullable=False),
+        Column("started_at", Timestamp, nullable=False),
+        Column("ended_at", Timestamp),
+        Column("status", SmallInteger),
+        Column("failure", String(16)),
+        Column("reason", Text),
+        Column("excerpt", Text),
+        PrimaryKeyConstraint("lane", "case_id", of, "number"),
+        ForeignKeyConstraint(
+            ["lane", "case_id", of], [f"{parent}.lane", f"{parent}.case_id", f"{parent}.id"]
+        ),
+    )
+
+
+attempt = _attempt("attempt", "task_id", "task")
+
+timer = Table(
+    "timer",
+    metadata,
+    *_of_case(),
+    Column("id", Uuid, nullable=False),
+    Column("step", String(64), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("due_at", Timestamp, nullable=False),
+    Column("state", String(16), nullable=False),
+    PrimaryKeyConstraint("lane", "case_id", "id"),
+    ForeignKeyConstraint(["lane", "case_id", "step"], ["step.lane", "step.case_id", "step.code"]),
+    _states("state", TimerState),
+    Index(
+        "ix_timer_due",
+        "lane",
+        "due_at",
+        postgresql_where=text("state = 'pending'"),
+        sqlite_where=text("state = 'pending'"),
+    ),
+)
+
+event = Table(
+    "event",
+    metadata,
+    *_of_case(),
+    Column("seq", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("step", String(64)),
+    Column("actor", String(255), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("data", Text, nullable=False),
+    Column("prev_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("lane", "case_id", "seq"),
+    _to_case(),
+)
+
+delivery = Table(
+    "delivery",
+    metadata,
+    *_of_case(),
+    Column("id", Uuid, nullable=False),
+    Column("endpoint_id", Uuid, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("tries", SmallInteger, nullable=False),
+    Column("next_at", Timestamp),
+    Column("lease_token", Uuid),
+    Column("first_attempt_at", Timestamp),
+    Column("held_reason", String(64)),
+    PrimaryKeyConstraint("lane", "case_id", "id"),
+    _to_case(),
+    ForeignKeyConstraint(["endpoint_id"], ["endpoint.id"]),
+    _states("state", DeliveryState),
+    CheckConstraint("(lease_token IS NOT NULL) = (state = 'sending')", name="lease_while_sending"),
+    CheckConstraint("next_at IS NULL OR state IN ('pending', 'sending')", name="due_while_unsent"),
+    Index("ix_delivery_by_age", "created_at", "lane", "id"),
+    Index(
+        "ix_delivery_due",
+        "lane",
+        "next_at",
+        postgresql_where=text("next_at IS NOT NULL"),
+        sqlite_where=text("next_at IS NOT NULL"),
+    ),
+)
+
+delivery_attempt = _attempt("delivery_attempt", "delivery_id", "delivery")
