@@ -1,0 +1,81 @@
+"""Callbacks: a department answers. Authenticate over the raw bytes, read, apply through the gate, once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import structlog
+
+from onenet.adapters import signing
+from onenet.adapters.base import UnreadableAnswer
+from onenet.adapters.registry import adapter_for
+from onenet.clock import Clock
+from onenet.domain.case import Case, Reply
+from onenet.domain.commands import RecordAnswer
+from onenet.domain.sheet import TASK_PREFIX
+from onenet.errors import CallbackConflict, Fault, InvalidInput, NotFound, Unauthenticated
+from onenet.ids import from_text
+from onenet.services.advance import Change, Gate, Once, Result
+from onenet.services.steps import endpoint_of
+from onenet.store import cases, endpoints
+from onenet.store.database import Database
+from onenet.store.endpoints import EndpointRow
+from onenet.store.idempotency import StoredAnswer
+
+log = structlog.get_logger()
+
+STATUS: Mapping[Reply, int] = {"refused": 409}
+"""A move that the step's state does not allow is on record, and told; every other reply is 200."""
+
+
+def render(case: Case, reply: Reply) -> StoredAnswer:
+    """What the department is answered, and answered again if it repeats itself."""
+    body = {"outcome": reply, "case": str(case.id), "seq": case.seq}
+    return StoredAnswer(STATUS.get(reply, 200), json.dumps(body))
+
+
+async def receive(
+    database: Database, gate: Gate, clock: Clock, department: str, headers: Mapping[str, str], body: bytes
+) -> Result:
+    """Applies an answer, or gives the stored reply to one that is repeated.
+
+    `clock` tells machine time.
+    Raises: Unauthenticated, InvalidInput, NotFound, CallbackConflict, Unavailable.
+    """
+    endpoint = await _authenticated(database, clock, department, headers, body)
+    try:
+        answer = adapter_for(endpoint_of(endpoint)).read_callback(body)
+    except UnreadableAnswer as error:
+        fault = Fault("unreadable_answer", "无法读取的答复", str(error), pointer="")
+        raise InvalidInput("the body is not an answer", faults=(fault,)) from error
+    task_id = from_text(TASK_PREFIX, answer.task)
+    found = None
+    if task_id is not None:
+        async with database.read() as connection:
+            found = await cases.case_of_task(connection, task_id)
+    if task_id is None or found is None or found[1] != department:
+        log.warning("callback_for_foreign_task", department=department)
+        raise NotFound
+    once = Once(
+        scope=f"callback:{department}",
+        key=headers["webhook-id"],
+        fingerprint=hashlib.sha256(body).digest(),
+        conflict=CallbackConflict,
+    )
+    command = RecordAnswer(task_id, answer.outcome, answer.seq)
+    return await gate.submit(Change(found[0], command, f"department:{department}", once=once, render=render))
+
+
+async def _authenticated(
+    database: Database, clock: Clock, department: str, headers: Mapping[str, str], body: bytes
+) -> EndpointRow:
+    """The department's endpoint, whose secret signed the body. Raises: Unauthenticated, the same for all."""
+    async with database.read() as connection:
+        endpoint = await endpoints.of_department(connection, department)
+    refusal = signing.verify(headers, body, endpoint.secrets if endpoint else (), now=clock.now())
+    if endpoint is None or refusal is not None:
+        log.warning("callback_refused", department=department, reason=refusal and refusal.value)
+        raise Unauthenticated("the signature is missing, wrong or more than five minutes off")
+    return endpoint

@@ -1,0 +1,224 @@
+"""Cases: submit, read, list, hand in a supplement, withdraw, decide a held step. One function each."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from onenet.domain import guidance
+from onenet.domain.bundle import Bundle, Jurisdiction
+from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
+from onenet.domain.commands import Command, DecideStep, HandInSupplement, Open, Withdraw
+from onenet.domain.questions import check_answers
+from onenet.domain.states import CaseState
+from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
+from onenet.ids import new_id
+from onenet.services import forms
+from onenet.services.advance import Change, Gate, Once, Opening, Result
+from onenet.services.catalogue import Catalogue
+from onenet.store import cases as store_cases
+from onenet.store import events as store_events
+from onenet.store.cases import Position, Visible
+from onenet.store.database import Database
+from onenet.store.events import Event
+from onenet.store.idempotency import StoredAnswer
+
+Render = Callable[[Case, Reply], StoredAnswer]
+
+_UNSET = datetime.min.replace(tzinfo=UTC)
+"""Stands in the blank case until the gate writes the moment of its commit over it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a front-end submits for a subject. `version` None means the latest."""
+
+    bundle: str
+    version: int | None
+    jurisdiction: str
+    applicant: Applicant
+    answers: Mapping[str, Any]
+    form: Mapping[str, Any]
+    materials: tuple[MaterialGiven, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replying:
+    """How a change is answered: once under a key, with these renderings, on behalf of this actor.
+
+    `if_seq`: the event the caller believes to be the last; None when it did not say.
+    """
+
+    actor: str
+    once: Once | None = None
+    render: Render | None = None
+    render_refusal: Callable[[Any], StoredAnswer] | None = None
+    if_seq: int | None = None
+
+
+def unknown(pointer: str, zh: str, en: str) -> UnknownReference:
+    """The error for a code that names nothing."""
+    return UnknownReference(en, faults=(Fault("unknown", zh, en, pointer=pointer),))
+
+
+async def find_bundle(catalogue: Catalogue, code: str, version: int | None) -> Bundle:
+    """A published bundle that a body names. Raises: UnknownReference."""
+    try:
+        return await (catalogue.latest(code) if version is None else catalogue.bundle(code, version))
+    except NotFound as error:
+        where = "/bundle" if version is None else "/version"
+        raise unknown(where, "没有已发布的此“一件事”", "no such bundle is published") from error
+
+
+async def find_jurisdiction(catalogue: Catalogue, bundle: Bundle, code: str) -> Jurisdiction:
+    """The jurisdiction that a body names, where the bundle is offered. Raises: UnknownReference."""
+    try:
+        found = await catalogue.jurisdiction(code)
+    except NotFound as error:
+        raise unknown("/jurisdiction", "没有此辖区", "no such jurisdiction") from error
+    if not await catalogue.covers(bundle, code):
+        raise unknown(
+            "/jurisdiction", "该辖区未开通此“一件事”", "the bundle is not offered in this jurisdiction"
+        )
+    return found
+
+
+def check_content(bundle: Bundle, content: CaseContent) -> None:
+    """Checks answers, form and materials against the bundle. Raises: UnknownReference, FormInvalid."""
+    if faults := check_answers(bundle, content.answers):
+        raise UnknownReference("the answers do not fit the bundle's questions", faults=faults)
+    plan = guidance.plan(bundle, content.answers)
+    if faults := guidance.check_plan(bundle, plan):
+        raise FormInvalid("the answers do not settle what is to be done", faults=faults)
+    strangers = [index for index, given in enumerate(content.materials) if given.code not in bundle.materials]
+    if strangers:
+        raise unknown(f"/materials/{strangers[0]}/code", "没有此材料", "the bundle has no such material")
+    schema = guidance.form_schema(bundle, plan.members, content.answers)
+    faults = forms.check(schema, content.form) + _missing_materials(plan, content)
+    if faults:
+        raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
+
+
+def _missing_materials(plan: guidance.Plan, content: CaseContent) -> tuple[Fault, ...]:
+    given = [material.code for material in content.materials]
+    faults = [
+        Fault("material_repeated", "材料重复", "this material is given twice", f"/materials/{index}/code")
+        for index, code in enumerate(given)
+        if code in given[:index]
+    ]
+    for material in guidance.needed_materials(plan):
+        if material.code not in given:
+            zh, en = f"缺少材料：{material.names['zh']}", f"missing: {material.code} ({material.names['en']})"
+            faults.append(Fault("material_missing", zh, en, pointer="/materials"))
+    return tuple(faults)
+
+
+async def submit(
+    gate: Gate, catalogue: Catalogue, submission: Submission, *, subject: str, client: str, replying: Replying
+) -> Result:
+    """Opens a case: accepted means kept. Raises: UnknownReference, FormInvalid, Unavailable."""
+    bundle = await find_bundle(catalogue, submission.bundle, submission.version)
+    jurisdiction = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
+    content = CaseContent(
+        submission.applicant, dict(submission.answers), dict(submission.form), submission.materials
+    )
+    check_content(bundle, content)
+    case_id, template = new_id(), await catalogue.number_template(submission.jurisdiction)
+    blank = Case(
+        id=case_id, number="", bundle=bundle, jurisdiction=submission.jurisdiction,
+        subject=subject, client=client, state=CaseState.RECEIVED,
+        created_at=_UNSET, updated_at=_UNSET, tracking_secret=secrets.token_urlsafe(16),
+        content=content, utc_offset_minutes=jurisdiction.utc_offset_minutes,
+    )  # fmt: skip
+    return await gate.submit(_change(case_id, Open(), replying, Opening(blank, template)))
+
+
+def _change(case_id: UUID, command: Command, replying: Replying, opening: Opening | None = None) -> Change:
+    return Change(
+        case_id, command, replying.actor, opening, replying.once, replying.render, replying.render_refusal,
+        if_seq=replying.if_seq,
+    )  # fmt: skip
+
+
+async def hand_in_supplement(gate: Gate, case: Case, command: HandInSupplement, replying: Replying) -> Result:
+    """Hands in what a step asked for. Raises: FormInvalid, Conflict, PreconditionFailed."""
+    properties = {
+        code: dict(case.bundle.fields[code].schema) for code in command.form if code in case.bundle.fields
+    }
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    faults = forms.check(schema, command.form)
+    if faults:
+        raise FormInvalid("the corrected fields are not right yet", faults=faults)
+    return await gate.submit(_change(case.id, command, replying))
+
+
+async def withdraw(gate: Gate, case_id: UUID, reason: str | None, replying: Replying) -> Result:
+    """Takes a case back. Raises: Conflict when it is closed, PreconditionFailed."""
+    return await gate.submit(_change(case_id, Withdraw(reason), replying))
+
+
+async def decide_step(gate: Gate, case_id: UUID, command: DecideStep, replying: Replying) -> Result:
+    """Decides about a held step. Raises: NotFound, Conflict, PreconditionFailed."""
+    return await gate.submit(_change(case_id, command, replying))
+
+
+def may_see(case: Case, visible: Visible) -> bool:
+    """Whether a caller may see a case; the same rule as `store.cases.page` uses for lists."""
+    if visible.subject is not None and case.subject != visible.subject:
+        return False
+    if visible.department is not None:
+        return any(
+            step.department == visible.department and step.state.value != "skipped"
+            for step in case.steps.values()
+        )
+    return True
+
+
+async def get(database: Database, catalogue: Catalogue, case_id: UUID, visible: Visible) -> Case:
+    """One case. Raises: NotFound, also for a case of somebody else."""
+    async with database.read() as connection:
+        found = await store_cases.load(connection, [case_id], catalogue.bundle)
+    case = found.get(case_id)
+    if case is None or not may_see(case, visible):
+        raise NotFound
+    return case
+
+
+async def list_cases(
+    database: Database,
+    catalogue: Catalogue,
+    visible: Visible,
+    *,
+    state: str | None = None,
+    bundle: str | None = None,
+    after: Position | None = None,
+    limit: int,
+) -> list[Case]:
+    """A page of cases, newest first; ask for one more than you show to know whether there is a next page."""
+    async with database.read() as connection:
+        ids = await store_cases.page(
+            connection, visible, state=state, bundle=bundle, after=after, limit=limit
+        )
+        found = await store_cases.load(connection, ids, catalogue.bundle)
+    return [found[id] for id in ids]
+
+
+async def events(database: Database, case_id: UUID, since: int, limit: int) -> list[Event]:
+    """Events of a case after `since`; whether the caller may see the case was settled before."""
+    async with database.read() as connection:
+        return await store_events.after(connection, case_id, since, limit)
+
+
+async def track(database: Database, catalogue: Catalogue, number: str, secret: str) -> Case:
+    """The case with this number whose secret this is. Raises: NotFound, the same for both being wrong."""
+    async with database.read() as connection:
+        ids = await store_cases.find_by_number(connection, number)
+        found = await store_cases.load(connection, ids, catalogue.bundle)
+    for case in found.values():
+        if secrets.compare_digest(case.tracking_secret.encode(), secret.encode()):
+            return case
+    raise NotFound

@@ -1,0 +1,198 @@
+"""API keys: who is calling, and what callers of each kind may do.
+
+A token is `onk_<public, 8>_<secret, 43>`, 256 random bits in base 62. Only its SHA-256 is stored, which is
+enough for a secret of that strength (ASVS 6.5.2); the token itself is shown once, when it is made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from onenet.clock import Clock
+from onenet.errors import Conflict, NotFound, Unauthenticated
+from onenet.ids import new_id
+from onenet.store import callers
+from onenet.store.callers import ApiKey, KeyKind
+from onenet.store.database import Database
+
+TOKEN = re.compile(r"onk_([0-9A-Za-z]{8})_[0-9A-Za-z]{43}")
+LONGEST_LIFE = timedelta(days=366)
+MAX_LIVE_KEYS = 2
+"""Two, so that a client can change over without a pause; a third would be one that nobody watches."""
+
+CACHE_FOR = timedelta(seconds=5)
+MAX_CACHED = 10_000
+
+KINDS: Mapping[KeyKind, frozenset[str]] = {
+    "frontend": frozenset({"catalogue:read", "cases:read", "cases:write"}),
+    "department": frozenset({"catalogue:read", "cases:read"}),
+    "administrator": frozenset(
+        {
+            "catalogue:read",
+            "cases:read",
+            "steps:decide",
+            "attempts:read",
+            "deliveries:read",
+            "endpoints:read",
+            "endpoints:write",
+        }
+    ),
+}
+"""The scopes a key of each kind has, unless it was made with fewer. What is not here is denied."""
+
+SCOPES = frozenset[str]().union(*KINDS.values())
+
+_BASE62 = string.digits + string.ascii_letters
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. `client`: the code of the front-end, department or administrator.
+
+    `subject`: for whom a front-end acts, an opaque name out of its own world; None for every other kind.
+    """
+
+    kind: KeyKind
+    client: str
+    scopes: frozenset[str]
+    key_id: str
+    subject: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The caller's name in records and as the owner of Idempotency-Keys; outlives a change of keys."""
+        return ":".join(part for part in (self.kind, self.client, self.subject) if part)
+
+    def acting_for(self, subject: str) -> Caller:
+        """The same caller, acting for this subject."""
+        return replace(self, subject=subject)
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key just made; `token` can never be shown again."""
+
+    token: str
+    key: ApiKey
+
+
+class Keyring:
+    """Tells callers by their tokens.
+
+    Live keys are remembered for five seconds, so a request costs no query of its own; a revoked key may
+    still work for that long.
+    """
+
+    def __init__(self, database: Database, clock: Clock):
+        """Reads nothing yet."""
+        self._database = database
+        self._clock = clock
+        self._known: dict[str, tuple[datetime, ApiKey]] = {}
+
+    async def caller(self, token: str) -> Caller:
+        """Whose token this is. Raises: Unauthenticated, the same for every reason."""
+        found = TOKEN.fullmatch(token)
+        if found is None:
+            raise Unauthenticated
+        now = self._clock.now()
+        key = await self._key(found.group(1), now)
+        # Hashing is done and compared even where no key was found: the answer takes as long either way.
+        right = hmac.compare_digest(_hash(token), key.hash if key else bytes(32))
+        if key is None or not right or not key.is_live(now):
+            raise Unauthenticated
+        return Caller(kind=key.kind, client=key.client, scopes=key.scopes, key_id=str(key.id))
+
+    async def _key(self, public: str, now: datetime) -> ApiKey | None:
+        read_at, key = self._known.get(public, (None, None))
+        if read_at is not None and now - CACHE_FOR < read_at <= now:
+            return key
+        async with self._database.read() as connection:
+            key = await callers.find(connection, public)
+        if key is not None:
+            if len(self._known) >= MAX_CACHED:
+                self._known.clear()
+            self._known[public] = (now, key)
+        return key
+
+
+async def create(
+    database: Database,
+    *,
+    kind: KeyKind,
+    client: str,
+    now: datetime,
+    scopes: frozenset[str] | None = None,
+    lives_for: timedelta = LONGEST_LIFE,
+) -> NewKey:
+    """Makes a key; `scopes` may narrow what its kind allows.
+
+    Raises: Conflict when the client has two live keys already, or for a scope that its kind has not.
+    """
+    wanted = KINDS[kind] if scopes is None else scopes
+    if not wanted <= KINDS[kind]:
+        raise Conflict(f"a key of kind {kind} can have: {', '.join(sorted(KINDS[kind]))}")
+    if not timedelta(0) < lives_for <= LONGEST_LIFE:
+        raise Conflict(f"a key lives at most {LONGEST_LIFE.days} days")
+    new = _new_key(kind, client, wanted, now, lives_for)
+    async with database.transaction() as connection:
+        if len(await callers.live_of_client(connection, kind, client, now)) >= MAX_LIVE_KEYS:
+            raise Conflict(f"{client} has {MAX_LIVE_KEYS} live keys; revoke one first")
+        await callers.add(connection, new.key)
+    return new
+
+
+async def rotate(database: Database, public: str, *, now: datetime, overlap: timedelta) -> NewKey:
+    """Makes a key like this one and ends the old one after `overlap`.
+
+    Raises: NotFound when no live key has that public part, Conflict when a rotation is under way.
+    """
+    async with database.transaction() as connection:
+        old = await callers.find(connection, public)
+        if old is None or not old.is_live(now):
+            raise NotFound("no live key has this public part")
+        if len(await callers.live_of_client(connection, old.kind, old.client, now)) >= MAX_LIVE_KEYS:
+            raise Conflict(f"{old.client} has {MAX_LIVE_KEYS} live keys; revoke one first")
+        new = _new_key(old.kind, old.client, old.scopes, now, LONGEST_LIFE)
+        await callers.add(connection, new.key)
+        await callers.revoke(connection, public, now + overlap)
+    return new
+
+
+async def revoke(database: Database, public: str, *, now: datetime) -> None:
+    """Ends a key now. Raises: NotFound when no live key has that public part."""
+    async with database.transaction() as connection:
+        if not await callers.revoke(connection, public, now):
+            raise NotFound("no live key has this public part")
+
+
+def _new_key(
+    kind: KeyKind, client: str, scopes: frozenset[str], now: datetime, lives_for: timedelta
+) -> NewKey:
+    public = _random(8)
+    token = f"onk_{public}_{_random(43)}"
+    key = ApiKey(
+        id=new_id(),
+        public=public,
+        hash=_hash(token),
+        kind=kind,
+        client=client,
+        scopes=scopes,
+        created_at=now,
+        expires_at=now + lives_for,
+    )
+    return NewKey(token, key)
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_BASE62) for _ in range(length))
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,56 @@
+"""Outbox: which subscribers hear of which events, and in what words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from onenet.domain.case import Case
+from onenet.domain.chain import canonical
+from onenet.domain.events import EVENT_KINDS, EventType
+from onenet.store.endpoints import EndpointRow
+from onenet.store.events import Event
+
+DELIVERY_PREFIX = "msg"
+
+
+def message(case: Case, event: Event) -> dict[str, Any]:
+    """The thin message about an event: what happened and where to look, nothing personal."""
+    data: dict[str, Any] = {"case": str(case.id), "number": case.number, "seq": event.seq}
+    if event.step is not None:
+        data["step"] = event.step
+    if (state := event.content().get("state")) is not None:
+        data["state"] = state
+    return {"type": event.type, "timestamp": event.at, "data": data}
+
+
+def deliveries(
+    case: Case, events: Iterable[Event], endpoints: Sequence[EndpointRow], machine_at: datetime
+) -> list[dict[str, Any]]:
+    """The rows to write: each public event to each active subscriber of the case's client that wants it."""
+    rows = []
+    for event in events:
+        if not EVENT_KINDS[EventType(event.type)].public:
+            continue
+        for endpoint in endpoints:
+            if endpoint.owner != case.client or (endpoint.events and event.type not in endpoint.events):
+                continue
+            rows.append(
+                {
+                    "lane": case.lane,
+                    "case_id": case.id,
+                    "id": case.derived_id("delivery", event.seq, endpoint.id),
+                    "endpoint_id": endpoint.id,
+                    "seq": event.seq,
+                    "type": event.type,
+                    "payload": canonical(message(case, event)),
+                    "state": "pending" if endpoint.state == "active" else "held",
+                    "created_at": machine_at,
+                    "attempt": 0,
+                    "tries": 0,
+                    "next_at": machine_at if endpoint.state == "active" else None,
+                    "held_reason": None if endpoint.state == "active" else "endpoint",
+                }
+            )
+    return rows

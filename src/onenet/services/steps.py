@@ -1,0 +1,123 @@
+"""Steps: the three beats of a call-out. Claim (committed), call (nothing open), record (the gate)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import RowMapping
+
+from onenet.adapters.base import Endpoint, TaskSheet
+from onenet.adapters.registry import adapter_for
+from onenet.adapters.transport import Attempt, Transport
+from onenet.clock import Clock
+from onenet.domain.commands import FireTimer, RecordAttempt
+from onenet.domain.outcome import TryLater
+from onenet.domain.sheet import TASK_PREFIX
+from onenet.errors import OnenetError, StaleWrite
+from onenet.ids import new_id, to_text
+from onenet.services.advance import Change, Gate
+from onenet.store import endpoints, queue, timers
+from onenet.store.database import Database
+from onenet.store.endpoints import EndpointRow
+
+ACTOR = "system:worker"
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A task or delivery that this process owns until its lease ends."""
+
+    row: RowMapping
+    token: UUID
+
+
+async def claim(database: Database, which: queue.Queue, clock: Clock, count: int) -> list[Claimed]:
+    """Claims up to `count` due rows, and commits that before anybody is called."""
+    now = clock.now()
+    async with database.read() as connection:
+        lanes = await queue.due_lanes(connection, which, now)
+    if not lanes:
+        return []
+    token = new_id()
+    async with database.transaction() as connection:
+        rows = await queue.claim(
+            connection, which, lanes, token=token, now=now, count=count,
+            skip_locked=database.capabilities.skip_locked,
+        )  # fmt: skip
+    return [Claimed(row, token) for row in rows]
+
+
+def endpoint_of(row: EndpointRow) -> Endpoint:
+    """The endpoint as adapters know it."""
+    return Endpoint(row.id, row.owner, row.adapter, row.url, row.secrets, row.options)
+
+
+async def dispatch(
+    database: Database, gate: Gate, transport: Transport, clock: Clock, claimed: Claimed
+) -> None:
+    """Hands one claimed task to its department and records what came of it, whatever that was."""
+    row = claimed.row
+    async with database.read() as connection:
+        endpoint = await endpoints.of_department(connection, row["department"])
+    attempt = await _call(endpoint, transport, row, clock.now())
+    change = Change(
+        case_id=row["case_id"],
+        command=RecordAttempt(row["id"], claimed.token, attempt.outcome),
+        actor=ACTOR,
+        attempt=ended(row, attempt),
+    )
+    try:
+        await gate.submit(change)
+    except StaleWrite:
+        log.info("lease_lost", task=str(row["id"]), attempt=row["attempt"])
+
+
+def ended(row: RowMapping, attempt: Attempt) -> dict[str, Any]:
+    """The end of an attempt, as `store.queue.end_attempts` writes it."""
+    return {
+        "lane": row["lane"],
+        "case_id": row["case_id"],
+        "id": row["id"],
+        "number": row["attempt"],
+        "ended_at": attempt.ended_at,
+        "status": attempt.status,
+        "failure": attempt.failure,
+        "reason": getattr(attempt.outcome, "reason", None),
+        "excerpt": attempt.excerpt,
+    }
+
+
+async def _call(
+    endpoint: EndpointRow | None, transport: Transport, row: RowMapping, now: datetime
+) -> Attempt:
+    if endpoint is None:
+        return _not_called(TryLater("transient", "no endpoint is registered for the department"), now)
+    if endpoint.state == "held":
+        return _not_called(TryLater("gone", "the endpoint is held"), now)
+    target = endpoint_of(endpoint)
+    sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), row["payload"], json.loads(row["payload"]))
+    try:
+        talk = adapter_for(target).submit(sheet)
+        return await transport.drive(talk, endpoint=target, key=sheet.key, now=now)
+    except OnenetError as error:
+        return _not_called(TryLater("refused", error.detail or error.code), now)
+
+
+def _not_called(outcome: TryLater, now: datetime) -> Attempt:
+    return Attempt(outcome, None, now, now, outcome.failure, "", 0)
+
+
+async def fire_timers(database: Database, gate: Gate, clock: Clock, limit: int) -> int:
+    """Fires timers that are due; gives how many there were. Firing one twice changes nothing."""
+    async with database.read() as connection:
+        due: Sequence[tuple[UUID, UUID]] = await timers.due(connection, clock.now(), limit)
+    for case_id, timer_id in due:
+        await gate.submit(Change(case_id, FireTimer(timer_id), "system:timer"))
+    return len(due)
