@@ -128,7 +128,7 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
         case Resumed():
             draft.move_step(
                 code, _S.ACCEPTED, EventType.STEP_RESUMED,
-                waiting=flow.with_department(department, "being_decided"), reason=None,
+                waiting=flow.with_department(department, "being_decided"),
             )  # fmt: skip
         case Received() | TryLater() | Unclear():
             raise AssertionError("handled before: these do not move a step by the table")

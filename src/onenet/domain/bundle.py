@@ -118,7 +118,8 @@ class Member:
     `after`: codes of members that must be final and not refused first (skipped ones count as met).
     `when`: expression that decides whether the member applies; None means always.
     `alternative`: name of a group of which at most one member applies.
-    `fields` maps each form field the department needs to whether it is required.
+    `fields` maps each form field the department needs to whether it is required: always, never, or where a
+    condition over the answers says so. `answers`: codes of the questions whose answers it is told.
     `materials`: codes of the materials it needs. `offline`: an officer records the outcome.
     """
 
@@ -131,7 +132,8 @@ class Member:
     statutory: Limit | None = None
     results: tuple[Result, ...] = ()
     materials: tuple[str, ...] = ()
-    fields: Mapping[str, bool] = field(default_factory=dict)
+    fields: Mapping[str, bool | str] = field(default_factory=dict)
+    answers: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     when: str | None = None
     alternative: str | None = None
@@ -210,6 +212,7 @@ def _member(content: Json) -> Member:
         results=tuple(Result(**result) for result in content.get("results", ())),
         materials=tuple(content.get("materials", ())),
         fields=dict(content.get("fields", {})),
+        answers=tuple(content.get("answers", ())),
         after=tuple(content.get("after", ())),
         waits=waits,
     )

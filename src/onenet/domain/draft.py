@@ -24,6 +24,13 @@ from onenet.domain.states import (
     move,
 )
 
+_LEFT_BEHIND: Mapping[StepState, Mapping[str, Any]] = {
+    StepState.SUPPLEMENT_NEEDED: {"resume": None, "requests": ()},
+    StepState.SUSPENDED: {"reason": None},
+    StepState.HELD: {"reason": None},
+}
+"""What belongs to a state alone: a step that leaves it, by whatever way, does not take it along."""
+
 
 class Draft:
     """A case being changed. Nothing is saved here; `decision()` hands over what came of it."""
@@ -61,7 +68,8 @@ class Draft:
         step = self.steps[code]
         state = move(STEP_MOVES, step.state, wanted)
         if state in FINAL_STEP:
-            changes = {"waiting": None, "requests": (), **changes}
+            changes = {"waiting": None, **changes}
+        changes = {**_LEFT_BEHIND.get(step.state, {}), **changes}
         changed = replace(step, state=state, since=self.now.at, **changes)
         self.steps[code] = changed
         self.add(event, code, state=state.value, waiting=_waiting(changed.waiting), **(data or {}))

@@ -25,6 +25,7 @@ from onenet.domain.states import (
 from onenet.errors import Conflict
 
 WAITING_PERIOD = "waiting_period"
+UNREACHABLE = "department_unreachable"
 
 
 def with_department(department: str, reason: str = "with_department") -> Waiting:
@@ -198,6 +199,20 @@ def hold(draft: Draft, code: str, reason: str, words: str, refs: tuple[str, ...]
         )  # fmt: skip
 
 
+def say_unreachable(draft: Draft, code: str, next_at: datetime) -> None:
+    """The department could not be reached: the step waits for it, and for the next try."""
+    step = draft.steps[code]
+    if step.waiting is not None and step.waiting.waits_for == "department":
+        draft.say_waiting(code, Waiting("department", UNREACHABLE, (step.department,), next_at))
+
+
+def say_reached(draft: Draft, code: str) -> None:
+    """The department has the task after all."""
+    step = draft.steps[code]
+    if step.waiting is not None and step.waiting.reason == UNREACHABLE:
+        draft.say_waiting(code, with_department(step.department))
+
+
 def let_go_on(draft: Draft, code: str, reason: str) -> None:
     """A person lets a held step go on: its task is sent again under the same key, or it waits afresh."""
     task = draft.live_task(code)
@@ -208,24 +223,28 @@ def let_go_on(draft: Draft, code: str, reason: str) -> None:
     department = draft.steps[code].department
     draft.move_step(
         code, StepState.DISPATCHED, EventType.STEP_RELEASED, said,
-        waiting=with_department(department), reason=None,
+        waiting=with_department(department),
     )  # fmt: skip
     if task.state is TaskState.SENT:
         task = draft.move_task(task, TaskState.HELD)
     if task.state is TaskState.HELD:
-        draft.move_task(
-            task, TaskState.PENDING, next_at=draft.now.machine_at,
-            tries=0, first_attempt_at=None, held_reason=None,
-        )  # fmt: skip
+        # Without a time: it queues like any other, since another task may have gone out in the meantime.
+        draft.move_task(task, TaskState.PENDING, tries=0, first_attempt_at=None, held_reason=None)
 
 
 def _start_afresh(draft: Draft, code: str, said: Mapping[str, Any]) -> None:
-    """A step that was never handed out goes out now, whatever became of the steps before it."""
-    if draft.case.bundle.member(code).offline:
+    """A step that was never handed out goes out now, whatever became of the steps before it.
+
+    It forgives a step that failed, never one that is still open: the order of the graph is kept.
+    """
+    member = draft.case.bundle.member(code)
+    if member.offline:
         raise Conflict("this step is handled at the counter: record its outcome instead")
+    if open_ := [before for before in member.after if draft.steps[before].state not in FINAL_STEP]:
+        raise Conflict(f"steps before it are not closed yet: {', '.join(open_)}")
     if _pending_timer(draft, code):
         raise Conflict("its waiting period is not over")
-    draft.move_step(code, StepState.WAITING, EventType.STEP_RELEASED, said, waiting=None, reason=None)
+    draft.move_step(code, StepState.WAITING, EventType.STEP_RELEASED, said, waiting=None)
     hand_out(draft, code)
 
 

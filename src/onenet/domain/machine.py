@@ -61,6 +61,7 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
     first_at = task.first_attempt_at or draft.now.machine_at
     if not isinstance(outcome, TryLater):
         draft.move_task(task, TaskState.SENT, first_attempt_at=first_at)
+        flow.say_reached(draft, task.step)
         if isinstance(outcome, Received):
             return "applied"
         return answers.apply(draft, task.id, outcome, None)
@@ -75,6 +76,7 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
     draft.move_task(
         task, TaskState.PENDING, next_at=verdict.at, tries=verdict.tries, first_attempt_at=first_at
     )
+    flow.say_unreachable(draft, task.step, verdict.at)
     return "applied"
 
 
@@ -102,7 +104,7 @@ def _(command: HandInSupplement, draft: Draft) -> Reply:
     flow.take_supplement(draft, command.materials, command.form)
     step = draft.move_step(
         step.code, step.resume, EventType.STEP_SUPPLEMENTED, {"codes": sorted(code for _, code in given)},
-        waiting=flow.with_department(step.department), resume=None, requests=(),
+        waiting=flow.with_department(step.department),
     )  # fmt: skip
     flow.hand_out(draft, step.code)
     return "applied"

@@ -50,7 +50,10 @@ def jitter(subject: UUID, number: int) -> float:
 def after_failure(
     failure: TryLater, subject: UUID, tries: int, *, first_at: datetime, now: datetime
 ) -> Retry | GiveUp:
-    """What to do after a failed try, the `tries`-th one that counts (1 after the first)."""
+    """What to do after a failed try, the `tries`-th one that counts (1 after the first).
+
+    A wait that the department asked for spends no try, when it is longer than the schedule's own.
+    """
     if failure.failure == "gone":
         return GiveUp("endpoint")
     if failure.failure == "refused":
@@ -58,11 +61,11 @@ def after_failure(
     if now - first_at >= LONGEST_LIFE:
         return GiveUp("exhausted")
     schedule = PERMANENT_SCHEDULE_S if failure.failure == "permanent" else SCHEDULE_S
-    asked = failure.retry_after_s is not None
     position = min(tries, len(schedule) - 1)
-    if tries >= len(schedule) and not asked:
-        return GiveUp("needs_attention" if failure.failure == "permanent" else "exhausted")
     wait_s = schedule[position] * jitter(subject, tries)
-    if failure.retry_after_s is not None:
-        wait_s = max(wait_s, min(failure.retry_after_s, LONGEST_RETRY_AFTER_S))
-    return Retry(now + timedelta(seconds=wait_s), tries - 1 if asked else tries)
+    asked_s = min(failure.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
+    if asked_s > wait_s:
+        return Retry(now + timedelta(seconds=asked_s), tries - 1)
+    if tries >= len(schedule):
+        return GiveUp("needs_attention" if failure.failure == "permanent" else "exhausted")
+    return Retry(now + timedelta(seconds=wait_s), tries)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from onenet.domain import guidance
 from onenet.domain.bundle import Member
 from onenet.domain.case import CaseContent
 from onenet.domain.chain import canonical
@@ -37,6 +38,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "names": dict(member.names),
         "submission": draft.steps[code].submission,
         "applicant": asdict(draft.content.applicant),
+        "answers": _answers(draft, member),
         "form": _fields(member, draft.content),
         "materials": _materials(draft, member),
         "results_before": _results_before(draft, member),
@@ -44,6 +46,12 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "promised": asdict(member.promised) if member.promised else None,
     }
     return canonical(sheet)
+
+
+def _answers(draft: Draft, member: Member) -> Mapping[str, Any]:
+    """The answers that the member's department is told, where their questions were asked."""
+    counted = guidance.counted_answers(draft.case.bundle, draft.content.answers)
+    return {code: counted[code] for code in member.answers if code in counted}
 
 
 def _fields(member: Member, content: CaseContent) -> Mapping[str, Any]:

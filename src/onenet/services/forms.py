@@ -13,11 +13,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from onenet.domain.identifiers import is_identity_number, is_uscc
+from onenet.domain.identifiers import FORMATS
 from onenet.errors import Fault
-
-FORMATS: Mapping[str, Callable[[str], bool]] = {"cn-ric": is_identity_number, "cn-uscc": is_uscc}
-"""Formats beyond those of JSON Schema: GB 11643 identity numbers, GB 32100 social credit codes."""
 
 _FORMAT_NAMES = {
     "cn-ric": (

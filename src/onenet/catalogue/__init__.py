@@ -1,0 +1,1 @@
+"""Reading, checking and building the catalogue that cities keep as YAML files."""

@@ -1,0 +1,198 @@
+"""The strict shapes of the YAML files: known keys, exact types. `lint` checks their meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
+AREA_CODE_PATTERN = "^[0-9]{2,12}$"
+ITEM_TYPE_PATTERN = "^[0-9]{2}$"
+
+PATTERNS_IN_WORDS = {
+    CODE_PATTERN: "a code: small letters, digits and _, a letter first, at most 63",
+    AREA_CODE_PATTERN: 'an area code: 2 to 12 digits in quotes, such as "320500"',
+    ITEM_TYPE_PATTERN: 'an item type: two digits in quotes, such as "07"',
+}
+
+Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+# Longer ones are refused by the reader of expressions, with a column.
+Condition = Annotated[str, StringConstraints(min_length=1)]
+BeforeAfter = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
+
+
+class Shape(BaseModel):
+    """A mapping with known keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Names(Shape):
+    """One text in both languages."""
+
+    zh: Text
+    en: Text
+
+
+class Limit(Shape):
+    """A number and its unit."""
+
+    number: int = Field(ge=1, le=3650)
+    unit: Literal["workdays", "days", "hours"]
+
+
+class Length(Shape):
+    """A length of waiting: in calendar time, since laws that make people wait count so."""
+
+    number: int = Field(ge=1, le=3650)
+    unit: Literal["days", "hours"]
+
+
+class Jurisdiction(Shape):
+    """A place that the catalogue is for."""
+
+    code: Code
+    names: Names
+    kind: Literal["city", "district", "county_city", "functional_zone"]
+    area_code: Annotated[str, StringConstraints(pattern=AREA_CODE_PATTERN)]
+    parent: Code | None = None
+    utc_offset_minutes: int = Field(default=480, ge=-720, le=840)
+    case_number: Text | None = None
+
+
+class Department(Shape):
+    """An owner of items."""
+
+    code: Code
+    names: Names
+    kind: Literal["government", "public_institution", "vertical", "non_government"] = "government"
+
+
+class FormField(Shape):
+    """A field of the merged form."""
+
+    code: Code
+    names: Names
+    schema_: dict[str, Any] = Field(alias="schema")
+
+
+class Material(Shape):
+    """A paper or record."""
+
+    code: Code
+    names: Names
+    # Not a Literal: pydantic would take `true` for 1.
+    mode: int = Field(ge=1, le=4)
+    need: Literal["main", "secondary"] = "main"
+    from_result: Code | None = None
+    when: Condition | None = None
+
+
+class Result(Shape):
+    """What an item produces."""
+
+    code: Code
+    names: Names
+
+
+class RequiredWhen(Shape):
+    """A field that a department needs only where the answers say so."""
+
+    required_when: Condition
+
+
+class Item(Shape):
+    """One departmental service. `answers`: questions whose answers its department is told."""
+
+    code: Code
+    names: Names
+    department: Code
+    item_type: Annotated[str, StringConstraints(pattern=ITEM_TYPE_PATTERN)]
+    promised: Limit | None = None
+    statutory: Limit | None = None
+    results: list[Result] = []
+    fields: dict[Code, Literal["required", "optional"] | RequiredWhen] = {}
+    answers: list[Code] = []
+    materials: list[Code] = []
+
+
+class Option(Shape):
+    """One answer of a choice question."""
+
+    code: Code
+    names: Names
+
+
+class Question(Shape):
+    """A situation question."""
+
+    code: Code
+    type: Literal["boolean", "choice", "choices", "integer", "date"]
+    names: Names
+    options: list[Option] = Field(default=[], max_length=50)
+    when: Condition | None = None
+
+
+class Wait(Shape):
+    """A waiting period before a member."""
+
+    from_field: Code
+    length: Length
+    window: Length | None = None
+    when: Condition | None = None
+
+
+class Member(Shape):
+    """An item inside a bundle; `code` is the item's when left out."""
+
+    item: Code
+    code: Code | None = None
+    after: list[Code] = []
+    when: Condition | None = None
+    alternative: Code | None = None
+    offline: bool = False
+    waits: list[Wait] = Field(default=[], max_length=10)
+
+    @property
+    def name(self) -> str:
+        """The member's code in its bundle."""
+        return self.code or self.item
+
+
+class Reform(Shape):
+    """What the reform cut, before and after."""
+
+    days: BeforeAfter | None = None
+    materials: BeforeAfter | None = None
+    trips: BeforeAfter | None = None
+    steps: BeforeAfter | None = None
+
+
+class Bundle(Shape):
+    """One thing."""
+
+    code: Code
+    names: Names
+    audience: list[Literal["natural_person", "enterprise"]] = Field(min_length=1)
+    lead: Code
+    jurisdictions: list[Code] = Field(min_length=1)
+    promised: Limit | None = None
+    statutory: Limit | None = None
+    fees: Names | None = None
+    reform: Reform | None = None
+    questions: list[Question] = Field(default=[], max_length=50)
+    members: list[Member] = Field(min_length=1, max_length=100)
+    provenance: dict[str, Text] = {}
+
+
+SECTIONS: dict[str, type[Shape]] = {
+    "jurisdictions": Jurisdiction,
+    "departments": Department,
+    "fields": FormField,
+    "materials": Material,
+    "items": Item,
+    "bundles": Bundle,
+}
+"""What may stand at the top of a file: a list of each."""

@@ -1,0 +1,202 @@
+"""The published catalogue: publishing what a folder holds, and reading it from memory.
+
+Versions are immutable, so a bundle once read is kept for good. What is the latest, and jurisdictions and
+departments, are read again when they are older than a second: another process may publish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.catalogue.build import content_text, fingerprint
+from onenet.catalogue.lint import Report, lint
+from onenet.clock import Clock
+from onenet.domain.bundle import Bundle, Department, Jurisdiction, read_bundle
+from onenet.errors import Conflict, NotFound
+from onenet.services.numbering import NumberTemplate
+from onenet.store import catalogue as store
+from onenet.store.catalogue import Version
+from onenet.store.database import Database
+
+MAX_AGE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What came of publishing: the check's report, and each bundle's version; nothing was stored on errors.
+
+    `added`: versions that are new. `unchanged`: versions that hold the same content already.
+    """
+
+    report: Report
+    added: tuple[Version, ...] = ()
+    unchanged: tuple[Version, ...] = ()
+
+
+async def publish(database: Database, directory: Path, clock: Clock) -> Publication:
+    """Checks the catalogue in a folder and stores what is new in it; a folder with errors stores nothing.
+
+    A bundle gets a new version only when its content differs from the latest; running cases keep theirs.
+    Raises: Conflict when somebody else publishes at the same moment.
+    """
+    report = await asyncio.to_thread(lint, directory)
+    if report.errors:
+        return Publication(report)
+    try:
+        async with database.transaction() as connection:
+            return await _store(connection, report, clock)
+    except IntegrityError as error:
+        raise Conflict("another publication came first; publish again") from error
+
+
+async def _store(connection: AsyncConnection, report: Report, clock: Clock) -> Publication:
+    now = clock.now()
+    await store.save_jurisdictions(connection, report.jurisdictions, now)
+    await store.save_departments(connection, report.departments, now)
+    latest = {version.code: version for version in await store.latest(connection)}
+    added, unchanged = [], []
+    for bundle in report.bundles:
+        before = latest.get(bundle.code)
+        if before is not None and before.fingerprint == fingerprint(bundle):
+            unchanged.append(before)
+            continue
+        number = before.version + 1 if before else 1
+        version = Version(bundle.code, number, fingerprint(bundle), now)
+        await store.add(connection, version, content_text(bundle))
+        added.append(version)
+    return Publication(report, tuple(added), tuple(unchanged))
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """What was current when it was read."""
+
+    read_at_s: float
+    latest: Mapping[str, int]
+    jurisdictions: Mapping[str, Jurisdiction]
+    departments: Mapping[str, Department]
+
+
+class Catalogue:
+    """The published catalogue, kept in memory; one for a process."""
+
+    def __init__(self, database: Database, *, max_age_s: float = MAX_AGE_S):
+        """Reads nothing yet."""
+        self._database = database
+        self._max_age_s = max_age_s
+        self._versions: dict[tuple[str, int], Bundle] = {}
+        self._snapshot: _Snapshot | None = None
+        self._reading = asyncio.Lock()
+
+    async def bundle(self, code: str, version: int) -> Bundle:
+        """One version of a bundle. Raises: NotFound."""
+        known = self._versions.get((code, version))
+        if known is not None:
+            return known
+        async with self._database.read() as connection:
+            text = await store.content(connection, code, version)
+        if text is None:
+            raise NotFound(f"no bundle {code} of version {version}")
+        # Whoever comes second gets the first one's object, so that a bundle is one object in a process.
+        return self._versions.setdefault((code, version), read_bundle(json.loads(text), version))
+
+    async def latest(self, code: str) -> Bundle:
+        """The latest version of a bundle. Raises: NotFound."""
+        version = (await self._current()).latest.get(code)
+        if version is None:
+            raise NotFound(f"no bundle {code}")
+        return await self.bundle(code, version)
+
+    async def versions(self, code: str) -> list[Version]:
+        """All versions of a bundle, the oldest first. Raises: NotFound."""
+        async with self._database.read() as connection:
+            found = await store.versions(connection, code)
+        if not found:
+            raise NotFound(f"no bundle {code}")
+        return found
+
+    async def bundles(
+        self, q: str | None = None, audience: str | None = None, jurisdiction: str | None = None
+    ) -> list[Bundle]:
+        """The latest versions, by code: whose code or name holds `q`, for that audience, offered there."""
+        found = [await self.latest(code) for code in (await self._current()).latest]
+        if q is not None:
+            found = [bundle for bundle in found if _mentions(bundle, q.casefold())]
+        if audience is not None:
+            found = [bundle for bundle in found if audience in bundle.audience]
+        if jurisdiction is not None:
+            found = [bundle for bundle in found if await self.covers(bundle, jurisdiction)]
+        return found
+
+    async def covers(self, bundle: Bundle, jurisdiction: str) -> bool:
+        """Whether the bundle is offered in that jurisdiction: it, or one above it, is named by the bundle."""
+        line = _line(await self._current(), jurisdiction)
+        return any(each.code in bundle.jurisdictions for each in line)
+
+    async def jurisdictions(self) -> list[Jurisdiction]:
+        """All jurisdictions, by code."""
+        return list((await self._current()).jurisdictions.values())
+
+    async def jurisdiction(self, code: str) -> Jurisdiction:
+        """One jurisdiction. Raises: NotFound."""
+        found = (await self._current()).jurisdictions.get(code)
+        if found is None:
+            raise NotFound(f"no jurisdiction {code}")
+        return found
+
+    async def departments(self) -> list[Department]:
+        """All departments, by code."""
+        return list((await self._current()).departments.values())
+
+    async def number_template(self, jurisdiction: str) -> NumberTemplate:
+        """How cases of that jurisdiction are numbered: by its own template or the nearest above it.
+
+        Raises: NotFound for an unknown jurisdiction.
+        """
+        own = await self.jurisdiction(jurisdiction)
+        for each in _line(await self._current(), jurisdiction):
+            if each.case_number is not None:
+                return NumberTemplate(each.code, each.case_number, own.area_code, own.utc_offset_minutes)
+        raise NotFound(f"no template of case numbers for {jurisdiction}")
+
+    async def _current(self) -> _Snapshot:
+        async with self._reading:
+            kept = self._snapshot
+            if kept is None or time.monotonic() - kept.read_at_s >= self._max_age_s:
+                kept = self._snapshot = await self._read()
+            return kept
+
+    async def _read(self) -> _Snapshot:
+        read_at_s = time.monotonic()
+        async with self._database.read() as connection:
+            latest = await store.latest(connection)
+            jurisdictions = await store.jurisdictions(connection)
+            departments = await store.departments(connection)
+        return _Snapshot(
+            read_at_s,
+            {version.code: version.version for version in latest},
+            {jurisdiction.code: jurisdiction for jurisdiction in jurisdictions},
+            {department.code: department for department in departments},
+        )
+
+
+def _line(snapshot: _Snapshot, code: str) -> list[Jurisdiction]:
+    """The jurisdiction and those above it, nearest first; empty for an unknown code."""
+    line: list[Jurisdiction] = []
+    at: str | None = code
+    while at is not None and at in snapshot.jurisdictions:
+        line.append(snapshot.jurisdictions[at])
+        at = line[-1].parent
+    return line
+
+
+def _mentions(bundle: Bundle, text: str) -> bool:
+    return any(text in words.casefold() for words in (bundle.code, *bundle.names.values()))

@@ -1,0 +1,194 @@
+"""Random bundles and random histories of their cases, for properties that must hold whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from hypothesis import strategies as st
+
+from onenet.domain.bundle import Bundle, Limit, Wait
+from onenet.domain.case import Case
+from onenet.domain.commands import Open
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Outcome,
+    Received,
+    Rejected,
+    ResultGiven,
+    Resumed,
+    SupplementNeeded,
+    SupplementRequest,
+    Suspended,
+    TryLater,
+    Unclear,
+)
+from onenet.domain.states import FINAL_CASE, FINAL_STEP, StepState
+from onenet.errors import Conflict
+from tests.domain.walk import Action, Walk
+from tests.factories import make_blank, make_bundle, make_content, make_material, make_member, make_question
+
+ANSWERS: tuple[Outcome, ...] = (
+    Received(),
+    Accepted(),
+    Completed((ResultGiven("paper", "P-1"),)),
+    Completed(),
+    Rejected("refused", "not entitled"),
+    SupplementNeeded((SupplementRequest("material", "deed", "blurred"),)),
+    Suspended("hearing"),
+    Resumed(),
+    Unclear("code 99"),
+    TryLater("transient", "503"),
+    TryLater("permanent", "400"),
+    TryLater("gone", "410"),
+    TryLater("transient", "429", 60),
+)
+DECISIONS: tuple[Action, ...] = ("release", "release", "release", "complete", "reject", "skip", "cancel")
+CODES = "abcdef"
+
+
+@dataclass(frozen=True)
+class Act:
+    """One thing that somebody does to the step of that number."""
+
+    who: str
+    step: int
+    what: int
+
+
+@st.composite
+def bundles(draw: st.DrawFn) -> Bundle:
+    """A bundle of up to six members: any graph, three departments, conditions, counters, waiting periods."""
+    members = []
+    for number in range(draw(st.integers(1, len(CODES)))):
+        before = CODES[:number]
+        waits = [Wait("noticed_on", Limit(2, "days"))] if draw(st.integers(0, 5)) == 0 else []
+        members.append(
+            make_member(
+                CODES[number],
+                department=draw(st.sampled_from(["police", "bank", "tax"])),
+                after=draw(st.lists(st.sampled_from(before), unique=True)) if before else (),
+                when=draw(st.sampled_from([None, None, None, "small == true", "small == false"])),
+                offline=draw(st.integers(0, 7)) == 0,
+                materials=["deed", "paper"],
+                waits=waits,
+            )
+        )
+    return make_bundle(
+        *members,
+        questions=[make_question("small")],
+        materials=[make_material("deed"), make_material("paper", mode=2, from_result="paper")],
+    )
+
+
+WHO = ("worker", "worker", "department", "department", "zombie", "officer", "applicant")
+
+
+def random_acts(seed: int, count: int) -> list[Act]:
+    """A long history in one number; `count` shrinks to the shortest one that still fails."""
+    random = Random(seed)
+    return [Act(random.choice(WHO), random.randrange(60), random.randrange(10_000)) for _ in range(count)]
+
+
+acts = st.builds(random_acts, st.integers(0, 2**32), st.integers(0, 100))
+
+
+def blank(bundle: Bundle, small: bool) -> Case:
+    """The case before it is opened; its waiting periods still have a day to go."""
+    content = make_content(
+        answers={"small": small}, form={"noticed_on": "2026-11-22"}, materials=["deed"]
+    )
+    return make_blank(bundle, content=content, number="32050020261123000001")
+
+
+def start(case: Case) -> Walk:
+    """The case, opened."""
+    walk = Walk(case)
+    walk.tell(Open())
+    return walk
+
+
+def perform(walk: Walk, act: Act) -> None:
+    """Does it, if it can be done now. What departments and workers say must never raise anything."""
+    step = _chosen(walk, act)
+    task = walk.case.live_task(step)
+    outcome = ANSWERS[act.what % len(ANSWERS)]
+    match act.who:
+        case "worker":
+            if task is not None and task.next_at is not None:
+                walk.now = max(walk.now, task.next_at) if act.what % 2 else walk.now
+                walk.attempt(step, outcome)
+        case "zombie":
+            if task is not None and task.next_at is not None:
+                walk.claim(step)
+        case "department":
+            if task is not None:
+                seq = task.applied_seq + act.what % 4 if act.what % 5 else None
+                late = act.what % 11 == 0
+                walk.answer(step, outcome, seq=seq, submission=1 if late else 0)
+        case "officer":
+            _unless_refused(lambda: walk.decide(step, DECISIONS[act.what % len(DECISIONS)]))
+        case _:
+            _applicant(walk, step, act.what)
+
+
+BUSY_WITH: dict[str, frozenset[StepState]] = {
+    "officer": frozenset({StepState.HELD}),
+    "applicant": frozenset({StepState.SUPPLEMENT_NEEDED}),
+}
+
+
+def _chosen(walk: Walk, act: Act) -> str:
+    """Mostly a step with which this actor can do something, now and then any."""
+    steps = list(walk.case.steps.values())
+    states = BUSY_WITH.get(act.who, frozenset(StepState) - FINAL_STEP)
+    fitting = [step for step in steps if step.state in states]
+    among = fitting if fitting and act.what % 8 else steps
+    return among[act.step % len(among)].code
+
+
+def _applicant(walk: Walk, step: str, what: int) -> None:
+    if walk.step(step).state is StepState.SUPPLEMENT_NEEDED:
+        _unless_refused(lambda: walk.supplement(step, "deed"))
+    elif what % 100 == 0:
+        _unless_refused(walk.withdraw)
+    else:
+        walk.pass_time(timedelta(hours=what % 24))
+
+
+def _unless_refused(act: Callable[[], Any]) -> None:
+    try:
+        act()
+    except Conflict:
+        return
+
+
+def finish(walk: Walk) -> int:
+    """Everybody now does what is asked of them, until the case is closed; gives the rounds that it took."""
+    for rounds in range(60):
+        if walk.case.state in FINAL_CASE:
+            return rounds
+        walk.pass_time(timedelta(days=1))
+        for code in walk.case.steps:
+            _do_what_is_asked(walk, code)
+    raise AssertionError(f"the case does not come to an end: {walk.states()}")
+
+
+def _do_what_is_asked(walk: Walk, code: str) -> None:
+    step, task = walk.step(code), walk.case.live_task(code)
+    if step.state is StepState.HELD:
+        action: Action = "complete" if walk.case.bundle.member(code).offline else "release"
+        _unless_refused(lambda: walk.decide(code, action))
+    elif step.state is StepState.SUPPLEMENT_NEEDED:
+        walk.supplement(code, "deed")
+    elif step.state is StepState.SUSPENDED:
+        walk.answer(code, Resumed())
+    elif task is not None and task.next_at is not None:
+        walk.now = max(walk.now, task.next_at)
+        walk.attempt(code, Received())
+    elif task is not None:
+        walk.answer(code, Completed())
