@@ -1,0 +1,1 @@
+"""Adapters: one department system's words each, the transport that drives them, and their proofs."""

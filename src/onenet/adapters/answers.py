@@ -1,0 +1,115 @@
+"""The parts of a department's answer that adapters share: shapes, and how a wrong one is told.
+
+An answer passes the strict reader first and a shape afterwards. What does not fit is never guessed: it
+becomes Unclear with the reason, or UnreadableAnswer when not even its task can be told. Neither repeats what
+was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+import httpx2
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from onenet.adapters.base import UnreadableAnswer
+from onenet.adapters.json_reader import read_json
+from onenet.domain.outcome import ResultGiven, SupplementRequest
+from onenet.errors import MalformedJson
+
+_MAX_FAULTS = 5
+_MAX_POINTER = 64
+
+
+def _as_text(value: object) -> object:
+    """Departments send ids as "001" and as 1; 0 is an id, true is none."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, Field(min_length=1)]
+Id = Annotated[Text, BeforeValidator(_as_text)]
+Seq = Annotated[int, Field(ge=1, lt=2**31)]
+
+
+class Shape(BaseModel):
+    """A part of an answer: no member that nobody planned for, no type but the right one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ResultShape(Shape):
+    """A result as it was issued: `{"code": "birth_certificate", "number": "B-1", "facts": {…}}`."""
+
+    code: Id
+    number: Id | None = None
+    facts: dict[str, Any] | None = None
+
+
+class RequestShape(Shape):
+    """One thing to hand in or to repair: `{"kind": "material", "code": "id_card", "reason": "blurred"}`."""
+
+    kind: Literal["material", "field"]
+    code: Id
+    reason: Text
+
+
+Requests = Annotated[tuple[RequestShape, ...], Field(min_length=1)]
+"""All that the applicant must hand in or repair, said at once."""
+
+
+def results_given(shapes: Iterable[ResultShape]) -> tuple[ResultGiven, ...]:
+    """The results as the domain knows them."""
+    return tuple(ResultGiven(shape.code, shape.number, shape.facts) for shape in shapes)
+
+
+def supplement_requests(shapes: Iterable[RequestShape]) -> tuple[SupplementRequest, ...]:
+    """The requests as the domain knows them."""
+    return tuple(SupplementRequest(shape.kind, shape.code, shape.reason) for shape in shapes)
+
+
+def answered_object(response: httpx2.Response) -> Mapping[str, Any] | None:
+    """The JSON object in a 2xx answer; None when it says nothing: 202, another media type, empty, no object.
+
+    Raises: MalformedJson when it calls itself JSON and is not.
+    """
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    if response.status_code == 202 or not is_json or not response.content.strip():
+        return None
+    value = read_json(response.content)
+    return value if isinstance(value, dict) and value else None
+
+
+def callback_object(body: bytes) -> Mapping[str, Any]:
+    """The JSON object that a callback must be. Raises: UnreadableAnswer."""
+    try:
+        value = read_json(body)
+    except MalformedJson as error:
+        raise UnreadableAnswer(str(error)) from None
+    if not isinstance(value, dict):
+        raise UnreadableAnswer("an object was expected")
+    return value
+
+
+def task_named(value: Mapping[str, Any], pointer: str = "") -> str:
+    """The task that an answer is about, its member `task`. Raises: UnreadableAnswer."""
+    task = value.get("task")
+    if not isinstance(task, str) or not task:
+        raise UnreadableAnswer(f"{pointer}/task: the id of a task was expected")
+    return task
+
+
+def seq_named(value: Mapping[str, Any]) -> int | None:
+    """The department's own count, when it can be read: an unclear answer has its place in the order too."""
+    seq = value.get("seq")
+    return seq if type(seq) is int and 1 <= seq < 2**31 else None
+
+
+def faults(error: ValidationError, pointer: str = "") -> str:
+    """What a shape expected and where, without what was sent: `/data/due_on: Field required`."""
+    shown = error.errors(include_url=False, include_context=False, include_input=False)[:_MAX_FAULTS]
+    return "; ".join(
+        f"{pointer}{''.join(f'/{part}' for part in fault['loc'])}"[:_MAX_POINTER] + f": {fault['msg']}"
+        for fault in shown
+    )

@@ -1,0 +1,90 @@
+"""The contract of an adapter: it translates between a task and one department system's words.
+
+An adapter does no I/O, keeps no state, never sleeps and never retries. It yields requests and is given
+responses; a transport drives it (`transport.drive`). To add one: a module with a class like this, and one
+line under `[project.entry-points."onenet.adapters"]` (docs: how to plug in a department).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+from uuid import UUID
+
+import httpx2
+
+from onenet.domain.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and how a department is reached.
+
+    `secrets`: live signing secrets in the form `whsec_` + base64, the current one first; every one signs and
+    every one verifies, so that a rotation needs no pause. `options`: what this adapter wants beside that.
+    """
+
+    id: UUID
+    department: str
+    adapter: str
+    url: str
+    secrets: tuple[str, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSheet:
+    """What an adapter is told of a task. `key` is the same for all tries of one submission (`tsk_…`).
+
+    `payload` is the canonical JSON text onenet keeps for this key; `content` is the same, parsed:
+    task, created_at, case {id, number}, bundle {code, version}, jurisdiction, step, item, names, submission,
+    applicant, form, materials [{code, names, mode, reference?, sha256?}],
+    results_before [{step, code, number, facts}], results_expected [codes], promised.
+    """
+
+    key: str
+    payload: str
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a callback says. `task`: the key of the task it is about. `seq`: the department's own count."""
+
+    task: str
+    outcome: Outcome
+    seq: int | None = None
+
+
+class UnreadableAnswer(Exception):
+    """The body is not an answer in this adapter's words, so that not even its task can be told.
+
+    The message says what was expected and where, never what was sent.
+    """
+
+
+Talk: TypeAlias = Generator[httpx2.Request, httpx2.Response, Outcome]
+"""A conversation with a department: requests out, responses in, one outcome at the end."""
+
+
+class Adapter(Protocol):
+    """One department system's words. Made with the endpoint it speaks to."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        """Keeps the endpoint. Raises: MisconfiguredError when its options do not fit."""
+
+    def submit(self, task: TaskSheet) -> Talk:
+        """Hands the task over. Yields one request or more, returns exactly one outcome.
+
+        Any 2xx that is no answer is Received. A word that is not in the adapter's table is Unclear.
+        The transport adds the key, the signature and the limits, and turns network errors into TryLater.
+        """
+        ...
+
+    def read_callback(self, body: bytes) -> Answer:
+        """What the department says in this body, whose signature was already checked.
+
+        A status that is not in the adapter's table is Unclear. Raises: UnreadableAnswer.
+        """
+        ...

@@ -1,0 +1,174 @@
+"""The adapter for a department that speaks onenet's own words: a signed webhook in, a signed callback out.
+
+Out: `{"type": "step.requested", "timestamp": …, "data": {the task}}`. In, at once or by callback: one of the
+words of `ANSWERS` with its members; a callback wraps it as `{"type": "task.outcome", "timestamp", "data"}`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Literal
+
+import httpx2
+from pydantic import AwareDatetime, ValidationError, create_model
+
+from onenet.adapters import answers
+from onenet.adapters.answers import Requests, ResultShape, Seq, Shape, Text
+from onenet.adapters.base import Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Outcome,
+    Received,
+    Rejected,
+    Resumed,
+    SupplementNeeded,
+    Suspended,
+    Unclear,
+)
+from onenet.errors import MalformedJson
+
+
+class _Said(Shape):
+    """What every answer may hold. `task` may be left out of an answer at once: the call tells it."""
+
+    task: Text | None = None
+    outcome: Text
+    seq: Seq | None = None
+    opinion: str | None = None
+
+    def to_outcome(self) -> Outcome:
+        raise NotImplementedError
+
+
+class _Accepted(_Said):
+    """The department accepted the application."""
+
+    def to_outcome(self) -> Outcome:
+        return Accepted(self.opinion)
+
+
+class _Completed(_Said):
+    """The department decided in the applicant's favour."""
+
+    results: tuple[ResultShape, ...] = ()
+
+    def to_outcome(self) -> Outcome:
+        return Completed(answers.results_given(self.results), self.opinion)
+
+
+class _SupplementNeeded(_Said):
+    """The applicant must add or repair something."""
+
+    requests: Requests
+    due_on: date | None = None
+
+    def to_outcome(self) -> Outcome:
+        return SupplementNeeded(answers.supplement_requests(self.requests), self.due_on, self.opinion)
+
+
+class _Suspended(_Said):
+    """A special procedure began."""
+
+    procedure: Text
+    reason: Text | None = None
+
+    def to_outcome(self) -> Outcome:
+        return Suspended(self.procedure, self.reason)
+
+
+class _Resumed(_Said):
+    """The special procedure ended."""
+
+    def to_outcome(self) -> Outcome:
+        return Resumed()
+
+
+class _Rejected(_Said):
+    """Not accepted or refused; the reasons are mandatory by law (LIC 38)."""
+
+    reason_code: Literal["not_needed", "not_competent", "refused"]
+    reason: Text
+
+    def to_outcome(self) -> Outcome:
+        return Rejected(self.reason_code, self.reason)
+
+
+ANSWERS: Mapping[str, type[_Said]] = {
+    "accepted": _Accepted,
+    "completed": _Completed,
+    "supplement_needed": _SupplementNeeded,
+    "suspended": _Suspended,
+    "resumed": _Resumed,
+    "rejected": _Rejected,
+}
+"""Every word that a department may say, and the shape of what goes with it."""
+
+
+class _Callback(Shape):
+    """The envelope of an answer that comes later."""
+
+    type: Literal["task.outcome"]
+    timestamp: AwareDatetime
+    data: _Said
+
+
+_CALLBACKS = {
+    word: create_model(f"_Callback{shape.__name__}", __base__=_Callback, data=(shape, ...))
+    for word, shape in ANSWERS.items()
+}
+
+
+class Webhook:
+    """Pushes a task as a signed webhook and reads the answer in onenet's own words."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._url = endpoint.url
+
+    def submit(self, task: TaskSheet) -> Talk:
+        """One POST. The bytes are the same for every try: even the time is the task's, not the try's."""
+        timestamp = json.dumps(task.content["created_at"])
+        body = f'{{"type":"step.requested","timestamp":{timestamp},"data":{task.payload}}}'
+        response = yield httpx2.Request("POST", self._url, content=body.encode())
+        return self._read(task, response)
+
+    def read_callback(self, body: bytes) -> Answer:
+        """The answer in a `task.outcome` message. Raises: UnreadableAnswer."""
+        data = answers.callback_object(body).get("data")
+        if not isinstance(data, dict):
+            raise UnreadableAnswer("/data: an object was expected")
+        task, seq = answers.task_named(data, "/data"), answers.seq_named(data)
+        envelope = _CALLBACKS.get(_word(data))
+        if envelope is None:
+            return Answer(task, _unknown_word("/data"), seq)
+        try:
+            return Answer(task, envelope.model_validate_json(body).data.to_outcome(), seq)
+        except ValidationError as error:
+            return Answer(task, Unclear(answers.faults(error)), seq)
+
+    def _read(self, task: TaskSheet, response: httpx2.Response) -> Outcome:
+        try:
+            value = answers.answered_object(response)
+        except MalformedJson as error:
+            return Unclear(f"the answer: {error}")
+        if value is None or "outcome" not in value:
+            return Received()
+        if value.get("task", task.key) != task.key:
+            return Unclear("/task: the answer is about another task")
+        shape = ANSWERS.get(_word(value))
+        if shape is None:
+            return _unknown_word("")
+        try:
+            return shape.model_validate_json(response.content).to_outcome()
+        except ValidationError as error:
+            return Unclear(answers.faults(error))
+
+
+def _word(value: Mapping[str, Any]) -> str:
+    return str(value.get("outcome", ""))
+
+
+def _unknown_word(pointer: str) -> Unclear:
+    return Unclear(f"{pointer}/outcome: expected one of {', '.join(ANSWERS)}")

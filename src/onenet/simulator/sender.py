@@ -1,0 +1,69 @@
+"""Calls back: one thread for each department, again and again until onenet took the message or refused it."""
+
+from __future__ import annotations
+
+import threading
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+from onenet.adapters import signing
+from onenet.clock import Clock
+from onenet.simulator.ledger import Due, Ledger
+
+_FIRST_WAIT_S = 0.2
+_LONGEST_WAIT_S = 2.0
+_TIMEOUT_S = 10.0
+
+
+class Sender(threading.Thread):
+    """Sends what the ledger has planned, when it is due. `wake` tells it that there is more."""
+
+    def __init__(self, ledger: Ledger, url: str, secret: str, clock: Clock) -> None:
+        super().__init__(daemon=True, name="callbacks")
+        self._ledger = ledger
+        self._secret = secret
+        self._clock = clock
+        self._more = threading.Event()
+        parts = urlsplit(url)
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        self._connection = kind(parts.netloc, timeout=_TIMEOUT_S)
+        self._path = parts.path + (f"?{parts.query}" if parts.query else "")
+
+    def wake(self) -> None:
+        """Look again at what is due."""
+        self._more.set()
+
+    def run(self) -> None:
+        """Sends for ever."""
+        while True:
+            self._more.clear()
+            callback = self._ledger.next_callback()
+            wait_s = callback.due_at - self._clock.now().timestamp() if callback else None
+            if callback is None or (wait_s is not None and wait_s > 0):
+                self._connection.close()  # while it is idle the other side would, just as we write
+                self._more.wait(wait_s)
+            else:
+                self._send(callback)
+
+    def _send(self, callback: Due) -> None:
+        status = self._post(callback)
+        if status is not None and (200 <= status <= 299 or (400 <= status <= 499 and status != 429)):
+            self._ledger.settle(callback, taken=status <= 299)
+            return
+        wait_s = min(_FIRST_WAIT_S * 2**callback.tries, _LONGEST_WAIT_S)
+        self._ledger.postpone(callback, self._clock.now().timestamp() + wait_s)
+
+    def _post(self, callback: Due) -> int | None:
+        """The status of the answer; None when there was none."""
+        at = self._clock.now()
+        headers = signing.sign(callback.body, [self._secret], message_id=callback.message_id, at=at)
+        try:
+            self._connection.request(
+                "POST", self._path, callback.body, {**headers, "content-type": "application/json"}
+            )
+            response = self._connection.getresponse()
+            response.read()
+        except (OSError, HTTPException):
+            self._connection.close()
+            return None
+        return response.status

@@ -1,0 +1,137 @@
+"""How a simulated department is reached: POST a signed task; GET `/` for counts, `/effects` for each task."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+from onenet.adapters import signing
+from onenet.clock import Clock
+from onenet.ids import new_id, to_text
+from onenet.simulator.dialects import Dialect, Json, Said
+from onenet.simulator.habits import Habit, Later, Reaction
+from onenet.simulator.ledger import Ledger, Planned
+from onenet.simulator.sender import Sender
+
+_LARGEST_BODY = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """One department: its code, its ways, its memory. `delay_s`: the unit in which its callbacks are late."""
+
+    code: str
+    habit: Habit
+    dialect: Dialect
+    secret: str
+    delay_s: float
+    ledger: Ledger
+    sender: Sender
+    clock: Clock
+
+    def receive(self, key: str, body: bytes) -> tuple[Reaction, Json]:
+        """Does with a task what it is in the habit of doing; the reaction, and the JSON to answer with."""
+        try:
+            work = self.dialect.read(json.loads(body))
+        except (ValueError, KeyError, TypeError):
+            return Reaction(400, takes=False), {"error": "not a task in this department's dialect"}
+        call = self.ledger.call(key, hashlib.sha256(body).hexdigest())
+        if call is None:
+            return Reaction(409, takes=False), {"error": "this key came with another body before"}
+        reaction = self.habit(work, call)
+        if reaction.takes:
+            self.ledger.take(key, list(self._planned(key, reaction)))
+            self.sender.wake()
+        said = reaction.said
+        return reaction, self.dialect.answer(key, said, self._issued(key, said)) if said else {}
+
+    def _planned(self, key: str, reaction: Reaction) -> Iterator[Planned]:
+        now = self.clock.now()
+        for seq, later in enumerate(reaction.callbacks, 1):
+            results = self._issued(key, later.said)
+            told = self.dialect.callback(key, later.said, results, seq, now.isoformat())
+            body = json.dumps(told, ensure_ascii=False).encode()
+            due_at = now.timestamp() + later.delays * self.delay_s
+            for message_id in _message_ids(later):
+                yield Planned(message_id, body, due_at)
+
+    def _issued(self, key: str, said: Said) -> list[Json]:
+        year = self.clock.now().year
+        numbers = {code: self.ledger.number(key, code, year) for code in said.results}
+        return [{"code": code, "number": f"{self.code.upper()}-{number}"} for code, number in numbers.items()]
+
+
+def _message_ids(later: Later) -> list[str]:
+    first, other = (to_text("msg", new_id()) for _ in range(2))
+    return [first, first, other] if later.again else [first]
+
+
+class Server(ThreadingHTTPServer):
+    """The HTTP server of one department."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int, department: Department) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.department = department
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that hung up is no news."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+    # Head and body leave in one packet; in two, the second waits 40 ms for the first to be acknowledged.
+    wbufsize: ClassVar[int] = 65_536
+    disable_nagle_algorithm: ClassVar[bool] = True
+
+    def do_GET(self) -> None:
+        ledger = self.server.department.ledger
+        pages: dict[str, Any] = {"/": ledger.counts, "/effects": ledger.effects}
+        if self.path in pages:
+            self._answer(200, pages[self.path]())
+        else:
+            self._answer(404, {"error": "there are / and /effects"})
+
+    def do_POST(self) -> None:
+        department = self.server.department
+        length = self.headers.get("content-length", "")
+        if not length.isdecimal() or int(length) > _LARGEST_BODY:
+            self.close_connection = True
+            self._answer(413, {"error": f"a body of at most {_LARGEST_BODY} bytes was expected"})
+            return
+        body = self.rfile.read(int(length))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        refusal = signing.verify(headers, body, [department.secret], now=department.clock.now())
+        if refusal:
+            self._answer(401, {"error": refusal.value})
+            return
+        reaction, told = department.receive(headers["webhook-id"], body)
+        if reaction.hangs_up:
+            self.close_connection = True
+            return
+        self._answer(reaction.status, told, raw=reaction.raw, retry_after_s=reaction.retry_after_s)
+
+    def _answer(
+        self, status: int, told: object, *, raw: bytes | None = None, retry_after_s: int | None = None
+    ) -> None:
+        body = json.dumps(told, ensure_ascii=False).encode() if raw is None else raw
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        if retry_after_s is not None:
+            self.send_header("retry-after", str(retry_after_s))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Says nothing: what happened is in the ledger."""

@@ -1,0 +1,43 @@
+"""Honest examples of what adapters are given."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from onenet.adapters.base import Endpoint, TaskSheet
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+KEY = "tsk_01JDB2Z8R4W0X5Y6Z7A8B9C0D1"
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+
+
+def make_endpoint(url: str, adapter: str = "webhook", **changes: Any) -> Endpoint:
+    fields: dict[str, Any] = {
+        "id": UUID(int=1), "department": "police", "adapter": adapter, "url": url, "secrets": (SECRET,),
+    }  # fmt: skip
+    return Endpoint(**fields | changes)
+
+
+def make_task(**changes: Any) -> TaskSheet:
+    content: dict[str, Any] = {
+        "task": KEY,
+        "created_at": "2026-11-23T08:00:00+00:00",
+        "case": {"id": "0193", "number": "320500-20261123-000001"},
+        "bundle": {"code": "newborn", "version": 1},
+        "jurisdiction": "suzhou",
+        "step": "household",
+        "item": "household_registration",
+        "names": {"zh": "户口登记", "en": "Household registration"},
+        "submission": 1,
+        "applicant": {"name": "测试", "kind": "natural_person", "id_type": "other", "id_no": "T-1"},
+        "form": {"child_name": "小测"},
+        "materials": [{"code": "birth_certificate", "names": {"zh": "出生证明", "en": "Birth"}, "mode": 2}],
+        "results_before": [],
+        "results_expected": ["household_page"],
+        "promised": {"number": 5, "unit": "workdays"},
+    } | changes
+    payload = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return TaskSheet(content["task"], payload, content)
