@@ -61,9 +61,9 @@ class Change:
     """One command on its way through the gate.
 
     `actor` says who, in the events: `frontend:app:subject`, `department:police`, `system:worker`. `render`
-    makes the answer that is stored with `once`; `render_refusal` likewise for a conflict. `attempt`: the end of
-    a call to a department, kept on record even when the command is refused. `if_seq`: the event that must
-    still be the last.
+    makes the answer that is stored with `once`; `render_refusal` likewise for a conflict. `attempt`: the
+    end of a call to a department, kept on record even when the command is refused. `if_seq`: the event that
+    must still be the last.
     """
 
     case_id: UUID
@@ -117,6 +117,15 @@ class Gate:
     def listen(self, listener: Callable[[Sequence[Case]], None]) -> None:
         """Calls `listener` with the cases of each commit, after it."""
         self._listeners.append(listener)
+
+    async def replay(self, once: Once) -> Result | None:
+        """The stored answer, when this was done before; whatever has changed since then does not matter.
+
+        Raises: `once.conflict` when the key was used for another request.
+        """
+        async with self._database.read() as connection:
+            done = (await idempotency.find(connection, [(once.scope, once.key)])).get((once.scope, once.key))
+        return _repeated(done, once) if done else None
 
     async def submit(self, change: Change) -> Result:
         """Puts a change through and waits until it is committed.
@@ -188,9 +197,7 @@ class Gate:
         """Decides one change. What it refuses leaves the batch as it was."""
         try:
             if change.once and (done := batch.done.get((change.once.scope, change.once.key))):
-                if done.fingerprint != change.once.fingerprint:
-                    raise change.once.conflict
-                return Result(done.case_id, None, "applied", done.answer, replayed=True)
+                return _repeated(done, change.once)
             case = await self._case(connection, batch, change)
             if change.if_seq is not None and change.if_seq != case.seq:
                 raise PreconditionFailed
@@ -242,6 +249,12 @@ class Gate:
         await numbers.append(connection, batch.new_numbers)
         ended = [change.attempt for change in changes if change.attempt]
         await queue.end_attempts(connection, queue.TASKS, ended)
+
+
+def _repeated(done: Done, once: Once) -> Result:
+    if done.fingerprint != once.fingerprint:
+        raise once.conflict
+    return Result(done.case_id, None, "applied", done.answer, replayed=True)
 
 
 def _note_done(batch: _Batch, change: Change, answer: StoredAnswer) -> None:

@@ -37,7 +37,13 @@ def render(case: Case, reply: Reply) -> StoredAnswer:
 
 
 async def receive(
-    database: Database, gate: Gate, clock: Clock, department: str, headers: Mapping[str, str], body: bytes
+    database: Database,
+    gate: Gate,
+    clock: Clock,
+    *,
+    department: str,
+    headers: Mapping[str, str],
+    body: bytes,
 ) -> Result:
     """Applies an answer, or gives the stored reply to one that is repeated.
 

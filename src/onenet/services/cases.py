@@ -121,6 +121,8 @@ async def submit(
     gate: Gate, catalogue: Catalogue, submission: Submission, *, subject: str, client: str, replying: Replying
 ) -> Result:
     """Opens a case: accepted means kept. Raises: UnknownReference, FormInvalid, Unavailable."""
+    if replying.once and (repeated := await gate.replay(replying.once)):
+        return repeated
     bundle = await find_bundle(catalogue, submission.bundle, submission.version)
     jurisdiction = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
     content = CaseContent(

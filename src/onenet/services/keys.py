@@ -49,6 +49,8 @@ KINDS: Mapping[KeyKind, frozenset[str]] = {
 
 SCOPES = frozenset[str]().union(*KINDS.values())
 
+# Without ":" and "/", which join it to the kind and the subject: no two callers have the same id.
+_CLIENT = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
 _BASE62 = string.digits + string.ascii_letters
 
 
@@ -68,7 +70,7 @@ class Caller:
     @property
     def id(self) -> str:
         """The caller's name in records and as the owner of Idempotency-Keys; outlives a change of keys."""
-        return ":".join(part for part in (self.kind, self.client, self.subject) if part)
+        return f"{self.kind}:{self.client}" + (f"/{self.subject}" if self.subject else "")
 
     def acting_for(self, subject: str) -> Caller:
         """The same caller, acting for this subject."""
@@ -133,11 +135,15 @@ async def create(
 ) -> NewKey:
     """Makes a key; `scopes` may narrow what its kind allows.
 
-    Raises: Conflict when the client has two live keys already, or for a scope that its kind has not.
+    Raises: Conflict when the client has two live keys already, or for a scope, name or life it cannot have.
     """
     wanted = KINDS[kind] if scopes is None else scopes
     if not wanted <= KINDS[kind]:
         raise Conflict(f"a key of kind {kind} can have: {', '.join(sorted(KINDS[kind]))}")
+    if not _CLIENT.fullmatch(client):
+        raise Conflict(
+            "a client's code is small letters, digits, - and _, at most 64, a letter or digit first"
+        )
     if not timedelta(0) < lives_for <= LONGEST_LIFE:
         raise Conflict(f"a key lives at most {LONGEST_LIFE.days} days")
     new = _new_key(kind, client, wanted, now, lives_for)

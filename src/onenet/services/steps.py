@@ -108,6 +108,9 @@ async def _call(
         return await transport.drive(talk, endpoint=target, key=sheet.key, now=now)
     except OnenetError as error:
         return _not_called(TryLater("refused", error.detail or error.code), now)
+    except Exception as error:  # an adapter's own mistake: held in sight, instead of failing for ever
+        log.exception("adapter_failed", adapter=target.adapter, department=target.department)
+        return _not_called(TryLater("refused", f"the adapter failed: {type(error).__name__}"), now)
 
 
 def _not_called(outcome: TryLater, now: datetime) -> Attempt:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -100,6 +100,11 @@ class Database:
                 yield connection
         except (OperationalError, InterfaceError) as error:
             raise Unavailable("the database does not answer", retry_after_s=1) from error
+
+    async def ping(self) -> None:
+        """Passes when the database answers. Raises: Unavailable."""
+        async with self.read() as connection:
+            await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
         """Closes every connection."""

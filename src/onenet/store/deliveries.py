@@ -60,6 +60,12 @@ async def page(
     return (await connection.execute(statement)).mappings().all()
 
 
+async def exists(connection: AsyncConnection, id: UUID) -> bool:
+    """Whether there is a delivery of this id."""
+    statement = select(_d.id).where(_d.lane == lane_of(id), _d.id == id)
+    return (await connection.execute(statement)).first() is not None
+
+
 async def attempts(connection: AsyncConnection, queue: Queue, id: UUID) -> Sequence[RowMapping]:
     """The attempts of one delivery or task, in order."""
     a = queue.attempts

@@ -67,11 +67,12 @@ class Migrator:
 
     def upgrade(self, revision: str, tell: Callable[[str], None], copied_at: datetime) -> None:
         """Goes up to `revision`, telling each step; a SQLite file with rows is copied beside itself first."""
-        self._copy(copied_at, tell)
+        if not self.is_current():
+            self._copy(copied_at, tell)
         self._run("upgrade", revision, tell)
 
     def downgrade(self, revision: str, tell: Callable[[str], None], copied_at: datetime) -> None:
-        """Goes down to `revision`; a migration that would lose rows refuses."""
+        """Goes down to `revision`, copied first in the same way; a migration that would lose cases refuses."""
         self._copy(copied_at, tell)
         self._run("downgrade", revision, tell)
 
@@ -86,11 +87,11 @@ class Migrator:
         if self._url.get_backend_name() != "sqlite" or not self._url.database:
             return
         file = Path(self._url.database)
-        if not file.exists() or self.is_current() or self.current() is None:
+        if not file.exists() or self.current() is None:
             return
         with self._connect() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        copy = file.with_suffix(f".before-{self.head()}-{at:%Y%m%dT%H%M%S}{file.suffix}")
+        copy = file.with_suffix(f".at-{self.current()}-{at:%Y%m%dT%H%M%S}{file.suffix}")
         shutil.copy2(file, copy)
         tell(f"copied {file.name} to {copy.name}")
 
@@ -109,8 +110,9 @@ class Migrator:
 
 
 def _set_lock_timeout(connection: Any, record: Any) -> None:
+    connection.autocommit = True
     connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-    connection.commit()
+    connection.autocommit = False
 
 
 def _check_foreign_keys(connection: Connection) -> None:

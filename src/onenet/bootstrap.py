@@ -1,0 +1,118 @@
+"""Puts a process together from its settings: database, catalogue, gate, worker, server. The only assembly."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import uvicorn
+
+from onenet.api.parts import Parts
+from onenet.app import create_app
+from onenet.clock import Clock, ScaledClock, SystemClock
+from onenet.errors import MisconfiguredError
+from onenet.resources import migrations_dir
+from onenet.services.advance import Gate
+from onenet.services.catalogue import Catalogue
+from onenet.services.keys import Keyring
+from onenet.services.watch import Watch
+from onenet.settings import Settings
+from onenet.store.database import Database
+from onenet.store.migrating import Migrator
+from onenet.worker import Worker
+
+DRAIN_S = 20
+"""How long requests under way may take after a signal to stop; calls to departments end within 15 s."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The parts of one process. `clock` tells legal time."""
+
+    parts: Parts
+    clock: Clock
+
+    def worker(self) -> Worker:
+        """A worker over these parts."""
+        return Worker(self.parts.database, self.parts.gate, self.clock, self.parts.machine_clock)
+
+
+def legal_clock(settings: Settings) -> Clock:
+    """The clock of legal time: the machine's, unless the demo runs it fast."""
+    machine = SystemClock()
+    if settings.clock_speed == 1.0 and settings.clock_origin is None:
+        return machine
+    return ScaledClock(settings.clock_origin or machine.now(), settings.clock_speed)
+
+
+@asynccontextmanager
+async def process(settings: Settings) -> AsyncIterator[Process]:
+    """The parts, over a database that is at the newest revision. Raises: MisconfiguredError."""
+    url = settings.resolved_database_url()
+    if not Migrator(url, migrations_dir()).is_current():
+        raise MisconfiguredError("the database is not at the newest revision: run `onenet db upgrade`")
+    database = Database(url)
+    clock, machine_clock = legal_clock(settings), SystemClock()
+    catalogue = Catalogue(database)
+    gate = Gate(database, catalogue.bundle, clock, machine_clock)
+    watch = Watch(database)
+    gate.listen(watch.on_commit)
+    parts = Parts(
+        public_url=settings.resolved_public_url(),
+        database=database,
+        gate=gate,
+        watch=watch,
+        catalogue=catalogue,
+        keyring=Keyring(database, machine_clock),
+        machine_clock=machine_clock,
+    )
+    try:
+        yield Process(parts, clock)
+    finally:
+        await database.close()
+
+
+async def serve(settings: Settings, *, with_worker: bool) -> None:
+    """Serves until told to stop, then drains: no new work, what is under way is finished and recorded."""
+    async with process(settings) as made:
+        worker = made.worker() if with_worker else None
+        server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(made.parts, docs_enabled=settings.docs_enabled),
+                host=settings.host,
+                port=settings.port,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=DRAIN_S,
+            )
+        )
+        _on_signal(lambda: worker.stop() if worker else None)
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(made.parts.watch.run())
+            working = group.create_task(worker.run()) if worker else None
+            await server.serve()
+            if worker and working:
+                worker.stop()
+                await working
+            watching.cancel()
+
+
+async def work(settings: Settings) -> None:
+    """Works until told to stop."""
+    async with process(settings) as made:
+        worker = made.worker()
+        _on_signal(worker.stop)
+        await worker.run()
+
+
+def _on_signal(stop: Any) -> None:
+    """Stops on SIGTERM and SIGINT. The server has handlers of its own, and calls these after it is done."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop())

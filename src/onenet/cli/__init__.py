@@ -1,0 +1,63 @@
+"""The command line: each command calls one service. Exit status: 0 done, 1 found wanting, 2 misused."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+import typer
+
+from onenet import __version__
+from onenet.cli import cases, catalogues, databases, departments, keys, records, running
+from onenet.errors import OnenetError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A city's one network: one form in, every department served, every step on record.",
+)
+app.command("serve")(running.serve)
+app.command("worker")(running.worker)
+app.command("demo")(running.demo)
+app.command("openapi")(running.openapi)
+app.add_typer(databases.app, name="db", help="The database's tables.")
+app.add_typer(catalogues.app, name="catalogue", help="Jurisdictions, departments, items and bundles.")
+app.add_typer(departments.app, name="department", help="How departments are reached.")
+app.add_typer(keys.app, name="key", help="API keys.")
+app.add_typer(cases.app, name="case", help="Cases, read only.")
+app.add_typer(records.app, name="log", help="The record of events.")
+
+
+@app.callback(invoke_without_command=True)
+def version(show: bool = typer.Option(False, "--version", help="Print the version.")) -> None:
+    """A city's one network: one form in, every department served, every step on record."""
+    if show:
+        typer.echo(f"onenet {__version__}")
+        raise typer.Exit
+
+
+def _configure_log() -> None:
+    """JSON lines on standard error; only what callers name gets in."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def main() -> None:
+    """The entry of the `onenet` script."""
+    _configure_log()
+    try:
+        app()
+    except OnenetError as error:
+        typer.echo(f"onenet: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,93 @@
+"""case list, show, events: for operators, read only."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from onenet.cli.opening import with_database
+from onenet.domain.case import Case
+from onenet.errors import NotFound
+from onenet.services import cases
+from onenet.services.catalogue import Catalogue
+from onenet.store import cases as store_cases
+from onenet.store.cases import Visible
+from onenet.store.database import Database
+
+app = typer.Typer(no_args_is_help=True)
+Number = Annotated[str, typer.Argument(help="The case's number or id.")]
+AsJson = Annotated[bool, typer.Option("--json")]
+EVERYTHING = Visible()
+
+
+async def _find(database: Database, number: str) -> Case:
+    """The case of that number or id. Raises: NotFound."""
+    catalogue = Catalogue(database)
+    async with database.read() as connection:
+        ids = await store_cases.find_by_number(connection, number)
+    if not ids:
+        try:
+            ids = [UUID(number)]
+        except ValueError:
+            raise NotFound(f"no case {number}") from None
+    return await cases.get(database, catalogue, ids[0], EVERYTHING)
+
+
+def _line(case: Case) -> dict[str, object]:
+    return {"number": case.number, "id": str(case.id), "bundle": case.bundle.code, "state": case.state.value}
+
+
+@app.command("list")
+def list_(
+    state: Annotated[str | None, typer.Option(help="Only cases in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List cases, newest first."""
+    found = with_database(
+        lambda db: cases.list_cases(db, Catalogue(db), EVERYTHING, state=state, limit=limit)
+    )
+    if as_json:
+        typer.echo(json.dumps([_line(case) for case in found]))
+        return
+    for case in found:
+        typer.echo(f"{case.number:<22} {case.state.value:<17} {case.bundle.code:<30} {case.id}")
+
+
+@app.command()
+def show(number: Number, as_json: AsJson = False) -> None:
+    """Show a case and what each step waits for."""
+    case = with_database(lambda db: _find(db, number))
+    if as_json:
+        steps = [asdict(step) for step in case.steps.values()]
+        typer.echo(json.dumps(_line(case) | {"steps": steps}, default=str, ensure_ascii=False))
+        return
+    typer.echo(f"{case.number} {case.bundle.names['zh']} / {case.bundle.names['en']}: {case.state.value}")
+    for step in case.steps.values():
+        waiting = step.waiting
+        why = f"waits for {waiting.waits_for}: {waiting.reason} {' '.join(waiting.refs)}" if waiting else ""
+        typer.echo(f"  {step.code:<32} {step.department:<10} {step.state.value:<18} {why}".rstrip())
+
+
+@app.command()
+def events(number: Number, as_json: AsJson = False) -> None:
+    """Show a case's history."""
+
+    async def use(database: Database) -> list[dict[str, object]]:
+        case = await _find(database, number)
+        found = await cases.events(database, case.id, 0, 10_000)
+        return [
+            {"seq": e.seq, "at": e.at, "type": e.type, "step": e.step, "actor": e.actor, "data": e.content()}
+            for e in found
+        ]
+
+    for event in with_database(use):
+        if as_json:
+            typer.echo(json.dumps(event, ensure_ascii=False))
+        else:
+            step = event["step"] or ""
+            typer.echo(f"{event['seq']:>4} {event['at']} {event['type']:<26} {step:<28} {event['actor']}")

@@ -1,0 +1,70 @@
+"""catalogue lint, publish, show."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onenet.catalogue.lint import Report
+from onenet.catalogue.lint import lint as check
+from onenet.cli.opening import with_database
+from onenet.clock import SystemClock
+from onenet.resources import example_catalogue_dir
+from onenet.services import catalogue
+
+app = typer.Typer(no_args_is_help=True)
+Folder = Annotated[
+    Path | None, typer.Argument(help="Folder of YAML files; default: the examples that come with onenet.")
+]
+
+
+def _tell(report: Report, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in report.findings], ensure_ascii=False))
+        return
+    for finding in report.findings:
+        typer.echo(str(finding))
+    typer.echo(f"{len(report.errors)} errors, {len(report.findings) - len(report.errors)} warnings")
+
+
+@app.command()
+def lint(folder: Folder = None, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Check a catalogue; each fault with file, line, column and what was expected (status 1 on errors)."""
+    report = check(folder or example_catalogue_dir())
+    _tell(report, as_json)
+    if report.errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def publish(folder: Folder = None) -> None:
+    """Publish what is new in a catalogue; one with errors changes nothing (exit status 1)."""
+    made = with_database(lambda db: catalogue.publish(db, folder or example_catalogue_dir(), SystemClock()))
+    if made.report.errors:
+        _tell(made.report, as_json=False)
+        raise typer.Exit(1)
+    for version in made.added:
+        typer.echo(f"published {version.code} version {version.version}")
+    for version in made.unchanged:
+        typer.echo(f"unchanged {version.code} version {version.version}")
+
+
+@app.command()
+def show(
+    code: Annotated[str | None, typer.Argument(help="A bundle's code; default: all, a line each.")] = None,
+) -> None:
+    """Show published bundles."""
+    if code is None:
+        for bundle in with_database(lambda db: catalogue.Catalogue(db).bundles()):
+            typer.echo(f"{bundle.code:<32} v{bundle.version:<3} {bundle.names['zh']} / {bundle.names['en']}")
+        return
+    bundle = with_database(lambda db: catalogue.Catalogue(db).latest(code))
+    typer.echo(f"{bundle.names['zh']} / {bundle.names['en']}, version {bundle.version}")
+    for member in bundle.members:
+        after = f" after {', '.join(member.after)}" if member.after else ""
+        when = f" if {member.when}" if member.when else ""
+        typer.echo(f"  {member.code:<32} {member.department:<10} {member.names['en']}{after}{when}")

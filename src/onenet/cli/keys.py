@@ -1,0 +1,57 @@
+"""key create, rotate, revoke: the token is shown once."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import typer
+
+from onenet.cli.opening import with_database
+from onenet.clock import SystemClock
+from onenet.services import keys
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def _show(made: keys.NewKey, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"token": made.token, "public": made.key.public, "client": made.key.client}))
+    else:
+        typer.echo(f"{made.key.kind} key of {made.key.client}, shown only now:\n{made.token}")
+
+
+@app.command()
+def create(
+    kind: Annotated[Literal["frontend", "department", "administrator"], typer.Argument()],
+    client: Annotated[str, typer.Argument(help="Code of the front-end, department or administrator.")],
+    days: Annotated[int, typer.Option(help="How long it lives.", min=1, max=366)] = 366,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Make a key."""
+    now = SystemClock().now()
+    _show(
+        with_database(
+            lambda db: keys.create(db, kind=kind, client=client, now=now, lives_for=timedelta(days=days))
+        ),
+        as_json,
+    )
+
+
+@app.command()
+def rotate(
+    public: Annotated[str, typer.Argument(help="The eight characters after onk_.")],
+    overlap_hours: Annotated[int, typer.Option(help="How long the old key still works.", min=0)] = 24,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Make a key like this one, and end this one after the overlap."""
+    now, overlap = SystemClock().now(), timedelta(hours=overlap_hours)
+    _show(with_database(lambda db: keys.rotate(db, public, now=now, overlap=overlap)), as_json)
+
+
+@app.command()
+def revoke(public: Annotated[str, typer.Argument(help="The eight characters after onk_.")]) -> None:
+    """End a key now."""
+    with_database(lambda db: keys.revoke(db, public, now=SystemClock().now()))
+    typer.echo(f"onk_{public} is revoked")

@@ -1,0 +1,61 @@
+"""serve, worker, demo, openapi."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onenet.settings import read_settings
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    worker: Annotated[bool, typer.Option(help="Also do the worker's work in this process.")] = True,
+) -> None:
+    """Serve the API."""
+    from onenet.bootstrap import serve as run  # here: loading the web framework takes 0.5 s
+
+    asyncio.run(run(read_settings(host=host, port=port), with_worker=worker))
+
+
+def worker() -> None:
+    """Hand out tasks, deliver webhooks, fire timers."""
+    from onenet.bootstrap import work
+
+    asyncio.run(work(read_settings()))
+
+
+def demo(
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Run one case of each bundle to its end.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin with an empty folder.")] = False,
+    speed: Annotated[float | None, typer.Option(help="How fast legal time runs.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the API; default: a free one from 8000.")] = None,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its state.")] = Path(".onenet-demo"),
+) -> None:
+    """Run a demonstration city: departments, cases, a live table."""
+    from onenet.demo import Choices, run
+
+    raise typer.Exit(run(Choices(folder, check, fresh, speed, port, open_browser)))
+
+
+def openapi(
+    check: Annotated[bool, typer.Option("--check", help="Compare with openapi/openapi.json.")] = False,
+) -> None:
+    """Print the API contract, or say whether the committed one differs from the code."""
+    from onenet.app import contract
+
+    text = json.dumps(contract(), ensure_ascii=False, indent=2) + "\n"
+    if not check:
+        typer.echo(text, nl=False)
+        return
+    committed = Path("openapi/openapi.json")
+    if not committed.is_file() or committed.read_text(encoding="utf-8") != text:
+        typer.echo("openapi/openapi.json differs from the code: run `python3 dev.py openapi`", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,80 @@
+"""Deliveries and attempts: what was sent, to whom, how often, and what came of it. Reading only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+
+from onenet.domain.case import Case
+from onenet.errors import NotFound
+from onenet.store import deliveries as store
+from onenet.store import queue
+from onenet.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event on its way to one subscriber; `held_reason` is endpoint, exhausted or needs_attention."""
+
+    id: UUID
+    endpoint_id: UUID
+    case_id: UUID
+    seq: int
+    type: str
+    state: str
+    attempt: int
+    created_at: datetime
+    next_at: datetime | None
+    held_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP call. `ended_at` None: under way, or its worker died. `excerpt`: the answer's masked head."""
+
+    number: int
+    started_at: datetime
+    ended_at: datetime | None
+    status: int | None
+    failure: str | None
+    reason: str | None
+    excerpt: str | None
+
+
+async def list_deliveries(
+    database: Database, *, after: tuple[datetime, UUID] | None, state: str | None, limit: int
+) -> list[Delivery]:
+    """A page of deliveries, newest first; ask for one more than you show."""
+    async with database.read() as connection:
+        rows = await store.page(connection, after=after, state=state, limit=limit)
+    return [_read(Delivery, row) for row in rows]
+
+
+async def delivery_attempts(database: Database, delivery_id: UUID) -> list[Attempt]:
+    """The calls made for a delivery, in order. Raises: NotFound when there is no such delivery."""
+    async with database.read() as connection:
+        if not await store.exists(connection, delivery_id):
+            raise NotFound
+        rows = await store.attempts(connection, queue.DELIVERIES, delivery_id)
+    return [_read(Attempt, row) for row in rows]
+
+
+async def step_attempts(database: Database, case: Case, step: str) -> list[tuple[UUID, Attempt]]:
+    """The calls made for a step's tasks, each with its task, in order. Raises: NotFound."""
+    if step not in case.steps:
+        raise NotFound
+    tasks = [task.id for task in case.tasks.values() if task.step == step]
+    async with database.read() as connection:
+        return [
+            (task_id, _read(Attempt, row))
+            for task_id in tasks
+            for row in await store.attempts(connection, queue.TASKS, task_id)
+        ]
+
+
+def _read(shape: Any, row: RowMapping) -> Any:
+    return shape(**{name: row[name] for name in shape.__dataclass_fields__})

@@ -1,0 +1,97 @@
+"""Endpoints: registering where a department takes tasks and where a subscriber takes events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from onenet.adapters import signing
+from onenet.adapters.registry import adapter_for
+from onenet.domain.events import EventType
+from onenet.errors import Fault, InvalidInput
+from onenet.ids import new_id
+from onenet.services.steps import endpoint_of
+from onenet.store import endpoints as store
+from onenet.store.database import Database
+from onenet.store.endpoints import EndpointRow
+
+MOST_URL_CHARACTERS = 2_048
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An endpoint to register. `secret` None makes a new one; `events` empty means all."""
+
+    kind: Literal["department", "subscriber"]
+    owner: str
+    url: str
+    adapter: str = "webhook"
+    secret: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What was registered; the secret is shown this once."""
+
+    endpoint: EndpointRow
+    replaced: bool
+
+
+def _fault(pointer: str, zh: str, en: str) -> InvalidInput:
+    return InvalidInput(en, faults=(Fault("invalid", zh, en, pointer=pointer),))
+
+
+def check_url(url: str) -> None:
+    """An absolute http or https address without user or fragment. Raises: InvalidInput."""
+    if not _is_plain_address(url):
+        en = "expected an absolute http or https address without user name or fragment"
+        raise _fault("/url", "应为 http 或 https 绝对地址，不含用户名和片段", en)
+
+
+def _is_plain_address(url: str) -> bool:
+    if len(url) > MOST_URL_CHARACTERS or not url.isascii():
+        return False
+    try:
+        parts = urlsplit(url)
+        reachable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and reachable and not (parts.username or parts.fragment)
+
+
+async def register(database: Database, wanted: Wanted, now: datetime) -> Registered:
+    """Registers an endpoint; a department has one, so registering it again replaces address and adapter.
+
+    Raises: InvalidInput for an address, an adapter, a secret or an event that is not right.
+    """
+    check_url(wanted.url)
+    known = {event.value for event in EventType}
+    if strangers := [event for event in wanted.events if event not in known]:
+        raise _fault("/events", "未知的事件类型", f"{len(strangers)} of the event types are not known")
+    secret = wanted.secret or signing.new_secret()
+    row = EndpointRow(
+        id=new_id(), kind=wanted.kind, owner=wanted.owner, adapter=wanted.adapter, url=wanted.url,
+        secrets=(secret,), created_at=now, options=wanted.options, events=wanted.events,
+    )  # fmt: skip
+    adapter_for(endpoint_of(row))
+    signing.sign(b"", [secret], message_id="msg_check", at=now)
+    async with database.transaction() as connection:
+        old = await store.of_department(connection, row.owner) if row.kind == "department" else None
+        if old is None:
+            await store.append(connection, row)
+            return Registered(row, replaced=False)
+        kept = row.secrets if wanted.secret else old.secrets
+        row = replace(row, id=old.id, created_at=old.created_at, secrets=kept)
+        await store.replace(connection, row)
+    return Registered(row, replaced=True)
+
+
+async def list_endpoints(database: Database, kind: str | None = None) -> list[EndpointRow]:
+    """All endpoints, or those of one kind."""
+    async with database.read() as connection:
+        return await store.every(connection, kind)
