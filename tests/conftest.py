@@ -1,9 +1,118 @@
-"""What every test may ask for."""
+"""What every test may ask for.
+
+`database_url` gives a fresh, migrated database, once for SQLite and once for PostgreSQL: a test that asks for
+it (or for `database`, `gate`, ...) runs on both. `empty_database_url` is the same before any migration.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
+
+from onenet.clock import FrozenClock
+from onenet.resources import migrations_dir
+from onenet.services.advance import Gate
+from onenet.store.database import Database
+from onenet.store.migrating import Migrator
+from tests.factories import NOW, Shelf
+from tests.postgres import PostgresServer, start_postgres
+
+TEMPLATE = "onenet_template"
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """asyncio is the one event loop that onenet runs on."""
     return "asyncio"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each test that asks for a database runs on both engines."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for each process of the test run; skips, or fails where CI is set, without PostgreSQL."""
+    with start_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """The name of a migrated database to clone."""
+    migrate(postgres.create(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file to copy."""
+    file = tmp_path_factory.mktemp("template") / "onenet.sqlite3"
+    migrate(f"sqlite:///{file}")
+    return file
+
+
+def migrate(url: str) -> None:
+    """Brings a database to the newest revision."""
+    Migrator(url, migrations_dir()).upgrade("head", lambda line: None, NOW)
+
+
+@pytest.fixture
+def empty_database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database without a table, dropped afterwards."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with server.database() as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated database of the test's own, dropped afterwards."""
+    if backend == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        yield f"sqlite:///{shutil.copy(template, tmp_path / 'onenet.sqlite3')}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    with server.database(request.getfixturevalue("postgres_template")) as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str, anyio_backend: str) -> AsyncIterator[Database]:
+    """The database, open."""
+    opened = Database(database_url, pool_size=5)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """The time of law and machine alike; it stands at `factories.NOW` until it is moved."""
+    return FrozenClock(NOW)
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """The published bundles; put there what the test needs."""
+    return Shelf()
+
+
+@pytest.fixture
+def gate(database: Database, shelf: Shelf, clock: FrozenClock) -> Gate:
+    """The gate over the database."""
+    return Gate(database, shelf.bundle_of, clock, clock)
+
+
+def sqlite_file(url: str) -> Path:
+    """The file behind a SQLite URL."""
+    return Path(make_url(url).database or "")

@@ -1,0 +1,1 @@
+"""HTTP in: read a request, ask who may, call one service, shape the answer."""

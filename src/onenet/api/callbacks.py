@@ -1,0 +1,58 @@
+"""Callbacks: a department's system says what became of a task."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Path
+from starlette.requests import Request
+from starlette.responses import Response
+
+from onenet.api import examples
+from onenet.api.answers import MEDIA_TYPE, PERSONAL
+from onenet.api.bodies import MAX_CALLBACK_BYTES, read_bytes, require_json
+from onenet.api.contract import answers_with
+from onenet.api.operations import Operations
+from onenet.api.parts import parts
+from onenet.api.shapes import CODE_PATTERN, Answer
+from onenet.errors import Conflict
+from onenet.services import callbacks
+
+operations = Operations("departments")
+DepartmentCode = Annotated[str, Path(pattern=CODE_PATTERN)]
+
+
+class CallbackAnswer(Answer):
+    """What became of the answer. Only `applied` and `held` changed the step."""
+
+    outcome: str
+    case: str
+    seq: int
+
+
+@operations(
+    "POST",
+    "/v1/callbacks/{department}",
+    permission="signature",
+    answers={200: answers_with("On record", CallbackAnswer, examples.CALLBACK_ANSWER)},
+    raw_body=examples.CALLBACK,
+)
+async def receive_callback(request: Request, department: DepartmentCode) -> Response:
+    """Takes a department's answer, signed as Standard Webhooks say; the same message is applied once."""
+    require_json(request)
+    raw = await read_bytes(request, MAX_CALLBACK_BYTES)
+    known = parts(request)
+    result = await callbacks.receive(
+        known.database,
+        known.gate,
+        known.machine_clock,
+        department=department,
+        headers=request.headers,
+        body=raw,
+    )
+    if result.answer is None:
+        raise RuntimeError("the gate gave no answer to a callback")
+    if result.answer.status == 409:
+        raise Conflict("the step's state does not allow this answer; it is on record")
+    headers = {"Cache-Control": PERSONAL} | ({"X-Duplicate": "true"} if result.replayed else {})
+    return Response(result.answer.body, result.answer.status, headers, media_type=MEDIA_TYPE)

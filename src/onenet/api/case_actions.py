@@ -1,0 +1,97 @@
+"""What can be done to a case: hand in a supplement, withdraw it, decide a held step."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from onenet.api import examples, preconditions
+from onenet.api.answers import stored
+from onenet.api.bodies import Body, JsonBody
+from onenet.api.case_queries import CaseId, StepCode
+from onenet.api.case_shapes import (
+    CaseShape,
+    StepDecision,
+    SupplementSubmission,
+    Withdrawal,
+    materials_given,
+)
+from onenet.api.case_views import seq_of_tags
+from onenet.api.cases import load, replying_to
+from onenet.api.contract import answers_with
+from onenet.api.operations import Operations, caller
+from onenet.api.parts import parts
+from onenet.domain.case import Case
+from onenet.domain.commands import DecideStep, HandInSupplement
+from onenet.services import cases
+from onenet.services.advance import Result
+from onenet.services.cases import Replying
+
+operations = Operations("cases")
+
+TAKES = ("Idempotency-Key", "If-Match")
+
+SupplementBody = Annotated[
+    Body[SupplementSubmission], Depends(JsonBody(SupplementSubmission, examples.SUPPLEMENT))
+]
+WithdrawalBody = Annotated[Body[Withdrawal], Depends(JsonBody(Withdrawal, examples.WITHDRAWAL))]
+DecisionBody = Annotated[Body[StepDecision], Depends(JsonBody(StepDecision, examples.DECISION))]
+
+
+@operations(
+    "POST",
+    "/v1/cases/{case_id}/supplements",
+    permission="cases:write",
+    answers={200: answers_with("The case as it now is", CaseShape, examples.CASE)},
+    takes=TAKES,
+)
+async def hand_in_supplement(request: Request, case_id: CaseId, body: SupplementBody) -> Response:
+    """Hands in what a step asked for: materials, corrected fields, or both; the step goes on then."""
+    case, said = await load(request, case_id), body.value
+    command = HandInSupplement(said.step, materials_given(said.materials), said.form)
+    replying = _replying(request, case, body.raw)
+    return _answer(await cases.hand_in_supplement(parts(request).gate, case, command, replying))
+
+
+@operations(
+    "POST",
+    "/v1/cases/{case_id}/withdrawal",
+    permission="cases:write",
+    answers={200: answers_with("The case as it now is", CaseShape, examples.CASE)},
+    takes=TAKES,
+)
+async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody) -> Response:
+    """Takes a case back; departments that have a part of it are told."""
+    case = await load(request, case_id)
+    replying = _replying(request, case, body.raw)
+    return _answer(await cases.withdraw(parts(request).gate, case.id, body.value.reason, replying))
+
+
+@operations(
+    "POST",
+    "/v1/cases/{case_id}/steps/{step}/decisions",
+    permission="steps:decide",
+    answers={200: answers_with("The case as it now is", CaseShape, examples.CASE)},
+    takes=TAKES,
+)
+async def decide_step(request: Request, case_id: CaseId, step: StepCode, body: DecisionBody) -> Response:
+    """Decides about a step that is held: lets it go on, or closes it; the reason goes on record."""
+    case, said = await load(request, case_id), body.value
+    command = DecideStep(step, said.action, said.reason)
+    replying = _replying(request, case, body.raw)
+    return _answer(await cases.decide_step(parts(request).gate, case.id, command, replying))
+
+
+def _replying(request: Request, case: Case, raw: bytes) -> Replying:
+    who = caller(request)
+    if_match = preconditions.listed_tags(request.headers.getlist("if-match"))
+    return replying_to(request, who, raw, if_seq=seq_of_tags(if_match, case, who), opens=False)
+
+
+def _answer(result: Result) -> Response:
+    if result.answer is None:
+        raise RuntimeError("the gate gave no answer to a change that was to be rendered")
+    return stored(result.answer, replayed=result.replayed)

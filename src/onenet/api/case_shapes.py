@@ -1,0 +1,294 @@
+"""Cases on the wire: the application as it is sent in, the case as it is shown."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from onenet.api.form_values import GivenAnswers, GivenForm
+from onenet.api.shapes import (
+    NAME_PATTERN,
+    Answer,
+    Code,
+    Limit,
+    Line,
+    LongText,
+    Moment,
+    Named,
+    Names,
+    Request,
+    extensible,
+)
+from onenet.domain.case import Applicant, MaterialGiven
+from onenet.domain.events import EventType
+from onenet.domain.identifiers import is_identity_number, is_uscc, normalise_identity_number
+from onenet.domain.states import CaseState, StepState
+
+MAX_MATERIALS = 100
+
+
+def _identity_number(text: str) -> str:
+    if is_identity_number(text):
+        return normalise_identity_number(text)
+    raise PydanticCustomError(
+        "cn_ric",
+        "not an identity number",
+        {
+            "words": (
+                "应为 18 位半角身份证号码，末位为校验位",
+                "Expected an identity number: 18 ASCII characters, the last one its check character",
+            )
+        },
+    )
+
+
+def _uscc(text: str) -> str:
+    if is_uscc(text):
+        return text
+    raise PydanticCustomError(
+        "cn_uscc",
+        "not a unified social credit code",
+        {
+            "words": (
+                "应为 18 位半角统一社会信用代码，末位为校验位",
+                "Expected a social credit code: 18 ASCII characters, the last one its check character",
+            )
+        },
+    )
+
+
+def _format(name: str) -> WithJsonSchema:
+    """A format without a pattern beside it: generators would take the pattern for the whole rule."""
+    return WithJsonSchema({"type": "string", "format": name, "maxLength": 18})
+
+
+IdentityNumber = Annotated[str, AfterValidator(_identity_number), _format("cn-ric")]
+Uscc = Annotated[str, AfterValidator(_uscc), _format("cn-uscc")]
+OtherNumber = Annotated[str, StringConstraints(pattern="^[0-9A-Za-z/-]{3,40}$")]
+PersonName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100, pattern=NAME_PATTERN),
+    AfterValidator(lambda name: unicodedata.normalize("NFC", name)),
+]
+Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9-]{5,20}$")]
+
+
+class ApplicantWithCard(Request):
+    """A person with an identity card, or a residence permit of Hong Kong, Macao and Taiwan residents."""
+
+    name: PersonName
+    kind: Literal["natural_person"]
+    id_type: Literal["resident_identity_card", "hk_macao_taiwan_residence_permit"]
+    id_no: IdentityNumber
+    phone: Phone | None = None
+
+
+class ApplicantWithUscc(Request):
+    """An enterprise, by its unified social credit code."""
+
+    name: PersonName
+    kind: Literal["enterprise"]
+    id_type: Literal["uscc"]
+    id_no: Uscc
+    phone: Phone | None = None
+
+
+class ApplicantOtherwise(Request):
+    """Whoever has a document of another kind."""
+
+    name: PersonName
+    kind: Literal["natural_person", "enterprise"]
+    id_type: Literal["passport", "other"]
+    id_no: OtherNumber
+    phone: Phone | None = None
+
+
+AnyApplicant = Annotated[
+    ApplicantWithCard | ApplicantWithUscc | ApplicantOtherwise, Field(discriminator="id_type")
+]
+
+
+class MaterialShape(Request):
+    """A material, by the front-end's own reference to it."""
+
+    code: Code
+    reference: Line
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
+
+
+class CaseSubmission(Request):
+    """An application: one thing, stated once."""
+
+    bundle: Code
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    jurisdiction: Code
+    applicant: AnyApplicant
+    answers: GivenAnswers = Field(default={})
+    form: GivenForm
+    materials: Annotated[list[MaterialShape], Field(max_length=MAX_MATERIALS)] = Field(default=[])
+
+    def to_applicant(self) -> Applicant:
+        """The applicant as the engine knows one."""
+        return Applicant(**self.applicant.model_dump())
+
+
+class SupplementSubmission(Request):
+    """What a step asked for: materials, corrected fields, or both."""
+
+    step: Code
+    materials: Annotated[list[MaterialShape], Field(max_length=MAX_MATERIALS)] = Field(default=[])
+    form: GivenForm = Field(default={})
+
+
+class Withdrawal(Request):
+    """Taking a case back."""
+
+    reason: LongText | None = None
+
+
+class StepDecision(Request):
+    """What a person decides about a step that is held."""
+
+    action: Literal["release", "complete", "reject", "skip", "cancel"]
+    reason: LongText
+
+
+def materials_given(materials: list[MaterialShape]) -> tuple[MaterialGiven, ...]:
+    """The materials as the engine knows them."""
+    return tuple(MaterialGiven(**material.model_dump()) for material in materials)
+
+
+# ---- answers
+
+CaseStateWord = Annotated[str, Field(json_schema_extra=extensible([state.value for state in CaseState]))]
+StepStateWord = Annotated[str, Field(json_schema_extra=extensible([state.value for state in StepState]))]
+EventTypeWord = Annotated[str, Field(json_schema_extra=extensible([type.value for type in EventType]))]
+
+WaitsForWord = Annotated[
+    str, Field(json_schema_extra=extensible(["steps", "time", "department", "applicant", "officer"]))
+]
+
+
+class WaitingShape(Answer):
+    """Why a step waits: for whom, the reason as a code, for what exactly, until when if that is known."""
+
+    waits_for: WaitsForWord
+    reason: str
+    refs: list[str]
+    until: Moment | None = None
+
+
+class ResultShape(Answer):
+    """A result that a department issued."""
+
+    code: str
+    number: str | None = None
+    facts: dict[str, Any] | None = None
+
+
+class RequestShape(Answer):
+    """One thing the applicant must still hand in or repair."""
+
+    kind: Annotated[str, Field(json_schema_extra=extensible(["material", "field"]))]
+    code: str
+    reason: str
+
+
+class StepShape(Answer):
+    """One item inside the case."""
+
+    code: str
+    names: Names
+    department: Named
+    state: StepStateWord
+    since: Moment
+    waiting: WaitingShape | None = None
+    promised: Limit | None = None
+    statutory: Limit | None = None
+    results: list[ResultShape]
+    requests: list[RequestShape]
+    reason: str | None = None
+    opinion: str | None = None
+
+
+class BundleMark(Answer):
+    """Which version of which bundle a case follows."""
+
+    code: str
+    version: int
+    names: Names
+
+
+class CaseLinks(Answer):
+    """Where to go on from a case."""
+
+    self: str
+    events: str
+    steps: str
+    withdrawal: str
+    supplements: str
+    progress: str
+
+
+class CaseShape(Answer):
+    """One applicant's case. `tracking_secret` is told once, when the case is opened."""
+
+    id: Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+    number: str
+    state: CaseStateWord
+    seq: int
+    bundle: BundleMark
+    jurisdiction: str
+    created_at: Moment
+    updated_at: Moment
+    steps: list[StepShape]
+    links: CaseLinks
+    tracking_secret: str | None = None
+
+
+class StepList(Answer):
+    """The steps of a case, in the bundle's order."""
+
+    items: list[StepShape]
+
+
+class EventShape(Answer):
+    """A fact that happened to a case; `seq` counts them without a gap."""
+
+    seq: int
+    type: EventTypeWord
+    at: Moment
+    step: str | None = None
+    data: dict[str, Any]
+
+
+class EventList(Answer):
+    """Events after `since`, in order; `next_since` is where the next look begins."""
+
+    items: list[EventShape]
+    next_since: int
+    links: dict[str, str]
+
+
+class ProgressStep(Answer):
+    """A step, as far as whoever holds the number and the secret may know."""
+
+    code: str
+    names: Names
+    department: Named
+    state: StepStateWord
+    since: Moment
+
+
+class ProgressShape(Answer):
+    """How a case stands, without anything personal."""
+
+    number: str
+    state: CaseStateWord
+    bundle: BundleMark
+    created_at: Moment
+    updated_at: Moment
+    steps: list[ProgressStep]

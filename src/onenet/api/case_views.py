@@ -1,0 +1,212 @@
+"""What a caller is shown of a case, its steps and its events. Pure: domain objects in, JSON members out.
+
+| caller | steps | events |
+|---|---|---|
+| front-end, for the subject | all | public ones |
+| department | its own | its own steps', public ones |
+| administrator | all | all, with the actor |
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from onenet.api.preconditions import entity_tag
+from onenet.api.shapes import given, moment
+from onenet.domain.bundle import Bundle, Limit
+from onenet.domain.case import Case, Step, Waiting
+from onenet.domain.events import EVENT_KINDS, EventType
+from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
+from onenet.services.keys import Caller
+from onenet.store.cases import Visible
+from onenet.store.events import Event
+
+POLL_SOON_S = 2
+POLL_LATER_S = 60
+
+ANSWERED = frozenset(
+    {
+        StepState.ACCEPTED,
+        StepState.SUPPLEMENT_NEEDED,
+        StepState.SUSPENDED,
+        StepState.COMPLETED,
+        StepState.REJECTED,
+    }
+)
+"""States that only an outcome leads to."""
+
+_SEQ = re.compile("[0-9]{1,9}")
+
+SHAPE_VERSION = 1
+"""Raised when a view changes for the same event, so that nobody keeps an old one."""
+
+
+def visible_to(caller: Caller) -> Visible:
+    """Which cases a caller may see at all."""
+    match caller.kind:
+        case "frontend":
+            # Never None: that would mean every subject.
+            return Visible(subject=caller.subject or "")
+        case "department":
+            return Visible(department=caller.client)
+        case "administrator":
+            return Visible()
+
+
+def case_tag(case: Case, caller: Caller, representation: str) -> str:
+    """The strong ETag of one representation of a case for this caller; it begins with the last seq."""
+    return f'"{case.seq}.{_view_mark(case, caller, representation)}"'
+
+
+def seq_of_tags(tags: list[str] | None, case: Case, caller: Caller) -> int | None:
+    """The event that the case's own ETag in If-Match names; None without a condition, -1 for foreign tags."""
+    if tags is None:
+        return None
+    mark = _view_mark(case, caller, "case")
+    parts = [tag.strip('"').partition(".") for tag in tags]
+    return max((int(seq) for seq, _, of in parts if of == mark and _SEQ.fullmatch(seq)), default=-1)
+
+
+def _view_mark(case: Case, caller: Caller, representation: str) -> str:
+    view = caller.client if caller.kind == "department" else caller.kind
+    return entity_tag(SHAPE_VERSION, case.id.bytes, representation, caller.kind, view).strip('"')[:16]
+
+
+def case_view(case: Case, caller: Caller, *, with_secret: bool = False) -> dict[str, Any]:
+    """The members of a case."""
+    here = f"/v1/cases/{case.id}"
+    return given(
+        {
+            "id": str(case.id),
+            "number": case.number,
+            "state": case.state.value,
+            "seq": case.seq,
+            "bundle": bundle_mark(case.bundle),
+            "jurisdiction": case.jurisdiction,
+            "created_at": moment(case.created_at),
+            "updated_at": moment(case.updated_at),
+            "steps": step_views(case, caller),
+            "links": {
+                "self": here,
+                "events": f"{here}/events",
+                "steps": f"{here}/steps",
+                "withdrawal": f"{here}/withdrawal",
+                "supplements": f"{here}/supplements",
+                "progress": f"/v1/progress/{case.number}",
+            },
+            "tracking_secret": case.tracking_secret if with_secret else None,
+        }
+    )
+
+
+def step_views(case: Case, caller: Caller) -> list[dict[str, Any]]:
+    """The steps that this caller may see, in the bundle's order."""
+    return [_step(case, step) for step in case.steps.values() if _may_see(step, caller)]
+
+
+def event_views(events: Sequence[Event], case: Case, caller: Caller) -> list[dict[str, Any]]:
+    """The events that this caller may see."""
+    own = {code for code, step in case.steps.items() if _may_see(step, caller)}
+    return [
+        _event(event, caller)
+        for event in events
+        if caller.kind == "administrator"
+        or (EVENT_KINDS[EventType(event.type)].public and (event.step in own or caller.kind == "frontend"))
+    ]
+
+
+def progress_view(case: Case) -> dict[str, Any]:
+    """How a case stands, for whoever holds its number and secret: nothing that a person wrote."""
+    steps = [_step(case, step) for step in case.steps.values()]
+    shown = ("code", "names", "department", "state", "since")
+    return {
+        "number": case.number,
+        "state": case.state.value,
+        "bundle": bundle_mark(case.bundle),
+        "created_at": moment(case.created_at),
+        "updated_at": moment(case.updated_at),
+        "steps": [{name: step[name] for name in shown} for step in steps],
+    }
+
+
+def poll_after_s(case: Case) -> int | None:
+    """How long to wait before looking again; None when nothing will change any more."""
+    if case.state in FINAL_CASE:
+        return None
+    under_way = any(task.state in (TaskState.PENDING, TaskState.SENDING) for task in case.tasks.values())
+    return POLL_SOON_S if under_way else POLL_LATER_S
+
+
+def has_outcome(case: Case) -> bool:
+    """Whether a department has answered anything yet: what `Prefer: wait` waits for."""
+    return case.state is not CaseState.RECEIVED or any(step.state in ANSWERED for step in case.steps.values())
+
+
+def bundle_mark(bundle: Bundle) -> dict[str, Any]:
+    """Which bundle, in which version."""
+    return {"code": bundle.code, "version": bundle.version, "names": dict(bundle.names)}
+
+
+def limit_view(limit: Limit | None) -> dict[str, Any] | None:
+    """A time limit."""
+    return None if limit is None else asdict(limit)
+
+
+def department_view(bundle: Bundle, code: str) -> dict[str, Any]:
+    """A department as the bundle names it."""
+    return {"code": code, "names": dict(bundle.departments[code].names)}
+
+
+def _may_see(step: Step, caller: Caller) -> bool:
+    return caller.kind != "department" or step.department == caller.client
+
+
+def _step(case: Case, step: Step) -> dict[str, Any]:
+    member = case.bundle.member(step.code)
+    return given(
+        {
+            "code": step.code,
+            "names": dict(member.names),
+            "department": department_view(case.bundle, step.department),
+            "state": step.state.value,
+            "since": moment(step.since),
+            "waiting": _waiting(step.waiting),
+            "promised": limit_view(member.promised),
+            "statutory": limit_view(member.statutory),
+            "results": [given(asdict(result)) for result in step.results],
+            "requests": [asdict(request) for request in step.requests],
+            "reason": step.reason,
+            "opinion": step.opinion,
+        }
+    )
+
+
+def _waiting(waiting: Waiting | None) -> dict[str, Any] | None:
+    if waiting is None:
+        return None
+    return given(
+        {
+            "waits_for": waiting.waits_for,
+            "reason": waiting.reason,
+            "refs": list(waiting.refs),
+            "until": moment(waiting.until) if waiting.until else None,
+        }
+    )
+
+
+def _event(event: Event, caller: Caller) -> dict[str, Any]:
+    return given(
+        {
+            "seq": event.seq,
+            "type": event.type,
+            "at": moment(datetime.fromisoformat(event.at)),
+            "step": event.step,
+            "actor": event.actor if caller.kind == "administrator" else None,
+            "data": json.loads(event.data),
+        }
+    )

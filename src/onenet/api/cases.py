@@ -1,0 +1,217 @@
+"""Cases: send one in, list them, look at one and its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from onenet.api import case_views, cursors, examples
+from onenet.api.answers import answer, as_json, page, stored
+from onenet.api.bodies import Body, JsonBody
+from onenet.api.case_queries import CaseId, CaseListQuery, CaseQuery
+from onenet.api.case_shapes import CaseShape, CaseSubmission, StepList, materials_given
+from onenet.api.contract import CASE_LINKS, answers_with
+from onenet.api.idempotency import once
+from onenet.api.operations import Operations, caller
+from onenet.api.parts import Parts, parts
+from onenet.api.shapes import Page, given
+from onenet.api.waiting import LONGEST_WAIT_S, preferred_wait_s
+from onenet.domain.case import Case, Reply
+from onenet.errors import BadCursor
+from onenet.services import cases
+from onenet.services.cases import Replying, Submission
+from onenet.services.keys import Caller
+from onenet.store.cases import Position
+from onenet.store.idempotency import StoredAnswer
+
+operations = Operations("cases")
+
+ListQuery = Annotated[CaseListQuery, Query()]
+OneQuery = Annotated[CaseQuery, Query()]
+SubmissionBody = Annotated[Body[CaseSubmission], Depends(JsonBody(CaseSubmission, examples.SUBMISSION))]
+
+
+@operations(
+    "POST",
+    "/v1/cases",
+    permission="cases:write",
+    answers={
+        200: answers_with("A department answered while `Prefer: wait` waited", CaseShape, examples.CASE),
+        202: answers_with(
+            "The case is on disk: steps, events and tasks with it",
+            CaseShape,
+            examples.OPENED,
+            links=CASE_LINKS,
+        ),
+    },
+    takes=("Idempotency-Key", "Prefer"),
+)
+async def submit_case(request: Request, body: SubmissionBody) -> Response:
+    """Sends in an application.
+
+    The form is checked against the merged schema of the bundle's members that the answers choose; the answers
+    decide the steps. A 202 is a promise: the case is stored and will be carried through every step.
+    """
+    who, known = caller(request), parts(request)
+    replying = replying_to(request, who, body.raw)
+    result = await cases.submit(
+        known.gate,
+        known.catalogue,
+        _submission(body.value),
+        subject=who.subject or "",
+        client=who.client,
+        replying=replying,
+    )
+    wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+    if result.answer is None:
+        raise RuntimeError("the gate gave no answer to a submission")
+    if wait_s is None or result.replayed or result.case is None:
+        return stored(result.answer, replayed=result.replayed)
+    return await _after_waiting(known, who, result.case, result.answer, wait_s)
+
+
+@operations(
+    "GET",
+    "/v1/cases",
+    permission="cases:read",
+    answers={200: answers_with("A page of cases, newest first", Page[CaseShape], examples.CASE_PAGE)},
+)
+async def list_cases(request: Request, query: ListQuery) -> Response:
+    """Lists cases: a front-end sees its subject's, a department those with a step of its own."""
+    who, known = caller(request), parts(request)
+    filters = {"list": "cases", "of": who.id, "state": query.state, "bundle": query.bundle}
+    found = await cases.list_cases(
+        known.database,
+        known.catalogue,
+        case_views.visible_to(who),
+        state=query.state,
+        bundle=query.bundle,
+        after=_position(query.cursor, filters),
+        limit=query.size + 1,
+    )
+    return answer(request, _page(request, found, query, filters, who))
+
+
+@operations(
+    "GET",
+    "/v1/cases/{case_id}",
+    permission="cases:read",
+    answers={200: answers_with("The case", CaseShape, examples.CASE, links=CASE_LINKS)},
+)
+async def get_case(request: Request, case_id: CaseId, query: OneQuery) -> Response:
+    """Shows a case, at once or as soon as something has happened to it after `since`."""
+    who, known = caller(request), parts(request)
+    case = await load(request, case_id)
+    since = case.seq if query.since is None else query.since
+    if query.wait and case.seq <= since and case_views.poll_after_s(case) is not None:
+        await known.watch.wait(case.id, since, min(query.wait, LONGEST_WAIT_S))
+        case = await load(request, case_id)
+    return answer(
+        request,
+        case_views.case_view(case, who),
+        tag=case_views.case_tag(case, who, "case"),
+        headers={"Retry-After": retry_after(case)},
+    )
+
+
+@operations(
+    "GET",
+    "/v1/cases/{case_id}/steps",
+    permission="cases:read",
+    answers={200: answers_with("The steps", StepList, examples.STEPS)},
+)
+async def list_steps(request: Request, case_id: CaseId) -> Response:
+    """Lists the steps of a case that the caller may see."""
+    who, case = caller(request), await load(request, case_id)
+    return answer(
+        request,
+        {"items": case_views.step_views(case, who)},
+        tag=case_views.case_tag(case, who, "steps"),
+        headers={"Retry-After": retry_after(case)},
+    )
+
+
+async def load(request: Request, case_id: str) -> Case:
+    """The case of this id, if the caller may see it. Raises: NotFound."""
+    known = parts(request)
+    visible = case_views.visible_to(caller(request))
+    return await cases.get(known.database, known.catalogue, UUID(case_id), visible)
+
+
+def replying_to(
+    request: Request, who: Caller, raw: bytes, *, if_seq: int | None = None, opens: bool = True
+) -> Replying:
+    """How a change that this request asks for is made once and answered."""
+
+    def render(case: Case, reply: Reply) -> StoredAnswer:
+        members = case_views.case_view(case, who, with_secret=opens)
+        headers = {
+            "Location": f"/v1/cases/{case.id}",
+            "ETag": case_views.case_tag(case, who, "case"),
+            "Retry-After": retry_after(case),
+        }
+        return StoredAnswer(202 if opens else 200, as_json(members), given(headers))
+
+    return Replying(actor=who.id, once=once(request, who, raw), render=render, if_seq=if_seq)
+
+
+def retry_after(case: Case) -> str | None:
+    """The Retry-After of a case that is looked at again and again."""
+    seconds = case_views.poll_after_s(case)
+    return None if seconds is None else str(seconds)
+
+
+async def _after_waiting(
+    known: Parts, who: Caller, case: Case, accepted: StoredAnswer, wait_s: int
+) -> Response:
+    """The case with its first outcome, or the 202 when there was none in that time."""
+    applied = {"Preference-Applied": f"wait={wait_s}"}
+    deadline = known.machine_clock.now().timestamp() + wait_s
+    while not case_views.has_outcome(case):
+        left_s = deadline - known.machine_clock.now().timestamp()
+        if left_s <= 0 or not await known.watch.wait(case.id, case.seq, left_s):
+            response = stored(accepted, replayed=False)
+            response.headers.update(applied)
+            return response
+        visible = case_views.visible_to(who)
+        case = await cases.get(known.database, known.catalogue, case.id, visible)
+    headers = {"Location": f"/v1/cases/{case.id}", "ETag": case_views.case_tag(case, who, "case")}
+    members = case_views.case_view(case, who, with_secret=True)
+    return stored(StoredAnswer(200, as_json(members), headers | applied), replayed=False)
+
+
+def _submission(said: CaseSubmission) -> Submission:
+    return Submission(
+        bundle=said.bundle,
+        version=said.version,
+        jurisdiction=said.jurisdiction,
+        applicant=said.to_applicant(),
+        answers=said.answers,
+        form=said.form,
+        materials=materials_given(said.materials),
+    )
+
+
+def _position(cursor: str | None, filters: Mapping[str, str | None]) -> Position | None:
+    place = cursors.read(cursor, filters, parts=2)
+    if place is None:
+        return None
+    try:
+        return Position(datetime.fromisoformat(place[0]), UUID(place[1]))
+    except ValueError:
+        raise BadCursor from None
+
+
+def _page(
+    request: Request, found: list[Case], query: CaseListQuery, filters: Mapping[str, str | None], who: Caller
+) -> dict[str, Any]:
+    shown = found[: query.size]
+    last = shown[-1] if len(found) > query.size else None
+    cursor = cursors.write([last.created_at.isoformat(), str(last.id)], filters) if last else None
+    return page(request, [case_views.case_view(case, who) for case in shown], cursor)

@@ -1,0 +1,166 @@
+"""The catalogue on the wire: bundles, items, departments, jurisdictions, guidance."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints
+
+from onenet.api.case_shapes import BundleMark
+from onenet.api.form_values import GivenAnswers
+from onenet.api.shapes import (
+    LINE_PATTERN,
+    Answer,
+    Audience,
+    Code,
+    Limit,
+    Named,
+    Names,
+    PageQuery,
+    Request,
+    extensible,
+)
+
+SearchText = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=LINE_PATTERN)]
+
+
+class BundleListQuery(PageQuery):
+    """Filters of the list of bundles. `q`: part of a code or a name."""
+
+    q: SearchText | None = None
+    audience: Audience | None = None
+    jurisdiction: Code | None = None
+
+
+class GuidanceRequest(Request):
+    """The answers so far; the latest version when none is named."""
+
+    answers: GivenAnswers = Field(default={})
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class OptionShape(Answer):
+    """One answer of a choice question."""
+
+    code: str
+    names: Names
+
+
+class QuestionShape(Answer):
+    """A question; one whose `when` is false is never asked."""
+
+    code: str
+    type: Annotated[
+        str, Field(json_schema_extra=extensible(["boolean", "choice", "choices", "integer", "date"]))
+    ]
+    names: Names
+    options: list[OptionShape]
+    when: str | None = None
+
+
+class MaterialView(Answer):
+    """A material. `mode`: 1 generated form, 2 linked e-certificate, 3 verified by interface, 4 handed in."""
+
+    code: str
+    names: Names
+    mode: int
+    need: Annotated[str, Field(json_schema_extra=extensible(["main", "secondary"]))]
+
+
+class GuidanceMember(Answer):
+    """An item that the answers lead to."""
+
+    code: str
+    item: str
+    names: Names
+    department: Named
+    promised: Limit | None = None
+    statutory: Limit | None = None
+
+
+class GuidanceAnswer(Answer):
+    """What the answers so far lead to; `is_settled`: a case can be opened with them."""
+
+    bundle: BundleMark
+    is_settled: bool
+    next_question: QuestionShape | None = None
+    missing_answers: list[str]
+    members: list[GuidanceMember]
+    possible_members: list[GuidanceMember]
+    materials: list[MaterialView]
+    form_schema: dict[str, Any]
+    promised: Limit | None = None
+    statutory: Limit | None = None
+    fees: Names | None = None
+
+
+class BundleSummary(Answer):
+    """A bundle in a list."""
+
+    code: str
+    version: int
+    names: Names
+    audience: list[str]
+    jurisdictions: list[str]
+    promised: Limit | None = None
+
+
+class MemberShape(GuidanceMember):
+    """An item inside the bundle. `after`: members that come first. `when`: when it applies."""
+
+    item_type: str
+    results: list[Named]
+    materials: list[str]
+    after: list[str]
+    when: str | None = None
+    offline: bool
+
+
+class DepartmentShape(Answer):
+    """An organisation that owns items."""
+
+    code: str
+    names: Names
+    kind: Annotated[
+        str,
+        Field(
+            json_schema_extra=extensible(["government", "public_institution", "vertical", "non_government"])
+        ),
+    ]
+
+
+class BundleShape(BundleSummary):
+    """One published version of a bundle."""
+
+    lead: Named
+    statutory: Limit | None = None
+    fees: Names | None = None
+    questions: list[QuestionShape]
+    members: list[MemberShape]
+    materials: list[MaterialView]
+    departments: list[DepartmentShape]
+
+
+class ItemShape(Answer):
+    """One departmental service, as the latest bundles that hold it publish it."""
+
+    code: str
+    names: Names
+    department: Named
+    item_type: str
+    promised: Limit | None = None
+    statutory: Limit | None = None
+    results: list[Named]
+    bundles: list[str]
+
+
+class JurisdictionShape(Answer):
+    """A place; `parent` is absent at the root of the tree."""
+
+    code: str
+    names: Names
+    kind: Annotated[
+        str, Field(json_schema_extra=extensible(["city", "district", "county_city", "functional_zone"]))
+    ]
+    area_code: str
+    parent: str | None = None

@@ -1,0 +1,144 @@
+"""What is shown of the catalogue. Pure: domain objects in, JSON members out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from onenet.api.case_views import bundle_mark, department_view, limit_view
+from onenet.api.shapes import given
+from onenet.domain.bundle import Bundle, Department, Jurisdiction, Material, Member, Question
+from onenet.services.guidance import Guidance
+
+
+def bundle_summary(bundle: Bundle) -> dict[str, Any]:
+    """A bundle in a list."""
+    return given(
+        {
+            **bundle_mark(bundle),
+            "audience": list(bundle.audience),
+            "jurisdictions": list(bundle.jurisdictions),
+            "promised": limit_view(bundle.promised),
+        }
+    )
+
+
+def bundle_view(bundle: Bundle) -> dict[str, Any]:
+    """One published version, whole."""
+    return bundle_summary(bundle) | given(
+        {
+            "lead": department_view(bundle, bundle.lead),
+            "statutory": limit_view(bundle.statutory),
+            "fees": bundle.fees,
+            "questions": [_question(question) for question in bundle.questions],
+            "members": [_whole_member(bundle, member) for member in bundle.members],
+            "materials": [_material(material) for material in bundle.materials.values()],
+            "departments": [department(each) for each in bundle.departments.values()],
+        }
+    )
+
+
+def item_view(code: str, bundles: Sequence[Bundle]) -> dict[str, Any] | None:
+    """An item as the bundles that hold it publish it; None when none does."""
+    found = [(bundle, member) for bundle in bundles for member in bundle.members if member.item == code]
+    if not found:
+        return None
+    bundle, member = found[0]
+    return given(
+        {
+            "code": code,
+            "names": dict(member.names),
+            "department": department_view(bundle, member.department),
+            "item_type": member.item_type,
+            "promised": limit_view(member.promised),
+            "statutory": limit_view(member.statutory),
+            "results": [{"code": result.code, "names": dict(result.names)} for result in member.results],
+            "bundles": sorted({bundle.code for bundle, _ in found}),
+        }
+    )
+
+
+def guidance_view(guidance: Guidance) -> dict[str, Any]:
+    """What the answers so far lead to."""
+    bundle, plan = guidance.bundle, guidance.plan
+    possible = [code for code, applies in plan.applies.items() if applies is None]
+    return given(
+        {
+            "bundle": bundle_mark(bundle),
+            "is_settled": not plan.missing and bool(plan.members),
+            "next_question": _question(plan.next_question) if plan.next_question else None,
+            "missing_answers": list(plan.missing),
+            "members": [_member(bundle, bundle.member(code)) for code in plan.members],
+            "possible_members": [_member(bundle, bundle.member(code)) for code in possible],
+            "materials": [_material(material) for material in plan.materials],
+            "form_schema": guidance.form_schema,
+            "promised": limit_view(bundle.promised),
+            "statutory": limit_view(bundle.statutory),
+            "fees": bundle.fees,
+        }
+    )
+
+
+def department(each: Department) -> dict[str, Any]:
+    """A department."""
+    return {"code": each.code, "names": dict(each.names), "kind": each.kind}
+
+
+def jurisdiction(each: Jurisdiction) -> dict[str, Any]:
+    """A jurisdiction."""
+    return given(
+        {
+            "code": each.code,
+            "names": dict(each.names),
+            "kind": each.kind,
+            "area_code": each.area_code,
+            "parent": each.parent,
+        }
+    )
+
+
+def _member(bundle: Bundle, member: Member) -> dict[str, Any]:
+    return given(
+        {
+            "code": member.code,
+            "item": member.item,
+            "names": dict(member.names),
+            "department": department_view(bundle, member.department),
+            "promised": limit_view(member.promised),
+            "statutory": limit_view(member.statutory),
+        }
+    )
+
+
+def _whole_member(bundle: Bundle, member: Member) -> dict[str, Any]:
+    return _member(bundle, member) | given(
+        {
+            "item_type": member.item_type,
+            "results": [{"code": result.code, "names": dict(result.names)} for result in member.results],
+            "materials": list(member.materials),
+            "after": list(member.after),
+            "when": member.when,
+            "offline": member.offline,
+        }
+    )
+
+
+def _question(question: Question) -> dict[str, Any]:
+    return given(
+        {
+            "code": question.code,
+            "type": question.type,
+            "names": dict(question.names),
+            "options": [{"code": option.code, "names": dict(option.names)} for option in question.options],
+            "when": question.when,
+        }
+    )
+
+
+def _material(material: Material) -> dict[str, Any]:
+    return {
+        "code": material.code,
+        "names": dict(material.names),
+        "mode": material.mode,
+        "need": material.need,
+    }

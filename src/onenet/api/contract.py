@@ -1,0 +1,128 @@
+"""Pieces of the contract that operations are described with: answers, problems, headers, links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from onenet.api import idempotency, problems
+
+TAG_HEADER = {"ETag": {"description": "Names this version.", "schema": {"type": "string"}}}
+
+HEADER_PARAMETERS: Mapping[str, dict[str, Any]] = {
+    "Onenet-Subject": {
+        "required": True,
+        "description": "For whom a front-end acts: an opaque name out of its own world."
+        " Keys of other kinds may leave it out.",
+        "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+        "example": "citizen-7f3a",
+    },
+    "Idempotency-Key": {
+        "required": True,
+        "description": "One key, advisably a UUID, for one thing to do; sent again with each retry.",
+        "schema": {"type": "string", "pattern": idempotency.PATTERN},
+        "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
+    },
+    "If-Match": {
+        "required": False,
+        "description": "The ETag of the case as it was last seen; the change is refused when it has moved.",
+        "schema": {"type": "string", "pattern": '^"[!#-~]{1,200}"$'},
+    },
+    "If-None-Match": {
+        "required": False,
+        "description": "The ETag that the caller has; answered 304 when it is still right.",
+        "schema": {"type": "string"},
+    },
+    "Prefer": {
+        "required": False,
+        "description": "`wait=5` waits so many seconds, at most 25, for a department's first answer.",
+        "schema": {"type": "string", "pattern": "^(wait=[0-9]{1,2}|respond-async)$"},
+    },
+    "Last-Event-ID": {
+        "required": False,
+        "description": "The last event that a stream delivered; takes the place of `since`.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+    },
+}
+
+_SAME_SUBJECT = {"header.Onenet-Subject": "$request.header.Onenet-Subject"}
+_THE_CASE = {"path.case_id": "$response.body#/id", **_SAME_SUBJECT}
+_UNCHANGED = {"header.If-Match": "$response.header.ETag"}
+
+CASE_LINKS: Mapping[str, dict[str, Any]] = {
+    "read": {"operationId": "get_case", "parameters": _THE_CASE},
+    "steps": {"operationId": "list_steps", "parameters": _THE_CASE},
+    "events": {"operationId": "list_events", "parameters": _THE_CASE},
+    "withdrawal": {"operationId": "withdraw_case", "parameters": {**_THE_CASE, **_UNCHANGED}},
+    "supplements": {"operationId": "hand_in_supplement", "parameters": {**_THE_CASE, **_UNCHANGED}},
+    "progress": {
+        "operationId": "get_progress",
+        "parameters": {
+            "path.number": "$response.body#/number",
+            "query.secret": "$response.body#/tracking_secret",
+        },
+    },
+}
+
+
+def answers_with(
+    description: str,
+    model: type[BaseModel],
+    example: Mapping[str, Any],
+    *,
+    links: Mapping[str, Any] | None = None,
+    content: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What an operation answers with; `content`: further media types."""
+    described: dict[str, Any] = {
+        "description": description,
+        "model": model,
+        "headers": TAG_HEADER,
+        "content": {"application/json": {"example": dict(example)}, **(content or {})},
+    }
+    return described | ({"links": dict(links)} if links else {})
+
+
+def page_of_html(description: str) -> dict[str, Any]:
+    """An answer that is a page for people."""
+    return {"description": description, "content": {"text/html": {"schema": {"type": "string"}}}}
+
+
+PROBLEM_RESPONSES: Mapping[int, tuple[str, str]] = {
+    400: ("BadRequest", "The request does not match this description"),
+    401: ("Unauthenticated", "A valid key or signature is needed"),
+    403: ("Forbidden", "Not for callers of this kind"),
+    404: ("NotFound", "No such object, or not the caller's"),
+    405: ("MethodNotAllowed", "The method is not served here"),
+    406: ("NotAcceptable", "None of the accepted media types is served here"),
+    409: ("Conflict", "What is stored does not allow this"),
+    412: ("PreconditionFailed", "The object has changed since the version that If-Match names"),
+    413: ("PayloadTooLarge", "The body is too large"),
+    415: ("UnsupportedMediaType", "The body is not application/json in UTF-8"),
+    422: ("KeyReused", "The Idempotency-Key was used with another request"),
+    500: ("Internal", "Something went wrong inside onenet"),
+    503: ("Unavailable", "Not now; nothing was stored"),
+}
+"""Component name and description of each problem answer, by status."""
+
+
+def problem_components() -> dict[str, Any]:
+    """The shared problem answers."""
+    return {name: _problem_response(status, text) for status, (name, text) in PROBLEM_RESPONSES.items()}
+
+
+def _problem_response(status: int, description: str) -> dict[str, Any]:
+    codes = sorted(kind.code for kind in problems.problem_types().values() if kind.status == status)
+    example = {
+        "type": f"https://onenet.example/problems/{codes[0]}",
+        "title": problems.problem_types()[codes[0]].titles["en"],
+        "status": status,
+        "instance": "urn:onenet:request:req_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+    }
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": f"{description}. Types: {', '.join(codes)}.",
+        "content": {problems.MEDIA_TYPE: {"schema": schema, "example": example}},
+    }

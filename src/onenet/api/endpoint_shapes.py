@@ -1,0 +1,112 @@
+"""Endpoints and deliveries on the wire."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from onenet.api.form_values import GivenForm
+from onenet.api.shapes import Answer, Code, Moment, PageQuery, Request, extensible
+from onenet.domain.events import EVENT_KINDS
+from onenet.domain.states import DeliveryState
+
+EndpointKind = Literal["department", "subscriber"]
+_PUBLIC_EVENTS = [type.value for type, kind in EVENT_KINDS.items() if kind.public]
+
+
+def _public_event(text: str) -> str:
+    if text in _PUBLIC_EVENTS:
+        return text
+    raise PydanticCustomError("literal_error", "not an event", {"expected": ", ".join(_PUBLIC_EVENTS)})
+
+
+PublicEvent = Annotated[
+    str, AfterValidator(_public_event), WithJsonSchema({"type": "string", "enum": _PUBLIC_EVENTS})
+]
+_ADDRESS_PATTERN = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,3})?(/[!-\"$-~]*)?$"
+Address = Annotated[
+    str,
+    StringConstraints(max_length=2_048, pattern=_ADDRESS_PATTERN),
+]
+ClientCode = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
+
+
+class NewEndpoint(Request):
+    """Where a department takes tasks, or a front-end's server takes events. `events` empty: all."""
+
+    kind: EndpointKind
+    owner: ClientCode
+    url: Address
+    adapter: Code = "webhook"
+    options: GivenForm = Field(default={})
+    events: Annotated[list[PublicEvent], Field(max_length=50)] = Field(default=[])
+
+
+class EndpointShape(Answer):
+    """An endpoint. `secret` is told once, when it is registered."""
+
+    id: str
+    kind: Annotated[str, Field(json_schema_extra=extensible(["department", "subscriber"]))]
+    owner: str
+    adapter: str
+    url: str
+    events: list[str]
+    state: Annotated[str, Field(json_schema_extra=extensible(["active", "held"]))]
+    created_at: Moment
+    secret: str | None = None
+
+
+class EndpointListQuery(PageQuery):
+    """Filters of the list of endpoints."""
+
+    kind: EndpointKind | None = None
+
+
+class DeliveryListQuery(PageQuery):
+    """Filters of the list of deliveries."""
+
+    state: DeliveryState | None = None
+
+
+class DeliveryShape(Answer):
+    """One event on its way to one endpoint. `held_reason`: why it waits for a person."""
+
+    id: str
+    endpoint: str
+    case: str
+    seq: int
+    type: str
+    state: Annotated[str, Field(json_schema_extra=extensible([state.value for state in DeliveryState]))]
+    attempts: int
+    created_at: Moment
+    next_at: Moment | None = None
+    held_reason: str | None = None
+
+
+class AttemptShape(Answer):
+    """One HTTP call. `failure`: how it failed, if it did. `excerpt`: the masked head of the answer."""
+
+    number: int
+    task: str | None = None
+    started_at: Moment
+    ended_at: Moment | None = None
+    status: int | None = None
+    failure: str | None = None
+    reason: str | None = None
+    excerpt: str | None = None
+
+
+class AttemptList(Answer):
+    """Calls, in order."""
+
+    items: list[AttemptShape]
+
+
+class WebhookMessage(Answer):
+    """What a subscriber is sent: what happened and where to look, nothing personal."""
+
+    type: str
+    timestamp: Moment
+    data: dict[str, Any]

@@ -1,0 +1,203 @@
+"""Endpoints and deliveries, for administrators: where tasks and events go, and what became of each call."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Path, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from onenet.api import cursors, examples
+from onenet.api.answers import answer, page
+from onenet.api.bodies import Body, JsonBody
+from onenet.api.case_queries import CaseId, StepCode
+from onenet.api.cases import load
+from onenet.api.contract import answers_with
+from onenet.api.endpoint_shapes import (
+    AttemptList,
+    DeliveryListQuery,
+    DeliveryShape,
+    EndpointListQuery,
+    EndpointShape,
+    NewEndpoint,
+)
+from onenet.api.operations import Operations
+from onenet.api.parts import parts
+from onenet.api.shapes import Page, given, moment
+from onenet.domain.sheet import TASK_PREFIX
+from onenet.errors import BadCursor, NotFound
+from onenet.ids import from_text, to_text
+from onenet.services import deliveries, endpoints
+from onenet.services.deliveries import Attempt, Delivery
+from onenet.services.endpoints import Wanted
+from onenet.services.outbox import DELIVERY_PREFIX
+from onenet.store.endpoints import EndpointRow
+
+ENDPOINT_PREFIX = "ept"
+
+operations = Operations("endpoints")
+
+EndpointQuery = Annotated[EndpointListQuery, Query()]
+DeliveryQuery = Annotated[DeliveryListQuery, Query()]
+DeliveryId = Annotated[str, Path(pattern="^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+EndpointBody = Annotated[Body[NewEndpoint], Depends(JsonBody(NewEndpoint, examples.NEW_ENDPOINT))]
+
+
+@operations(
+    "POST",
+    "/v1/endpoints",
+    permission="endpoints:write",
+    answers={
+        200: answers_with(
+            "There was one already; it now is as said", EndpointShape, examples.OPENED_ENDPOINT
+        ),
+        201: answers_with("Registered", EndpointShape, examples.OPENED_ENDPOINT),
+    },
+)
+async def register_endpoint(request: Request, body: EndpointBody) -> Response:
+    """Registers where a department takes tasks, or where a subscriber takes events."""
+    said, known = body.value, parts(request)
+    wanted = Wanted(
+        kind=said.kind,
+        owner=said.owner,
+        url=said.url,
+        adapter=said.adapter,
+        options=said.options,
+        events=tuple(said.events),
+    )
+    done = await endpoints.register(known.database, wanted, known.machine_clock.now())
+    members = _endpoint(done.endpoint) | {"secret": done.endpoint.secrets[0]}
+    response = answer(request, members)
+    response.status_code = 200 if done.replaced else 201
+    return response
+
+
+@operations(
+    "GET",
+    "/v1/endpoints",
+    permission="endpoints:read",
+    answers={
+        200: answers_with("A page of endpoints, oldest first", Page[EndpointShape], examples.ENDPOINT_PAGE)
+    },
+)
+async def list_endpoints(request: Request, query: EndpointQuery) -> Response:
+    """Lists the endpoints, without their secrets."""
+    found = await endpoints.list_endpoints(parts(request).database, query.kind)
+    filters = {"list": "endpoints", "kind": query.kind}
+    after = _position(query.cursor, filters)
+    left = [each for each in found if after is None or (each.created_at, each.id) > after]
+    shown = left[: query.size]
+    cursor = _cursor(shown[-1], filters) if len(left) > len(shown) else None
+    return answer(request, page(request, [_endpoint(each) for each in shown], cursor))
+
+
+@operations(
+    "GET",
+    "/v1/deliveries",
+    permission="deliveries:read",
+    answers={
+        200: answers_with("A page of deliveries, newest first", Page[DeliveryShape], examples.DELIVERY_PAGE)
+    },
+)
+async def list_deliveries(request: Request, query: DeliveryQuery) -> Response:
+    """Lists what was, is and will be sent to subscribers."""
+    filters = {"list": "deliveries", "state": query.state}
+    found = await deliveries.list_deliveries(
+        parts(request).database,
+        after=_position(query.cursor, filters),
+        state=query.state,
+        limit=query.size + 1,
+    )
+    shown = found[: query.size]
+    cursor = _cursor(shown[-1], filters) if len(found) > len(shown) else None
+    return answer(request, page(request, [_delivery(each) for each in shown], cursor))
+
+
+@operations(
+    "GET",
+    "/v1/deliveries/{delivery_id}/attempts",
+    permission="deliveries:read",
+    answers={200: answers_with("The calls, in order", AttemptList, examples.ATTEMPTS)},
+)
+async def list_delivery_attempts(request: Request, delivery_id: DeliveryId) -> Response:
+    """Lists the calls made for a delivery."""
+    found = from_text(DELIVERY_PREFIX, delivery_id)
+    if found is None:
+        raise NotFound
+    made = await deliveries.delivery_attempts(parts(request).database, found)
+    return answer(request, {"items": [_attempt(each) for each in made]})
+
+
+@operations(
+    "GET",
+    "/v1/cases/{case_id}/steps/{step}/attempts",
+    permission="attempts:read",
+    answers={200: answers_with("The calls, in order", AttemptList, examples.ATTEMPTS)},
+)
+async def list_step_attempts(request: Request, case_id: CaseId, step: StepCode) -> Response:
+    """Lists the calls made to the department of a step."""
+    case = await load(request, case_id)
+    made = await deliveries.step_attempts(parts(request).database, case, step)
+    items = [_attempt(each) | {"task": to_text(TASK_PREFIX, task_id)} for task_id, each in made]
+    return answer(request, {"items": items})
+
+
+def _endpoint(row: EndpointRow) -> dict[str, Any]:
+    return {
+        "id": to_text(ENDPOINT_PREFIX, row.id),
+        "kind": row.kind,
+        "owner": row.owner,
+        "adapter": row.adapter,
+        "url": row.url,
+        "events": list(row.events),
+        "state": row.state,
+        "created_at": moment(row.created_at),
+    }
+
+
+def _delivery(row: Delivery) -> dict[str, Any]:
+    return given(
+        {
+            "id": to_text(DELIVERY_PREFIX, row.id),
+            "endpoint": to_text(ENDPOINT_PREFIX, row.endpoint_id),
+            "case": str(row.case_id),
+            "seq": row.seq,
+            "type": row.type,
+            "state": row.state,
+            "attempts": row.attempt,
+            "created_at": moment(row.created_at),
+            "next_at": moment(row.next_at) if row.next_at else None,
+            "held_reason": row.held_reason,
+        }
+    )
+
+
+def _attempt(row: Attempt) -> dict[str, Any]:
+    return given(
+        {
+            "number": row.number,
+            "started_at": moment(row.started_at),
+            "ended_at": moment(row.ended_at) if row.ended_at else None,
+            "status": row.status,
+            "failure": row.failure,
+            "reason": row.reason,
+            "excerpt": row.excerpt,
+        }
+    )
+
+
+def _cursor(last: EndpointRow | Delivery, filters: dict[str, Any]) -> str:
+    return cursors.write([last.created_at.isoformat(), str(last.id)], filters)
+
+
+def _position(cursor: str | None, filters: dict[str, Any]) -> tuple[datetime, UUID] | None:
+    place = cursors.read(cursor, filters, parts=2)
+    if place is None:
+        return None
+    try:
+        return datetime.fromisoformat(place[0]), UUID(place[1])
+    except ValueError:
+        raise BadCursor from None

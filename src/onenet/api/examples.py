@@ -1,0 +1,258 @@
+"""Example bodies of the contract: one newborn's case, as the catalogue that ships with onenet knows it.
+
+The people are made up; their numbers are in no area that exists, with right check characters.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_CASE_ID = "01936d2e-4c00-7a11-9c3e-5f2b6d0e8a42"
+_NUMBER = "32058320261123000001"
+_HERE = f"/v1/cases/{_CASE_ID}"
+_AT = "2026-11-23T02:00:00.000Z"
+_NAMES = {"zh": "新生儿出生", "en": "Newborn"}
+_BUNDLE = {"code": "newborn", "version": 1, "names": _NAMES}
+_HEALTH = {"code": "health", "names": {"zh": "卫生健康委员会", "en": "Health Commission"}}
+_LIMIT = {"number": 5, "unit": "workdays"}
+
+SUBMISSION: dict[str, Any] = {
+    "bundle": "newborn",
+    "jurisdiction": "kunshan",
+    "applicant": {
+        "name": "示例一",
+        "kind": "natural_person",
+        "id_type": "resident_identity_card",
+        "id_no": "320599199201010024",
+        "phone": "10000000001",
+    },
+    "answers": {
+        "applicant_role": "mother",
+        "child_age": "within_limit",
+        "married": True,
+        "local_household": False,
+        "maternity_insured": False,
+        "guidance": False,
+    },
+    "form": {
+        "child_name": "示例宝",
+        "child_sex": "female",
+        "child_born_on": "2026-11-11",
+        "birth_facility": "示例妇幼保健院",
+        "birth_weight_g": 3250,
+        "gestation_weeks": 39,
+        "other_parent_name": "示例二",
+        "other_parent_id_no": "320599199102020024",
+        "home_address": "示例路 1 号 101 室",
+    },
+    "materials": [
+        {"code": "newborn_record", "reference": "sample/newborn_record"},
+        {"code": "informed_consent", "reference": "sample/informed_consent"},
+    ],
+}
+
+_STEP: dict[str, Any] = {
+    "code": "birth_certificate",
+    "names": {"zh": "出生医学证明签发", "en": "Birth certificate"},
+    "department": _HEALTH,
+    "state": "dispatched",
+    "since": _AT,
+    "waiting": {"waits_for": "department", "reason": "with_department", "refs": ["health"]},
+    "promised": _LIMIT,
+    "results": [],
+    "requests": [],
+}
+STEPS: dict[str, Any] = {"items": [_STEP]}
+
+CASE: dict[str, Any] = {
+    "id": _CASE_ID,
+    "number": _NUMBER,
+    "state": "received",
+    "seq": 3,
+    "bundle": _BUNDLE,
+    "jurisdiction": "kunshan",
+    "created_at": _AT,
+    "updated_at": _AT,
+    "steps": [_STEP],
+    "links": {
+        "self": _HERE,
+        "events": f"{_HERE}/events",
+        "steps": f"{_HERE}/steps",
+        "withdrawal": f"{_HERE}/withdrawal",
+        "supplements": f"{_HERE}/supplements",
+        "progress": f"/v1/progress/{_NUMBER}",
+    },
+}
+OPENED: dict[str, Any] = {**CASE, "tracking_secret": "v6xB1oQm0n8Zk3yWc2aTtA"}
+CASE_PAGE: dict[str, Any] = {"items": [CASE], "links": {"self": "/v1/cases?limit=50"}}
+
+EVENTS: dict[str, Any] = {
+    "items": [
+        {
+            "seq": 4,
+            "type": "step.accepted",
+            "at": _AT,
+            "step": "birth_certificate",
+            "data": {"state": "accepted"},
+        }
+    ],
+    "next_since": 4,
+    "links": {"self": f"{_HERE}/events?since=3", "next": f"{_HERE}/events?since=4"},
+}
+PROGRESS: dict[str, Any] = {
+    "number": _NUMBER,
+    "state": "in_progress",
+    "bundle": _BUNDLE,
+    "created_at": _AT,
+    "updated_at": _AT,
+    "steps": [{name: _STEP[name] for name in ("code", "names", "department", "state", "since")}],
+}
+
+SUPPLEMENT: dict[str, Any] = {
+    "step": "birth_certificate",
+    "materials": [{"code": "newborn_record", "reference": "sample/newborn_record_2"}],
+}
+WITHDRAWAL: dict[str, Any] = {"reason": "信息填写有误，重新申请"}
+DECISION: dict[str, Any] = {"action": "release", "reason": "已与部门核实，继续办理"}
+
+QUESTION: dict[str, Any] = {
+    "code": "child_age",
+    "type": "choice",
+    "names": {"zh": "孩子出生多久了？", "en": "How long ago was the child born?"},
+    "options": [
+        {"code": "within_limit", "names": {"zh": "未超过期限", "en": "Within the limit"}},
+        {"code": "over_limit", "names": {"zh": "已超过期限", "en": "Longer ago"}},
+    ],
+}
+_MATERIAL: dict[str, Any] = {
+    "code": "newborn_record",
+    "names": {"zh": "新生儿登记表", "en": "Newborn record"},
+    "mode": 4,
+    "need": "main",
+}
+_MEMBER: dict[str, Any] = {
+    "code": "birth_certificate",
+    "item": "birth_certificate",
+    "names": {"zh": "出生医学证明签发", "en": "Birth certificate"},
+    "department": _HEALTH,
+    "promised": _LIMIT,
+}
+GUIDANCE_ANSWERS: dict[str, Any] = {"answers": {"applicant_role": "mother"}}
+GUIDANCE: dict[str, Any] = {
+    "bundle": _BUNDLE,
+    "is_settled": False,
+    "next_question": QUESTION,
+    "missing_answers": ["child_age", "married"],
+    "members": [],
+    "possible_members": [_MEMBER],
+    "materials": [_MATERIAL],
+    "form_schema": {"type": "object", "properties": {}, "required": [], "additionalProperties": False},
+    "promised": _LIMIT,
+    "fees": {"zh": "免费", "en": "Free of charge"},
+}
+BUNDLE: dict[str, Any] = {
+    **_BUNDLE,
+    "audience": ["natural_person"],
+    "lead": _HEALTH,
+    "jurisdictions": ["suzhou"],
+    "promised": _LIMIT,
+    "fees": {"zh": "免费", "en": "Free of charge"},
+    "questions": [QUESTION],
+    "members": [
+        {
+            **_MEMBER,
+            "item_type": "07",
+            "results": [],
+            "materials": ["newborn_record"],
+            "after": [],
+            "offline": False,
+        }
+    ],
+    "materials": [_MATERIAL],
+    "departments": [{**_HEALTH, "kind": "government"}],
+}
+BUNDLE_PAGE: dict[str, Any] = {
+    "items": [{**_BUNDLE, "audience": ["natural_person"], "jurisdictions": ["suzhou"], "promised": _LIMIT}],
+    "links": {"self": "/v1/bundles?limit=50"},
+}
+ITEM: dict[str, Any] = {
+    "code": "birth_certificate",
+    "names": {"zh": "出生医学证明签发", "en": "Birth certificate"},
+    "department": _HEALTH,
+    "item_type": "07",
+    "promised": _LIMIT,
+    "results": [{"code": "birth_certificate", "names": {"zh": "出生医学证明", "en": "Birth certificate"}}],
+    "bundles": ["newborn"],
+}
+DEPARTMENTS: dict[str, Any] = {
+    "items": [{**_HEALTH, "kind": "government"}],
+    "links": {"self": "/v1/departments?limit=50"},
+}
+JURISDICTIONS: dict[str, Any] = {
+    "items": [
+        {
+            "code": "kunshan",
+            "names": {"zh": "昆山市", "en": "Kunshan"},
+            "kind": "county_city",
+            "area_code": "320583",
+            "parent": "suzhou",
+        }
+    ],
+    "links": {"self": "/v1/jurisdictions?limit=50"},
+}
+
+CALLBACK: dict[str, Any] = {
+    "type": "task.outcome",
+    "timestamp": _AT,
+    "data": {"task": "tsk_01JDC0PSQ6YWF8N2G6W1B9ZK3M", "outcome": "accepted", "seq": 1},
+}
+CALLBACK_ANSWER: dict[str, Any] = {"outcome": "applied", "case": _CASE_ID, "seq": 5}
+
+NEW_ENDPOINT: dict[str, Any] = {
+    "kind": "subscriber",
+    "owner": "city-app",
+    "url": "https://app.example.org/hooks/onenet",
+    "events": ["case.completed"],
+}
+ENDPOINT: dict[str, Any] = {
+    "id": "ept_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+    "kind": "subscriber",
+    "owner": "city-app",
+    "adapter": "webhook",
+    "url": "https://app.example.org/hooks/onenet",
+    "events": ["case.completed"],
+    "state": "active",
+    "created_at": _AT,
+}
+OPENED_ENDPOINT: dict[str, Any] = {**ENDPOINT, "secret": "whsec_c2FtcGxlLXNlY3JldC1uZXZlci11c2VkLWFueXdoZXJl"}
+ENDPOINT_PAGE: dict[str, Any] = {"items": [ENDPOINT], "links": {"self": "/v1/endpoints?limit=50"}}
+DELIVERY: dict[str, Any] = {
+    "id": "msg_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+    "endpoint": ENDPOINT["id"],
+    "case": _CASE_ID,
+    "seq": 9,
+    "type": "case.completed",
+    "state": "pending",
+    "attempts": 1,
+    "created_at": _AT,
+    "next_at": _AT,
+}
+DELIVERY_PAGE: dict[str, Any] = {"items": [DELIVERY], "links": {"self": "/v1/deliveries?limit=50"}}
+ATTEMPTS: dict[str, Any] = {
+    "items": [
+        {
+            "number": 1,
+            "started_at": _AT,
+            "ended_at": _AT,
+            "status": 503,
+            "failure": "transient",
+            "reason": "HTTP 503",
+        }
+    ]
+}
+WEBHOOK: dict[str, Any] = {
+    "type": "case.completed",
+    "timestamp": _AT,
+    "data": {"case": _CASE_ID, "number": _NUMBER, "seq": 9},
+}
+HEALTH: dict[str, Any] = {"status": "ok"}

@@ -1,0 +1,63 @@
+"""From an error that was raised to the answer that reports it; and OPTIONS, which no route states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from onenet.api import faults, negotiation, problems
+from onenet.api.parts import parts
+from onenet.errors import InvalidInput, MethodNotAllowed, NotFound, OnenetError
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the application a problem."""
+    app.add_exception_handler(OnenetError, on_error)
+    app.add_exception_handler(RequestValidationError, on_refused_parameters)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(Exception, on_error)
+
+
+async def on_error(request: Request, error: Exception) -> Response:
+    """The problem for one of our own errors; any other one is `internal`, and says nothing of itself."""
+    known = error if isinstance(error, OnenetError) else OnenetError()
+    return problems.response(
+        known,
+        public_url=parts(request).public_url,
+        language=negotiation.language(request.headers.get("accept-language")),
+        mark=request.state.mark,
+    )
+
+
+async def on_refused_parameters(request: Request, error: Exception) -> Response:
+    """The problem for a path, a query or headers that FastAPI refuses."""
+    entries = error.errors() if isinstance(error, RequestValidationError) else ()
+    return await on_error(request, faults.of_request(entries))
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """The problem for what the router refuses: unknown paths and methods."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status != 405:
+        return await on_error(request, NotFound() if status == 404 else InvalidInput())
+    allowed = ", ".join(methods_of(request.app.routes, request.scope["path"]))
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"Allow": allowed})
+    answer = await on_error(request, MethodNotAllowed())
+    answer.headers["Allow"] = allowed
+    return answer
+
+
+def methods_of(routes: Sequence[BaseRoute], path: str) -> list[str]:
+    """Every method that is served at this path."""
+    found = {"OPTIONS"}
+    for route in routes:
+        if isinstance(route, Route) and route.methods and route.path_regex.match(path):
+            found |= route.methods
+    return sorted(found | {"HEAD"} if "GET" in found else found)

@@ -1,0 +1,177 @@
+"""The contract: OpenAPI 3.1, written from the routes, their rules and their body readers.
+
+What a route can answer follows from what it is made of: a rule that needs a key answers 401 and 403, a body
+400, 413 and 415, an Idempotency-Key 409 and 422. So the document cannot fall behind the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from onenet.api import contract
+from onenet.api.bodies import MAX_BODY_BYTES, MAX_CALLBACK_BYTES, JsonBody
+from onenet.api.form_values import COMPONENTS
+from onenet.api.operations import Operation, operation_of
+from onenet.api.shapes import Problem
+
+DESCRIPTION = f"""
+onenet carries one thing that a person states once through every department it needs.
+
+* Bodies are JSON in UTF-8, read strictly: unknown members, duplicate names, numbers in place of booleans and
+  the like are refused with 400. At most {MAX_BODY_BYTES:,} bytes (callbacks {MAX_CALLBACK_BYTES:,}),
+  64 levels, 2,000 names.
+* A 400 can be foreseen from this document alone. What depends on what is stored is 404 or 409.
+* Errors are `application/problem+json`; every fault in them has a message in Chinese and in English.
+* Lists have at most 100 entries a page and a cursor that is opaque. Times are UTC with `Z`.
+* Words of answers may take new values (`x-extensible-enum`), and answers new members.
+""".strip()
+
+TAGS = [
+    {"name": "catalogue", "description": "What can be applied for, and guidance to it."},
+    {"name": "cases", "description": "Applications and what becomes of them."},
+    {"name": "departments", "description": "What departments answer."},
+    {"name": "endpoints", "description": "Where departments and subscribers are reached, and what was sent."},
+    {"name": "health", "description": "Whether the service runs."},
+    {"name": "about", "description": "The contract itself and its problems."},
+]
+
+SECURITY_SCHEMES = {
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "onk_<8 characters>_<43 characters>",
+        "description": "An API key of a front-end, a department or an administrator.",
+    },
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "A Standard Webhooks signature by the department's secret, with webhook-id and"
+        " webhook-timestamp.",
+    },
+}
+_SECURITY: Mapping[str, list[dict[str, list[str]]]] = {
+    "public": [],
+    "secret": [],
+    "signature": [{"signature": []}],
+}
+
+
+def document(app: FastAPI) -> dict[str, Any]:
+    """The whole contract of this application."""
+    written = get_openapi(
+        title="onenet",
+        version=app.version,
+        openapi_version="3.1.0",
+        summary="Self-hosted service for cities: one thing stated once",
+        description=DESCRIPTION,
+        routes=app.routes,
+        webhooks=app.webhooks.routes,
+        tags=TAGS,
+        servers=[{"url": "/", "description": "This service"}],
+        contact={"name": "Operator of this onenet", "url": "https://onenet.example/contact"},
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    )
+    models: set[type[BaseModel]] = {Problem}
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            models |= _describe(written["paths"][route.path_format][_method(route)], route)
+    components = written.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for leftover in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(leftover, None)
+    schemas |= {**_model_schemas(models), **COMPONENTS}
+    components["schemas"] = dict(sorted(schemas.items()))
+    components["responses"] = contract.problem_components()
+    components["securitySchemes"] = SECURITY_SCHEMES
+    for hook in written.get("webhooks", {}).values():
+        for operation in hook.values():
+            operation["responses"].pop("422", None)
+            operation["security"] = []
+    return written
+
+
+def _describe(operation: dict[str, Any], route: APIRoute) -> set[type[BaseModel]]:
+    """Completes one operation; gives the models that it now refers to."""
+    stated = operation_of(route)
+    if stated is None:
+        return set()
+    operation["security"] = _SECURITY.get(stated.permission, [{"apiKey": []}])
+    takes = _headers(stated)
+    named = [{"name": name, "in": "header", **contract.HEADER_PARAMETERS[name]} for name in takes]
+    if parameters := [*map(_without_null, operation.get("parameters", [])), *named]:
+        operation["parameters"] = parameters
+    body = body_of(route)
+    if stated.raw_body is not None:
+        media = {"schema": {"type": "object"}, "example": stated.raw_body}
+        operation["requestBody"] = {"required": True, "content": {"application/json": media}}
+    if body is not None:
+        schema = {"$ref": f"#/components/schemas/{body.model.__name__}"}
+        media = {"schema": schema, "example": body.example}
+        operation["requestBody"] = {"required": True, "content": {"application/json": media}}
+    answers = operation["responses"]
+    answers.pop("422", None)
+    for status in sorted(_problems(stated, has_body="requestBody" in operation)):
+        answers[str(status)] = {"$ref": f"#/components/responses/{contract.PROBLEM_RESPONSES[status][0]}"}
+    if "If-None-Match" in takes:
+        answers["304"] = {"description": "The caller has the current version", "headers": contract.TAG_HEADER}
+    operation["responses"] = dict(sorted(answers.items()))
+    return {body.model} if body else set()
+
+
+def _headers(stated: Operation) -> tuple[str, ...]:
+    """The headers that an operation reads: those it says, and those that follow from what it is."""
+    has_tag = stated.method == "GET" and "headers" in stated.answers[200]
+    follows = {"Onenet-Subject": stated.is_for_subject, "If-None-Match": has_tag}
+    return (*(name for name, does in follows.items() if does), *stated.takes)
+
+
+def _problems(stated: Operation, *, has_body: bool) -> set[int]:
+    """The problem statuses that follow from what an operation is made of."""
+    signed = stated.permission == "signature"
+    once = "Idempotency-Key" in stated.takes
+    follows = {
+        (400, 405, 406, 500, 503): True,
+        (401, 403): stated.needs_key,
+        (401,): signed,
+        (404,): "{" in stated.path,
+        (413, 415): has_body,
+        (409,): once or signed,
+        (422,): once,
+        (412,): "If-Match" in stated.takes,
+    }
+    return {*stated.problems, *(status for statuses, does in follows.items() if does for status in statuses)}
+
+
+def _without_null(parameter: dict[str, Any]) -> dict[str, Any]:
+    """The parameter without null among its values: what is not sent is absent, and `null` would be a text."""
+    schema = dict(parameter["schema"])
+    kinds = [kind for kind in schema.pop("anyOf", ()) if kind != {"type": "null"}]
+    return parameter | {"schema": {**schema, **(kinds[0] if kinds else {})}}
+
+
+def _method(route: APIRoute) -> str:
+    """The one method of a route, as the contract spells it."""
+    return next(iter(route.methods or ())).lower()
+
+
+def body_of(route: APIRoute) -> JsonBody[Any] | None:
+    """The reader of the route's body."""
+    readers = (dependency.call for dependency in route.dependant.dependencies)
+    return next((reader for reader in readers if isinstance(reader, JsonBody)), None)
+
+
+def _model_schemas(models: set[type[BaseModel]]) -> dict[str, Any]:
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, made = models_json_schema(
+        [(model, "validation") for model in ordered], ref_template="#/components/schemas/{model}"
+    )
+    schemas: dict[str, Any] = made.get("$defs", {})
+    return schemas

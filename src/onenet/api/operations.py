@@ -1,0 +1,208 @@
+"""Operations: routes, each stated with its permission, which one dependency checks.
+
+A route without one cannot be stated, and an application that has one all the same does not start.
+
+Order of checks (api.md section 5): path 404, method 405, identity 401, role 403, query 400, media types 406.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.routing import BaseRoute
+
+from onenet.api import faults, negotiation
+from onenet.api.parts import parts
+from onenet.errors import (
+    Fault,
+    Forbidden,
+    InvalidInput,
+    MisconfiguredError,
+    NotAcceptable,
+    Unauthenticated,
+    UnknownParameter,
+)
+from onenet.services.keys import SCOPES, Caller
+
+JSON = ("application/json",)
+SUBJECT_HEADER = "Onenet-Subject"
+
+WITHOUT_KEY = frozenset({"public", "signature", "secret"})
+"""Permissions that need no API key: nothing to protect, or another proof that the service itself checks."""
+
+_SUBJECT = re.compile("[!-~]{1,128}")
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+Answers = Mapping[int | str, dict[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Operation:
+    """One route: who may use it, what it reads, what it answers with. As a dependency, it lets requests in.
+
+    `permission`: a scope, or one of `WITHOUT_KEY`. `answers`: by status. `offers`: media types of answers.
+    `takes`: headers it reads (`contract.HEADER_PARAMETERS`). `problems`: statuses it can answer with beside
+    those that follow from what it is made of. `raw_body`: an example, where the service reads the bytes.
+    """
+
+    method: str
+    path: str
+    endpoint: Callable[..., Any]
+    tag: str
+    permission: str
+    answers: Answers
+    offers: tuple[str, ...] = JSON
+    takes: tuple[str, ...] = ()
+    problems: tuple[int, ...] = ()
+    raw_body: Mapping[str, Any] | None = None
+    in_contract: bool = True
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether only callers with an API key come in."""
+        return self.permission not in WITHOUT_KEY
+
+    @property
+    def is_for_subject(self) -> bool:
+        """Whether a front-end has to say for whom it acts."""
+        return self.permission.startswith("cases:")
+
+    async def __call__(self, request: Request) -> None:
+        """Lets the request in. Raises: Unauthenticated, Forbidden, InvalidInput, NotAcceptable."""
+        if self.needs_key:
+            request.state.caller = await self.admit(request)
+        _check_query(request)
+        offered = negotiation.media_type(request.headers.get("accept"), self.offers)
+        if offered is None:
+            raise NotAcceptable(f"served here: {', '.join(self.offers)}")
+        request.state.media_type = offered
+
+    async def admit(self, request: Request) -> Caller:
+        """Who is calling, if they may use this route. Raises: Unauthenticated, Forbidden, InvalidInput."""
+        who = await parts(request).keyring.caller(_token(request))
+        if self.permission not in who.scopes:
+            raise Forbidden
+        if self.is_for_subject and who.kind == "frontend":
+            return who.acting_for(_subject(request))
+        return who
+
+    def add_to(self, app: FastAPI) -> None:
+        """Makes it a route of the application; its name and docstring are the words of the contract."""
+        summary, _, description = (self.endpoint.__doc__ or "").partition("\n")
+        app.router.add_api_route(
+            self.path,
+            self.endpoint,
+            methods=[self.method],
+            dependencies=[Depends(self)],
+            operation_id=self.endpoint.__name__,
+            summary=summary.strip().rstrip("."),
+            description=" ".join(description.split()),
+            tags=[self.tag],
+            status_code=min(code for code in self.answers if isinstance(code, int)),
+            response_model=None,
+            responses=dict(self.answers),
+            include_in_schema=self.in_contract,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """The operations of one noun; an instance decorates endpoints."""
+
+    tag: str
+    stated: list[Operation] = field(default_factory=list)
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        permission: str,
+        answers: Answers,
+        offers: tuple[str, ...] = JSON,
+        takes: tuple[str, ...] = (),
+        **further: Any,
+    ) -> Callable[[Endpoint], Endpoint]:
+        """States an operation; the words are those of `Operation`."""
+
+        def state(endpoint: Endpoint) -> Endpoint:
+            stated = Operation(
+                method, path, endpoint, self.tag, permission, answers, offers=offers, takes=takes, **further
+            )
+            self.stated.append(stated)
+            return endpoint
+
+        return state
+
+
+def caller(request: Request) -> Caller:
+    """Who was let in."""
+    found: Caller = request.state.caller
+    return found
+
+
+async def identify(request: Request) -> Caller:
+    """Who is calling, asked anew: a stream outlives keys. Raises: Unauthenticated, Forbidden."""
+    stated = operation_of(request.scope["route"])
+    if stated is None:
+        raise Forbidden
+    return await stated.admit(request)
+
+
+def operation_of(route: BaseRoute) -> Operation | None:
+    """The operation that a route was stated with."""
+    if not isinstance(route, APIRoute):
+        return None
+    return next((d.dependency for d in route.dependencies if isinstance(d.dependency, Operation)), None)
+
+
+def require_permissions(routes: Sequence[BaseRoute]) -> None:
+    """Passes when each route has a known permission. Raises: MisconfiguredError."""
+    for route in routes:
+        stated = operation_of(route)
+        if stated is None or stated.permission not in SCOPES | WITHOUT_KEY:
+            raise MisconfiguredError(f"the route {getattr(route, 'path', route)} has no permission")
+
+
+def _token(request: Request) -> str:
+    """The bearer token. Raises: Unauthenticated."""
+    given = request.headers.getlist("authorization")
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated
+    return token.strip()
+
+
+def _subject(request: Request) -> str:
+    given = request.headers.getlist(SUBJECT_HEADER)
+    if len(given) == 1 and _SUBJECT.fullmatch(given[0]):
+        return given[0]
+    raise InvalidInput(
+        faults=(
+            Fault(
+                "subject",
+                "前端须指明代表谁：1 至 128 个可见 ASCII 字符，只出现一次",
+                "A front-end says for whom it acts: 1 to 128 visible ASCII characters, sent once",
+                header=SUBJECT_HEADER,
+            ),
+        )
+    )
+
+
+def _check_query(request: Request) -> None:
+    """Refuses a name sent twice, and any name where the route knows none; the rest is the query model's."""
+    if not request.scope["query_string"]:
+        return
+    names = [name for name, _ in request.query_params.multi_items()]
+    route = request.scope["route"]
+    if names and not route.dependant.query_params:
+        raise UnknownParameter(faults=(faults.unknown_parameter(names[0]),))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InvalidInput(faults=(Fault("twice", "只能出现一次", "Expected once", parameter=twice[:64]),))

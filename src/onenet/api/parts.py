@@ -1,0 +1,37 @@
+"""What the routes work with: handed in by whoever starts the process, never made here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+
+from onenet.clock import Clock
+from onenet.services.advance import Gate
+from onenet.services.catalogue import Catalogue
+from onenet.services.keys import Keyring
+from onenet.services.watch import Watch
+from onenet.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a running onenet that the API calls.
+
+    `public_url`: the origin under which callers reach it, without a slash at the end. `machine_clock` tells
+    the time of running processes: keys and signatures go by it, even where the demo's legal time runs fast.
+    """
+
+    public_url: str
+    database: Database
+    gate: Gate
+    watch: Watch
+    catalogue: Catalogue
+    keyring: Keyring
+    machine_clock: Clock
+
+
+def parts(request: HTTPConnection) -> Parts:
+    """The parts of the application that serves this request."""
+    found: Parts = request.app.state.parts
+    return found

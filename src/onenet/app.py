@@ -1,0 +1,85 @@
+"""The application: operations, handlers and parts put together. The only HTTP assembly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Lifespan
+
+from onenet import __version__
+from onenet.api import (
+    about,
+    callbacks,
+    case_actions,
+    cases,
+    catalogue,
+    endpoints,
+    events,
+    handlers,
+    health,
+    openapi,
+    progress,
+    webhooks,
+)
+from onenet.api.doorway import Doorway
+from onenet.api.operations import require_permissions
+from onenet.api.parts import Parts
+from onenet.console import views
+
+NOUNS = (catalogue, cases, case_actions, events, progress, callbacks, endpoints, health, about)
+
+
+class Application(FastAPI):
+    """FastAPI behind the doorway, with a contract of its own."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The doorway comes first, so that it also answers for what fails in any other layer."""
+        public_url: str = self.state.parts.public_url
+        return Doorway(super().build_middleware_stack(), version=self.version, public_url=public_url)
+
+    def openapi(self) -> dict[str, Any]:
+        """The contract, written once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = openapi.document(self)
+        return self.openapi_schema
+
+
+def create_app(
+    parts: Parts, *, lifespan: Lifespan[Any] | None = None, docs_enabled: bool = True
+) -> Application:
+    """The whole API over these parts. `lifespan` starts and ends what runs beside it.
+
+    Raises: MisconfiguredError when a route has no permission.
+    """
+    app = _assemble(lifespan)
+    app.state.parts = parts
+    if docs_enabled:
+        for operation in about.docs.stated:
+            operation.add_to(app)
+    require_permissions(app.routes)
+    # After the check: pages for people bring a proof of their own, and are no part of the API.
+    app.router.routes.extend(views.routes(parts.database, parts.catalogue))
+    return app
+
+
+def contract() -> dict[str, Any]:
+    """The contract of this version, without a running service."""
+    return _assemble(None).openapi()
+
+
+def _assemble(lifespan: Lifespan[Any] | None) -> Application:
+    app = Application(
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    for noun in NOUNS:
+        for operation in noun.operations.stated:
+            operation.add_to(app)
+    webhooks.describe(app)
+    handlers.install(app)
+    return app

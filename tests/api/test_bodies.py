@@ -1,0 +1,293 @@
+"""Poisoned bodies, to every route that takes one: a clear 400 that names the place and never the value, no 500,
+and nothing stored. The same on both engines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi.routing import APIRoute
+from sqlalchemy import func, select
+
+from onenet.api.bodies import MAX_BODY_BYTES, MAX_CALLBACK_BYTES
+from onenet.api.openapi import body_of
+from onenet.api.operations import operation_of
+from onenet.app import Application
+from onenet.store import tables
+from onenet.store.database import Database
+from tests.api.conftest import submission
+
+pytestmark = pytest.mark.anyio
+
+CANARY = "canary-110105194912310021"
+JSON = {"Content-Type": "application/json"}
+
+POISON: dict[str, bytes] = {
+    "empty": b"",
+    "white space": b" \n ",
+    "cut off": b'{"bundle": "newb',
+    "trailing comma": b'{"answers": {},}',
+    "trailing text": b"{} x",
+    "comment": b"{} // x",
+    "single quotes": b"{'answers': {}}",
+    "NaN": b'{"form": {"a": NaN}}',
+    "Infinity": b'{"form": {"a": -Infinity}}',
+    "1e400": b'{"form": {"a": 1e400}}',
+    "long integer": b'{"form": {"a": ' + b"9" * 5000 + b"}}",
+    "duplicate name": b'{"form": {}, "form": {}}',
+    "duplicate name, escaped": b'{"answers": {"a": 1, "\\u0061": 2}}',
+    "lone surrogate": b'{"form": {"a": "\\ud800"}}',
+    "lone surrogate in a name": b'{"form": {"\\udc00": 1}}',
+    "NUL": b'{"form": {"a": "x\\u0000y"}}',
+    "NUL in a name": b'{"x\\u0000": 1}',
+    "C0 control": b'{"form": {"a": "\\u0007"}}',
+    "raw control": b'{"form": {"a": "\x07"}}',
+    "invalid UTF-8": b'{"form": {"a": "\xff"}}',
+    "overlong UTF-8": b'{"form": {"a": "\xc0\xaf"}}',
+    "UTF-8 surrogate": b'{"form": {"a": "\xed\xa0\x80"}}',
+    "byte order mark": b"\xef\xbb\xbf{}",
+    "UTF-16": "{}".encode("utf-16"),
+    "UTF-32": "{}".encode("utf-32"),
+    "depth 100,000": b"[" * 100_000 + b"]" * 100_000,
+    "depth 100,000, unclosed": b'{"a":' * 100_000,
+    "depth 65": b'{"form": {"a": ' + b"[" * 65 + b"]" * 65 + b"}}",
+    "1,900 unknown names": json.dumps({f"{CANARY}-{i}": CANARY for i in range(1_900)}).encode(),
+    "80,000 unknown names": b"{" + b",".join(b'"k%d":0' % i for i in range(80_000)) + b"}",
+    "a text": b'"' + CANARY.encode() + b'"',
+    "a number": b"110105194912310021",
+    "null": b"null",
+    "a list": b"[]",
+    "true": b"true",
+    "unknown member": json.dumps({CANARY: CANARY}).encode(),
+}
+"""None of these is right for any route."""
+
+
+@pytest.fixture
+async def posts(
+    app: Application, frontend: httpx2.AsyncClient, administrator: httpx2.AsyncClient
+) -> AsyncIterator[list[tuple[httpx2.AsyncClient, str]]]:
+    """Every POST route that reads JSON, with a path that leads to something and somebody who may use it."""
+    case = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "first"})
+    filled = {"{case_id}": case.json()["id"], "{step}": "certificate", "{code}": "newborn"}
+    found = []
+    for route in app.routes:
+        operation = operation_of(route)
+        if isinstance(route, APIRoute) and operation and body_of(route):
+            path = route.path
+            for name, value in filled.items():
+                path = path.replace(name, value)
+            is_for_subject = operation.permission in ("cases:write", "catalogue:read")
+            found.append((frontend if is_for_subject else administrator, path))
+    assert len(found) == 6
+    yield found
+
+
+async def row_counts(database: Database) -> dict[str, int]:
+    async with database.read() as connection:
+        return {
+            name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
+            for name, table in tables.metadata.tables.items()
+        }
+
+
+async def test_a_poisoned_body_is_400_everywhere_and_leaves_nothing(
+    posts: list[tuple[httpx2.AsyncClient, str]], database: Database
+) -> None:
+    before = await row_counts(database)
+    for client, path in posts:
+        for name, body in POISON.items():
+            answer = await client.post(path, content=body, headers=JSON | {"Idempotency-Key": "poison"})
+            assert (path, name, answer.status_code) == (path, name, 400), answer.text
+            problem = answer.json()
+            assert problem["type"].rpartition("/")[2] in ("malformed-json", "validation"), name
+            assert 1 <= len(problem["errors"]) <= 20
+            assert all(fault["message_zh"] and fault["message_en"] for fault in problem["errors"])
+            assert all(len(fault["pointer"]) <= 64 for fault in problem["errors"])
+            said = {key: value for fault in problem["errors"] for key, value in fault.items() if key != "pointer"}
+            assert CANARY not in json.dumps(said)
+    assert await row_counts(database) == before
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        (None, 415),
+        ("text/plain", 415),
+        ("application/xml", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/problem+json", 415),
+        ("application/json; charset=latin-1", 415),
+        ("application/json;charset=UTF-8", 409),
+        ("Application/JSON", 409),
+    ],
+)
+async def test_a_body_is_announced_as_json_in_utf8(
+    frontend: httpx2.AsyncClient, content_type: str | None, status: int
+) -> None:
+    headers = {"Idempotency-Key": "k"} | ({"Content-Type": content_type} if content_type else {})
+    body = json.dumps(submission(bundle="none")).encode()
+    answer = await frontend.post("/v1/cases", content=body, headers=headers)
+    assert answer.status_code == status
+
+
+async def test_an_oversized_body_is_413_declared_or_not(frontend: httpx2.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(MAX_BODY_BYTES // 1000 + 2):
+            yield b" " * 1000
+
+    declared = await frontend.post("/v1/cases", content=b" " * (MAX_BODY_BYTES + 1), headers=JSON)
+    chunked = await frontend.post("/v1/cases", content=endless(), headers=JSON)
+    assert (declared.status_code, chunked.status_code) == (413, 413)
+    callback = await frontend.post(
+        "/v1/callbacks/health", content=b" " * (MAX_CALLBACK_BYTES + 1), headers=JSON
+    )
+    assert callback.status_code == 413
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """A right application with one wrong member, at this pointer."""
+    body: dict[str, Any] = json.loads(json.dumps(submission()))
+    *parents, last = path.strip("/").split("/")
+    node: Any = body
+    for part in parents:
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    node[int(last) if isinstance(node, list) else last] = value
+    return body
+
+
+WRONG: list[tuple[str, Any]] = [
+    ("/bundle", CANARY),
+    ("/bundle", 1),
+    ("/bundle", None),
+    ("/bundle", "x" * 64),
+    ("/version", "1"),
+    ("/version", 1.5),
+    ("/version", True),
+    ("/version", 0),
+    ("/version", 2**31),
+    ("/jurisdiction", ""),
+    ("/applicant", []),
+    ("/applicant/id_type", CANARY),
+    ("/applicant/kind", "enterprise"),
+    ("/applicant/name", ""),
+    ("/applicant/name", " "),
+    ("/applicant/name", "张\u200b三"),
+    ("/applicant/name", "\u202e三张"),
+    ("/applicant/name", "\ue000"),
+    ("/applicant/name", "长" * 101),
+    ("/applicant/phone", "１２３４５６"),
+    ("/applicant/phone", 13800000000),
+    ("/applicant/id_no", "320599199201010025"),
+    ("/applicant/id_no", "３２０５９９１９９２０１０１００２４"),
+    ("/applicant/id_no", "٣20599199201010024"),
+    ("/applicant/id_no", "32059919920101002"),
+    ("/applicant/id_no", " 320599199201010024"),
+    ("/applicant/id_no", 320599199201010024),
+    ("/applicant/extra", 1),
+    ("/answers", []),
+    ("/answers", None),
+    ("/answers/local", 1.5),
+    ("/answers/local", {}),
+    ("/answers/local", None),
+    ("/answers/local", 2**53),
+    ("/answers/local", "x" * 101),
+    ("/answers/local", [1]),
+    ("/form", []),
+    ("/form/weight_g", 2**53),
+    ("/form/child_name", "长" * 20_001),
+    ("/materials", {}),
+    ("/materials/0", "record"),
+    ("/materials/0/code", "X Y"),
+    ("/materials/0/reference", ""),
+    ("/materials/0/reference", "a\nb"),
+    ("/materials/0/sha256", "00"),
+    ("/materials/0/extra", 1),
+]
+
+
+async def test_a_wrong_member_is_400_with_its_pointer_and_without_its_value(
+    frontend: httpx2.AsyncClient, database: Database
+) -> None:
+    before = await row_counts(database)
+    for pointer, value in WRONG:
+        body = changed(pointer, value)
+        answer = await frontend.post("/v1/cases", json=body, headers={"Idempotency-Key": "k"})
+        assert (pointer, value, answer.status_code) == (pointer, value, 400), answer.text
+        pointers = [fault["pointer"] for fault in answer.json()["errors"]]
+        # A fault inside a map is told at the map; a wrong tag at the object that it decides about.
+        assert any(pointer.startswith(found) and found.count("/") >= 1 for found in pointers), answer.text
+        if len(str(value)) > 6:
+            assert str(value) not in answer.text
+    assert await row_counts(database) == before
+
+
+STALE: list[tuple[str, Any, str, str]] = [
+    ("/bundle", "none_such", "unknown-reference", "/bundle"),
+    ("/version", 99, "unknown-reference", "/version"),
+    ("/jurisdiction", "atlantis", "unknown-reference", "/jurisdiction"),
+    ("/answers/nothing", True, "unknown-reference", "/answers/nothing"),
+    ("/answers/local", "yes", "unknown-reference", "/answers/local"),
+    ("/answers/wish", "maybe", "unknown-reference", "/answers/wish"),
+    ("/materials/0/code", "nothing", "unknown-reference", "/materials/0/code"),
+    ("/answers", {}, "form-invalid", "/answers/local"),
+    ("/form/nothing", 1, "form-invalid", "/form/nothing"),
+    ("/form/weight_g", 100, "form-invalid", "/form/weight_g"),
+    ("/form/weight_g", "3250", "form-invalid", "/form/weight_g"),
+    ("/form/weight_g", True, "form-invalid", "/form/weight_g"),
+    ("/form/child_name", "", "form-invalid", "/form/child_name"),
+    ("/form/child_name", "长" * 51, "form-invalid", "/form/child_name"),
+    ("/form/child_born_on", "2026-02-30", "form-invalid", "/form/child_born_on"),
+    ("/form/mother_id_no", "320599199201010025", "form-invalid", "/form/mother_id_no"),
+    ("/form/mother_id_no", "３２０５９９１９９２０１０１００２４", "form-invalid", "/form/mother_id_no"),
+    ("/materials", [], "form-invalid", "/materials"),
+]
+
+
+async def test_what_depends_on_the_catalogue_is_409_with_its_pointer(
+    frontend: httpx2.AsyncClient, database: Database
+) -> None:
+    before = await row_counts(database)
+    for path, value, type, pointer in STALE:
+        body = changed(path, value)
+        answer = await frontend.post("/v1/cases", json=body, headers={"Idempotency-Key": "k"})
+        assert (path, value, answer.status_code) == (path, value, 409), answer.text
+        problem = answer.json()
+        assert problem["type"].endswith(f"/problems/{type}"), (path, value, problem)
+        assert pointer in [fault["pointer"] for fault in problem["errors"]]
+        assert all(fault["message_zh"] and fault["message_en"] for fault in problem["errors"])
+        if len(str(value)) > 6 and isinstance(value, str):
+            assert value not in problem["errors"][0]["message_en"] + problem["errors"][0]["message_zh"]
+    assert await row_counts(database) == before
+
+
+RIGHT = [
+    {"id_type": "resident_identity_card", "kind": "natural_person", "id_no": "440524188001010014"},
+    {"id_type": "resident_identity_card", "kind": "natural_person", "id_no": "32059919930404004x"},
+    {"id_type": "hk_macao_taiwan_residence_permit", "kind": "natural_person", "id_no": "810000199408230021"},
+    {"id_type": "hk_macao_taiwan_residence_permit", "kind": "natural_person", "id_no": "830000199201300022"},
+    {"id_type": "uscc", "kind": "enterprise", "id_no": "91110000600037341L"},
+    {"id_type": "passport", "kind": "natural_person", "id_no": "E12345678"},
+]
+
+
+async def test_real_documents_and_rare_names_are_accepted(frontend: httpx2.AsyncClient) -> None:
+    names = ["古丽·买买提", "𠮷", "葛\U000e0100", "\U00030edd", "有限公司（苏州）", "O'Neil"]
+    for number, (document, name) in enumerate(zip(RIGHT, names, strict=True)):
+        body = submission(applicant=document | {"name": name})
+        answer = await frontend.post("/v1/cases", json=body, headers={"Idempotency-Key": f"k-{number}"})
+        assert answer.status_code == 202, answer.text
+
+
+async def test_a_wrong_social_credit_code_is_refused(frontend: httpx2.AsyncClient) -> None:
+    wrong = {"id_type": "uscc", "kind": "enterprise", "id_no": "9111000060003734IL", "name": "示例公司"}
+    answer = await frontend.post(
+        "/v1/cases", json=submission(applicant=wrong), headers={"Idempotency-Key": "k"}
+    )
+    assert [(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]] == [
+        ("/applicant/id_no", "cn_uscc")
+    ]
