@@ -99,9 +99,7 @@ acts = st.builds(random_acts, st.integers(0, 2**32), st.integers(0, 100))
 
 def blank(bundle: Bundle, small: bool) -> Case:
     """The case before it is opened; its waiting periods still have a day to go."""
-    content = make_content(
-        answers={"small": small}, form={"noticed_on": "2026-11-22"}, materials=["deed"]
-    )
+    content = make_content(answers={"small": small}, form={"noticed_on": "2026-11-22"}, materials=["deed"])
     return make_blank(bundle, content=content, number="32050020261123000001")
 
 

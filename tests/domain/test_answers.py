@@ -1,4 +1,4 @@
-"""What a department's answer does: applied, late, stale, refused, unclear, repeated (delivery.md section 10)."""
+"""What a department's answer does: applied, late, stale, refused or unclear (delivery.md section 10)."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ supplement_needed: accepted rejected
 suspended: resumed
 held: accepted completed rejected supplement_needed
 """
-"""Which answers are applied in which state. A held step answers as if dispatched: the department has the task."""
+"""Which answers are applied in which state. A held step answers as if it were dispatched."""
 
 POSSIBLE = {
     (S(line.partition(":")[0]), word)

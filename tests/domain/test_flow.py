@@ -13,7 +13,7 @@ from onenet.domain.outcome import Accepted, Completed, Received, Rejected, Resul
 from onenet.domain.states import FINAL_STEP, CaseState, StepState, TimerState
 from onenet.errors import Conflict
 from tests.domain.walk import Walk, begin
-from tests.factories import make_bundle, make_material, make_member, make_question
+from tests.factories import NOW, make_bundle, make_material, make_member, make_question
 
 REFUSED = Rejected("refused", "not entitled")
 GONE = TryLater("gone", "410")
@@ -160,16 +160,16 @@ def test_a_material_handed_in_reaches_its_department_by_reference() -> None:
 # ---- waiting periods
 
 
-def after_notice(**window: Limit) -> Bundle:
-    """A notice, and 45 days after its date a cancellation."""
-    wait = Wait("noticed_on", Limit(45, "days"), **window)
+def after_notice(window: Limit | None = None) -> Bundle:
+    """A cancellation, 45 days after the date of its notice."""
+    wait = Wait("noticed_on", Limit(45, "days"), window)
     return make_bundle(make_member("cancel", waits=[wait]))
 
 
-def noticed(days_ago: int, **window: Limit) -> Walk:
-    """The case is opened that many days after the notice of 9 October 2026, in China."""
-    walk = begin(after_notice(**window), form={"noticed_on": f"2026-{'11' if days_ago < 23 else '10'}-09"})
-    return walk
+def noticed(days_ago: int, window: Limit | None = None) -> Walk:
+    """The case is opened that many days after the notice."""
+    noticed_on = NOW.date() - timedelta(days=days_ago)
+    return begin(after_notice(window), form={"noticed_on": noticed_on.isoformat()})
 
 
 def test_a_waiting_period_holds_a_step_back_and_says_until_when() -> None:

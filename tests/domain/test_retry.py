@@ -23,9 +23,7 @@ WAITS = {1: 5 * S, 2: 5 * MIN, 3: 30 * MIN, 4: 2 * H, 5: 5 * H, 6: 10 * H, 7: 14
 def after(
     failure: FailureClass, tries: int, *, retry_after_s: int | None = None, age: timedelta = timedelta()
 ) -> Retry | GiveUp:
-    return after_failure(
-        TryLater(failure, "why", retry_after_s), SUBJECT, tries, first_at=NOW - age, now=NOW
-    )
+    return after_failure(TryLater(failure, "why", retry_after_s), SUBJECT, tries, first_at=NOW - age, now=NOW)
 
 
 def wait_s(verdict: Retry | GiveUp) -> float:

@@ -70,6 +70,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
     for step in case.steps.values():
         waiting = step.waiting
         why = f"waits for {waiting.waits_for}: {waiting.reason} {' '.join(waiting.refs)}" if waiting else ""
+        why = f"{why.strip()} ({step.reason})".strip() if step.reason else why
         typer.echo(f"  {step.code:<32} {step.department:<10} {step.state.value:<18} {why}".rstrip())
 
 

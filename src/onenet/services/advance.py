@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy.exc import DBAPIError, IntegrityError
+import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.clock import Clock
@@ -24,7 +25,7 @@ from onenet.domain.commands import Command
 from onenet.domain.machine import decide
 from onenet.errors import Conflict, NotFound, OnenetError, PreconditionFailed, StaleWrite, Unavailable
 from onenet.services import outbox
-from onenet.services.numbering import NumberTemplate, issue
+from onenet.services.numbering import NumberTemplate, fill, reserve
 from onenet.store import cases as store_cases
 from onenet.store import deliveries as store_deliveries
 from onenet.store import endpoints as store_endpoints
@@ -33,6 +34,8 @@ from onenet.store import idempotency, numbers, queue
 from onenet.store.cases import BundleOf, Changed
 from onenet.store.database import Database, is_retryable
 from onenet.store.idempotency import Done, StoredAnswer
+
+log = structlog.get_logger()
 
 LARGEST_BATCH = 200
 MOST_RETRIES = 5
@@ -95,6 +98,7 @@ class _Batch:
     now: Moment
     before: dict[UUID, Case]
     done: dict[tuple[str, str], Done]
+    serials: dict[NumberTemplate, Iterator[int]]
     after: dict[UUID, Case] = field(default_factory=dict)
     events: dict[UUID, list[store_events.Event]] = field(default_factory=dict)
     new_done: list[Done] = field(default_factory=list)
@@ -165,10 +169,7 @@ class Gate:
     async def _commit_alone(self, change: Change, error: Exception) -> Result | Exception:
         """Repeats a change that lost a race; any other error is the change's own."""
         for number in range(1, MOST_RETRIES + 1):
-            lost_race = isinstance(error, IntegrityError | StaleWrite) or (
-                isinstance(error, DBAPIError) and is_retryable(error)
-            )
-            if not lost_race:
+            if not _lost_race(error):
                 return error
             await asyncio.sleep(random.uniform(0, 0.02 * 2**number))  # noqa: S311  # spreads retries, no secret
             try:
@@ -181,57 +182,30 @@ class Gate:
         now = Moment(self._clock.now(), self._machine_clock.now())
         async with self._database.transaction() as connection:
             batch = await self._load(connection, changes, now)
-            outcomes = [await self._decide(connection, batch, change) for change in changes]
+            outcomes = [_decide(batch, change) for change in changes]
             await self._save(connection, batch, changes)
-        for listener in self._listeners:
-            listener(list(batch.after.values()))
+        self._tell(list(batch.after.values()))
         return outcomes
+
+    def _tell(self, committed: Sequence[Case]) -> None:
+        """A listener that fails must not make a commit look as if it had failed: it would be repeated."""
+        for listener in self._listeners:
+            try:
+                listener(committed)
+            except Exception:
+                log.exception("listener_failed")
 
     async def _load(self, connection: AsyncConnection, changes: Sequence[Change], now: Moment) -> _Batch:
         keys = [(change.once.scope, change.once.key) for change in changes if change.once]
         wanted = [change.case_id for change in changes if change.opening is None]
         before = await store_cases.load(connection, wanted, self._bundle_of, for_update=True)
-        return _Batch(now, before, await idempotency.find(connection, keys))
-
-    async def _decide(self, connection: AsyncConnection, batch: _Batch, change: Change) -> Result | Exception:
-        """Decides one change. What it refuses leaves the batch as it was."""
-        try:
-            if change.once and (done := batch.done.get((change.once.scope, change.once.key))):
-                return _repeated(done, change.once)
-            case = await self._case(connection, batch, change)
-            if change.if_seq is not None and change.if_seq != case.seq:
-                raise PreconditionFailed
-            decision = decide(case, change.command, batch.now)
-        except Conflict as refusal:
-            if change.once and change.render_refusal and not isinstance(refusal, StaleWrite):
-                answer = change.render_refusal(refusal)
-                _note_done(batch, change, answer)
-                return Result(change.case_id, None, "refused", answer)
-            return refusal
-        except OnenetError as refusal:
-            return refusal
-        new = store_events.link(
-            case.id, case.seq, case.head_hash, decision.events,
-            actor=change.actor, at=batch.now.at.isoformat(timespec="microseconds"),
-        )  # fmt: skip
-        after = replace(decision.case, seq=new[-1].seq, head_hash=new[-1].hash) if new else decision.case
-        batch.after[case.id] = after
-        batch.events.setdefault(case.id, []).extend(new)
-        stored = change.render(after, decision.reply) if change.render else None
-        if change.once and stored:
-            _note_done(batch, change, stored)
-        return Result(case.id, after, decision.reply, stored)
-
-    async def _case(self, connection: AsyncConnection, batch: _Batch, change: Change) -> Case:
-        if change.opening is None:
-            found = batch.after.get(change.case_id) or batch.before.get(change.case_id)
-            if found is None:
-                raise NotFound
-            return found
-        opening = change.opening
-        number = await issue(connection, opening.template, batch.now.at)
-        batch.new_numbers.append((opening.template.organisation, number, opening.case.id))
-        return replace(opening.case, number=number, created_at=batch.now.at, updated_at=batch.now.at)
+        done = await idempotency.find(connection, keys)
+        opened = [
+            change.opening.template
+            for change in changes
+            if change.opening and not (change.once and (change.once.scope, change.once.key) in done)
+        ]
+        return _Batch(now, before, done, await reserve(connection, opened, now.at))
 
     async def _save(self, connection: AsyncConnection, batch: _Batch, changes: Sequence[Change]) -> None:
         changed = [Changed(batch.before.get(id), case) for id, case in batch.after.items()]
@@ -249,6 +223,55 @@ class Gate:
         await numbers.append(connection, batch.new_numbers)
         ended = [change.attempt for change in changes if change.attempt]
         await queue.end_attempts(connection, queue.TASKS, ended)
+
+
+def _lost_race(error: Exception) -> bool:
+    return isinstance(error, StaleWrite) or (isinstance(error, DBAPIError) and is_retryable(error))
+
+
+def _decide(batch: _Batch, change: Change) -> Result | Exception:
+    """Decides one change. What it refuses leaves the batch as it was."""
+    once = change.once
+    try:
+        if once and (done := batch.done.get((once.scope, once.key))):
+            return _repeated(done, once)
+        case = _case(batch, change)
+        if change.if_seq is not None and change.if_seq != case.seq:
+            raise PreconditionFailed
+        decision = decide(case, change.command, batch.now)
+    except Conflict as refusal:
+        if once and change.render_refusal and not isinstance(refusal, StaleWrite | once.conflict):
+            answer = change.render_refusal(refusal)
+            _note_done(batch, change, answer)
+            return Result(change.case_id, None, "refused", answer)
+        return refusal
+    except OnenetError as refusal:
+        return refusal
+    new = store_events.link(
+        case.id, case.seq, case.head_hash, decision.events,
+        actor=change.actor, at=batch.now.at.isoformat(timespec="microseconds"),
+    )  # fmt: skip
+    after = replace(decision.case, seq=new[-1].seq, head_hash=new[-1].hash) if new else decision.case
+    stored = change.render(after, decision.reply) if change.render else None
+    batch.after[case.id] = after
+    batch.events.setdefault(case.id, []).extend(new)
+    if change.opening:
+        batch.new_numbers.append((change.opening.template.organisation, case.number, case.id))
+    if once and stored:
+        _note_done(batch, change, stored)
+    return Result(case.id, after, decision.reply, stored)
+
+
+def _case(batch: _Batch, change: Change) -> Case:
+    """The case as this batch has it by now; one that is opened gets its number. Raises: NotFound."""
+    if change.opening is None:
+        found = batch.after.get(change.case_id) or batch.before.get(change.case_id)
+        if found is None:
+            raise NotFound
+        return found
+    opening, now = change.opening, batch.now.at
+    number = fill(opening.template, now, next(batch.serials[opening.template]))
+    return replace(opening.case, number=number, created_at=now, updated_at=now)
 
 
 def _repeated(done: Done, once: Once) -> Result:

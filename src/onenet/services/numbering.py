@@ -8,6 +8,8 @@ never a silent wrap (domain.md 3.4).
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -28,6 +30,11 @@ class NumberTemplate:
     area_code: str
     utc_offset_minutes: int = 480
 
+    @property
+    def scope(self) -> str:
+        """What the serial numbers are counted for."""
+        return f"{self.organisation}/{self.area_code}"
+
     def day(self, at: datetime) -> datetime:
         """The local day of a moment."""
         return at + timedelta(minutes=self.utc_offset_minutes)
@@ -41,8 +48,16 @@ def fill(template: NumberTemplate, at: datetime, serial: int) -> str:
     return template.text.format(area_code=template.area_code, date=template.day(at), serial=serial)
 
 
-async def issue(connection: AsyncConnection, template: NumberTemplate, at: datetime) -> str:
-    """The next number, taken in the caller's transaction: given back if that fails."""
-    scope = f"{template.organisation}/{template.area_code}"
-    serial = await numbers.take(connection, scope, template.day(at).date().isoformat(), 1)
-    return fill(template, at, serial)
+async def reserve(
+    connection: AsyncConnection, templates: Iterable[NumberTemplate], at: datetime
+) -> dict[NumberTemplate, Iterator[int]]:
+    """Serial numbers, one for each mention of a template, taken in the caller's transaction.
+
+    The counters are locked in one order, so that two processes never wait for one another.
+    """
+    reserved: dict[NumberTemplate, Iterator[int]] = {}
+    for template, count in sorted(Counter(templates).items(), key=lambda wanted: wanted[0].scope):
+        day = template.day(at).date().isoformat()
+        first = await numbers.take(connection, template.scope, day, count)
+        reserved[template] = iter(range(first, first + count))
+    return reserved

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, Table, and_, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import RowMapping, Select, Table, and_, bindparam, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.bundle import Bundle
@@ -21,44 +21,40 @@ from onenet.domain.states import CaseState
 from onenet.errors import StaleWrite
 from onenet.ids import lane_of
 from onenet.store import rows, tables
+from onenet.store.among import MOST_KEYS, among
 
 BundleOf = Callable[[str, int], Awaitable[Bundle]]
 """Gives a published bundle version by code and number."""
 
 
-def _of_cases(table: Table) -> Select[Any]:
-    return select(table).where(tuple_(table.c.lane, table.c.case_id).in_(bindparam("keys", expanding=True)))
-
-
-_CASES = (
-    select(tables.cases, tables.case_content.c.content)
-    .join(
-        tables.case_content,
-        and_(
-            tables.case_content.c.lane == tables.cases.c.lane,
-            tables.case_content.c.case_id == tables.cases.c.id,
-        ),
-    )
-    .where(tuple_(tables.cases.c.lane, tables.cases.c.id).in_(bindparam("keys", expanding=True)))
-    .order_by(tables.cases.c.lane, tables.cases.c.id)
-)
-_CASES_LOCKED = _CASES.with_for_update(of=tables.cases)
-_STEPS = _of_cases(tables.step)
-_TASKS = _of_cases(tables.task).order_by(tables.task.c.created_at, tables.task.c.id)
+_CASE_KEY = (tables.cases.c.lane, tables.cases.c.id)
+_CASES = select(tables.cases).order_by(*_CASE_KEY)
+_CASES_LOCKED = _CASES.with_for_update()
+# Not joined to the case: a SELECT that waited for the lock sees the rows it locks as they are now, and the
+# rows joined to them as they were before the wait.
+_CONTENTS = select(tables.case_content)
+_STEPS = select(tables.step)
+_TASKS = select(tables.task).order_by(tables.task.c.created_at, tables.task.c.id)
 _TASKS_LOCKED = _TASKS.with_for_update()
-_TIMERS = _of_cases(tables.timer)
+_TIMERS = select(tables.timer)
+
+Keys = Sequence[tuple[int, UUID]]
+"""Lanes and ids of cases."""
 
 
 async def load(
     connection: AsyncConnection, ids: Iterable[UUID], bundle_of: BundleOf, *, for_update: bool = False
 ) -> dict[UUID, Case]:
     """The cases of these ids, whole; unknown ids are left out. `for_update` locks them till commit."""
-    keys = {"keys": sorted({(lane_of(id), id) for id in ids})}
-    if not keys["keys"]:
+    wanted = sorted({(lane_of(id), id) for id in ids})
+    if not wanted:
         return {}
-    found = (await connection.execute(_CASES_LOCKED if for_update else _CASES, keys)).mappings().all()
+    cases = among(_CASES_LOCKED if for_update else _CASES, _CASE_KEY, wanted)
+    found = (await connection.execute(*cases)).mappings().all()
     if not found:
         return {}
+    keys = [(row["lane"], row["id"]) for row in found]
+    contents = {row["case_id"]: row["content"] for row in await _of_cases(connection, _CONTENTS, keys)}
     steps = await _parts(connection, _STEPS, keys, "code", rows.read_step)
     tasks = await _parts(connection, _TASKS_LOCKED if for_update else _TASKS, keys, "id", rows.read_task)
     timers = await _parts(connection, _TIMERS, keys, "id", rows.read_timer)
@@ -69,7 +65,7 @@ async def load(
             **{name: row[name] for name in _PLAIN},
             bundle=bundle,
             state=CaseState(row["state"]),
-            content=rows.read_content(row["content"]),
+            content=rows.read_content(contents[row["id"]]),
             steps={member.code: steps[row["id"]][member.code] for member in bundle.members},
             tasks=tasks[row["id"]],
             timers=timers[row["id"]],
@@ -77,12 +73,20 @@ async def load(
     return loaded
 
 
+async def _of_cases(connection: AsyncConnection, statement: Select[Any], keys: Keys) -> Sequence[RowMapping]:
+    """The rows of one table for many cases."""
+    c = statement.selected_columns
+    narrowed, parameters = among(statement, (c.lane, c.case_id), keys)
+    found: Sequence[RowMapping] = (await connection.execute(narrowed, parameters)).mappings().all()
+    return found
+
+
 async def _parts(
-    connection: AsyncConnection, statement: Select[Any], keys: Any, name: str, read: Callable[[Any], Any]
+    connection: AsyncConnection, statement: Select[Any], keys: Keys, name: str, read: Callable[[Any], Any]
 ) -> dict[UUID, dict[Any, Any]]:
-    """The rows of one table for many cases: case id -> the part's own key -> the part."""
+    """Those rows as parts of their case: case id -> the part's own key -> the part."""
     parts: dict[UUID, dict[Any, Any]] = defaultdict(dict)
-    for row in (await connection.execute(statement, keys)).mappings():
+    for row in await _of_cases(connection, statement, keys):
         parts[row["case_id"]][row[name]] = read(row)
     return parts
 
@@ -294,9 +298,13 @@ async def case_of_task(connection: AsyncConnection, task_id: UUID) -> tuple[UUID
     return (row.case_id, row.department) if row else None
 
 
+_SEQS = select(tables.cases.c.id, tables.cases.c.seq)
+
+
 async def seqs(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, int]:
     """The last event's number of each of these cases."""
-    c = tables.cases.c
-    keys = [(lane_of(id), id) for id in ids]
-    statement = select(c.id, c.seq).where(tuple_(c.lane, c.id).in_(keys))
-    return {row.id: row.seq for row in await connection.execute(statement)}
+    found: dict[UUID, int] = {}
+    for first in range(0, len(ids), MOST_KEYS):
+        keys = [(lane_of(id), id) for id in ids[first : first + MOST_KEYS]]
+        found |= {row.id: row.seq for row in await connection.execute(*among(_SEQS, _CASE_KEY, keys))}
+    return found

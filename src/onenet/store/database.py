@@ -14,14 +14,24 @@ from typing import Any
 
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from onenet.errors import MisconfiguredError, Unavailable
 
 BUSY_TIMEOUT_S = 5
+POOL_TIMEOUT_S = 10.0
+"""A caller that gets no connection for so long is told that the service is busy."""
+
 STATEMENT_TIMEOUT_MS = 10_000
-RETRYABLE_SQLSTATES = frozenset({"40001", "40P01"})
-"""Serialisation failure and deadlock: the transaction did nothing and may be repeated."""
+RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
+"""Serialisation failure, deadlock, a unique key that another one wrote first: the transaction did nothing and
+may be repeated. SQLite has but the last."""
+
+RETRYABLE_SQLITE = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
+
+NO_ANSWER = (OperationalError, InterfaceError, NoFreeConnection)
+"""The database cannot be reached, is full, or has no connection to spare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +70,16 @@ class Database:
         self.backend = self.url.get_backend_name()
         self.capabilities = CAPABILITIES[self.backend]
         self._writer = self._engine(1 if self.backend == "sqlite" else pool_size, writes=True)
-        self._reader = self._engine(4, writes=False) if self.backend == "sqlite" else self._writer
+        self._reader = self._reading_engine()
+
+    def _reading_engine(self) -> AsyncEngine:
+        """Reads see one moment: a case's row, its steps and its events belong together on every engine."""
+        if self.backend == "sqlite":
+            return self._engine(4, writes=False)
+        return self._writer.execution_options(isolation_level="REPEATABLE READ")
 
     def _engine(self, pool_size: int, *, writes: bool) -> AsyncEngine:
-        settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30}
+        settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
         if self.backend == "sqlite":
             settings["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
         elif self.url.get_driver_name() == "psycopg":
@@ -87,18 +103,18 @@ class Database:
             async with self._writer.connect() as connection, connection.begin() as transaction:
                 yield connection
                 await transaction.commit()
-        except (OperationalError, InterfaceError) as error:
-            if is_retryable(error):
+        except NO_ANSWER as error:
+            if isinstance(error, DBAPIError) and is_retryable(error):
                 raise
             raise Unavailable("the database does not answer", retry_after_s=1) from error
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading, without a lock that others would wait for."""
+        """A connection for reading at one moment, without a lock that others would wait for."""
         try:
             async with self._reader.connect() as connection:
                 yield connection
-        except (OperationalError, InterfaceError) as error:
+        except NO_ANSWER as error:
             raise Unavailable("the database does not answer", retry_after_s=1) from error
 
     async def ping(self) -> None:
@@ -109,12 +125,13 @@ class Database:
     async def close(self) -> None:
         """Closes every connection."""
         await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        await self._reader.dispose()
 
 
 def is_retryable(error: DBAPIError) -> bool:
     """Whether the transaction lost a race that it may simply run again."""
+    if getattr(error.orig, "sqlite_errorname", None) in RETRYABLE_SQLITE:
+        return True
     return getattr(error.orig, "sqlstate", None) in RETRYABLE_SQLSTATES
 
 

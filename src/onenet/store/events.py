@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.chain import canonical, event_hash
@@ -93,3 +94,9 @@ async def every(connection: AsyncConnection) -> AsyncIterator[Event]:
     async with connection.stream(statement) as result:
         async for row in result.mappings():
             yield Event(**row)
+
+
+async def newest_at(connection: AsyncConnection) -> datetime | None:
+    """The time of the newest event of all; None while there is none. Walks the whole table."""
+    newest = await connection.scalar(select(func.max(tables.event.c.at)))
+    return datetime.fromisoformat(newest) if newest else None

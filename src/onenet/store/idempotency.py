@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, tuple_
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.ids import lane_of
 from onenet.store import tables
+from onenet.store.among import among
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,8 @@ class Done:
     created_at: datetime
 
 
-_FIND = select(tables.idempotency_key).where(
-    tuple_(tables.idempotency_key.c.scope, tables.idempotency_key.c.key).in_(
-        bindparam("keys", expanding=True)
-    )
-)
+_FIND = select(tables.idempotency_key)
+_KEY = (tables.idempotency_key.c.scope, tables.idempotency_key.c.key)
 
 
 async def find(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Done]:
@@ -53,7 +51,7 @@ async def find(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -> 
     wanted = sorted(set(keys))
     if not wanted:
         return {}
-    found = (await connection.execute(_FIND, {"keys": wanted})).mappings()
+    found = (await connection.execute(*among(_FIND, _KEY, wanted))).mappings()
     return {
         (row["scope"], row["key"]): Done(
             row["scope"], row["key"], row["fingerprint"],
