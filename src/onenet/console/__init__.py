@@ -1,0 +1,1 @@
+"""Pages for people, drawn by the server over services: they work without JavaScript."""

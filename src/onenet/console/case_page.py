@@ -1,0 +1,152 @@
+"""What the page of a case shows, made of the case alone. Pure: a case in, words out.
+
+Whoever holds number and secret may look, so nothing is shown that a person wrote: no name, form or opinion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from markupsafe import Markup, escape
+
+from onenet.console import words
+from onenet.console.words import PAGE, Language
+from onenet.domain.case import Case, Step, Waiting
+from onenet.domain.states import FINAL_CASE, StepState
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """One step of the case; `sign` and `kind` (a style) go with its state, `why` says what it waits for."""
+
+    name: str
+    department: str
+    kind: str
+    sign: str
+    state: str
+    since: Markup
+    why: Markup | None
+    results: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """The page of one case. `tasks`: what the applicant must do now, in sentences."""
+
+    name: str
+    number: str
+    state: str
+    submitted: Markup
+    updated: Markup
+    is_open: bool
+    tasks: tuple[Markup, ...]
+    steps: tuple[StepLine, ...]
+    not_needed: Markup | None
+
+
+def page_of(case: Case, language: Language) -> CasePage:
+    """The page of a case in that language."""
+    told = _Telling(case, language)
+    shown = [step for step in case.steps.values() if step.state is not StepState.SKIPPED]
+    skipped = [step.code for step in case.steps.values() if step.state is StepState.SKIPPED]
+    return CasePage(
+        name=case.bundle.names[language],
+        number=case.number,
+        state=words.CASE_STATES[case.state][language],
+        submitted=told.time(case.created_at),
+        updated=told.time(case.updated_at),
+        is_open=case.state not in FINAL_CASE,
+        tasks=tuple(task for step in shown if (task := told.task(step)) is not None),
+        steps=tuple(told.line(step) for step in shown),
+        not_needed=_filled(PAGE["not_needed"][language], steps=told.steps(skipped)) if skipped else None,
+    )
+
+
+class _Telling:
+    """Puts parts of one case into words of one language."""
+
+    def __init__(self, case: Case, language: Language):
+        self._case = case
+        self._language = language
+        self._zone = timezone(timedelta(minutes=case.utc_offset_minutes))
+
+    def line(self, step: Step) -> StepLine:
+        return StepLine(
+            name=self.steps([step.code]),
+            department=self._department(step),
+            kind=step.state.value,
+            sign=words.SIGNS[step.state],
+            state=words.STEP_STATES[step.state][self._language],
+            since=_filled(PAGE["since"][self._language], day=self.time(step.since)),
+            why=self._waiting(step, step.waiting) if step.waiting else self._end(step),
+            results=tuple(self._results(step)),
+        )
+
+    def task(self, step: Step) -> Markup | None:
+        """What the applicant must do for this step."""
+        waiting = step.waiting
+        template = words.TASKS.get(_key(waiting)) if waiting else None
+        return self._fill(template[self._language], step, waiting) if waiting and template else None
+
+    def steps(self, codes: Iterable[str]) -> str:
+        return self._join(self._case.bundle.member(code).names[self._language] for code in codes)
+
+    def time(self, at: datetime) -> Markup:
+        return self._stamp(at, words.TIME)
+
+    def _waiting(self, step: Step, waiting: Waiting) -> Markup:
+        template = words.WAITS.get(_key(waiting)) or words.WAITS_FOR[waiting.waits_for]
+        return self._fill(template[self._language], step, waiting)
+
+    def _end(self, step: Step) -> Markup | None:
+        known = words.END_REASONS.get(step.reason or "")
+        return escape(known[self._language]) if known else None
+
+    def _fill(self, template: str, step: Step, waiting: Waiting) -> Markup:
+        places: dict[str, str] = {"step": self.steps([step.code]), "department": self._department(step)}
+        if waiting.reason in ("dependency", "upstream_not_completed"):
+            places["steps"] = self.steps(waiting.refs)
+        if waiting.reason == "supplement":
+            places["things"] = self._join(
+                self._thing(request.kind, request.code) for request in step.requests
+            )
+        if waiting.until is not None:
+            places["first_day"] = self._stamp(waiting.until, words.DAY)
+            # A day's end is the first moment of the next one.
+            places["last_day"] = self._stamp(waiting.until - timedelta(microseconds=1), words.DAY)
+        return _filled(template, **places)
+
+    def _thing(self, kind: str, code: str) -> str:
+        """The name of a material or a field; the code itself where the bundle does not know it."""
+        bundle = self._case.bundle
+        known = bundle.materials.get(code) if kind == "material" else bundle.fields.get(code)
+        return known.names[self._language] if known else code
+
+    def _results(self, step: Step) -> Iterable[str]:
+        names = {result.code: result.names for result in self._case.bundle.member(step.code).results}
+        for result in step.results:
+            name = names[result.code][self._language] if result.code in names else result.code
+            yield f"{name} {result.number or ''}".strip()
+
+    def _department(self, step: Step) -> str:
+        return self._case.bundle.departments[step.department].names[self._language]
+
+    def _join(self, names: Iterable[str]) -> str:
+        return words.SEPARATOR[self._language].join(names)
+
+    def _stamp(self, at: datetime, template: words.Words) -> Markup:
+        local = at.astimezone(self._zone)
+        text = template[self._language].format(at=local, month=words.MONTHS[local.month - 1])
+        return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), text)
+
+
+def _filled(template: str, **places: str) -> Markup:
+    """An entry of the tables with its places filled; what is not Markup itself is escaped."""
+    return Markup(template).format(**places)  # noqa: S704  # entries are our own words
+
+
+def _key(waiting: Waiting) -> str:
+    """The entry of the tables: a supplement that is due on some day has sentences of its own."""
+    return "supplement_until" if waiting.reason == "supplement" and waiting.until else waiting.reason

@@ -1,0 +1,188 @@
+"""What states, waits and reasons are called on a page, in Chinese and English. Tables, and nothing else.
+
+A sentence is one entry with named places, never put together from parts: word order differs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from onenet.domain.states import CaseState, StepState
+
+Language = Literal["zh", "en"]
+Words = Mapping[Language, str]
+
+_C, _S = CaseState, StepState
+
+CASE_STATES: Mapping[CaseState, Words] = {
+    _C.RECEIVED: {"zh": "已收件", "en": "Received"},
+    _C.ACCEPTED: {"zh": "已受理", "en": "Accepted"},
+    _C.IN_PROGRESS: {"zh": "办理中", "en": "In progress"},
+    _C.COMPLETED: {"zh": "已办结", "en": "Completed"},
+    _C.PARTLY_COMPLETED: {"zh": "部分办结", "en": "Partly completed"},
+    _C.REJECTED: {"zh": "不予办理", "en": "Rejected"},
+    _C.WITHDRAWN: {"zh": "已撤件", "en": "Withdrawn"},
+}
+
+STEP_STATES: Mapping[StepState, Words] = {
+    _S.WAITING: {"zh": "等待中", "en": "Waiting"},
+    _S.READY: {"zh": "待派发", "en": "Queued"},
+    _S.DISPATCHED: {"zh": "已派发", "en": "Handed over"},
+    _S.ACCEPTED: {"zh": "已受理", "en": "Accepted"},
+    _S.SUPPLEMENT_NEEDED: {"zh": "需补正", "en": "Correction needed"},
+    _S.SUSPENDED: {"zh": "特别程序", "en": "Suspended"},
+    _S.COMPLETED: {"zh": "已办结", "en": "Completed"},
+    _S.REJECTED: {"zh": "未通过", "en": "Rejected"},
+    _S.SKIPPED: {"zh": "无需办理", "en": "Not needed"},
+    _S.CANCELLED: {"zh": "已取消", "en": "Cancelled"},
+    _S.HELD: {"zh": "暂停", "en": "On hold"},
+}
+
+SIGNS: Mapping[StepState, str] = {
+    _S.WAITING: "·",
+    _S.READY: "·",
+    _S.DISPATCHED: "→",
+    _S.ACCEPTED: "»",
+    _S.SUPPLEMENT_NEEDED: "!",
+    _S.SUSPENDED: "=",
+    _S.COMPLETED: "✓",
+    _S.REJECTED: "×",
+    _S.SKIPPED: "-",
+    _S.CANCELLED: "-",
+    _S.HELD: "?",
+}
+"""One character a state, beside its word or where there is room for no more."""
+
+WAITS: Mapping[str, Words] = {
+    "dependency": {"zh": "等待前序环节：{steps}", "en": "Waits until this is done: {steps}"},
+    "waiting_period": {
+        "zh": "公示或等待期未满，{first_day}起继续办理",
+        "en": "The waiting period is not over; it goes on from {first_day}",
+    },
+    "with_department": {
+        "zh": "已送{department}，等待答复",
+        "en": "Handed to {department}; its answer is awaited",
+    },
+    "department_unreachable": {
+        "zh": "暂时无法送达{department}，系统将自动重试",
+        "en": "{department} cannot be reached at the moment; it is tried again by itself",
+    },
+    "queued": {
+        "zh": "{department}正在接收本件的另一环节，随后送达",
+        "en": "{department} is taking another step of this case first",
+    },
+    "being_decided": {
+        "zh": "{department}已受理，正在办理",
+        "en": "{department} has accepted it and is at work",
+    },
+    "special_procedure": {
+        "zh": "{department}正在进行听证、评审等特别程序，时限暂停计算",
+        "en": "{department} holds a hearing or a review; the time limit stands still",
+    },
+    "supplement": {"zh": "等待您补正：{things}", "en": "Waits for you: {things}"},
+    "supplement_until": {
+        "zh": "等待您在{last_day}前（含当日）补正：{things}",
+        "en": "Waits for you until {last_day}: {things}",
+    },
+    "offline": {"zh": "请到{department}窗口办理", "en": "Please go to the counter of {department}"},
+    "upstream_not_completed": {
+        "zh": "前序环节未通过（{steps}），由工作人员决定如何继续",
+        "en": "A step before it was not completed ({steps}); an officer decides how to go on",
+    },
+    "unclear_answer": {
+        "zh": "{department}的答复需由工作人员核对",
+        "en": "An officer checks the answer of {department}",
+    },
+    "delivery_endpoint": {
+        "zh": "{department}的系统已停用，由工作人员处理",
+        "en": "The system of {department} is out of use; an officer deals with it",
+    },
+    "delivery_exhausted": {
+        "zh": "多次送达{department}未成功，由工作人员处理",
+        "en": "{department} could not be reached; an officer deals with it",
+    },
+    "delivery_needs_attention": {
+        "zh": "{department}的系统未接收，由工作人员处理",
+        "en": "The system of {department} did not take it; an officer deals with it",
+    },
+}
+"""By the reason of a wait. Places: `department`, `steps`, `things`, `first_day`, `last_day`."""
+
+WAITS_FOR: Mapping[str, Words] = {
+    "steps": {"zh": "等待其他环节", "en": "Waits for other steps"},
+    "time": {"zh": "等待期未满", "en": "Waits for a day to come"},
+    "department": {"zh": "等待{department}", "en": "Waits for {department}"},
+    "applicant": {"zh": "等待您办理", "en": "Waits for you"},
+    "officer": {"zh": "等待工作人员处理", "en": "Waits for an officer"},
+}
+"""By whom is waited for, where the reason is not in `WAITS`."""
+
+END_REASONS: Mapping[str, Words] = {
+    "application_window_closed": {
+        "zh": "公示期满后未在规定期限内申请",
+        "en": "It was applied for after the time allowed for it",
+    },
+    "withdrawn_by_applicant": {"zh": "申请人撤回", "en": "Withdrawn by the applicant"},
+}
+"""By the reason of an end that onenet itself decided; a department gives its own reasons in its decision."""
+
+TASKS: Mapping[str, Words] = {
+    "supplement": {
+        "zh": "“{step}”需要补正：{things}。请在原申请渠道提交。",
+        "en": "“{step}” needs: {things}. Hand it in where you applied.",
+    },
+    "supplement_until": {
+        "zh": "“{step}”需要在{last_day}前（含当日）补正：{things}。请在原申请渠道提交。",
+        "en": "“{step}” needs until {last_day}: {things}. Hand it in where you applied.",
+    },
+    "offline": {
+        "zh": "“{step}”须到{department}窗口办理，请携带身份证件。",
+        "en": "“{step}” is handled at the counter of {department}. Take your identity document with you.",
+    },
+}
+"""What the applicant must do, by the reason of the wait."""
+
+PAGE: Mapping[str, Words] = {
+    "title": {"zh": "办件进度", "en": "How your case stands"},
+    "skip": {"zh": "跳到正文", "en": "Skip to the content"},
+    "number": {"zh": "办件编号", "en": "Case number"},
+    "state": {"zh": "当前状态", "en": "State"},
+    "submitted": {"zh": "提交时间", "en": "Submitted"},
+    "updated": {"zh": "最近更新", "en": "Last change"},
+    "now": {"zh": "您现在需要办理", "en": "What you must do now"},
+    "nothing": {"zh": "目前不需要您办理任何事项。", "en": "There is nothing you have to do now."},
+    "steps": {"zh": "办理环节", "en": "Steps"},
+    "since": {"zh": "自 {day}", "en": "since {day}"},
+    "results": {"zh": "办理结果", "en": "Issued"},
+    "not_needed": {"zh": "按您的情况无需办理：{steps}", "en": "Not needed in your situation: {steps}"},
+    "refreshing": {
+        "zh": "本页每 {seconds} 秒自动刷新。",
+        "en": "This page refreshes itself every {seconds} seconds.",
+    },
+    "stop": {"zh": "停止自动刷新", "en": "Stop refreshing"},
+    "start": {"zh": "恢复自动刷新", "en": "Refresh by itself again"},
+    "other_language": {"zh": "English", "en": "中文"},
+    "not_found": {"zh": "未找到此办件", "en": "There is no such case"},
+    "not_found_help": {
+        "zh": "办件编号或查询口令不正确。请使用提交申请时得到的完整链接。",
+        "en": "The number or the secret is not right. Use the whole link you were given when you applied.",
+    },
+    "unavailable": {"zh": "暂时无法查询", "en": "This cannot be looked up at the moment"},
+    "unavailable_help": {
+        "zh": "您的办件没有受影响，请稍后再试。",
+        "en": "Your case is safe. Please try again later.",
+    },
+}
+"""Everything else on the page."""
+
+SEPARATOR: Words = {"zh": "、", "en": ", "}
+DAY: Words = {"zh": "{at.year}年{at.month}月{at.day}日", "en": "{at.day} {month} {at.year}"}
+TIME: Words = {
+    "zh": "{at.year}年{at.month}月{at.day}日 {at:%H:%M}",
+    "en": "{at.day} {month} {at.year}, {at:%H:%M}",
+}
+MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip

@@ -1,0 +1,203 @@
+"""`onenet demo --check`: one case of each bundle at once, to its end, and then proof that all went right.
+
+Nothing is made easier than in the live demo: the same processes, the same HTTP, only a faster legal clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from rich.console import Console
+
+from onenet.clock import SystemClock
+from onenet.demo import city, database, proof, samples
+from onenet.demo.applicant import FINAL, FrontEnd, View, ask, client_for
+from onenet.demo.folder import Folder
+from onenet.demo.notebook import Notebook
+from onenet.demo.proof import Told
+from onenet.demo.subscriber import Subscriber
+from onenet.demo.together import until_one_ends
+from onenet.demo.town import Plan, Town, free_port, running
+from onenet.services import record
+
+CLOSED_WITHIN_S = 60.0
+QUIET_WITHIN_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A sample, by its place in its file, and the state it must end in."""
+
+    bundle: str
+    place: int
+    state: str
+
+
+CASES = (
+    Expected("newborn", 1, "completed"),
+    Expected("restaurant", 0, "partly_completed"),
+    Expected("enterprise_deregistration", 0, "completed"),
+    Expected("enterprise_information_change", 0, "completed"),
+)
+"""A supplement and doubled answers; a refusal and a busy department; a waiting period; late answers."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A check under way. `ids`: the case of each bundle. `failures`: what is wrong."""
+
+    town: Town
+    front_end: FrontEnd
+    subscriber: Subscriber
+    console: Console
+    ids: dict[str, str] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def tell(self, line: str) -> None:
+        """Prints a line."""
+        self.console.print(line, markup=False, soft_wrap=True)
+
+    def view(self, bundle: str) -> View:
+        """The bundle's case as last seen."""
+        return self.front_end.views[self.ids[bundle]]
+
+
+async def check(folder: Folder, lock: int, console: Console, *, speed: float | None, port: int | None) -> int:
+    """Runs the check and tells what it found; 0 when all is well, else 1. Raises: ChildFailed, Refused."""
+
+    def tell(line: str) -> None:
+        console.print(line, markup=False, soft_wrap=True)
+
+    began_s = time.monotonic()
+    await database.prepare(folder, tell)
+    origin = await database.newest_event_at(folder) or SystemClock().now()
+    credentials = folder.credentials()
+    chosen = free_port(port)
+    notebook = Notebook(folder.notebook)
+    async with FrontEnd(f"http://127.0.0.1:{chosen}", credentials.frontend_key, notebook) as front_end:
+        with Subscriber(credentials.subscriber_secret, front_end.hear) as subscriber:
+            plan = Plan(folder, lock, chosen, city.CHECK_DELAY_S, subscriber.url)
+            async with running(plan, origin=origin, speed=speed or city.CHECK_SPEED, tell=tell) as town:
+                ready_s = time.monotonic()
+                run = Run(town, front_end, subscriber, console)
+                await until_one_ends(_work(run), front_end.follow(), town.watch())
+    for failure in run.failures:
+        tell(f"× {failure}")
+    if run.failures:
+        tell(f"not ok; logs: {folder.logs}")
+        return 1
+    now_s = time.monotonic()
+    tell(f"ok   set-up {ready_s - began_s:.1f} s, check {now_s - ready_s:.1f} s")
+    return 0
+
+
+async def _work(run: Run) -> None:
+    await asyncio.gather(*(_one_case(run, expected) for expected in CASES))
+    if run.failures:
+        return
+    key = run.town.plan.folder.credentials().administrator_key
+    async with client_for(run.town.plan.base_url, key) as administrator:
+        await _until_quiet(run)
+        cases = [await _told(administrator, run.view(expected.bundle)) for expected in CASES]
+        await _until_webhooks(run, cases)
+    await _prove(run, cases)
+
+
+async def _one_case(run: Run, expected: Expected) -> None:
+    """Applies, and waits for the end of the case."""
+    began_s = time.monotonic()
+    sample = samples.read(expected.bundle)[expected.place]
+    day = (run.town.legal.now() + city.ZONE).date()
+    opened = await run.front_end.apply(samples.submission(sample, day))
+    run.ids[expected.bundle] = opened.id
+    while run.view(expected.bundle)["state"] not in FINAL:
+        if time.monotonic() - began_s > CLOSED_WITHIN_S:
+            break
+        await asyncio.sleep(0.05)
+    view, took_s = run.view(expected.bundle), time.monotonic() - began_s
+    if view["state"] == expected.state:
+        steps = [step for step in view["steps"] if step["state"] != "skipped"]
+        run.tell(f"✓ {expected.bundle:<30} {view['state']:<17} {len(steps)} steps {took_s:5.1f} s")
+    else:
+        run.failures.append(
+            f"{expected.bundle} {view['number']}: expected {expected.state}, after {took_s:.0f} s it is"
+            f" {view['state']}: {_open_steps(run, view)}"
+        )
+
+
+def _open_steps(run: Run, view: View) -> str:
+    """What each step stands at, and the logs of those that are waited for."""
+    told = []
+    for step in view["steps"]:
+        waiting: Mapping[str, Any] = step.get("waiting", {})
+        log = run.town.plan.folder.logs / f"{step['department']['code']}.log"
+        where = f" (log: {log})" if waiting.get("waits_for") == "department" else ""
+        told.append(f"{step['code']} {step['state']} {waiting.get('reason', '')}".rstrip() + where)
+    return ", ".join(told)
+
+
+async def _until_quiet(run: Run) -> None:
+    """Waits until each department has said all that it has to say, the late answers as well."""
+    deadline_s = time.monotonic() + QUIET_WITHIN_S
+    async with httpx2.AsyncClient(trust_env=False, timeout=5.0) as client:
+        for department, address in run.town.addresses.items():
+            while (counts := (await client.get(f"{address}/")).json())["callbacks_pending"]:
+                if time.monotonic() > deadline_s:
+                    run.failures.append(f"{department}: {counts['callbacks_pending']} answers were not taken")
+                    break
+                await asyncio.sleep(0.1)
+            if counts["callbacks_refused"] or counts["clashes"]:
+                run.failures.append(
+                    f"{department}: {counts['callbacks_refused']} answers were refused,"
+                    f" {counts['clashes']} keys came with two bodies"
+                )
+
+
+async def _until_webhooks(run: Run, cases: Sequence[Told]) -> None:
+    """Waits until the subscriber has been told everything; what is missing then, the proof tells."""
+    deadline_s = time.monotonic() + QUIET_WITHIN_S
+    while proof.public_events(cases) - run.subscriber.received:
+        if time.monotonic() > deadline_s:
+            return
+        await asyncio.sleep(0.05)
+
+
+async def _told(administrator: httpx2.AsyncClient, view: View) -> Told:
+    """Everything that the service tells of a case."""
+    here = f"/v1/cases/{view['id']}"
+    events: list[Any] = []
+    page: Mapping[str, Any] = {"next_since": 0, "items": [True]}
+    while page["items"]:
+        page = await ask(administrator, "GET", f"{here}/events?since={page['next_since']}")
+        events += page["items"]
+    attempts = {
+        step["code"]: (await ask(administrator, "GET", f"{here}/steps/{step['code']}/attempts"))["items"]
+        for step in view["steps"]
+    }
+    return Told(await ask(administrator, "GET", here), events, attempts)
+
+
+async def _prove(run: Run, cases: Sequence[Told]) -> None:
+    effects = {}
+    async with httpx2.AsyncClient(trust_env=False, timeout=5.0) as client:
+        for department, address in run.town.addresses.items():
+            done = (await client.get(f"{address}/effects")).json()
+            effects[department] = {task["key"]: task["times"] for task in done}
+    async with database.opened(run.town.plan.folder) as opened:
+        verdict = await record.verify(opened)
+    run.failures += [fault for told in cases for fault in proof.wrong_sequence(told)]
+    run.failures += proof.wrong_effects(cases, effects)
+    run.failures += proof.missing_webhooks(cases, run.subscriber.received)
+    run.failures += proof.unseen(cases)
+    run.failures += [f"log: case {each.case_id}: {each.kind} {each.detail}" for each in verdict.tamperings]
+    if run.subscriber.refused:
+        run.failures.append(f"{run.subscriber.refused} webhooks were not signed as they should be")
+    if not run.failures:
+        run.tell(f"✓ {proof.count_tasks(cases)} tasks, each done exactly once")
+        run.tell(f"✓ {len(run.subscriber.received)} webhooks, each signed")
+        run.tell(f"✓ {verdict.events} events without a gap; nobody changed the record")

@@ -1,0 +1,62 @@
+"""The demonstration city: which department has which habit and dialect; and how fast it all runs.
+
+The habits are those of `onenet.simulator.habits`. Every bundle reaches an end: the department that rejects
+has a leaf of one bundle only, so restaurants with a signboard are partly completed and nothing waits on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    """One simulated department. `habit`: what it does with a task. `adapter`: the dialect it speaks."""
+
+    code: str
+    habit: str
+    adapter: Literal["webhook", "simulated"]
+
+
+CITY = (
+    Department("health", "fast", "webhook"),
+    Department("police", "supplement", "simulated"),
+    Department("hrss", "late", "webhook"),
+    Department("medins", "twice", "simulated"),
+    Department("market", "slow", "webhook"),
+    Department("urban", "rejects", "simulated"),
+    Department("fire", "flaky", "webhook"),
+    Department("tobacco", "fast", "simulated"),
+    Department("tax", "twice", "webhook"),
+    Department("customs", "slow", "simulated"),
+    Department("hpf", "flaky", "simulated"),
+    Department("bank", "late", "webhook"),
+)
+"""Every department that has an item in one of the four shipped bundles."""
+
+CLIENT = "demo_portal"
+SUBJECT = "demo-citizen"
+"""The front-end of the demo, and the one person for whom it acts."""
+
+ZONE = timedelta(hours=8)
+"""The local time of every jurisdiction in the shipped catalogue."""
+
+WAITING_PERIOD = timedelta(days=20)
+
+BACKDATED = timedelta(days=45)
+BACKDATED_CASES = 20
+BACKDATED_WITHIN_S = 12.0
+BACKDATED_SPEED = BACKDATED.total_seconds() / BACKDATED_WITHIN_S
+"""On the first run so many cases of so many days pass by in so many seconds."""
+
+LIVE_SPEED = WAITING_PERIOD / timedelta(seconds=90)
+CHECK_SPEED = WAITING_PERIOD / timedelta(seconds=3)
+"""Legal seconds in a real one: twenty days pass in a minute and a half; in the check, in three seconds."""
+
+LIVE_DELAY_S = 2.0
+CHECK_DELAY_S = 0.4
+"""How long a department takes for its first word, in real seconds."""
+
+NEW_CASE_EVERY_S = 5.0

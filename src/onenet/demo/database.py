@@ -1,0 +1,93 @@
+"""What the demo does to its database before the service starts: tables, catalogue, keys, addresses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from onenet.clock import SystemClock
+from onenet.demo.city import CITY, CLIENT
+from onenet.demo.folder import Folder
+from onenet.demo.processes import ChildFailed
+from onenet.resources import example_catalogue_dir, migrations_dir
+from onenet.services import catalogue, endpoints, keys
+from onenet.services.endpoints import Wanted
+from onenet.store import endpoints as store_endpoints
+from onenet.store import events as store_events
+from onenet.store.database import Database
+from onenet.store.migrating import Migrator
+
+Tell = Callable[[str], None]
+"""Tells the user one line."""
+
+
+def url_of(folder: Folder) -> str:
+    """The URL of the database; the service finds the same file by its data folder."""
+    return f"sqlite:///{folder.database.absolute()}"
+
+
+@asynccontextmanager
+async def opened(folder: Folder) -> AsyncIterator[Database]:
+    """The demo's database, closed at the end."""
+    database = Database(url_of(folder))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def prepare(folder: Folder, tell: Tell) -> None:
+    """Brings the tables up, publishes the catalogue, makes the keys where there are none yet.
+
+    Raises: ChildFailed when the catalogue has errors.
+    """
+    clock = SystemClock()
+    Migrator(url_of(folder), migrations_dir()).upgrade("head", lambda line: tell(f"  {line}"), clock.now())
+    tell("✓ the tables are up to date")
+    async with opened(folder) as database:
+        made = await catalogue.publish(database, example_catalogue_dir(), clock)
+        if made.report.errors:
+            raise ChildFailed(
+                f"the catalogue has {len(made.report.errors)} errors: see `onenet catalogue lint`"
+            )
+        bundles = ", ".join(version.code for version in (*made.added, *made.unchanged))
+        tell(f"✓ the catalogue is published: {bundles}")
+        await _make_keys(folder, database)
+
+
+async def register(folder: Folder, addresses: Mapping[str, str], subscriber_url: str) -> None:
+    """Tells where departments (by code) and subscriber are now: their ports differ from run to run."""
+    credentials, now = folder.credentials(), SystemClock().now()
+    async with opened(folder) as database:
+        for department in CITY:
+            secret = credentials.department_secrets[department.code]
+            url = addresses[department.code]
+            wanted = Wanted("department", department.code, url, department.adapter, secret)
+            await endpoints.register(database, wanted, now)
+        for old in await endpoints.list_endpoints(database, "subscriber"):
+            if old.owner == CLIENT:
+                async with database.transaction() as connection:
+                    await store_endpoints.replace(connection, replace(old, url=subscriber_url))
+                return
+        subscriber = Wanted("subscriber", CLIENT, subscriber_url, secret=credentials.subscriber_secret)
+        await endpoints.register(database, subscriber, now)
+
+
+async def newest_event_at(folder: Folder) -> datetime | None:
+    """Where legal time has come to: the time of the newest event. It never runs backwards."""
+    async with opened(folder) as database, database.read() as connection:
+        return await store_events.newest_at(connection)
+
+
+async def _make_keys(folder: Folder, database: Database) -> None:
+    """Each key is kept as soon as it is made: the database cannot tell it again."""
+    credentials, now = folder.credentials(), SystemClock().now()
+    if not credentials.frontend_key:
+        made = await keys.create(database, kind="frontend", client=CLIENT, now=now)
+        credentials = replace(credentials, frontend_key=made.token)
+        folder.save(credentials)
+    if not credentials.administrator_key:
+        made = await keys.create(database, kind="administrator", client="demo_officer", now=now)
+        folder.save(replace(credentials, administrator_key=made.token))

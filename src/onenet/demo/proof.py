@@ -1,0 +1,86 @@
+"""What must be true after the check's cases are closed. Pure: what was told in, what is wrong out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from onenet.demo.applicant import View
+from onenet.domain.events import EVENT_KINDS, EventType
+
+Event = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the service tells an administrator of one case. `attempts`: by step, calls to its department."""
+
+    view: View
+    events: Sequence[Event]
+    attempts: Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+SEEN: Mapping[str, Callable[[Event], bool]] = {
+    "a supplement was handed in": lambda event: event["type"] == "step.supplemented",
+    "a step was rejected": lambda event: event["type"] == "step.rejected",
+    "a waiting period was waited for": lambda event: (
+        event["data"].get("waiting", {}).get("reason") == "waiting_period"
+    ),
+    "an answer came too late": lambda event: event["type"] == "answer.late",
+    "an answer came again": lambda event: event["type"] == "answer.stale",
+}
+"""What the four cases are chosen for: a check in which one of these never happened proves too little."""
+
+
+def wrong_sequence(told: Told) -> Iterator[str]:
+    """Events that are not numbered 1, 2, 3, …"""
+    numbers = [event["seq"] for event in told.events]
+    if numbers != list(range(1, len(numbers) + 1)) or len(numbers) != told.view["seq"]:
+        yield f"{told.view['number']}: {len(numbers)} events are not numbered 1 to {told.view['seq']}"
+
+
+def wrong_effects(cases: Sequence[Told], effects: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """Tasks that a department (by code: key -> times) did not do exactly once."""
+    for told in cases:
+        departments = {step["code"]: step["department"]["code"] for step in told.view["steps"]}
+        for step, attempts in told.attempts.items():
+            for key in sorted({attempt["task"] for attempt in attempts}):
+                times = effects[departments[step]].get(key, 0)
+                if times != 1:
+                    yield f"{told.view['number']}: {departments[step]} did {key} of {step} {times} times"
+    for department, done in effects.items():
+        yield from (f"{department} did {key} {times} times" for key, times in done.items() if times > 1)
+
+
+def count_tasks(cases: Sequence[Told]) -> int:
+    """How many tasks were handed out."""
+    return len({a["task"] for told in cases for attempts in told.attempts.values() for a in attempts})
+
+
+def public_events(cases: Sequence[Told]) -> set[tuple[str, int]]:
+    """The events (case, seq) that a subscriber must be told of."""
+    return {
+        (told.view["id"], event["seq"])
+        for told in cases
+        for event in told.events
+        if EVENT_KINDS[EventType(event["type"])].public
+    }
+
+
+def missing_webhooks(cases: Sequence[Told], received: Collection[tuple[str, int]]) -> Iterator[str]:
+    """Events that the subscriber was not told of."""
+    numbers = {told.view["id"]: told.view["number"] for told in cases}
+    for case_id, seq in sorted(public_events(cases) - set(received)):
+        yield f"{numbers[case_id]}: no webhook for event {seq}"
+
+
+def unseen(cases: Sequence[Told]) -> Iterator[str]:
+    """What should have happened in one of the cases, and did not."""
+    events = [event for told in cases for event in told.events]
+    for what, is_it in SEEN.items():
+        if not any(is_it(event) for event in events):
+            yield f"never seen: {what}"
+    attempts = [attempt for told in cases for each in told.attempts.values() for attempt in each]
+    if not any(attempt.get("status") == 503 for attempt in attempts):
+        yield "never seen: a department was busy"

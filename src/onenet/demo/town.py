@@ -1,0 +1,140 @@
+"""The running town: the service and the departments, all reachable and known to each other."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from onenet.clock import ScaledClock
+from onenet.demo import database, processes
+from onenet.demo.city import CITY
+from onenet.demo.database import Tell
+from onenet.demo.folder import Folder
+from onenet.demo.processes import Child, ChildFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a town is to run. `delay_s`: a department's, in real seconds. `subscriber_url`: for webhooks."""
+
+    folder: Folder
+    lock: int
+    port: int
+    delay_s: float
+    subscriber_url: str
+
+    @property
+    def base_url(self) -> str:
+        """Where the API is."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+@dataclass(slots=True)
+class Town:
+    """The processes of a town that runs.
+
+    `addresses`: of the departments, by code. `legal`: its legal time, as far as an onlooker can tell.
+    """
+
+    plan: Plan
+    addresses: Mapping[str, str]
+    simulators: list[Child]
+    server: Child
+    legal: ScaledClock
+
+    async def set_speed(self, speed: float) -> None:
+        """Lets legal time run at this speed from where it is: the service is stopped and started anew."""
+        await processes.stop([self.server])
+        origin = await database.newest_event_at(self.plan.folder) or self.legal.now()
+        self.server, self.legal = await _serve(self.plan, origin, speed)
+
+    async def watch(self) -> None:
+        """Goes on while every process runs. Raises: ChildFailed as soon as one has ended."""
+        while True:
+            for child in [self.server, *self.simulators]:
+                if child.has_ended:
+                    raise child.failure("ended by itself")
+            await asyncio.sleep(0.5)
+
+
+def free_port(first: int | None) -> int:
+    """A port of 127.0.0.1 that nobody listens on: from `first` upward, or any. Raises: ChildFailed."""
+    for port in range(first, first + 100) if first else [0]:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise ChildFailed(f"no free port from {first} to {(first or 0) + 99}")
+
+
+@asynccontextmanager
+async def running(plan: Plan, *, origin: datetime, speed: float, tell: Tell) -> AsyncIterator[Town]:
+    """A town over a prepared database, its legal time from `origin` on.
+
+    At the end, whatever happens, first the service is stopped, which finishes what it began with the
+    departments; then these. Raises: ChildFailed.
+    """
+    simulators: list[Child] = []
+    try:
+        simulators += await _start_departments(plan)
+        addresses = {
+            department.code: f"http://127.0.0.1:{await processes.said_port(child)}"
+            for department, child in zip(CITY, simulators, strict=True)
+        }
+        await database.register(plan.folder, addresses, plan.subscriber_url)
+        tell(f"✓ {len(addresses)} departments listen")
+        server, legal = await _serve(plan, origin, speed)
+        town = Town(plan, addresses, simulators, server, legal)
+        tell(f"✓ the service answers at {plan.base_url}")
+        try:
+            yield town
+        finally:
+            await processes.stop([town.server])
+    finally:
+        await processes.stop(simulators)
+
+
+async def _start_departments(plan: Plan) -> list[Child]:
+    secrets = plan.folder.credentials().department_secrets
+    return await asyncio.gather(
+        *(
+            processes.start(
+                department.code,
+                [
+                    "onenet.simulator",
+                    *("--department", department.code, "--habit", department.habit),
+                    *("--dialect", department.adapter, "--port", "0", "--delay-s", str(plan.delay_s)),
+                    *("--callback", f"{plan.base_url}/v1/callbacks/{department.code}"),
+                    *("--secret", secrets[department.code], "--folder", str(plan.folder.departments)),
+                ],
+                plan.folder.logs / f"{department.code}.log",
+                lock=plan.lock,
+            )
+            for department in CITY
+        )
+    )
+
+
+async def _serve(plan: Plan, origin: datetime, speed: float) -> tuple[Child, ScaledClock]:
+    """The service, answering, and its legal time."""
+    variables = {
+        "ONENET_DATA_DIR": str(plan.folder.path),
+        "ONENET_PORT": str(plan.port),
+        "ONENET_CLOCK_ORIGIN": origin.isoformat(),
+        "ONENET_CLOCK_SPEED": str(speed),
+    }
+    log = plan.folder.logs / "serve.log"
+    server = await processes.start("serve", ["onenet", "serve"], log, lock=plan.lock, variables=variables)
+    try:
+        await processes.answers(server, f"{plan.base_url}/health/ready")
+    except BaseException:
+        await processes.stop([server])
+        raise
+    return server, ScaledClock(origin, speed)
