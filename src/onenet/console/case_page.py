@@ -28,7 +28,7 @@ class StepLine:
     state: str
     since: Markup
     why: Markup | None
-    results: tuple[str, ...]
+    results: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class _Telling:
             state=words.STEP_STATES[step.state][self._language],
             since=_filled(PAGE["since"][self._language], day=self.time(step.since)),
             why=self._waiting(step, step.waiting) if step.waiting else self._end(step),
-            results=tuple(self._results(step)),
+            results=self._join(self._results(step)),
         )
 
     def task(self, step: Step) -> Markup | None:

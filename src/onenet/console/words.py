@@ -154,7 +154,7 @@ PAGE: Mapping[str, Words] = {
     "nothing": {"zh": "目前不需要您办理任何事项。", "en": "There is nothing you have to do now."},
     "steps": {"zh": "办理环节", "en": "Steps"},
     "since": {"zh": "自 {day}", "en": "since {day}"},
-    "results": {"zh": "办理结果", "en": "Issued"},
+    "results": {"zh": "办理结果：{results}", "en": "Issued: {results}"},
     "not_needed": {"zh": "按您的情况无需办理：{steps}", "en": "Not needed in your situation: {steps}"},
     "refreshing": {
         "zh": "本页每 {seconds} 秒自动刷新。",

@@ -131,14 +131,15 @@ async def _one_case(run: Run, expected: Expected) -> None:
 
 
 def _open_steps(run: Run, view: View) -> str:
-    """What each step stands at, and the logs of those that are waited for."""
+    """What is not completed, what it waits for, and the log of its department."""
     told = []
     for step in view["steps"]:
-        waiting: Mapping[str, Any] = step.get("waiting", {})
-        log = run.town.plan.folder.logs / f"{step['department']['code']}.log"
-        where = f" (log: {log})" if waiting.get("waits_for") == "department" else ""
-        told.append(f"{step['code']} {step['state']} {waiting.get('reason', '')}".rstrip() + where)
-    return ", ".join(told)
+        if step["state"] not in ("completed", "skipped"):
+            waiting: Mapping[str, Any] = step.get("waiting", {})
+            log = run.town.plan.folder.logs / f"{step['department']['code']}.log"
+            where = f" (log: {log})" if waiting.get("waits_for") in ("department", "officer") else ""
+            told.append(f"{step['code']} {step['state']} {waiting.get('reason', '')}".rstrip() + where)
+    return ", ".join(told) or "every step is completed"
 
 
 async def _until_quiet(run: Run) -> None:

@@ -127,7 +127,7 @@ async def _apply(scene: Scene) -> None:
 
 async def _show(scene: Scene) -> None:
     if not scene.console.is_terminal:
-        await _show_lines(scene)
+        return await _show_lines(scene)
     with Live(console=scene.console, auto_refresh=False) as shown:
         while True:
             rows = max(FEWEST_ROWS, scene.console.height - LINES_AROUND_ROWS)

@@ -76,7 +76,7 @@ def _in_folder(choices: Choices, path: Path, console: Console) -> int:
         try:
             status = asyncio.run(_until_stopped(work))
         except (ChildFailed, Refused) as failure:
-            console.print(f"× {failure}", markup=False, soft_wrap=True)
+            console.print(f"× {failure}\nlogs: {folder.logs}", markup=False, soft_wrap=True)
             return 1
     if status is not None:
         return status

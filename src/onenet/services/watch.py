@@ -10,11 +10,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
+import structlog
+
 from onenet.domain.case import Case
 from onenet.store import cases
 from onenet.store.database import Database
 
 POLL_S = 0.5
+
+log = structlog.get_logger()
 
 
 class Watch:
@@ -60,9 +64,15 @@ class Watch:
         """Looks for changes by other processes, for ever."""
         while True:
             await asyncio.sleep(POLL_S)
-            if not self._waiting:
-                continue
-            async with self._database.read() as connection:
-                known = await cases.seqs(connection, list(self._waiting))
-            for case_id, seq in known.items():
-                self._wake(case_id, seq)
+            try:
+                await self._look()
+            except Exception:  # whoever waits goes on waiting; the database comes back
+                log.exception("watch_failed")
+
+    async def _look(self) -> None:
+        if not self._waiting:
+            return
+        async with self._database.read() as connection:
+            known = await cases.seqs(connection, list(self._waiting))
+        for case_id, seq in known.items():
+            self._wake(case_id, seq)

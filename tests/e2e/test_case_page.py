@@ -1,0 +1,237 @@
+"""The page of a case, over the shipped catalogue: what it tells, in which language, and to whom."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date
+
+import httpx2
+import pytest
+
+from onenet.api.parts import Parts
+from onenet.app import create_app
+from onenet.clock import FrozenClock
+from onenet.console import words
+from onenet.demo import samples
+from onenet.domain.case import Applicant, Case, MaterialGiven
+from onenet.domain.commands import Command, RecordAnswer, Withdraw
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Rejected,
+    ResultGiven,
+    SupplementNeeded,
+    SupplementRequest,
+)
+from onenet.domain.states import CaseState, StepState
+from onenet.resources import example_catalogue_dir
+from onenet.services import cases
+from onenet.services.advance import Change, Gate
+from onenet.services.cases import Replying, Submission
+from onenet.services.catalogue import Catalogue, publish
+from onenet.services.keys import Keyring
+from onenet.services.watch import Watch
+from onenet.store.database import Database
+
+pytestmark = pytest.mark.anyio
+
+TODAY = date(2026, 11, 23)
+"""The day of `factories.NOW` in China."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A service with the shipped catalogue, a browser, and the verbs that move a case."""
+
+    gate: Gate
+    catalogue: Catalogue
+    browser: httpx2.AsyncClient
+
+    async def open(self, bundle: str, place: int) -> Case:
+        """A case of a sample."""
+        body = samples.submission(samples.read(bundle)[place], TODAY)
+        materials = tuple(MaterialGiven(**given) for given in body.pop("materials"))
+        applicant = Applicant(**body.pop("applicant"))
+        wanted = Submission(version=None, materials=materials, applicant=applicant, **body)
+        result = await cases.submit(
+            self.gate,
+            self.catalogue,
+            wanted,
+            subject="s-1",
+            client="app",
+            replying=Replying("frontend:app/s-1"),
+        )
+        assert result.case is not None
+        return result.case
+
+    async def do(self, case: Case, command: Command) -> Case:
+        """The case after a command."""
+        result = await self.gate.submit(Change(case.id, command, "department:test"))
+        assert result.case is not None
+        return result.case
+
+    async def answer(self, case: Case, step: str, outcome: object) -> Case:
+        """The case after its department said this of a step."""
+        task = case.live_task(step)
+        assert task is not None
+        return await self.do(case, RecordAnswer(task.id, outcome))  # type: ignore[arg-type]  # a member of the union
+
+    async def page(self, case: Case, language: str = "en", **parameters: str) -> httpx2.Response:
+        """The page as the applicant's browser gets it."""
+        return await self.browser.get(
+            f"/track/{case.number}",
+            params={"secret": case.tracking_secret, **parameters},
+            headers={"Accept-Language": language},
+        )
+
+
+@pytest.fixture
+async def desk(database: Database, clock: FrozenClock) -> AsyncIterator[Desk]:
+    await publish(database, example_catalogue_dir(), clock)
+    catalogue = Catalogue(database)
+    gate = Gate(database, catalogue.bundle, clock, clock)
+    parts = Parts(
+        "https://onenet.example", database, gate, Watch(database), catalogue, Keyring(database, clock), clock
+    )
+    transport = httpx2.ASGITransport(create_app(parts))
+    async with httpx2.AsyncClient(transport=transport, base_url="https://onenet.example") as browser:
+        yield Desk(gate, catalogue, browser)
+
+
+def text_of(page: httpx2.Response) -> str:
+    """What a reader sees, in one line."""
+    told = re.sub(r"</?time[^>]*>", "", page.text)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", told))
+
+
+async def test_each_step_tells_its_state_its_department_and_who_is_waited_for(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    case = await desk.answer(case, "birth_certificate", Accepted())
+    told = text_of(await desk.page(case))
+    assert "Accepted since 23 November 2026, 09:00 Health Commission has accepted it and is at work" in told
+    assert "Waits until this is done: First issue of the medical birth certificate" in told
+
+
+async def test_steps_that_are_not_needed_are_named_in_one_line(desk: Desk) -> None:
+    told = text_of(await desk.page(await desk.open("newborn", 1)))
+    assert "Not needed in your situation:" in told
+    assert "Parenting guidance registration" in told.partition("Not needed in your situation:")[2]
+
+
+async def test_a_waiting_period_tells_the_day_on_which_it_goes_on(desk: Desk) -> None:
+    case = await desk.open("enterprise_deregistration", 0)
+    assert "it goes on from 13 December 2026" in text_of(await desk.page(case))
+    assert "2026年12月13日起继续办理" in text_of(await desk.page(case, "zh-CN,zh;q=0.9"))
+
+
+async def test_what_the_applicant_must_do_comes_before_everything_else(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    asked = SupplementRequest("material", "informed_consent", "the stamp of Zhang San is missing")
+    case = await desk.answer(case, "birth_certificate", SupplementNeeded((asked,), due_on=date(2026, 11, 30)))
+    told = text_of(await desk.page(case))
+    task = (
+        "“First issue of the medical birth certificate” needs until 30 November 2026: Informed-consent note"
+    )
+    assert -1 < told.find(task) < told.find("Case number")
+
+
+async def test_what_a_person_wrote_is_not_shown(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    asked = SupplementRequest("material", "informed_consent", "the stamp of Zhang San is missing")
+    case = await desk.answer(case, "vaccination_card", Rejected("refused", "示例三的材料不实"))
+    case = await desk.answer(case, "birth_certificate", SupplementNeeded((asked,), opinion="call 100"))
+    page = await desk.page(case, "zh")
+    written = ("Zhang San", "示例三", "call 100", "320599199003030032", "示例路")
+    assert [each for each in written if each in page.text] == []
+
+
+async def test_results_are_told_with_their_numbers(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    results = (ResultGiven("birth_certificate_doc", "HEALTH-<1>"),)
+    case = await desk.answer(case, "birth_certificate", Completed(results))
+    page = await desk.page(case)
+    assert "Medical birth certificate HEALTH-&lt;1&gt;" in page.text
+
+
+async def test_an_open_case_refreshes_itself_until_the_reader_stops_that(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    refresh = '<meta http-equiv="refresh"'
+    assert refresh in (await desk.page(case)).text
+    assert refresh not in (await desk.page(case, refresh="off")).text
+    closed = await desk.do(case, Withdraw())
+    assert refresh not in (await desk.page(closed)).text
+
+
+@pytest.mark.parametrize(
+    ("asked", "parameters", "language"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", {}, "zh-CN"),
+        ("en-GB,en;q=0.9", {}, "en"),
+        ("fr", {}, "zh-CN"),
+        ("en", {"lang": "zh"}, "zh-CN"),
+        ("zh", {"lang": "en"}, "en"),
+    ],
+)
+async def test_the_page_is_in_the_language_that_was_asked_for(
+    desk: Desk, asked: str, parameters: dict[str, str], language: str
+) -> None:
+    page = await desk.page(await desk.open("newborn", 1), asked, **parameters)
+    assert f'<html lang="{language}">' in page.text
+    assert page.headers["content-language"] == language
+
+
+async def test_the_other_language_is_a_link_that_keeps_the_secret(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    page = await desk.page(case)
+    link = re.search(r'href="([^"]*lang=zh[^"]*)"', page.text)
+    assert link is not None
+    other = await desk.browser.get(link[1].replace("&amp;", "&"))
+    assert (other.status_code, '<html lang="zh-CN">' in other.text) == (200, True)
+
+
+async def test_a_wrong_number_and_a_wrong_secret_get_the_same_page(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    addresses = [
+        f"/track/{case.number}?secret=wrong",
+        f"/track/{case.number}",
+        f"/track/32050020261123999999?secret={case.tracking_secret}",
+        f"/track/%00?secret={case.tracking_secret}",
+        f"/track/{case.number}?secret=%E7%A7%98",
+    ]
+    answers = [await desk.browser.get(address) for address in addresses]
+    pages = {re.sub(r'<a href="[^"]*" hreflang', "<a hreflang", answer.text) for answer in answers}
+    assert ({answer.status_code for answer in answers}, len(pages)) == ({404}, 1)
+
+
+async def test_the_page_is_kept_by_nobody_and_loads_nothing_from_elsewhere(desk: Desk) -> None:
+    page = await desk.page(await desk.open("newborn", 1))
+    assert page.headers["cache-control"] == "no-store"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
+    assert re.findall(r"https?://|<script|style=\"|\son[a-z]+=", page.text) == []
+
+
+async def test_the_style_sheet_may_be_kept_since_its_address_changes_with_it(desk: Desk) -> None:
+    page = await desk.page(await desk.open("newborn", 1))
+    link = re.search(r'rel="stylesheet" href="([^"]+)"', page.text)
+    assert link is not None
+    style = await desk.browser.get(link[1])
+    assert style.headers["content-type"].startswith("text/css")
+    assert "immutable" in style.headers["cache-control"]
+
+
+def test_every_state_has_a_word_and_a_sign() -> None:
+    assert set(words.CASE_STATES) == set(CaseState)
+    assert set(words.STEP_STATES) == set(words.SIGNS) == set(StepState)
+
+
+def test_both_languages_of_an_entry_have_the_same_places() -> None:
+    def places(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    tables = (words.WAITS, words.WAITS_FOR, words.END_REASONS, words.TASKS, words.PAGE)
+    entries = [(key, entry) for table in tables for key, entry in table.items()]
+    assert [key for key, entry in entries if places(entry["zh"]) != places(entry["en"])] == []
