@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -50,7 +50,9 @@ class Settings(BaseSettings):
         default=None, description="Origin under which clients reach the service; default: host and port."
     )
     docs_enabled: bool = Field(default=True, description="Whether /docs is served.")
-    log_level: str = Field(default="info", description="debug, info, warning or error.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is logged: debug, info, warning or error."
+    )
     clock_speed: float = Field(
         default=1.0, ge=1.0, description="How fast legal time runs; above 1 only in the demo."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 
 import structlog
@@ -11,6 +10,7 @@ import typer
 from onenet import __version__
 from onenet.cli import cases, catalogues, databases, departments, keys, records, running
 from onenet.errors import OnenetError
+from onenet.settings import read_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,8 +38,8 @@ def version(show: bool = typer.Option(False, "--version", help="Print the versio
         raise typer.Exit
 
 
-def _configure_log() -> None:
-    """JSON lines on standard error; only what callers name gets in."""
+def _configure_log(level: str) -> None:
+    """JSON lines on standard error, from this level up; only what callers name gets in."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -48,15 +48,15 @@ def _configure_log() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 
 
 def main() -> None:
     """The entry of the `onenet` script."""
-    _configure_log()
     try:
+        _configure_log(read_settings().log_level)
         app()
     except OnenetError as error:
         typer.echo(f"onenet: {error}", err=True)

@@ -72,7 +72,7 @@ class Migrator:
         self._run("upgrade", revision, tell)
 
     def downgrade(self, revision: str, tell: Callable[[str], None], copied_at: datetime) -> None:
-        """Goes down to `revision`, copied first in the same way; a migration that would lose cases refuses."""
+        """Goes down to `revision`, copied first likewise; a migration that would lose cases refuses."""
         self._copy(copied_at, tell)
         self._run("downgrade", revision, tell)
 

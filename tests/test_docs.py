@@ -1,0 +1,407 @@
+"""The documentation is true: what exists is written down, what is written down exists, what is shown runs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+import typer
+from pydantic import BaseModel
+
+from onenet.adapters import signing, simulated, webhook
+from onenet.adapters.base import Endpoint, TaskSheet
+from onenet.adapters.registry import installed
+from onenet.api import problems
+from onenet.catalogue import model
+from onenet.catalogue.lint import lint
+from onenet.cli import app as command_line
+from onenet.domain import flow, outcome, states
+from onenet.domain.events import EVENT_KINDS
+from onenet.settings import PREFIX, Settings
+from onenet.simulator.habits import HABITS
+from onenet.store.tables import metadata
+from tests.factories import make_case
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+SECRET = signing.new_secret()
+WAIT_LIMIT_S = 20.0
+
+# In pieces: the house rules search this file too.
+FOREIGN_WORDS = [
+    "/" + "work/",
+    "/" + "root/",
+    "/" + "home/",
+    "py" + "pi",
+    "npm" + "js",
+    "cla" + "ude",
+    "ope" + "nai",
+    "ll" + "m",
+]
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def table(name: str, mark: str) -> dict[str, list[str]]:
+    """The rows of the table below `<!-- table: mark -->`: first cell, without back-ticks, and the others."""
+    after = text_of(name).split(f"<!-- table: {mark} -->\n", 1)
+    assert len(after) == 2, f"{name} has no table {mark}"
+    rows = {}
+    for line in after[1].split("\n\n", 1)[0].splitlines()[2:]:
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        rows[cells[0].strip("`")] = cells[1:]
+    return rows
+
+
+def words(cell: str) -> set[str]:
+    """The words in back-ticks."""
+    return set(re.findall(r"`([^`]+)`", cell))
+
+
+def block(name: str, mark: str) -> str:
+    """The code below `<!-- runnable: mark -->`."""
+    found = re.search(rf"<!-- runnable: {mark} -->\n```\w+\n(.*?)```\n", text_of(name), re.DOTALL)
+    assert found, f"{name} has no block {mark}"
+    return found.group(1)
+
+
+# ---- what exists is written down
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    documented = {
+        name: cells[0].strip("`") for name, cells in table("docs/administrators.md", "settings").items()
+    }
+    assert documented == {
+        f"{PREFIX}{name.upper()}": "–"
+        if field.default is None
+        else str(field.default).replace("True", "true")
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def test_every_event_is_documented() -> None:
+    documented = {
+        name: (cells[0], cells[2] == "yes") for name, cells in table("docs/frontend.md", "events").items()
+    }
+    assert documented == {type.value: (kind.zh, kind.public) for type, kind in EVENT_KINDS.items()}
+
+
+def test_every_problem_is_documented_with_its_status() -> None:
+    documented = {code: int(cells[0]) for code, cells in table("docs/frontend.md", "problems").items()}
+    assert documented == {code: kind.status for code, kind in problems.problem_types().items()}
+
+
+def test_every_command_is_documented() -> None:
+    root: Any = typer.main.get_command(command_line)
+    found = set()
+    for name, command in root.commands.items():
+        below = getattr(command, "commands", None)
+        found |= {f"onenet {name} {sub}" for sub in below} if below else {f"onenet {name}"}
+    assert set(table("docs/administrators.md", "commands")) == found
+
+
+def test_the_tables_of_moves_are_those_of_the_code() -> None:
+    for mark, moves in (
+        ("CaseState", states.CASE_MOVES),
+        ("StepState", states.STEP_MOVES),
+        ("TaskState", states.TASK_MOVES),
+    ):
+        documented = {name: words(cells[-1]) for name, cells in table("docs/architecture.md", mark).items()}
+        assert documented == {state.value: {to.value for to in after} for state, after in moves.items()}, mark
+
+
+def test_every_waiting_reason_is_documented() -> None:
+    assert set(table("docs/architecture.md", "waiting reasons")) == waiting_reasons()
+
+
+def calls(folder: str) -> Iterator[tuple[str, list[ast.expr]]]:
+    """Every call in the modules of a folder of the package: what is called, with which arguments by place."""
+    for file in (ROOT / "src/onenet" / folder).glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield getattr(node.func, "attr", getattr(node.func, "id", "")), node.args
+
+
+def waiting_reasons() -> set[str]:
+    """Every reason that the domain gives: the arguments of the four ways to say one."""
+    place = {"Waiting": 1, "with_department": 1, "hold": 2, "GiveUp": 0}
+    found = {"with_department", flow.WAITING_PERIOD, flow.UNREACHABLE}  # a default, and two constants
+    for name, given in calls("domain"):
+        prefix = "delivery_" if name == "GiveUp" else ""
+        found |= {prefix + word for each in given[place.get(name, 99) :][:1] for word in literals(each)}
+    return found
+
+
+def literals(node: ast.expr) -> list[str]:
+    """The texts that an expression can be, as far as they stand in it."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.IfExp(body=body, orelse=otherwise):
+            return literals(body) + literals(otherwise)
+        case _:
+            return []
+
+
+def test_every_outcome_and_code_of_a_department_is_documented() -> None:
+    assert set(table("docs/departments.md", "outcomes")) == set(webhook.ANSWERS)
+    assert set(table("docs/departments.md", "codes")) == set(map(str, simulated.CODES))
+
+
+def test_every_rejection_code_is_documented() -> None:
+    codes = outcome.Rejected.__annotations__["reason_code"]
+    assert set(re.findall(r'"(\w+)"', codes)) <= words(text_of("docs/departments.md"))
+
+
+def test_every_adapter_and_habit_is_documented() -> None:
+    own = {name for name, adapter in installed().items() if adapter.__module__.startswith("onenet.")}
+    listed = text_of("docs/add-a-department.md").split("<!-- list: adapters -->")[1].split("\n")[0]
+    assert words(listed) == own
+    assert set(table("docs/add-a-department.md", "habits")) == set(HABITS)
+
+
+def test_every_member_of_a_task_is_documented() -> None:
+    rows = table("docs/departments.md", "task members")
+    documented = {name for first in rows for name in words(f"`{first}`")}
+    case = make_case()
+    (task,) = case.tasks.values()
+    assert documented == set(json.loads(task.payload))
+
+
+@pytest.mark.parametrize(
+    ("mark", "shape"),
+    [
+        *model.SECTIONS.items(),
+        ("questions", model.Question),
+        ("members", model.Member),
+        ("waits", model.Wait),
+    ],
+)
+def test_every_key_of_the_catalogue_is_documented(mark: str, shape: type[BaseModel]) -> None:
+    documented = {name for first in table("docs/add-a-bundle.md", mark) for name in words(f"`{first}`")}
+    assert documented == {field.alias or name for name, field in shape.model_fields.items()}
+
+
+def test_every_finding_of_the_lint_is_documented() -> None:
+    ways = ("error", "warning", "_note", "_unreadable")
+    found = {word for name, given in calls("catalogue") if name in ways for word in literals(given[1])}
+    section = text_of("docs/add-a-bundle.md").split("## What lint looks for")[1]
+    documented = {
+        word for line in section.splitlines() if line.startswith("| `") for word in words(line.split("|")[1])
+    }
+    assert documented == found
+
+
+def test_the_glossary_names_every_table() -> None:
+    rows = [line.split("|") for line in text_of("docs/glossary.md").splitlines() if line.startswith("| ")]
+    known = {word for cells in rows if len(cells) > 6 for word in words(cells[4])}
+    assert set(metadata.tables) - known == set()
+
+
+# ---- what is written down exists
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, made as the common renderers do."""
+    titles = re.findall(
+        r"^#+ (.+)$",
+        re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL),
+        re.MULTILINE,
+    )
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_inside_lead_somewhere(page: Path) -> None:
+    broken = []
+    for target in re.findall(
+        r"\]\(([^)\s]+)\)", re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    ):
+        if re.match(r"https?://", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and anchor not in headings(file)):
+            broken.append(target)
+    assert broken == []
+
+
+def test_the_tests_that_prove_the_promises_exist() -> None:
+    named = set(re.findall(r"`(test_\w+)`", text_of("docs/architecture.md")))
+    written = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert named
+    assert named - written == set()
+
+
+def test_the_files_of_the_journeys_exist() -> None:
+    journeys = text_of("docs/architecture.md").split("## The journeys")[1].split("## States")[0]
+    named = [name for line in journeys.splitlines() for name in re.findall(r"`([\w/]+\.py)`", line)]
+    assert [name for name in named if not (ROOT / "src/onenet" / name).is_file()] == []
+    assert [name for name in set(named) if named.count(name) > 1] == [], "each file is visited once"
+
+
+def test_the_index_of_decisions_is_whole() -> None:
+    index = text_of("docs/decisions/README.md")
+    assert [page.name for page in (DOCS / "decisions").glob("0*.md") if f"]({page.name})" not in index] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_page_speaks_of_the_project_alone(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").lower()
+    assert [word for word in FOREIGN_WORDS if re.search(rf"(?<![a-z]){re.escape(word)}(?![a-z])", text)] == []
+
+
+# ---- what is shown runs
+
+
+def test_the_published_check_vector_is_right() -> None:
+    page = text_of("docs/departments.md")
+    (secret,) = re.findall(r"secret `(whsec_\w+)`", page)
+    at = datetime.fromtimestamp(1614265330, UTC)
+    headers = signing.sign(
+        b'{"test": 2432232314}', [secret], message_id="msg_p5jXN8AQM9LWM0D4loKWxJek", at=at
+    )
+    assert f"`{headers['webhook-signature']}`" in page
+
+
+def test_the_fifth_bundle_has_no_fault_and_its_slips_are_found(tmp_path: Path) -> None:
+    for name in ("jurisdictions.yaml", "departments.yaml"):
+        (tmp_path / name).write_text(text_of(f"catalogue/{name}"), encoding="utf-8")
+    file, good = tmp_path / "school_enrolment.yaml", block("docs/add-a-bundle.md", "bundle")
+    file.write_text(good, encoding="utf-8")
+    assert lint(tmp_path).findings == ()
+    slips = {
+        'household == "not_local"': 'household == "foreign"',
+        "residence_permit_check, property_check]": "residence_permit_check]",
+    }
+    for right, wrong in slips.items():
+        assert right in good
+        good = good.replace(right, wrong)
+    file.write_text(good, encoding="utf-8")
+    shown = {str(finding).replace(f"{tmp_path}/", "my-catalogue/") for finding in lint(tmp_path).findings}
+    assert shown == set(re.findall(r"^my-catalogue/.+$", text_of("docs/add-a-bundle.md"), re.MULTILINE))
+
+
+def test_the_adapter_of_the_worked_example_translates() -> None:
+    space: dict[str, Any] = {"__name__": "onenet_urban"}
+    exec(compile(block("docs/add-a-department.md", "adapter"), "onenet_urban.py", "exec"), space)  # noqa: S102
+    adapter = space["Urban"](Endpoint(UUID(int=1), "urban", "urban", "http://127.0.0.1:9400/", (SECRET,)))
+    content = {"item": "signboard_rules", "applicant": {"name": "示例"}, "form": {}}
+    talk = adapter.submit(TaskSheet("tsk_1", "", content))
+    assert json.loads(next(talk).read())["流水号"] == "tsk_1"
+    with pytest.raises(StopIteration) as end:
+        talk.send(httpx2.Response(200, json={"结论": "通过", "备注": "符合"}))
+    assert end.value.value == outcome.Completed(opinion="符合")
+    answer = adapter.read_callback(json.dumps({"流水号": "tsk_1", "结论": "也许"}).encode())
+    assert isinstance(answer.outcome, outcome.Unclear)
+
+
+class Callbacks(BaseHTTPRequestHandler):
+    """Stands where onenet takes callbacks: busy at first, then it notes what comes."""
+
+    noted: list[tuple[str, Mapping[str, Any], signing.Refusal | None]]
+    calls: int
+
+    def do_POST(self) -> None:
+        kind = type(self)
+        kind.calls += 1
+        body = self.rfile.read(int(self.headers["content-length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        refusal = signing.verify(headers, body, [SECRET], now=datetime.now(UTC))
+        if kind.calls > 1:
+            kind.noted.append((headers["webhook-id"], json.loads(body), refusal))
+        self.send_response(200 if kind.calls > 1 else 503)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
+        """Says nothing."""
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, type[Callbacks]]]:
+    class Fresh(Callbacks):
+        noted: list[tuple[str, Mapping[str, Any], signing.Refusal | None]] = []  # noqa: RUF012 - one test's own class
+        calls = 0
+
+    server = HTTPServer(("127.0.0.1", 0), Fresh)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1/callbacks/edu", Fresh
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@contextmanager
+def receiver(folder: Path, callback_url: str) -> Iterator[str]:
+    """The documented receiver, running; gives its address."""
+    file = folder / "receiver.py"
+    file.write_text(block("docs/departments.md", "receiver"), encoding="utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {"SIGNING_SECRET": SECRET, "CALLBACK_URL": callback_url, "PORT": str(port)}
+    # S603: our own file, with this interpreter.
+    process = subprocess.Popen(
+        [sys.executable, file], cwd=folder, env=os.environ | settings, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield f"http://127.0.0.1:{port}/tasks"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def hand_over(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    deadline = time.monotonic() + WAIT_LIMIT_S
+    while True:
+        try:
+            return httpx2.post(url, content=body, headers=dict(headers), trust_env=False).status_code
+        except httpx2.ConnectError:
+            assert time.monotonic() < deadline, "the receiver does not listen"
+            time.sleep(0.05)
+
+
+def test_the_documented_receiver_does_a_task_once_and_calls_back_until_it_is_answered(tmp_path: Path) -> None:
+    task = {"task": "tsk_1", "results_expected": ["enrolment_notice"], "case": {"number": "1"}}
+    body = json.dumps({"type": "step.requested", "data": task}).encode()
+    headers = signing.sign(body, [SECRET], message_id="tsk_1", at=datetime.now(UTC))
+    with listening() as (callback_url, callbacks), receiver(tmp_path, callback_url) as url:
+        assert hand_over(url, body, headers) == 202
+        assert hand_over(url, body, headers) == 202
+        assert hand_over(url, body + b" ", headers) == 401
+        deadline = time.monotonic() + WAIT_LIMIT_S
+        while len(callbacks.noted) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    said = [
+        (message_id, message["data"]["outcome"], refusal) for message_id, message, refusal in callbacks.noted
+    ]
+    assert said == [("tsk_1_1", "accepted", None), ("tsk_1_2", "completed", None)]
+    read = webhook.Webhook(Endpoint(UUID(int=1), "edu", "webhook", url, (SECRET,))).read_callback
+    answer = read(json.dumps(callbacks.noted[1][1]).encode())
+    assert answer.outcome == outcome.Completed((outcome.ResultGiven("enrolment_notice", "EX-1"),), "准予办理")
