@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -79,11 +80,23 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         await database.close()
 
 
+class _Server(uvicorn.Server):
+    """Says where it listens once it does; with port 0 nobody else knows."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begins to listen."""
+        await super().startup(sockets)
+        for server in getattr(self, "servers", ()):
+            for bound in server.sockets:
+                host, port, *_ = bound.getsockname()
+                print(f"onenet listens on http://{host}:{port}", flush=True)  # told to people
+
+
 async def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serves until told to stop, then drains: no new work, what is under way is finished and recorded."""
     async with process(settings) as made:
         worker = made.worker() if with_worker else None
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 create_app(made.parts, docs_enabled=settings.docs_enabled),
                 host=settings.host,

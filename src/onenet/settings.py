@@ -84,9 +84,18 @@ class Settings(BaseSettings):
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
 
+def _unknown_names() -> list[str]:
+    """ONENET_ variables that name nothing: a misspelt one must not pass for the default."""
+    known = {name.upper() for name in Settings.model_fields} | {"CONFIG"}
+    known |= {f"{name}_FILE" for name in known}
+    return sorted(v for v in os.environ if v.startswith(PREFIX) and v.removeprefix(PREFIX) not in known)
+
+
 def read_settings(**overrides: Any) -> Settings:
     """The settings; `overrides` (None: not given) win. Raises: MisconfiguredError naming each variable."""
     given = {name: value for name, value in overrides.items() if value is not None}
+    if unknown := _unknown_names():
+        raise MisconfiguredError(f"no such setting: {', '.join(unknown)}")
     try:
         return Settings(**given)
     except ValidationError as error:
