@@ -64,7 +64,7 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
     takes=TAKES,
 )
 async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody) -> Response:
-    """Takes a case back; departments that have a part of it are told."""
+    """Takes a case back: its open steps are cancelled, and what departments still answer is only recorded."""
     case = await load(request, case_id)
     replying = _replying(request, case, body.raw)
     return _answer(await cases.withdraw(parts(request).gate, case.id, body.value.reason, replying))

@@ -23,10 +23,11 @@ from onenet.api.parts import Parts, parts
 from onenet.api.shapes import Page, given
 from onenet.api.waiting import LONGEST_WAIT_S, preferred_wait_s
 from onenet.domain.case import Case, Reply
-from onenet.errors import BadCursor
+from onenet.errors import BadCursor, Conflict
 from onenet.services import cases
 from onenet.services.cases import Replying, Submission
 from onenet.services.keys import Caller
+from onenet.services.once import answered
 from onenet.store.cases import Position
 from onenet.store.idempotency import StoredAnswer
 
@@ -60,14 +61,17 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
     """
     who, known = caller(request), parts(request)
     replying = replying_to(request, who, body.raw)
-    result = await cases.submit(
-        known.gate,
-        known.catalogue,
-        _submission(body.value),
-        subject=who.subject or "",
-        client=who.client,
-        replying=replying,
-    )
+    said = _submission(body.value)
+    try:
+        result = await cases.submit(
+            known.gate, known.catalogue, said, subject=who.subject or "", client=who.client, replying=replying
+        )
+    except Conflict:
+        # The catalogue may have moved on since the first try; its repetition still gets its answer.
+        kept = await answered(known.database, replying.once) if replying.once else None
+        if kept is None:
+            raise
+        return stored(kept, replayed=True)
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     if result.answer is None:
         raise RuntimeError("the gate gave no answer to a submission")

@@ -25,7 +25,7 @@ def _public_event(text: str) -> str:
 PublicEvent = Annotated[
     str, AfterValidator(_public_event), WithJsonSchema({"type": "string", "enum": _PUBLIC_EVENTS})
 ]
-_ADDRESS_PATTERN = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,3})?(/[!-\"$-~]*)?$"
+_ADDRESS_PATTERN = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?(/[!-\"$-~]*)?$"
 Address = Annotated[
     str,
     StringConstraints(max_length=2_048, pattern=_ADDRESS_PATTERN),

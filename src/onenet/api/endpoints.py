@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onenet.api import cursors, examples
-from onenet.api.answers import answer, page
+from onenet.api.answers import answer, as_json, page, stored
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, StepCode
 from onenet.api.cases import load
@@ -24,7 +24,8 @@ from onenet.api.endpoint_shapes import (
     EndpointShape,
     NewEndpoint,
 )
-from onenet.api.operations import Operations
+from onenet.api.idempotency import once
+from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.shapes import Page, given, moment
 from onenet.domain.sheet import TASK_PREFIX
@@ -32,9 +33,10 @@ from onenet.errors import BadCursor, NotFound
 from onenet.ids import from_text, to_text
 from onenet.services import deliveries, endpoints
 from onenet.services.deliveries import Attempt, Delivery
-from onenet.services.endpoints import Wanted
+from onenet.services.endpoints import Registered, Wanted
 from onenet.services.outbox import DELIVERY_PREFIX
 from onenet.store.endpoints import EndpointRow
+from onenet.store.idempotency import StoredAnswer
 
 ENDPOINT_PREFIX = "ept"
 
@@ -56,6 +58,7 @@ EndpointBody = Annotated[Body[NewEndpoint], Depends(JsonBody(NewEndpoint, exampl
         ),
         201: answers_with("Registered", EndpointShape, examples.OPENED_ENDPOINT),
     },
+    takes=("Idempotency-Key",),
 )
 async def register_endpoint(request: Request, body: EndpointBody) -> Response:
     """Registers where a department takes tasks, or where a subscriber takes events."""
@@ -68,11 +71,19 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
         options=said.options,
         events=tuple(said.events),
     )
-    done = await endpoints.register(known.database, wanted, known.machine_clock.now())
+    kept, replayed = await endpoints.register_once(
+        known.database,
+        wanted,
+        known.machine_clock.now(),
+        once(request, caller(request), body.raw),
+        _registered,
+    )
+    return stored(kept, replayed=replayed)
+
+
+def _registered(done: Registered) -> StoredAnswer:
     members = _endpoint(done.endpoint) | {"secret": done.endpoint.secrets[0]}
-    response = answer(request, members)
-    response.status_code = 200 if done.replaced else 201
-    return response
+    return StoredAnswer(200 if done.replaced else 201, as_json(members))
 
 
 @operations(

@@ -17,12 +17,34 @@ MAX_INTEGER = 2**53 - 1
 MAX_TEXT = 20_000
 MAX_ANSWER_TEXT = 100
 MAX_ENTRIES = 200
+MAX_FORM_DEPTH = 2
+"""A field may be a list of objects; nothing deeper has been needed."""
+
 NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_]{0,63}$"
 
 _NAME = re.compile(NAME_PATTERN.strip("^$"))
 _NO_CONTROLS = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f]*$"
 _INTEGER = {"type": "integer", "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER}
 _ANSWER_TEXT = {"type": "string", "maxLength": MAX_ANSWER_TEXT, "pattern": _NO_CONTROLS}
+
+_LEAVES: list[dict[str, Any]] = [
+    {"type": "boolean"},
+    {"type": "number", "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER},
+    {"type": "string", "maxLength": MAX_TEXT, "pattern": _NO_CONTROLS},
+    {"type": "null"},
+]
+
+
+def _around(inner: str) -> list[dict[str, Any]]:
+    """A leaf, or a list or an object of `inner`; spelled out, as few generators of clients know recursion."""
+    entry = {"$ref": f"#/components/schemas/{inner}"}
+    names = {"pattern": _NO_CONTROLS}
+    return [
+        *_LEAVES,
+        {"type": "array", "items": entry},
+        {"type": "object", "propertyNames": names, "additionalProperties": entry},
+    ]
+
 
 COMPONENTS: Mapping[str, dict[str, Any]] = {
     "AnswerValue": {
@@ -34,20 +56,14 @@ COMPONENTS: Mapping[str, dict[str, Any]] = {
             {"type": "array", "items": _ANSWER_TEXT, "maxItems": MAX_ENTRIES},
         ],
     },
+    "FormLeaf": {"description": "A single value of a form.", "anyOf": _LEAVES},
+    "FormRow": {
+        "description": "An entry of a list, such as one line of a table.",
+        "anyOf": _around("FormLeaf"),
+    },
     "FormValue": {
         "description": "What a field of a form holds; the bundle's form schema says what it should be.",
-        "anyOf": [
-            {"type": "boolean"},
-            {"type": "number", "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER},
-            {"type": "string", "maxLength": MAX_TEXT, "pattern": _NO_CONTROLS},
-            {"type": "null"},
-            {"type": "array", "items": {"$ref": "#/components/schemas/FormValue"}},
-            {
-                "type": "object",
-                "propertyNames": {"pattern": _NO_CONTROLS},
-                "additionalProperties": {"$ref": "#/components/schemas/FormValue"},
-            },
-        ],
+        "anyOf": _around("FormRow"),
     },
 }
 """Schemas of the contract that no model stands for."""
@@ -83,13 +99,18 @@ def _is_answer(entry: Any, *, several: bool) -> bool:
 def _check_form(form: dict[str, Any]) -> dict[str, Any]:
     """No number is beyond what every reader of JSON keeps exactly, and no text too long."""
     _check_names(form)
-    todo: list[Any] = list(form.values())
+    todo: list[tuple[Any, int]] = [(value, 0) for value in form.values()]
     while todo:
-        match todo.pop():
+        value, depth = todo.pop()
+        match value:
+            case dict() | list() if depth >= MAX_FORM_DEPTH:
+                raise _refuse(
+                    "too_deep", f"至多嵌套 {MAX_FORM_DEPTH} 层", f"Expected at most {MAX_FORM_DEPTH} levels"
+                )
             case dict(node):
-                todo += node.values()
+                todo += [(inner, depth + 1) for inner in node.values()]
             case list(node):
-                todo += node
+                todo += [(inner, depth + 1) for inner in node]
             case int(node) | float(node) if abs(node) > MAX_INTEGER:
                 raise _refuse(
                     "number_range", "数值应在 ±(2^53 - 1) 之内", "Expected numbers within ±(2^53 - 1)"

@@ -88,7 +88,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     for leftover in ("HTTPValidationError", "ValidationError"):
         schemas.pop(leftover, None)
     schemas |= {**_model_schemas(models), **COMPONENTS}
-    components["schemas"] = dict(sorted(schemas.items()))
+    components["schemas"] = {name: _without_defaults(schema) for name, schema in sorted(schemas.items())}
     components["responses"] = contract.problem_components()
     components["securitySchemes"] = SECURITY_SCHEMES
     for hook in written.get("webhooks", {}).values():
@@ -106,6 +106,8 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> set[type[BaseModel]
     operation["security"] = _SECURITY.get(stated.permission, [{"apiKey": []}])
     takes = _headers(stated)
     named = [{"name": name, "in": "header", **contract.HEADER_PARAMETERS[name]} for name in takes]
+    if stated.permission == "cases:write":
+        named[0] |= {"required": True}  # only front-ends write, and those act for somebody
     if parameters := [*map(_without_null, operation.get("parameters", [])), *named]:
         operation["parameters"] = parameters
     body = body_of(route)
@@ -148,6 +150,18 @@ def _problems(stated: Operation, *, has_body: bool) -> set[int]:
         (412,): "If-Match" in stated.takes,
     }
     return {*stated.problems, *(status for statuses, does in follows.items() if does for status in statuses)}
+
+
+def _without_defaults(schema: Any) -> Any:
+    """The schema without defaults: generators of clients take a member that has one for always there."""
+    match schema:
+        case dict():
+            kept = {name: value for name, value in schema.items() if name != "default"}
+            return {name: _without_defaults(value) for name, value in kept.items()}
+        case list():
+            return [_without_defaults(value) for value in schema]
+        case _:
+            return schema
 
 
 def _without_null(parameter: dict[str, Any]) -> dict[str, Any]:

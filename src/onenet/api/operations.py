@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import BaseRoute
 
 from onenet.api import faults, negotiation
@@ -37,6 +38,13 @@ WITHOUT_KEY = frozenset({"public", "signature", "secret"})
 """Permissions that need no API key: nothing to protect, or another proof that the service itself checks."""
 
 _SUBJECT = re.compile("[!-~]{1,128}")
+
+_SUBJECT_FAULT = Fault(
+    "subject",
+    "前端须指明代表谁：1 至 128 个可见 ASCII 字符，只出现一次",
+    "A front-end says for whom it acts: 1 to 128 visible ASCII characters, sent once",
+    header=SUBJECT_HEADER,
+)
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 Answers = Mapping[int | str, dict[str, Any]]
@@ -88,9 +96,15 @@ class Operation:
         who = await parts(request).keyring.caller(_token(request))
         if self.permission not in who.scopes:
             raise Forbidden
-        if self.is_for_subject and who.kind == "frontend":
-            return who.acting_for(_subject(request))
-        return who
+        if not self.is_for_subject:
+            return who
+        subject = _subject(request)
+        if who.kind != "frontend":
+            return who
+        if subject is None:
+            # Only front-ends write, so the contract demands it there; readers of other kinds have no subject.
+            raise (InvalidInput if self.permission == "cases:write" else Forbidden)(faults=(_SUBJECT_FAULT,))
+        return who.acting_for(subject)
 
     def add_to(self, app: FastAPI) -> None:
         """Makes it a route of the application; its name and docstring are the words of the contract."""
@@ -106,6 +120,7 @@ class Operation:
             tags=[self.tag],
             status_code=min(code for code in self.answers if isinstance(code, int)),
             response_model=None,
+            response_class=HTMLResponse if "text/html" in self.offers else JSONResponse,
             responses=dict(self.answers),
             include_in_schema=self.in_contract,
         )
@@ -179,20 +194,14 @@ def _token(request: Request) -> str:
     return token.strip()
 
 
-def _subject(request: Request) -> str:
+def _subject(request: Request) -> str | None:
+    """For whom the caller acts, when it says so. Raises: InvalidInput for what is no subject."""
     given = request.headers.getlist(SUBJECT_HEADER)
-    if len(given) == 1 and _SUBJECT.fullmatch(given[0]):
-        return given[0]
-    raise InvalidInput(
-        faults=(
-            Fault(
-                "subject",
-                "前端须指明代表谁：1 至 128 个可见 ASCII 字符，只出现一次",
-                "A front-end says for whom it acts: 1 to 128 visible ASCII characters, sent once",
-                header=SUBJECT_HEADER,
-            ),
-        )
-    )
+    if not given:
+        return None
+    if len(given) > 1 or not _SUBJECT.fullmatch(given[0]):
+        raise InvalidInput(faults=(_SUBJECT_FAULT,))
+    return given[0]
 
 
 def _check_query(request: Request) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from onenet.adapters import signing
-from onenet.adapters.registry import adapter_for
+from onenet.adapters.registry import adapter_for, installed
 from onenet.domain.events import EventType
-from onenet.errors import Fault, InvalidInput
+from onenet.errors import Fault, InvalidInput, MisconfiguredError, UnknownReference
 from onenet.ids import new_id
+from onenet.services.advance import Once
+from onenet.services.once import do_once
 from onenet.services.steps import endpoint_of
 from onenet.store import endpoints as store
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
+from onenet.store.idempotency import StoredAnswer
 
 MOST_URL_CHARACTERS = 2_048
 
@@ -64,11 +69,45 @@ def _is_plain_address(url: str) -> bool:
     return parts.scheme in ("http", "https") and reachable and not (parts.username or parts.fragment)
 
 
+def _check_adapter(row: EndpointRow) -> None:
+    """Passes when the adapter is installed and takes these options. Raises: UnknownReference."""
+    try:
+        adapter_for(endpoint_of(row))
+    except MisconfiguredError:
+        known = ", ".join(installed())
+        en = f"expected an installed adapter ({known}), and options that it takes"
+        fault = Fault("unknown", f"应为已安装的适配器（{known}），且选项与其相符", en, pointer="/adapter")
+        raise UnknownReference(en, faults=(fault,)) from None
+
+
 async def register(database: Database, wanted: Wanted, now: datetime) -> Registered:
     """Registers an endpoint; a department has one, so registering it again replaces address and adapter.
 
-    Raises: InvalidInput for an address, an adapter, a secret or an event that is not right.
+    Raises: InvalidInput for a wrong address, secret or event, UnknownReference for an unknown adapter.
     """
+    row = _row(wanted, now)
+    async with database.transaction() as connection:
+        return await _write(connection, row, keeps_secret=wanted.secret is None)
+
+
+async def register_once(
+    database: Database,
+    wanted: Wanted,
+    now: datetime,
+    once: Once,
+    render: Callable[[Registered], StoredAnswer],
+) -> tuple[StoredAnswer, bool]:
+    """The same under an Idempotency-Key: the answer, and whether it is a repeated one."""
+    row = _row(wanted, now)
+
+    async def effect(connection: AsyncConnection) -> StoredAnswer:
+        return render(await _write(connection, row, keeps_secret=wanted.secret is None))
+
+    return await do_once(database, once, now, effect)
+
+
+def _row(wanted: Wanted, now: datetime) -> EndpointRow:
+    """The endpoint as it will be written, when everything about it is right."""
     check_url(wanted.url)
     known = {event.value for event in EventType}
     if strangers := [event for event in wanted.events if event not in known]:
@@ -78,16 +117,20 @@ async def register(database: Database, wanted: Wanted, now: datetime) -> Registe
         id=new_id(), kind=wanted.kind, owner=wanted.owner, adapter=wanted.adapter, url=wanted.url,
         secrets=(secret,), created_at=now, options=wanted.options, events=wanted.events,
     )  # fmt: skip
-    adapter_for(endpoint_of(row))
+    _check_adapter(row)
     signing.sign(b"", [secret], message_id="msg_check", at=now)
-    async with database.transaction() as connection:
-        old = await store.of_department(connection, row.owner) if row.kind == "department" else None
-        if old is None:
-            await store.append(connection, row)
-            return Registered(row, replaced=False)
-        kept = row.secrets if wanted.secret else old.secrets
-        row = replace(row, id=old.id, created_at=old.created_at, secrets=kept)
-        await store.replace(connection, row)
+    return row
+
+
+async def _write(connection: AsyncConnection, row: EndpointRow, *, keeps_secret: bool) -> Registered:
+    """Writes the endpoint, over that of the same department; `keeps_secret`: that one's secret stays."""
+    old = await store.of_department(connection, row.owner) if row.kind == "department" else None
+    if old is None:
+        await store.append(connection, row)
+        return Registered(row, replaced=False)
+    kept = old.secrets if keeps_secret else row.secrets
+    row = replace(row, id=old.id, created_at=old.created_at, secrets=kept)
+    await store.replace(connection, row)
     return Registered(row, replaced=True)
 
 

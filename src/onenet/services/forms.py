@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema_rs
 
 from onenet.domain.identifiers import FORMATS
+from onenet.domain.questions import is_date
 from onenet.errors import Fault
 
 _FORMAT_NAMES = {
@@ -25,7 +26,7 @@ _FORMAT_NAMES = {
         "统一社会信用代码（18 位，校验位正确）",
         "a unified social credit code with its check character",
     ),
-    "date": ("日期，例如 2026-11-23", "a date such as 2026-11-23"),
+    "date": ("日期，例如 2026-11-23，年份 1800 至 2199", "a date such as 2026-11-23, years 1800 to 2199"),
     "date-time": ("带时区的时间", "a date and time with a zone"),
 }
 
@@ -51,7 +52,8 @@ def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(
         json.loads(schema),
         validate_formats=True,
-        formats=dict(FORMATS),
+        # A date of year 1 or 9999 overflows on its way to UTC, and no limit could be counted from it.
+        formats={**FORMATS, "date": is_date},
         offline=True,
         pattern_options=jsonschema_rs.RegexOptions(),
     )

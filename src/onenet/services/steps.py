@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,9 +18,9 @@ from onenet.adapters.registry import adapter_for
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import Clock
 from onenet.domain.commands import FireTimer, RecordAttempt
-from onenet.domain.outcome import TryLater
+from onenet.domain.outcome import TryLater, Unclear
 from onenet.domain.sheet import TASK_PREFIX
-from onenet.errors import OnenetError, StaleWrite
+from onenet.errors import OnenetError, StaleWrite, Unavailable
 from onenet.ids import new_id, to_text
 from onenet.services.advance import Change, Gate
 from onenet.store import endpoints, queue, timers
@@ -77,6 +78,13 @@ async def dispatch(
         await gate.submit(change)
     except StaleWrite:
         log.info("lease_lost", task=str(row["id"]), attempt=row["attempt"])
+    except Unavailable:
+        raise
+    except Exception:  # an answer that cannot be stored: held in sight, instead of asked for again for ever
+        log.exception("outcome_failed", task=str(row["id"]), attempt=row["attempt"])
+        unclear = RecordAttempt(row["id"], claimed.token, Unclear("the answer could not be recorded"))
+        unread = replace(attempt, outcome=unclear.outcome, excerpt="")
+        await gate.submit(replace(change, command=unclear, attempt=ended(row, unread)))
 
 
 def ended(row: RowMapping, attempt: Attempt) -> dict[str, Any]:
@@ -118,9 +126,14 @@ def _not_called(outcome: TryLater, now: datetime) -> Attempt:
 
 
 async def fire_timers(database: Database, gate: Gate, clock: Clock, limit: int) -> int:
-    """Fires timers that are due; gives how many there were. Firing one twice changes nothing."""
+    """Fires timers that are due; gives how many went well. Firing one twice changes nothing."""
     async with database.read() as connection:
         due: Sequence[tuple[UUID, UUID]] = await timers.due(connection, clock.now(), limit)
-    for case_id, timer_id in due:
-        await gate.submit(Change(case_id, FireTimer(timer_id), "system:timer"))
-    return len(due)
+    fired = await asyncio.gather(
+        *(gate.submit(Change(case_id, FireTimer(timer_id), "system:timer")) for case_id, timer_id in due),
+        return_exceptions=True,
+    )
+    failed = [outcome for outcome in fired if isinstance(outcome, BaseException)]
+    for error in failed:  # one that fails must not keep the others from firing
+        log.error("timer_failed", exc_info=error)
+    return len(due) - len(failed)

@@ -37,12 +37,13 @@ class Event:
         parsed: dict[str, Any] = json.loads(self.data)
         return parsed
 
-    def true_hash(self) -> bytes:
-        """The hash that the fields and the hash before them really give."""
-        return event_hash(
+    def is_sound(self) -> bool:
+        """Whether the hash is the one that the fields and the hash before them give."""
+        true_hash = event_hash(
             self.prev_hash, case_id=self.case_id, seq=self.seq, type=self.type, step=self.step,
             actor=self.actor, at=self.at, data=self.data,
         )  # fmt: skip
+        return self.hash == true_hash
 
 
 def link(
@@ -87,13 +88,13 @@ async def after(connection: AsyncConnection, case_id: UUID, seq: int, limit: int
     return [Event(**row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def every(connection: AsyncConnection) -> AsyncIterator[Event]:
-    """Every event of the database, case by case, in order."""
+async def every(connection: AsyncConnection) -> AsyncIterator[tuple[int, Event]]:
+    """Every event of the database with the lane it lies in, case by case, in order."""
     c = tables.event.c
-    statement = select(*(c[name] for name in _NAMES)).order_by(c.lane, c.case_id, c.seq)
+    statement = select(c.lane, *(c[name] for name in _NAMES)).order_by(c.lane, c.case_id, c.seq)
     async with connection.stream(statement) as result:
         async for row in result.mappings():
-            yield Event(**row)
+            yield row["lane"], Event(**{name: row[name] for name in _NAMES})
 
 
 async def newest_at(connection: AsyncConnection) -> datetime | None:

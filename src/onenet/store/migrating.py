@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -89,10 +89,13 @@ class Migrator:
         file = Path(self._url.database)
         if not file.exists() or self.current() is None:
             return
-        with self._connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         copy = file.with_suffix(f".at-{self.current()}-{at:%Y%m%dT%H%M%S}{file.suffix}")
-        shutil.copy2(file, copy)
+        copy.touch(mode=file.stat().st_mode & 0o777, exist_ok=False)
+        with self._connect() as connection:
+            # The file alone would lack what still lies in the write-ahead log while others have it open.
+            connection.exec_driver_sql("VACUUM INTO ?", (str(copy),))
+        with copy.open("rb") as written:
+            os.fsync(written.fileno())  # SQLite leaves this to us
         tell(f"copied {file.name} to {copy.name}")
 
     def _run(self, direction: str, revision: str, tell: Callable[[str], None]) -> None:
