@@ -3,6 +3,8 @@
 
 python3 dev.py demo      run the demonstration city     (further words go to `onenet demo`)
 python3 dev.py test      run the tests                  (further words go to pytest)
+python3 dev.py faults    kill the server and its worker again and again under load  (--kills 50, --seed N)
+python3 dev.py fuzz      Schemathesis against a running server, at length
 python3 dev.py check     lint, types, import direction, API contract, house rules
 python3 dev.py openapi   write openapi/openapi.json from the code
 python3 dev.py lock      write requirements.lock anew   (further words go to uv, as --upgrade)
@@ -12,6 +14,7 @@ Each verb first makes `.venv`, when it is missing or when the locked packages ha
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import importlib.util
 import json
@@ -62,6 +65,22 @@ def test(words: list[str]) -> None:
     become(BIN / "python", "-m", "pytest", "-n", "2", "--dist", "loadgroup", *words)
 
 
+def faults(words: list[str]) -> None:
+    """The long form of a test that `test` runs in a short one."""
+    parser = argparse.ArgumentParser(prog="dev.py faults")
+    parser.add_argument("--kills", type=int, default=50, help="for each database and shape; default: 50")
+    parser.add_argument("--seed", type=int, default=0, help="makes the same plan again; default: a new one")
+    options = parser.parse_args(words)
+    os.environ |= {"FAULTS_KILLS": str(options.kills), "FAULTS_SEED": str(options.seed)}
+    become(BIN / "python", "-m", "pytest", "-q", "-s", "tests/faults/test_kill.py")
+
+
+def fuzz(words: list[str]) -> None:
+    """At length what `test` does in short; FUZZ_EXAMPLES says how long."""
+    os.environ.setdefault("FUZZ_EXAMPLES", "300")
+    become(BIN / "python", "-m", "pytest", "-q", "tests/api/test_fuzz.py", *words)
+
+
 def check(words: list[str]) -> None:
     """Run all the checks even when one fails: a contributor wants the whole list."""
     if words:
@@ -103,7 +122,15 @@ def lock(words: list[str]) -> None:
     set_up()
 
 
-VERBS = {"demo": demo, "test": test, "check": check, "openapi": openapi, "lock": lock}
+VERBS = {
+    "demo": demo,
+    "test": test,
+    "faults": faults,
+    "fuzz": fuzz,
+    "check": check,
+    "openapi": openapi,
+    "lock": lock,
+}
 
 
 # The environment

@@ -1,5 +1,5 @@
-"""Poisoned bodies, to every route that takes one: a clear 400 that names the place and never the value, no 500,
-and nothing stored. The same on both engines.
+"""Poisoned bodies, to every route that takes one: a clear 400 that names the place and never the value,
+no 500, and nothing stored. The same on both engines.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ POISON: dict[str, bytes] = {
 @pytest.fixture
 async def posts(
     app: Application, frontend: httpx2.AsyncClient, administrator: httpx2.AsyncClient
-) -> AsyncIterator[list[tuple[httpx2.AsyncClient, str]]]:
+) -> list[tuple[httpx2.AsyncClient, str]]:
     """Every POST route that reads JSON, with a path that leads to something and somebody who may use it."""
     case = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "first"})
     filled = {"{case_id}": case.json()["id"], "{step}": "certificate", "{code}": "newborn"}
@@ -84,7 +84,7 @@ async def posts(
             is_for_subject = operation.permission in ("cases:write", "catalogue:read")
             found.append((frontend if is_for_subject else administrator, path))
     assert len(found) == 6
-    yield found
+    return found
 
 
 async def row_counts(database: Database) -> dict[str, int]:
@@ -108,7 +108,9 @@ async def test_a_poisoned_body_is_400_everywhere_and_leaves_nothing(
             assert 1 <= len(problem["errors"]) <= 20
             assert all(fault["message_zh"] and fault["message_en"] for fault in problem["errors"])
             assert all(len(fault["pointer"]) <= 64 for fault in problem["errors"])
-            said = {key: value for fault in problem["errors"] for key, value in fault.items() if key != "pointer"}
+            said = {
+                key: value for fault in problem["errors"] for key, value in fault.items() if key != "pointer"
+            }
             assert CANARY not in json.dumps(said)
     assert await row_counts(database) == before
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import anyio
 import httpx2
 import pytest
 
+from onenet.api.parts import Parts
 from tests.api.conftest import Tokens, acting, submission
 
 pytestmark = pytest.mark.anyio
@@ -125,7 +127,12 @@ async def test_what_can_be_no_case_is_404(frontend: httpx2.AsyncClient, case_id:
 
 async def test_what_the_caller_has_already_is_304_without_a_body(frontend: httpx2.AsyncClient) -> None:
     case = await opened(frontend)
-    for path in (case["links"]["self"], case["links"]["steps"], case["links"]["events"], "/v1/bundles/newborn"):
+    for path in (
+        case["links"]["self"],
+        case["links"]["steps"],
+        case["links"]["events"],
+        "/v1/bundles/newborn",
+    ):
         first = await frontend.get(path)
         tag = first.headers["etag"]
         for sent in (tag, f"W/{tag}", f'"x", {tag}', "*"):
@@ -202,7 +209,9 @@ async def test_progress_needs_the_number_and_the_secret(
     assert (await anonymous.get(path)).status_code == 400
 
 
-async def test_a_waiting_reader_is_answered_when_something_happens(frontend: httpx2.AsyncClient) -> None:
+async def test_a_waiting_reader_is_answered_when_something_happens(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
     case = await opened(frontend)
     answers = []
 
@@ -216,7 +225,8 @@ async def test_a_waiting_reader_is_answered_when_something_happens(frontend: htt
         async with anyio.create_task_group() as group:
             group.start_soon(read)
             group.start_soon(read_events)
-            await anyio.sleep(0.2)
+            while len(parts.watch._waiting.get(UUID(case["id"]), ())) < 2:  # noqa: ASYNC110  # no event to await
+                await anyio.sleep(0.01)
             await frontend.post(case["links"]["withdrawal"], json={}, headers={"Idempotency-Key": "w"})
     assert answers[0].status_code == answers[1].status_code == 200
     seen = [answer.json() for answer in answers]
@@ -258,5 +268,3 @@ async def test_events_go_on_where_the_last_look_ended(frontend: httpx2.AsyncClie
     assert seqs == sorted(set(seqs))
     assert rest["next_since"] == case["seq"]
     assert first["items"][0]["type"] == "case.received"
-
-

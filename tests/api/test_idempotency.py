@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anyio
 import httpx2
 import pytest
 from sqlalchemy import func, select
 
 from onenet.api.idempotency import fingerprint, key_value
+from onenet.api.parts import Parts
 from onenet.errors import IdempotencyKeyInvalid, IdempotencyKeyMissing
 from onenet.store import tables
 from onenet.store.database import Database
-from tests.api.conftest import submission
+from tests.api.conftest import city_bundle, publish, submission
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +94,23 @@ async def test_the_same_key_with_another_body_is_422(frontend: httpx2.AsyncClien
     assert answer.json()["type"].endswith("/problems/idempotency-key-reused")
 
 
+async def test_a_repetition_gets_its_answer_even_when_the_catalogue_has_moved_on(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    first = await send(frontend, UUID)
+    bundle = city_bundle()
+    needed = replace(
+        bundle.members[0], fields={**bundle.members[0].fields, "address": True, "weight_g": True}
+    )
+    stricter = replace(bundle, version=2, members=(needed,), questions=())
+    await publish(parts.database, stricter)
+    parts.catalogue._snapshot = None
+    assert (await send(frontend, "other")).status_code == 409
+    again = await send(frontend, UUID)
+    assert (again.status_code, again.content) == (202, first.content)
+    assert (await send(frontend, UUID, answers={"local": False})).status_code == 422
+
+
 async def test_equal_keys_of_two_people_never_meet(
     frontend: httpx2.AsyncClient, stranger: httpx2.AsyncClient
 ) -> None:
@@ -99,7 +119,9 @@ async def test_equal_keys_of_two_people_never_meet(
     assert first.json()["id"] != second.json()["id"]
 
 
-async def test_two_people_may_file_identical_bodies_under_different_keys(frontend: httpx2.AsyncClient) -> None:
+async def test_two_people_may_file_identical_bodies_under_different_keys(
+    frontend: httpx2.AsyncClient,
+) -> None:
     assert (await send(frontend, "k-1")).json()["id"] != (await send(frontend, "k-2")).json()["id"]
 
 

@@ -25,7 +25,8 @@ def _public_event(text: str) -> str:
 PublicEvent = Annotated[
     str, AfterValidator(_public_event), WithJsonSchema({"type": "string", "enum": _PUBLIC_EVENTS})
 ]
-_ADDRESS_PATTERN = r"^https?://[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?(/[!-\"$-~]*)?$"
+_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+_ADDRESS_PATTERN = rf"^https?://[a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?(:{_PORT})?(/[!-\"$-~]*)?$"
 Address = Annotated[
     str,
     StringConstraints(max_length=2_048, pattern=_ADDRESS_PATTERN),

@@ -1,0 +1,84 @@
+"""A whole onenet in a process of its own: the shipped catalogue, a key of each kind, HTTP on a free port."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from onenet.resources import example_catalogue_dir
+
+DEADLINE_S = 30
+
+
+@dataclass(frozen=True)
+class Live:
+    """A server that answers."""
+
+    url: str
+    frontend: str
+    administrator: str
+    log: Path
+
+    def headers(self, token: str, subject: str = "citizen-1") -> dict[str, str]:
+        """What a caller with this token sends."""
+        return {"Authorization": f"Bearer {token}", "Onenet-Subject": subject}
+
+
+@contextmanager
+def live(folder: Path) -> Iterator[Live]:
+    """A server over a new SQLite database in the folder, stopped at the end."""
+    port = _free_port()
+    environment = {
+        **os.environ,
+        "ONENET_DATA_DIR": str(folder),
+        "ONENET_PORT": str(port),
+        "ONENET_DATABASE_URL": f"sqlite:///{folder / 'onenet.sqlite3'}",
+    }
+
+    def onenet(*words: str) -> str:
+        command = [sys.executable, "-m", "onenet", *words]
+        return subprocess.check_output(command, env=environment, text=True, stderr=subprocess.STDOUT)
+
+    onenet("db", "upgrade")
+    onenet("catalogue", "publish", str(example_catalogue_dir()))
+    frontend = json.loads(onenet("key", "create", "frontend", "app", "--json"))["token"]
+    administrator = json.loads(onenet("key", "create", "administrator", "root", "--json"))["token"]
+    log = folder / "server.log"
+    with log.open("wb") as output:
+        command = [sys.executable, "-m", "onenet", "serve"]
+        server = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        try:
+            made = Live(f"http://127.0.0.1:{port}", frontend, administrator, log)
+            _wait_for(made.url, server)
+            yield made
+        finally:
+            server.terminate()
+            server.wait(timeout=DEADLINE_S)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            if httpx2.get(f"{url}/health/ready").status_code == 200:
+                return
+        except httpx2.TransportError:
+            time.sleep(0.1)
+    raise RuntimeError("the server did not become ready")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

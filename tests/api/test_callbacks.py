@@ -1,0 +1,109 @@
+"""Callbacks over HTTP: signed, applied once, refused in the words of the contract."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from onenet.adapters import signing
+from onenet.api.parts import Parts
+from onenet.clock import FrozenClock
+from onenet.domain.sheet import TASK_PREFIX
+from onenet.ids import from_text, to_text
+from onenet.services import endpoints
+from onenet.services.endpoints import Wanted
+from onenet.store import tables
+from onenet.store.database import Database
+from tests.api.conftest import submission
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def secret(database: Database, clock: FrozenClock, parts: Parts) -> str:
+    """The secret of the health department's endpoint."""
+    wanted = Wanted("department", "health", "https://health.example.org/tasks")
+    return (await endpoints.register(database, wanted, clock.now())).endpoint.secrets[0]
+
+
+@pytest.fixture
+async def task(frontend: httpx2.AsyncClient, database: Database, secret: str) -> str:
+    """The task of a new case's certificate."""
+    await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "k"})
+    async with database.read() as connection:
+        return to_text(TASK_PREFIX, (await connection.execute(tables.task.select())).mappings().one()["id"])
+
+
+async def call(
+    client: httpx2.AsyncClient, clock: FrozenClock, secret: str, data: Any, message_id: str = "msg-1"
+) -> httpx2.Response:
+    said = {"type": "task.outcome", "timestamp": clock.now().isoformat(), "data": data}
+    body = json.dumps(said).encode()
+    headers = signing.sign(body, [secret], message_id=message_id, at=clock.now())
+    return await client.post(
+        "/v1/callbacks/health", content=body, headers={**headers, "Content-Type": "application/json"}
+    )
+
+
+async def test_a_signed_answer_is_applied_and_its_repetition_is_not(
+    anonymous: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str
+) -> None:
+    data = {"task": task, "outcome": "accepted"}
+    first = await call(anonymous, clock, secret, data)
+    assert (first.status_code, first.json()["outcome"]) == (200, "applied"), first.text
+    again = await call(anonymous, clock, secret, data)
+    assert (again.status_code, again.content, again.headers["x-duplicate"]) == (200, first.content, "true")
+    other = await call(anonymous, clock, secret, {"task": task, "outcome": "completed"})
+    assert (other.status_code, other.json()["type"].rpartition("/")[2]) == (409, "callback-conflict")
+
+
+async def test_an_answer_that_the_state_does_not_allow_is_a_conflict_and_on_record(
+    anonymous: httpx2.AsyncClient,
+    administrator: httpx2.AsyncClient,
+    clock: FrozenClock,
+    secret: str,
+    task: str,
+) -> None:
+    answer = await call(anonymous, clock, secret, {"task": task, "outcome": "resumed"})
+    assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
+    assert answer.json()["type"].endswith("/problems/state-conflict")
+    case = (await administrator.get("/v1/cases")).json()["items"][0]
+    events = (await administrator.get(case["links"]["events"])).json()["items"]
+    assert "answer.refused" in [event["type"] for event in events]
+
+
+async def test_a_front_end_does_not_see_what_was_refused(
+    anonymous: httpx2.AsyncClient, frontend: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str
+) -> None:
+    await call(anonymous, clock, secret, {"task": task, "outcome": "resumed"})
+    case = (await frontend.get("/v1/cases")).json()["items"][0]
+    listed = (await frontend.get(case["links"]["events"])).json()
+    assert "answer.refused" not in [event["type"] for event in listed["items"]]
+    assert listed["next_since"] == case["seq"]
+
+
+async def test_what_is_not_signed_rightly_is_401(
+    anonymous: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str
+) -> None:
+    data = {"task": task, "outcome": "accepted"}
+    wrong = await call(anonymous, clock, signing.new_secret(), data)
+    unsigned = await anonymous.post("/v1/callbacks/health", json=data)
+    nobody = await anonymous.post("/v1/callbacks/nobody", json=data)
+    for answer in (wrong, unsigned, nobody):
+        assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+
+
+async def test_an_unknown_task_is_404_and_an_unreadable_body_400(
+    anonymous: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str
+) -> None:
+    found = from_text(TASK_PREFIX, task)
+    assert found is not None
+    missing = {"task": task[:-1] + ("0" if task[-1] != "0" else "1"), "outcome": "accepted"}
+    assert (await call(anonymous, clock, secret, missing)).status_code == 404
+    unreadable: list[Any] = [{}, [], None, {"task": 1, "outcome": "accepted"}]
+    for data in unreadable:
+        answer = await call(anonymous, clock, secret, data, message_id="msg-x")
+        assert answer.status_code == 400, (data, answer.text)

@@ -1,0 +1,119 @@
+"""Endpoints and deliveries, for administrators."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from onenet.app import contract
+from onenet.domain.events import EVENT_KINDS
+from tests.api.conftest import submission
+
+pytestmark = pytest.mark.anyio
+
+SUBSCRIBER = {"kind": "subscriber", "owner": "app", "url": "https://app.example.org/hooks"}
+
+
+async def register(client: httpx2.AsyncClient, **changes: Any) -> httpx2.Response:
+    headers = {"Idempotency-Key": str(uuid4())}
+    return await client.post("/v1/endpoints", json=SUBSCRIBER | changes, headers=headers)
+
+
+async def test_a_repeated_registration_makes_one_endpoint(administrator: httpx2.AsyncClient) -> None:
+    """Two would mean that each event is told twice, under two ids."""
+    headers = {"Idempotency-Key": "e-1"}
+    first = await administrator.post("/v1/endpoints", json=SUBSCRIBER, headers=headers)
+    again = await administrator.post("/v1/endpoints", json=SUBSCRIBER, headers=headers)
+    assert (first.content, again.headers["idempotency-replayed"]) == (again.content, "true")
+    assert len((await administrator.get("/v1/endpoints")).json()["items"]) == 1
+    other = await administrator.post("/v1/endpoints", json=SUBSCRIBER | {"owner": "b"}, headers=headers)
+    assert other.status_code == 422
+
+
+async def test_the_secret_is_told_once(administrator: httpx2.AsyncClient) -> None:
+    made = await register(administrator)
+    assert made.status_code == 201, made.text
+    assert made.json()["secret"].startswith("whsec_")
+    listed = (await administrator.get("/v1/endpoints")).json()["items"]
+    assert [entry["id"] for entry in listed] == [made.json()["id"]]
+    assert "secret" not in listed[0]
+
+
+async def test_a_department_has_one_endpoint_that_is_replaced(administrator: httpx2.AsyncClient) -> None:
+    first = await register(administrator, kind="department", owner="health")
+    second = await register(administrator, kind="department", owner="health", url="https://new.example.org/")
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.json()["id"] == second.json()["id"]
+    assert len((await administrator.get("/v1/endpoints?kind=department")).json()["items"]) == 1
+    assert (await register(administrator, url="http://127.0.0.1:65535/tasks")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "pointer"),
+    [
+        ({"url": "ftp://x.example.org"}, 400, "/url"),
+        ({"url": "https://user@x.example.org/"}, 400, "/url"),
+        ({"url": "https://x.example.org/#part"}, 400, "/url"),
+        ({"url": "/relative"}, 400, "/url"),
+        ({"url": "https://x.example.org:65536/"}, 400, "/url"),
+        ({"kind": "other"}, 400, "/kind"),
+        ({"events": ["case.exploded"]}, 400, "/events/0"),
+        ({"owner": "a/b"}, 400, "/owner"),
+        ({"adapter": "none_such"}, 409, "/adapter"),
+    ],
+)
+async def test_what_is_no_endpoint_is_refused_with_its_pointer(
+    administrator: httpx2.AsyncClient, changes: dict[str, Any], status: int, pointer: str
+) -> None:
+    answer = await register(administrator, **changes)
+    assert answer.status_code == status, answer.text
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+    assert (await administrator.get("/v1/endpoints")).json()["items"] == []
+
+
+async def test_a_case_leaves_deliveries_for_its_clients_subscribers(
+    administrator: httpx2.AsyncClient, frontend: httpx2.AsyncClient
+) -> None:
+    endpoint = (await register(administrator, events=["case.received"])).json()
+    case = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "k"})
+    listed = (await administrator.get("/v1/deliveries")).json()["items"]
+    assert [(entry["endpoint"], entry["case"], entry["type"], entry["state"]) for entry in listed] == [
+        (endpoint["id"], case.json()["id"], "case.received", "pending")
+    ]
+    attempts = await administrator.get(f"/v1/deliveries/{listed[0]['id']}/attempts")
+    assert attempts.json() == {"items": []}
+    assert (await administrator.get("/v1/deliveries?state=held")).json()["items"] == []
+    other = listed[0]["id"][:-1] + ("0" if listed[0]["id"][-1] != "0" else "1")
+    assert (await administrator.get(f"/v1/deliveries/{other}/attempts")).status_code == 404
+
+
+async def test_pages_of_deliveries_hold_each_once(
+    administrator: httpx2.AsyncClient, frontend: httpx2.AsyncClient
+) -> None:
+    await register(administrator)
+    for number in range(3):
+        await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": f"k-{number}"})
+    found, path = [], "/v1/deliveries?limit=2"
+    while path:
+        page = (await administrator.get(path)).json()
+        found += [entry["id"] for entry in page["items"]]
+        path = page["links"].get("next", "")
+    assert len(found) == len(set(found)) >= 6
+
+
+async def test_the_calls_for_a_step_are_listed(
+    administrator: httpx2.AsyncClient, frontend: httpx2.AsyncClient
+) -> None:
+    case = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "k"})
+    path = f"{case.json()['links']['self']}/steps/certificate/attempts"
+    assert (await administrator.get(path)).json() == {"items": []}
+    assert (await administrator.get(path.replace("certificate", "none"))).status_code == 404
+    assert (await frontend.get(path)).status_code == 403
+
+
+def test_a_subscriber_can_wish_for_every_public_event_and_no_other() -> None:
+    offered = contract()["components"]["schemas"]["NewEndpoint"]["properties"]["events"]["items"]["enum"]
+    assert offered == [type.value for type, kind in EVENT_KINDS.items() if kind.public]
