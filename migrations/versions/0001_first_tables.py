@@ -78,7 +78,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "state IN ('received', 'accepted', 'in_progress', 'completed', 'partly_completed', 'rejected', 'withdrawn')",
+            "state IN ('received', 'accepted', 'in_progress', 'completed', 'partly_completed', "
+            "'rejected', 'withdrawn')",
             name=op.f("ck_cases_state_known"),
         ),
         sa.CheckConstraint("lane BETWEEN 0 AND 255", name=op.f("ck_cases_lane_range")),
@@ -232,7 +233,8 @@ def upgrade() -> None:
             name=op.f("ck_step_waiting_says_why"),
         ),
         sa.CheckConstraint(
-            "state IN ('waiting', 'ready', 'dispatched', 'accepted', 'supplement_needed', 'suspended', 'completed', 'rejected', 'skipped', 'cancelled', 'held')",
+            "state IN ('waiting', 'ready', 'dispatched', 'accepted', 'supplement_needed', 'suspended', "
+            "'completed', 'rejected', 'skipped', 'cancelled', 'held')",
             name=op.f("ck_step_state_known"),
         ),
         sa.ForeignKeyConstraint(["lane", "case_id"], ["cases.lane", "cases.id"], name=op.f("fk_step_cases")),
