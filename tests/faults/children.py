@@ -1,0 +1,89 @@
+"""Children: processes under test. Each has a group of its own, writes to a file, and is ended by its id."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+TAIL_BYTES = 4_000
+
+
+class EndedByItself(AssertionError):
+    """A process was gone before anybody killed it: a fault of its own, never one of ours."""
+
+
+class Child:
+    """A process that can be started again and again by the same command."""
+
+    def __init__(self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]):
+        """Starts nothing yet; `folder` takes its log."""
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self._command = list(command)
+        self._environment = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it. Its output goes to a file: a full pipe would block it and look like a hang."""
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                process_group=0,
+            )
+
+    def kill(self) -> None:
+        """kill -9. Raises: EndedByItself."""
+        process = self._alive()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM. Raises: EndedByItself."""
+        self._alive().send_signal(signal.SIGTERM)
+
+    async def status(self, within_s: float) -> int:
+        """The exit status, as soon as there is one. Raises: AssertionError when it takes too long."""
+        deadline = time.monotonic() + within_s
+        while self._process is not None and self._process.poll() is None:
+            assert time.monotonic() < deadline, f"{self.name} did not stop in {within_s} s\n{self.tail()}"
+            await asyncio.sleep(0.02)
+        assert self._process is not None
+        return self._process.returncode
+
+    def check(self) -> None:
+        """Passes while it runs. Raises: EndedByItself."""
+        self._alive()
+
+    def end(self) -> None:
+        """Ends it, whatever state it is in."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+        if self._process is not None:
+            self._process.wait()
+
+    def tail(self) -> str:
+        """The last words of its log."""
+        text = self.log.read_bytes()[-TAIL_BYTES:] if self.log.exists() else b""
+        return f"--- {self.name}\n{text.decode(errors='replace')}"
+
+    def _alive(self) -> subprocess.Popen[bytes]:
+        process = self._process
+        if process is None or process.poll() is not None:
+            status = "never started" if process is None else f"exit status {process.returncode}"
+            raise EndedByItself(f"{self.name}: {status}\n{self.tail()}")
+        return process
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Variables for a child: none of this process's own onenet settings gets in."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ONENET_")}
+    return kept | {"PYTHONUNBUFFERED": "1"} | settings

@@ -1,0 +1,161 @@
+"""The scenarios: a city under load, something done to it, quiet again, and then the evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta, timezone
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import func, select
+
+from onenet.clock import SystemClock
+from onenet.domain.states import FINAL_CASE
+from onenet.store import tables
+from onenet.store.database import Database
+from tests.faults import killer
+from tests.faults.city import HABITS, City, Shape, running_city
+from tests.faults.evidence import Evidence, gather, read_ledger
+from tests.faults.invariants import Violation, violations
+from tests.faults.load import Applicants, Ledger
+from tests.faults.samples import EXPECTED, samples
+
+QUIET_LIMIT_S = 90.0
+"""A killed worker's leases end after 30 s; what it had under way goes on from there."""
+
+APPLICANTS = 3
+CHINA = timezone(timedelta(hours=8))
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run came to. `struck`: how often each process was killed."""
+
+    struck: Counter[str]
+    evidence: Evidence
+    violations: tuple[Violation, ...]
+    quiet_after_s: float
+
+    def __str__(self) -> str:
+        """The summary line."""
+        ledger, cases = self.evidence.ledger, self.evidence.cases
+        promised = {each.case_id for each in ledger.acknowledged}
+        completed = sum(case.state == EXPECTED for case in cases.values())
+        figures = {
+            "kills": self.struck.total(),
+            "acknowledged": len(ledger.acknowledged),
+            "completed": completed,
+            "lost": len(promised - cases.keys()),
+            "doubled": len(cases.keys() - promised) + len(ledger.acknowledged) - len(promised),
+            "tasks": len(self.evidence.tasks),
+            "effects": sum(sum(d.effects.values()) for d in self.evidence.departments.values()),
+            "calls cut": self.evidence.calls_cut,
+            "requests repeated": ledger.errors.total(),
+            "violations": len(self.violations),
+        }
+        told = ", ".join(f"{name} {count}" for name, count in figures.items())
+        return f"{told}; quiet after {self.quiet_after_s:.0f} s; killed {dict(self.struck)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A running city with applicants at its doors."""
+
+    city: City
+    database: Database
+    applicants: Applicants
+    ledger: Ledger
+
+
+@asynccontextmanager
+async def scene(folder: Path, database_url: str, shape: Shape) -> AsyncIterator[Scene]:
+    """A city, and somebody who hands in whatever departments ask for."""
+    loop, heard, ledger = asyncio.get_running_loop(), asyncio.Queue[dict[str, Any]](), Ledger()
+
+    def tell(message: dict[str, Any]) -> None:
+        loop.call_soon_threadsafe(heard.put_nowait, message)
+
+    database = Database(database_url, pool_size=2)
+    try:
+        async with running_city(folder, database_url, shape, tell) as city, asyncio.TaskGroup() as group:
+            applicants = Applicants(city, samples(SystemClock().now().astimezone(CHINA).date()), ledger)
+            listening = group.create_task(applicants.listen(heard))
+            yield Scene(city, database, applicants, ledger)
+            listening.cancel()
+    finally:
+        await database.close()
+
+
+async def under_load(scene: Scene, meanwhile: Callable[[], Awaitable[T]]) -> T:
+    """Lets cases come in while something is done, and until everybody who began has his answer."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(APPLICANTS):
+            group.create_task(scene.applicants.submit_until(stop))
+        try:
+            return await meanwhile()
+        finally:
+            stop.set()
+
+
+async def kill_under_load(folder: Path, database_url: str, shape: Shape, *, seed: int, kills: int) -> Report:
+    """Kills by plan under load, waits for quiet, and tells what came of it."""
+    async with scene(folder, database_url, shape) as made:
+        blows = killer.plan(seed, kills, made.city.engine)
+        struck = await under_load(made, lambda: killer.strike(made.city, blows))
+        return await conclude(made, struck)
+
+
+async def conclude(made: Scene, struck: Counter[str]) -> Report:
+    """Waits until nothing moves any more, asks for every case again, and gathers the evidence."""
+    started = time.monotonic()
+    await quiet(made)
+    quiet_after_s = time.monotonic() - started
+    await made.applicants.ask_again()
+    for child in made.city.children.values():
+        child.check()
+    assert made.city.subscriber.unsigned == 0
+    evidence = await gather(made.database, made.city.folder, made.ledger, made.city.subscriber.heard)
+    return Report(struck, evidence, tuple(violations(evidence)), quiet_after_s)
+
+
+async def quiet(made: Scene) -> None:
+    """Waits until every case is final and nothing is due. Raises: AssertionError, with what still moves."""
+    deadline = time.monotonic() + QUIET_LIMIT_S
+    while moving := await still_moving(made):
+        if time.monotonic() > deadline:
+            tails = "\n".join(made.city.children[name].tail() for name in made.city.engine)
+            raise AssertionError(f"not quiet after {QUIET_LIMIT_S} s: {moving}\n{tails}")
+        await asyncio.sleep(0.25)
+
+
+async def still_moving(made: Scene) -> Counter[str]:
+    """What is not at its end yet, by kind and state."""
+    moving: Counter[str] = Counter()
+    final = [state.value for state in FINAL_CASE]
+    c, step = tables.cases.c, tables.step.c
+    open_steps = (
+        select(step.department, step.state, step.wait_reason, func.count())
+        .join(tables.cases, (c.lane == step.lane) & (c.id == step.case_id))
+        .where(c.state.not_in(final), step.waits_for.is_not(None))
+        .group_by(step.department, step.state, step.wait_reason)
+    )
+    async with made.database.read() as connection:
+        for department, state, reason, count in await connection.execute(open_steps):
+            moving[f"steps of {department} {state} ({reason})"] = count
+        for table in (tables.task, tables.delivery):
+            due = table.c.next_at.is_not(None)
+            by_state = select(table.c.state, func.count()).where(due).group_by(table.c.state)
+            for state, count in await connection.execute(by_state):
+                moving[f"{table.name} {state}"] = count
+    for code in HABITS:
+        if pending := read_ledger(made.city.folder / f"{code}.sqlite3", code).callbacks.get("pending"):
+            moving[f"callbacks of {code}"] = pending
+    return moving
