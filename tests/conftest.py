@@ -11,13 +11,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
 
 from onenet.clock import FrozenClock
-from onenet.resources import migrations_dir
 from onenet.services.advance import Gate
 from onenet.store.database import Database
-from onenet.store.migrating import Migrator
+from tests.databases import migrate
 from tests.factories import NOW, Shelf
 from tests.postgres import PostgresServer, start_postgres
 
@@ -57,11 +55,6 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("template") / "onenet.sqlite3"
     migrate(f"sqlite:///{file}")
     return file
-
-
-def migrate(url: str) -> None:
-    """Brings a database to the newest revision."""
-    Migrator(url, migrations_dir()).upgrade("head", lambda line: None, NOW)
 
 
 @pytest.fixture
@@ -111,8 +104,3 @@ def shelf() -> Shelf:
 def gate(database: Database, shelf: Shelf, clock: FrozenClock) -> Gate:
     """The gate over the database."""
     return Gate(database, shelf.bundle_of, clock, clock)
-
-
-def sqlite_file(url: str) -> Path:
-    """The file behind a SQLite URL."""
-    return Path(make_url(url).database or "")

@@ -1,0 +1,112 @@
+"""API keys: hashed, told by kind, two live ones, ended by expiry, revocation and rotation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from onenet.clock import FrozenClock
+from onenet.errors import Conflict, NotFound, Unauthenticated
+from onenet.services import keys
+from onenet.services.keys import CACHE_FOR, KINDS, TOKEN, Keyring, NewKey
+from onenet.store import tables
+from onenet.store.database import Database
+
+pytestmark = pytest.mark.anyio
+
+
+async def make(database: Database, clock: FrozenClock, **changes: object) -> NewKey:
+    given = {"kind": "frontend", "client": "app", "now": clock.now()} | changes
+    return await keys.create(database, **given)  # type: ignore[arg-type]  # a test's own keywords
+
+
+async def test_a_key_tells_who_calls_and_what_they_may(database: Database, clock: FrozenClock) -> None:
+    made = await make(database, clock)
+    assert TOKEN.fullmatch(made.token)
+    caller = await Keyring(database, clock).caller(made.token)
+    assert (caller.kind, caller.client, caller.scopes) == ("frontend", "app", KINDS["frontend"])
+    assert caller.acting_for("s-1").id == "frontend:app/s-1"
+
+
+async def test_no_row_holds_the_token(database: Database, clock: FrozenClock) -> None:
+    made = await make(database, clock)
+    async with database.read() as connection:
+        row = (await connection.execute(tables.api_key.select())).one()
+    secret = made.token.rpartition("_")[2]
+    assert all(
+        secret not in str(value) and secret.encode() not in bytes(str(value), "utf-8") for value in row
+    )
+
+
+async def test_a_token_with_one_other_character_is_refused(database: Database, clock: FrozenClock) -> None:
+    token = (await make(database, clock)).token
+    wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
+    for refused in (wrong, token + "a", token[:-1], "", "onk_", token.upper()):
+        with pytest.raises(Unauthenticated):
+            await Keyring(database, clock).caller(refused)
+
+
+async def test_an_expired_key_opens_nothing(database: Database, clock: FrozenClock) -> None:
+    made = await make(database, clock, lives_for=timedelta(days=1))
+    ring = Keyring(database, clock)
+    await ring.caller(made.token)
+    clock.advance(timedelta(days=1))
+    with pytest.raises(Unauthenticated):
+        await ring.caller(made.token)
+
+
+async def test_a_revoked_key_is_refused_within_five_seconds(database: Database, clock: FrozenClock) -> None:
+    made, ring = await make(database, clock), Keyring(database, clock)
+    await ring.caller(made.token)
+    await keys.revoke(database, made.key.public, now=clock.now())
+    clock.advance(CACHE_FOR)
+    with pytest.raises(Unauthenticated):
+        await ring.caller(made.token)
+    with pytest.raises(NotFound):
+        await keys.revoke(database, made.key.public, now=clock.now())
+
+
+async def test_a_rotation_leaves_both_keys_for_the_overlap(database: Database, clock: FrozenClock) -> None:
+    old = await make(database, clock)
+    new = await keys.rotate(database, old.key.public, now=clock.now(), overlap=timedelta(hours=24))
+    ring = Keyring(database, clock)
+    for made in (old, new):
+        await ring.caller(made.token)
+    with pytest.raises(Conflict):
+        await keys.rotate(database, new.key.public, now=clock.now(), overlap=timedelta(hours=24))
+    clock.advance(timedelta(hours=24))
+    await ring.caller(new.token)
+    with pytest.raises(Unauthenticated):
+        await ring.caller(old.token)
+
+
+async def test_a_client_has_at_most_two_live_keys(database: Database, clock: FrozenClock) -> None:
+    first, _ = await make(database, clock), await make(database, clock)
+    with pytest.raises(Conflict):
+        await make(database, clock)
+    await keys.revoke(database, first.key.public, now=clock.now())
+    await make(database, clock)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"scopes": frozenset({"steps:decide"})},
+        {"client": "a/b"},
+        {"client": "a:b"},
+        {"client": ""},
+        {"lives_for": timedelta(days=367)},
+        {"lives_for": timedelta(0)},
+    ],
+)
+async def test_a_key_that_should_not_be_is_not_made(
+    database: Database, clock: FrozenClock, changes: dict[str, object]
+) -> None:
+    with pytest.raises(Conflict):
+        await make(database, clock, **changes)
+
+
+async def test_a_key_can_have_less_than_its_kind(database: Database, clock: FrozenClock) -> None:
+    made = await make(database, clock, scopes=frozenset({"catalogue:read"}))
+    assert (await Keyring(database, clock).caller(made.token)).scopes == {"catalogue:read"}

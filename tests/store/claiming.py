@@ -1,0 +1,36 @@
+"""What the processes of the claiming test run."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import datetime
+from uuid import UUID
+
+from onenet.ids import new_id
+from onenet.store import queue
+from onenet.store.database import Database
+
+
+def claim_everything(url: str, now: datetime) -> list[tuple[UUID, int]]:
+    """Claims tasks in small batches until none is due; gives each one's id and attempt."""
+    return asyncio.run(_claim_everything(url, now))
+
+
+async def _claim_everything(url: str, now: datetime) -> list[tuple[UUID, int]]:
+    database = Database(url)
+    claimed: list[tuple[UUID, int]] = []
+    while True:
+        async with database.read() as connection:
+            lanes = await queue.due_lanes(connection, queue.TASKS, now)
+        if not lanes:
+            break
+        random.shuffle(lanes)
+        async with database.transaction() as connection:
+            rows = await queue.claim(
+                connection, queue.TASKS, lanes, token=new_id(), now=now, count=5,
+                skip_locked=database.capabilities.skip_locked,
+            )  # fmt: skip
+        claimed += [(row["id"], row["attempt"]) for row in rows]
+    await database.close()
+    return claimed

@@ -1,0 +1,159 @@
+"""Engines and transactions: the settings that the promises rest on, and the only commit."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, text
+
+from onenet.errors import MisconfiguredError, Unavailable
+from onenet.store import database as store_database
+from onenet.store.database import Database, async_url
+from onenet.store.tables import case_counter, jurisdiction
+from tests.databases import sqlite_file
+from tests.factories import NOW
+from tests.store.seeding import count
+from tests.store.unreachable import unreachable_database
+
+pytestmark = pytest.mark.anyio
+
+on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize(
+    "backend", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+COUNTER = {"scope": "suzhou", "day": "2026-11-23", "serial": 1}
+
+
+async def scalar(connection: Any, statement: str) -> Any:
+    return (await connection.exec_driver_sql(statement)).scalar_one()
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("synchronous", 2), ("journal_mode", "wal"), ("foreign_keys", 1)]
+)
+async def test_sqlite_flushes_every_commit_and_keeps_parents(
+    database: Database, pragma: str, value: object
+) -> None:
+    """2 is FULL. Killing processes cannot show a missing flush, so the setting itself is looked at."""
+    async with database.transaction() as writing, database.read() as reading:
+        assert await scalar(writing, f"PRAGMA {pragma}") == value
+        assert await scalar(reading, f"PRAGMA {pragma}") == value
+
+
+@on_sqlite
+async def test_a_transaction_takes_the_write_lock_at_its_beginning(
+    database: Database, database_url: str
+) -> None:
+    """A read that turns into a write later fails at once, whatever the timeout."""
+    other = sqlite3.connect(sqlite_file(database_url), timeout=0, isolation_level=None)
+    async with database.transaction():
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
+@on_sqlite
+async def test_control_a_transaction_that_only_reads_takes_no_write_lock(
+    database: Database, database_url: str
+) -> None:
+    other = sqlite3.connect(sqlite_file(database_url), timeout=0, isolation_level=None)
+    async with database.read() as connection:
+        await connection.execute(select(jurisdiction))
+        other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    ("setting", "value"), [("synchronous_commit", "on"), ("transaction_isolation", "read committed")]
+)
+async def test_postgresql_answers_after_the_flush_and_sees_what_others_committed(
+    database: Database, setting: str, value: str
+) -> None:
+    async with database.read() as connection:
+        assert await scalar(connection, "SHOW transaction_isolation") == "repeatable read"
+    async with database.transaction() as connection:
+        assert await scalar(connection, f"SHOW {setting}") == value
+
+
+@on_postgresql
+async def test_no_statement_runs_for_ever(database: Database) -> None:
+    async with database.transaction() as connection:
+        assert await scalar(connection, "SHOW statement_timeout") == "10s"
+
+
+async def test_a_block_that_ends_is_committed(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(insert(case_counter).values(COUNTER))
+    async with database.read() as connection:
+        assert await count(connection, case_counter) == 1
+
+
+async def test_a_block_that_fails_leaves_nothing(database: Database) -> None:
+    async def write_and_fail() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(insert(case_counter).values(COUNTER))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await write_and_fail()
+    async with database.read() as connection:
+        assert await count(connection, case_counter) == 0
+
+
+async def test_a_reader_sees_one_moment(database: Database) -> None:
+    """A case's row, its steps and its events are read one after the other, and belong together."""
+    async with database.read() as reading:
+        before = await count(reading, case_counter)
+        async with database.transaction() as writing:
+            await writing.execute(insert(case_counter).values(COUNTER))
+        assert await count(reading, case_counter) == before
+    async with database.read() as reading:
+        assert await count(reading, case_counter) == before + 1
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("way", ["transaction", "read"])
+async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path: Path, kind: str, way: str) -> None:
+    async with unreachable_database(tmp_path, kind) as database:
+        with pytest.raises(Unavailable):
+            async with getattr(database, way)() as connection:
+                await connection.execute(text("SELECT 1"))
+
+
+async def test_a_full_pool_is_unavailable(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    monkeypatch.setattr(store_database, "POOL_TIMEOUT_S", 0.05)
+    small = Database(database_url, pool_size=1)
+    async with small.transaction():
+        with pytest.raises(Unavailable):
+            async with small.transaction():
+                pass
+    await small.close()
+
+
+async def test_a_moment_without_a_zone_is_refused(database: Database) -> None:
+    """It would mean one thing on SQLite and another on PostgreSQL."""
+    row = {"code": "suzhou", "content": "{}", "updated_at": NOW.replace(tzinfo=None)}
+    with pytest.raises(Exception, match="a time needs a zone"):
+        async with database.transaction() as connection:
+            await connection.execute(insert(jurisdiction).values(row))
+
+
+async def test_a_moment_comes_back_aware_and_the_same(database: Database) -> None:
+    at = NOW.replace(microsecond=123_456)
+    async with database.transaction() as connection:
+        await connection.execute(insert(jurisdiction).values(code="suzhou", content="{}", updated_at=at))
+    async with database.read() as connection:
+        assert await connection.scalar(select(jurisdiction.c.updated_at)) == at
+
+
+async def test_another_engine_is_refused_with_what_was_expected() -> None:
+    with pytest.raises(MisconfiguredError, match="sqlite or postgresql"):
+        async_url("mysql://localhost/onenet")
