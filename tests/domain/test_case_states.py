@@ -112,6 +112,14 @@ def test_a_case_of_which_nothing_was_granted_or_refused_is_withdrawn() -> None:
 # ---- withdrawal
 
 
+def test_a_case_of_which_every_step_was_found_unneeded_is_completed() -> None:
+    walk = two()
+    for code in ("a", "b"):
+        walk.attempt(code, TryLater("refused", "no"))
+        walk.decide(code, "skip")
+    assert walk.case.state is CaseState.COMPLETED
+
+
 def test_withdrawal_cancels_every_open_step_and_its_task() -> None:
     walk = two()
     walk.attempt("a", Received())

@@ -285,8 +285,9 @@ def close(draft: Draft) -> None:
 
 
 def _final_state(steps: list[StepState]) -> CaseState:
-    granted = StepState.COMPLETED in steps
     refused = StepState.REJECTED in steps or StepState.CANCELLED in steps
-    if granted:
+    if StepState.COMPLETED in steps:
         return CaseState.PARTLY_COMPLETED if refused else CaseState.COMPLETED
-    return CaseState.REJECTED if StepState.REJECTED in steps else CaseState.WITHDRAWN
+    if StepState.REJECTED in steps:
+        return CaseState.REJECTED
+    return CaseState.WITHDRAWN if StepState.CANCELLED in steps else CaseState.COMPLETED
