@@ -15,6 +15,7 @@ import structlog
 from onenet.adapters.transport import Transport
 from onenet.clock import Clock
 from onenet.domain.case import Case
+from onenet.errors import Unavailable
 from onenet.services import steps, webhooks
 from onenet.services.advance import Gate
 from onenet.services.steps import Claimed
@@ -88,6 +89,9 @@ class Worker:
     async def _claim(self, which: queue.Queue, count: int) -> list[Claimed]:
         try:
             return await steps.claim(self._database, which, self._machine_clock, count)
+        except Unavailable as error:
+            log.warning("database_away", queue=which.work.name, reason=str(error))
+            return []
         except Exception:
             log.exception("claim_failed", queue=which.work.name)
             return []
@@ -104,6 +108,9 @@ class Worker:
             self._wake["timers"].clear()
             try:
                 fired = await steps.fire_timers(self._database, self._gate, self._clock, 100)
+            except Unavailable as error:
+                log.warning("database_away", queue="timer", reason=str(error))
+                fired = 0
             except Exception:
                 log.exception("timers_failed")
                 fired = 0

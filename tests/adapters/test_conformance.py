@@ -44,6 +44,9 @@ async def submit(name: str, url: str, **changes: Any) -> Attempt:
         return await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
 
 
+SHIPPED = ("webhook", "simulated")
+
+
 def adapter(name: str) -> Adapter:
     return registry.adapter_for(make_endpoint("http://127.0.0.1:9", name))
 
@@ -58,8 +61,12 @@ def end_of(talk: Talk, response: httpx2.Response) -> Outcome:
 
 @each_adapter
 def test_an_adapter_brings_recorded_answers(name: str) -> None:
+    """They are asked of the adapters that onenet ships; another's own are run when they are there."""
     kinds = {record.outcome["kind"] for record in RECORDS if record.adapter == name}
-    assert {"Accepted", "Completed", "Rejected", "SupplementNeeded", "Unclear"} <= kinds
+    wanted = (
+        {"Accepted", "Completed", "Rejected", "SupplementNeeded", "Unclear"} if name in SHIPPED else kinds
+    )
+    assert wanted <= kinds, f"recorded answers are missing in tests/adapters/{name}/ (format: records.py)"
 
 
 @each_record(RESPONSES)
@@ -204,10 +211,16 @@ def test_noise_as_an_answer_is_an_outcome(name: str, body: bytes) -> None:
 @each_adapter
 @pytest.mark.parametrize("secret", ["geheim", "37" * 9])
 def test_what_a_department_sent_is_not_repeated(name: str, secret: str) -> None:
-    reasons = []
-    for member in ("outcome", "code", "seq", "due_on", "kind", "results", "timestamp", "type"):
-        said = {"task": KEY, "outcome": "accepted", "code": 8, member: secret}
-        body = {"type": "task.outcome", "timestamp": "2026-11-23T08:05:00Z", **said, "data": said}
-        reasons.append(told(adapter(name).read_callback(json.dumps(body).encode()).outcome).get("reason", ""))
-    assert any(reasons)
-    assert secret not in "".join(reasons)
+    """A hostile value in place of each member an adapter may know: whatever is said, it is not the value."""
+    said = {"task": KEY, "outcome": "accepted", "code": 8}
+    told_reasons = []
+    for member in ("outcome", "code", "seq", "due_on", "kind", "results", "timestamp", "type", "task"):
+        spoilt = said | {member: secret}
+        body = {"type": "task.outcome", "timestamp": "2026-11-23T08:05:00Z", **spoilt, "data": spoilt}
+        try:
+            outcome = adapter(name).read_callback(json.dumps(body).encode()).outcome
+            told_reasons.append(str(told(outcome).get("reason", "")))
+        except UnreadableAnswer as error:
+            told_reasons.append(str(error))
+    assert any(told_reasons)
+    assert secret not in "".join(told_reasons)

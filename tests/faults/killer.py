@@ -35,10 +35,14 @@ def plan(seed: int, kills: int, engine: Sequence[str]) -> list[Blow]:
 
 def _blows(dice: random.Random, kills: int, engine: Sequence[str]) -> Iterator[Blow]:
     unharmed = [code for code, (habit, _) in HABITS.items() if habit != "flaky"]
+    round_: list[str] = []
     for _ in range(kills):
-        victim = dice.choice(engine)
         if unharmed and dice.random() < DEPARTMENT_SHARE:
             victim = unharmed.pop(dice.randrange(len(unharmed)))
+        else:
+            # In rounds: a short plan that by chance never hits the server would prove nothing.
+            round_ = round_ or dice.sample(list(engine), len(engine))
+            victim = round_.pop()
         yield Blow(victim, dice.uniform(0, LONGEST_DELAY_S), dice.random() >= HASTY_SHARE)
 
 

@@ -6,6 +6,7 @@ import sys
 
 import structlog
 import typer
+from sqlalchemy.exc import DBAPIError
 
 from onenet import __version__
 from onenet.cli import cases, catalogues, databases, departments, keys, records, running
@@ -60,4 +61,10 @@ def main() -> None:
         app()
     except OnenetError as error:
         typer.echo(f"onenet: {error}", err=True)
+        sys.exit(2)
+    except DBAPIError as error:
+        words = str(error.orig).strip().splitlines()[0]
+        typer.echo(
+            f"onenet: the database refused: {words} (see ONENET_DATABASE_URL; `onenet db check`)", err=True
+        )
         sys.exit(2)

@@ -10,6 +10,7 @@ import typer
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.services import endpoints
+from onenet.services.catalogue import Catalogue
 from onenet.store.database import Database
 
 app = typer.Typer(no_args_is_help=True)
@@ -32,11 +33,14 @@ def add(
     """Register where a department is reached; again for the same department replaces it."""
     options = dict(pair.split("=", 1) for pair in option or [])
 
-    async def use(database: Database) -> endpoints.Registered:
+    async def use(database: Database) -> tuple[endpoints.Registered, bool]:
         wanted = endpoints.Wanted("department", department, url, adapter, secret, options)
-        return await endpoints.register(database, wanted, SystemClock().now())
+        known = {known.code for known in await Catalogue(database).departments()}
+        return await endpoints.register(database, wanted, SystemClock().now()), department in known
 
-    made = with_database(use)
+    made, is_known = with_database(use)
+    if not is_known:
+        typer.echo(f"warning: no department {department} in the published catalogue", err=True)
     if as_json:
         typer.echo(json.dumps({"id": str(made.endpoint.id), "secret": made.endpoint.secrets[0]}))
         return

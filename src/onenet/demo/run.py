@@ -80,9 +80,8 @@ def _in_folder(choices: Choices, path: Path, console: Console) -> int:
             return 1
     if status is not None:
         return status
-    resume = "" if path == DEFAULT_FOLDER else f" --folder {path}"
     console.print(f"Stopped. Cases and clock are kept in {path}.", markup=False, soft_wrap=True)
-    console.print(f"Go on: onenet demo{resume}    Begin anew: onenet demo --fresh{resume}", markup=False)
+    console.print("Go on: the same command again.   Begin anew: with --fresh")
     return 1 if choices.check else 0
 
 

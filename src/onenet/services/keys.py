@@ -11,7 +11,7 @@ import hmac
 import re
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -148,8 +148,7 @@ async def create(
         raise Conflict(f"a key lives at most {LONGEST_LIFE.days} days")
     new = _new_key(kind, client, wanted, now, lives_for)
     async with database.transaction() as connection:
-        if len(await callers.live_of_client(connection, kind, client, now)) >= MAX_LIVE_KEYS:
-            raise Conflict(f"{client} has {MAX_LIVE_KEYS} live keys; revoke one first")
+        _leave_room(await callers.live_of_client(connection, kind, client, now))
         await callers.add(connection, new.key)
     return new
 
@@ -163,8 +162,7 @@ async def rotate(database: Database, public: str, *, now: datetime, overlap: tim
         old = await callers.find(connection, public)
         if old is None or not old.is_live(now):
             raise NotFound("no live key has this public part")
-        if len(await callers.live_of_client(connection, old.kind, old.client, now)) >= MAX_LIVE_KEYS:
-            raise Conflict(f"{old.client} has {MAX_LIVE_KEYS} live keys; revoke one first")
+        _leave_room(await callers.live_of_client(connection, old.kind, old.client, now))
         new = _new_key(old.kind, old.client, old.scopes, now, LONGEST_LIFE)
         await callers.add(connection, new.key)
         await callers.revoke(connection, public, now + overlap)
@@ -176,6 +174,13 @@ async def revoke(database: Database, public: str, *, now: datetime) -> None:
     async with database.transaction() as connection:
         if not await callers.revoke(connection, public, now):
             raise NotFound("no live key has this public part")
+
+
+def _leave_room(live: Sequence[ApiKey]) -> None:
+    """Passes when one more key may live. Raises: Conflict, naming those that do."""
+    if len(live) >= MAX_LIVE_KEYS:
+        names = ", ".join(f"onk_{key.public}" for key in live)
+        raise Conflict(f"{live[0].client} has {len(live)} live keys ({names}); revoke one first")
 
 
 def _new_key(

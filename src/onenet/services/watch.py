@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from onenet.domain.case import Case
+from onenet.errors import Unavailable
 from onenet.store import cases
 from onenet.store.database import Database
 
@@ -66,6 +67,8 @@ class Watch:
             await asyncio.sleep(POLL_S)
             try:
                 await self._look()
+            except Unavailable as error:
+                log.warning("database_away", reason=str(error))
             except Exception:  # whoever waits goes on waiting; the database comes back
                 log.exception("watch_failed")
 
