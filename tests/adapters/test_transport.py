@@ -134,14 +134,23 @@ async def test_a_proxy_in_the_environment_is_not_used(monkeypatch: pytest.Monkey
 
 async def test_a_host_that_hangs_gives_its_connections_back() -> None:
     """Twice as many calls as connections end at the deadline, on the wire or waiting for a connection."""
-    hangs = dripping(b"HTTP/1.1 200 OK\r\nx-header: ")
+    hang, mended = dripping(b"HTTP/1.1 200 OK\r\nx-header: "), asyncio.Event()
+
+    async def hang_until_mended(writer: StreamWriter) -> None:
+        # Whichever call gets a connection that another one gave back: it hangs as well.
+        if not mended.is_set():
+            await hang(writer)
+        writer.write(answer(202))
+        await writer.drain()
+
     limits = Limits(total_s=1.0, connections_per_host=2)
-    async with loopback(hangs, hangs, answer(202)) as evil, Transport(limits) as transport:
+    async with loopback(hang_until_mended) as evil, Transport(limits) as transport:
 
         async def call() -> Attempt:
             return await transport.post_signed(evil.url, BODY, secrets=[SECRET], message_id="msg_1", now=NOW)
 
         hung = await asyncio.gather(*[call() for _ in range(4)])
+        mended.set()
         freed = await call()
     assert [attempt.failure for attempt in hung] == ["transient"] * 4
     assert freed.outcome == Received()
