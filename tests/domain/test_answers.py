@@ -238,7 +238,7 @@ def test_a_rejected_step_keeps_its_reason() -> None:
 
 
 def test_a_supplement_says_what_is_asked_and_until_the_end_of_which_day() -> None:
-    walk = begin()
+    walk = begin(make_bundle(make_member(materials=["deed"]), materials=[make_material("deed")]))
     walk.answer("household", SupplementNeeded(ASKED.requests, date(2026, 11, 30)))
     waiting = walk.step("household").waiting
     assert waiting is not None
@@ -273,3 +273,20 @@ def test_trying_later_is_no_answer() -> None:
     walk = begin()
     assert walk.answer("household", TryLater("transient", "busy")) == "unchanged"
     assert walk.step("household").state is S.DISPATCHED
+
+
+def test_asking_for_what_the_item_does_not_name_holds_the_step() -> None:
+    """Handed in, it would not reach the department; asked for again, it would stall in silence."""
+    walk = begin()
+    walk.answer("household", ASKED)
+    waiting = walk.step("household").waiting
+    assert waiting is not None
+    assert (waiting.waits_for, waiting.reason) == ("officer", "unclear_answer")
+
+
+def test_a_due_date_that_stands_for_no_limit_is_none() -> None:
+    walk = begin(make_bundle(make_member(materials=["deed"]), materials=[make_material("deed")]))
+    walk.answer("household", SupplementNeeded(ASKED.requests, date(9999, 12, 31)))
+    waiting = walk.step("household").waiting
+    assert waiting is not None
+    assert (waiting.waits_for, waiting.until) == ("applicant", None)

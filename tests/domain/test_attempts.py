@@ -21,6 +21,7 @@ from onenet.domain.states import StepState, TaskState
 from onenet.errors import StaleWrite
 from onenet.ids import new_id
 from tests.domain.walk import Walk, begin
+from tests.factories import make_bundle, make_member
 
 DOWN = TryLater("transient", "answered 503")
 
@@ -144,7 +145,7 @@ def test_a_result_after_withdrawal_is_refused() -> None:
 
 
 def test_a_second_submission_that_cannot_be_delivered_is_held_too() -> None:
-    walk = begin()
+    walk = begin(make_bundle(make_member(fields=["child"])))
     walk.attempt("household", Accepted())
     walk.answer("household", SupplementNeeded((SupplementRequest("field", "child", "misspelt"),)))
     walk.supplement("household", child="小明")

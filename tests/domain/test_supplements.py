@@ -107,7 +107,7 @@ def test_a_supplement_is_handed_in_once() -> None:
 
 
 def test_a_supplement_queues_behind_another_task_for_the_department() -> None:
-    walk = begin(make_bundle(make_member("a"), make_member("b")))
+    walk = begin(make_bundle(make_member("a", fields=["child"]), make_member("b")))
     walk.attempt("a", Received())
     walk.answer("a", SupplementNeeded((SupplementRequest("field", "child", "misspelt"),)))
     walk.supplement("a", child="小明")

@@ -134,7 +134,9 @@ async def test_a_second_writer_waits_and_then_sees_everything_the_first_one_wrot
     database: Database, database_url: str, shelf: Shelf
 ) -> None:
     """Also what lies in a table of its own: a lost correction of the form would be told to nobody."""
-    bundle = shelf.put(make_bundle(make_member(materials=["deed"]), materials=[make_material("deed")]))
+    bundle = shelf.put(
+        make_bundle(make_member(materials=["deed"], fields=["child"]), materials=[make_material("deed")])
+    )
     walk = begin(bundle, materials=["deed"], form={"child": "晓明"})
     walk.answer("household", SupplementNeeded((SupplementRequest("field", "child", "misspelt"),)))
     await save_new(database, [walk])
@@ -239,6 +241,7 @@ async def test_a_list_holds_only_what_its_reader_may_see(database: Database) -> 
     assert set(await ids(database, Visible(department="police"))) == {mine.case.id, theirs.case.id}
     assert await ids(database, Visible(subject="s-2", department="bank")) == []
     assert await ids(database, Visible(subject="s-1"), bundle="another") == []
+    assert await ids(database, Visible(subject="s-1", client="another-front-end")) == []
     assert len(await ids(database, Visible(), state="received")) == 3
 
 

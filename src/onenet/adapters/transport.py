@@ -41,7 +41,7 @@ _RESERVED = frozenset(
 )
 """Headers of a request that no adapter sets."""
 
-_HIDDEN = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_HIDDEN = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 """Headers of an answer that no longer describe the body as it is handed on."""
 
 
@@ -160,7 +160,8 @@ class Transport:
                 if len(body) >= self._limits.answer_bytes:
                     break
         # Without the encoding: we asked for none, and unpacking is what a bomb waits for.
-        headers = [(name, value) for name, value in answer.headers.multi_items() if name not in _HIDDEN]
+        # As bytes: a department may well write them in an encoding of its own.
+        headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in _HIDDEN]
         return httpx2.Response(
             answer.status_code, headers=headers, content=bytes(body[: self._limits.answer_bytes])
         )

@@ -51,7 +51,7 @@ def visible_to(caller: Caller) -> Visible:
     match caller.kind:
         case "frontend":
             # Never None: that would mean every subject.
-            return Visible(subject=caller.subject or "")
+            return Visible(subject=caller.subject or "", client=caller.client)
         case "department":
             return Visible(department=caller.client)
         case "administrator":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -207,7 +206,7 @@ def _position(cursor: str | None, filters: Mapping[str, str | None]) -> Position
     if place is None:
         return None
     try:
-        return Position(datetime.fromisoformat(place[0]), UUID(place[1]))
+        return Position(cursors.moment(place[0]), UUID(place[1]))
     except ValueError:
         raise BadCursor from None
 

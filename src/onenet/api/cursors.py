@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from onenet.errors import BadCursor, Fault
@@ -61,3 +62,11 @@ def _bad() -> BadCursor:
             ),
         )
     )
+
+
+def moment(text: str) -> datetime:
+    """The moment in a cursor, in UTC. Raises: ValueError for one that we cannot have written."""
+    read = datetime.fromisoformat(text)
+    if read.tzinfo is None or not 1800 <= read.year <= 2199:
+        raise ValueError("a moment with a zone was expected")
+    return read.astimezone(UTC)

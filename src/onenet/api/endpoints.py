@@ -209,6 +209,6 @@ def _position(cursor: str | None, filters: dict[str, Any]) -> tuple[datetime, UU
     if place is None:
         return None
     try:
-        return datetime.fromisoformat(place[0]), UUID(place[1])
+        return cursors.moment(place[0]), UUID(place[1])
     except ValueError:
         raise BadCursor from None

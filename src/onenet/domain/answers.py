@@ -57,6 +57,8 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
         return "unchanged"
     if isinstance(outcome, Unclear):
         return _hold_unclear(draft, task, step, outcome)
+    if isinstance(outcome, SupplementNeeded) and not _can_be_handed_in(draft, step, outcome):
+        return _hold_unclear(draft, task, step, Unclear("asks for what the item does not name"))
     if isinstance(outcome, Accepted) and step.state is _S.ACCEPTED:
         _settle_task(draft, task, outcome, seq)
         return "unchanged"
@@ -71,6 +73,13 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
 def _is_over(draft: Draft, task: Task, step: Step) -> bool:
     superseded = task.submission != step.submission
     return superseded or step.state in FINAL_STEP or task.state in (TaskState.DONE, TaskState.WITHDRAWN)
+
+
+def _can_be_handed_in(draft: Draft, step: Step, outcome: SupplementNeeded) -> bool:
+    """Whether everything asked for is the item's own: nothing else would reach the department."""
+    member = draft.case.bundle.member(step.code)
+    known = {"material": set(member.materials), "field": set(member.fields)}
+    return all(request.code in known[request.kind] for request in outcome.requests)
 
 
 def _is_possible(step: Step, outcome: Outcome) -> bool:

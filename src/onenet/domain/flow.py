@@ -33,8 +33,14 @@ def with_department(department: str, reason: str = "with_department") -> Waiting
     return Waiting("department", reason, (department,))
 
 
-def end_of_day(day: date, utc_offset_minutes: int) -> datetime:
-    """The moment at which a local day ends, in UTC."""
+LAST_YEAR = 2199
+"""Days after it are no dates but words for "no limit", and the next day of the last of all does not exist."""
+
+
+def end_of_day(day: date, utc_offset_minutes: int) -> datetime | None:
+    """The moment at which a local day ends, in UTC; None for a day that stands for no limit."""
+    if day.year > LAST_YEAR:
+        return None
     return start_of_day(day + timedelta(days=1), utc_offset_minutes)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import singledispatch
 
 from onenet.domain import answers, flow
-from onenet.domain.case import Case, Decision, Moment, Reply
+from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     Command,
     DecideStep,
@@ -23,9 +23,17 @@ from onenet.domain.commands import (
 )
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.outcome import Received, TryLater
+from onenet.domain.outcome import Outcome, Received, TryLater
 from onenet.domain.retry import GiveUp, after_failure
-from onenet.domain.states import FINAL_CASE, FINAL_STEP, CaseState, StepState, TaskState, TimerState
+from onenet.domain.states import (
+    FINAL_CASE,
+    FINAL_STEP,
+    STEP_MOVES,
+    CaseState,
+    StepState,
+    TaskState,
+    TimerState,
+)
 from onenet.errors import Conflict, NotFound, StaleWrite
 
 
@@ -64,7 +72,7 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
         flow.say_reached(draft, task.step)
         if isinstance(outcome, Received):
             return "applied"
-        return answers.apply(draft, task.id, outcome, None)
+        return _take_pushed(draft, task, outcome)
     tries = task.tries + 1
     verdict = after_failure(outcome, task.id, tries, first_at=first_at, now=draft.now.machine_at)
     if isinstance(verdict, GiveUp):
@@ -78,6 +86,15 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
     )
     flow.say_unreachable(draft, task.step, verdict.at)
     return "applied"
+
+
+def _take_pushed(draft: Draft, task: Task, outcome: Outcome) -> Reply:
+    """An answer to the call itself. One that is not possible holds the step: nobody can be told a 409."""
+    reply = answers.apply(draft, task.id, outcome, None)
+    if reply == "refused" and StepState.HELD in STEP_MOVES[draft.steps[task.step].state]:
+        flow.hold(draft, task.step, "unclear_answer", "the answer is not possible in this state")
+        return "held"
+    return reply
 
 
 @_apply.register

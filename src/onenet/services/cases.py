@@ -172,6 +172,8 @@ def may_see(case: Case, visible: Visible) -> bool:
     """Whether a caller may see a case; the same rule as `store.cases.page` uses for lists."""
     if visible.subject is not None and case.subject != visible.subject:
         return False
+    if visible.client is not None and case.client != visible.client:
+        return False
     if visible.department is not None:
         return any(
             step.department == visible.department and step.state.value != "skipped"

@@ -228,9 +228,13 @@ async def _update(connection: AsyncConnection, updating: _Updating, values: list
 
 @dataclass(frozen=True, slots=True)
 class Visible:
-    """Which cases a caller may see: all, one subject's, or those with a step of one department."""
+    """Which cases a caller may see: all, a subject's of one front-end, or those with a step of a department.
+
+    Subjects are names out of a front-end's own world: two front-ends may use the same one for two people.
+    """
 
     subject: str | None = None
+    client: str | None = None
     department: str | None = None
 
 
@@ -239,6 +243,8 @@ def _visible(visible: Visible) -> list[Any]:
     criteria: list[Any] = []
     if visible.subject is not None:
         criteria.append(tables.cases.c.subject == visible.subject)
+    if visible.client is not None:
+        criteria.append(tables.cases.c.client == visible.client)
     if visible.department is not None:
         same = (tables.step.c.lane == tables.cases.c.lane, tables.step.c.case_id == tables.cases.c.id)
         theirs = select(1).where(
