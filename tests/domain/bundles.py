@@ -47,7 +47,7 @@ QUESTIONS = (
 
 def member(code: str, **facts: object) -> Member:
     plain: dict[str, object] = {"item": code, "names": NAMES, "department": "health", "item_type": "07"}
-    return Member(code=code, **{**plain, **facts})  # type: ignore[arg-type]
+    return Member(code=code, **{**plain, **facts})  # type: ignore[arg-type]  # facts of any type
 
 
 MEMBERS = (

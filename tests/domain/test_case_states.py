@@ -98,7 +98,7 @@ def test_a_person_s_decision_closes_the_case(action: str, expected: CaseState) -
     walk = two()
     walk.answer("a", Completed())
     walk.attempt("b", TryLater("gone", "410"))
-    walk.decide("b", action)  # type: ignore[arg-type]
+    walk.decide("b", action)  # type: ignore[arg-type]  # a parameter
     assert walk.case.state is expected
 
 

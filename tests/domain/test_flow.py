@@ -312,7 +312,7 @@ def test_a_held_task_keeps_the_queue_behind_it() -> None:
 def test_ending_a_held_step_lets_the_queue_go_on(action: str) -> None:
     walk = queue_of_three()
     walk.attempt("a", GONE)
-    walk.decide("a", action)  # type: ignore[arg-type]
+    walk.decide("a", action)  # type: ignore[arg-type]  # a parameter
     assert walk.step("b").state is StepState.DISPATCHED
     assert walk.step("c").state is StepState.READY
 

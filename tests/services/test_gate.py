@@ -229,7 +229,7 @@ async def test_a_change_that_breaks_a_rule_of_the_database_is_not_called_a_lost_
     monkeypatch.setattr(gate, "_commit", counting)
     opening = make_opening(bundle)
     assert opening.opening is not None
-    bad = replace(opening.opening.case, tracking_secret=None)  # type: ignore[arg-type]
+    bad = replace(opening.opening.case, tracking_secret=None)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(Exception, match=r"(?i)not.null"):
         await gate.submit(replace(opening, opening=replace(opening.opening, case=bad)))
     assert tries == 1
