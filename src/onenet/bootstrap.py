@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from onenet import crashing
 from onenet.api.parts import Parts
 from onenet.app import create_app
 from onenet.clock import Clock, ScaledClock, SystemClock
@@ -56,6 +57,7 @@ def legal_clock(settings: Settings) -> Clock:
 @asynccontextmanager
 async def process(settings: Settings) -> AsyncIterator[Process]:
     """The parts, over a database that is at the newest revision. Raises: MisconfiguredError."""
+    crashing.arm(settings.crash)
     url = settings.resolved_database_url()
     if not Migrator(url, migrations_dir()).is_current():
         raise MisconfiguredError("the database is not at the newest revision: run `onenet db upgrade`")

@@ -11,13 +11,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import TomlConfigSettingsSource
 
 from onenet.errors import MisconfiguredError
 
 PREFIX = "ONENET_"
+
+LEAST_LEASE_S = 20
+"""A call to a department may last 15 s; a shorter lease would hand its task out twice."""
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -53,12 +56,38 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged: debug, info, warning or error."
     )
+    test_mode: bool = Field(
+        default=False, description="Allows what only tests of onenet itself need: crashes, short leases."
+    )
+    lease_s: int = Field(
+        default=30,
+        ge=1,
+        le=3_600,
+        description="How long claimed work belongs to a worker that is not heard of.",
+    )
+    crash: str | None = Field(
+        default=None, description="<point>:<n>: the process ends itself there; only in test mode."
+    )
     clock_speed: float = Field(
         default=1.0, ge=1.0, description="How fast legal time runs; above 1 only in the demo."
     )
     clock_origin: datetime | None = Field(
         default=None, description="Legal time at the start; only in the demo."
     )
+
+    @field_validator("lease_s")
+    @classmethod
+    def _lease_outlasts_a_call(cls, value: int, info: ValidationInfo) -> int:
+        if value < LEAST_LEASE_S and not info.data.get("test_mode"):
+            raise ValueError(f"expected {LEAST_LEASE_S} or more, as a call may last 15 s")
+        return value
+
+    @field_validator("crash")
+    @classmethod
+    def _crash_only_in_tests(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and not info.data.get("test_mode"):
+            raise ValueError("refused outside test mode")
+        return value
 
     @classmethod
     def settings_customise_sources(
