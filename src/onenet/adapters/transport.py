@@ -18,7 +18,7 @@ from typing import Self
 
 import httpx2
 
-from onenet import __version__
+from onenet import __version__, crashing
 from onenet.adapters import failures, signing
 from onenet.adapters.base import Endpoint, Talk
 from onenet.adapters.masking import excerpt
@@ -126,6 +126,7 @@ class Transport:
     async def _attempt(
         self, talk: Talk, *, message_id: str, secrets: Sequence[str], now: datetime
     ) -> Attempt:
+        crashing.point("before_call")
         identity = _Identity(message_id, secrets, now, time.monotonic())
         answer: httpx2.Response | None = None
         try:
@@ -138,6 +139,7 @@ class Transport:
             said = failures.of_error(error)
         finally:
             talk.close()
+        crashing.point("after_call")
         body = answer.content if answer is not None else b""
         return Attempt(
             outcome=said,

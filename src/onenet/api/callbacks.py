@@ -8,6 +8,7 @@ from fastapi import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from onenet import crashing
 from onenet.api import examples
 from onenet.api.answers import MEDIA_TYPE, PERSONAL
 from onenet.api.bodies import MAX_CALLBACK_BYTES, read_bytes, require_json
@@ -54,5 +55,6 @@ async def receive_callback(request: Request, department: DepartmentCode) -> Resp
         raise RuntimeError("the gate gave no answer to a callback")
     if result.answer.status == 409:
         raise Conflict("the step's state does not allow this answer; it is on record")
+    crashing.point("before_callback_answer")
     headers = {"Cache-Control": PERSONAL} | ({"X-Duplicate": "true"} if result.replayed else {})
     return Response(result.answer.body, result.answer.status, headers, media_type=MEDIA_TYPE)

@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet import crashing
 from onenet.clock import Clock
 from onenet.domain.case import Case, Moment, Reply
 from onenet.domain.commands import Command
@@ -184,6 +185,8 @@ class Gate:
             batch = await self._load(connection, changes, now)
             outcomes = [_decide(batch, change) for change in changes]
             await self._save(connection, batch, changes)
+            crashing.point("before_commit")
+        crashing.point("after_commit")
         self._tell(list(batch.after.values()))
         return outcomes
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import RowMapping
 
+from onenet import crashing
 from onenet.adapters.base import Endpoint, TaskSheet
 from onenet.adapters.registry import adapter_for
 from onenet.adapters.transport import Attempt, Transport
@@ -52,6 +53,8 @@ async def claim(database: Database, which: queue.Queue, clock: Clock, count: int
             connection, which, lanes, token=token, now=now, count=count,
             skip_locked=database.capabilities.skip_locked,
         )  # fmt: skip
+        crashing.point("before_claim_commit")
+    crashing.point("after_claim_commit")
     return [Claimed(row, token) for row in rows]
 
 

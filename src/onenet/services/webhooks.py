@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from onenet import crashing
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import Clock
 from onenet.domain.outcome import TryLater
@@ -29,6 +30,8 @@ async def deliver(database: Database, transport: Transport, clock: Clock, claime
     async with database.transaction() as connection:
         await queue.end_attempts(connection, queue.DELIVERIES, [ended(row, attempt)])
         await deliveries.settle(connection, [settled])
+        crashing.point("before_commit")
+    crashing.point("after_commit")
 
 
 async def _post(
