@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -36,14 +37,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The parts of one process. `clock` tells legal time."""
+    """The parts of one process. `clock` tells legal time; `lease` is how long claimed work is its own."""
 
     parts: Parts
     clock: Clock
+    lease: timedelta
 
     def worker(self) -> Worker:
         """A worker over these parts."""
-        return Worker(self.parts.database, self.parts.gate, self.clock, self.parts.machine_clock)
+        return Worker(
+            self.parts.database, self.parts.gate, self.clock, self.parts.machine_clock, lease=self.lease
+        )
 
 
 def legal_clock(settings: Settings) -> Clock:
@@ -77,7 +81,7 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         machine_clock=machine_clock,
     )
     try:
-        yield Process(parts, clock)
+        yield Process(parts, clock, timedelta(seconds=settings.lease_s))
     finally:
         await database.close()
 

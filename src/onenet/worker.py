@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 
 import structlog
 
@@ -34,12 +35,21 @@ log = structlog.get_logger()
 class Worker:
     """Does due work until told to stop."""
 
-    def __init__(self, database: Database, gate: Gate, clock: Clock, machine_clock: Clock):
+    def __init__(
+        self,
+        database: Database,
+        gate: Gate,
+        clock: Clock,
+        machine_clock: Clock,
+        *,
+        lease: timedelta = queue.LEASE,
+    ):
         """`clock` tells legal time, for timers; `machine_clock` that of leases and retries."""
         self._database = database
         self._gate = gate
         self._clock = clock
         self._machine_clock = machine_clock
+        self._lease = lease
         self._stopping = asyncio.Event()
         self._wake = {"tasks": asyncio.Event(), "deliveries": asyncio.Event(), "timers": asyncio.Event()}
         gate.listen(self._on_commit)
@@ -88,7 +98,7 @@ class Worker:
 
     async def _claim(self, which: queue.Queue, count: int) -> list[Claimed]:
         try:
-            return await steps.claim(self._database, which, self._machine_clock, count)
+            return await steps.claim(self._database, which, self._machine_clock, count, lease=self._lease)
         except Unavailable as error:
             log.warning("database_away", queue=which.work.name, reason=str(error))
             return []

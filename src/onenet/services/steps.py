@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +40,9 @@ class Claimed:
     token: UUID
 
 
-async def claim(database: Database, which: queue.Queue, clock: Clock, count: int) -> list[Claimed]:
+async def claim(
+    database: Database, which: queue.Queue, clock: Clock, count: int, *, lease: timedelta = queue.LEASE
+) -> list[Claimed]:
     """Claims up to `count` due rows, and commits that before anybody is called."""
     now = clock.now()
     async with database.read() as connection:
@@ -51,7 +53,7 @@ async def claim(database: Database, which: queue.Queue, clock: Clock, count: int
     async with database.transaction() as connection:
         rows = await queue.claim(
             connection, which, lanes, token=token, now=now, count=count,
-            skip_locked=database.capabilities.skip_locked,
+            skip_locked=database.capabilities.skip_locked, lease=lease,
         )  # fmt: skip
         crashing.point("before_claim_commit")
     crashing.point("after_claim_commit")

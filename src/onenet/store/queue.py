@@ -98,10 +98,11 @@ async def claim(
     now: datetime,
     count: int,
     skip_locked: bool,
+    lease: timedelta = LEASE,
 ) -> Sequence[RowMapping]:
     """Claims up to `count` due rows under `token` and notes that an attempt began. Gives the rows."""
     statement = _CLAIMS[queue.work.name, skip_locked]
-    parameters = {"lanes": list(lanes), "now": now, "until": now + LEASE, "token": token, "count": count}
+    parameters = {"lanes": list(lanes), "now": now, "until": now + lease, "token": token, "count": count}
     claimed = (await connection.execute(statement, parameters)).mappings().all()
     if claimed:
         begun = [
