@@ -22,7 +22,7 @@ from onenet.domain.commands import Open
 from onenet.domain.machine import decide
 from onenet.domain.states import CaseState
 from onenet.ids import new_id
-from onenet.services.advance import Change, Opening
+from onenet.services.change import Change, Opening
 from onenet.services.numbering import NumberTemplate
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)

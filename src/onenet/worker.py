@@ -1,4 +1,4 @@
-"""The worker: three loops that claim what is due, do it, and record it; a drain that claims nothing more.
+"""The worker: claims what is due, does it, and records it; a drain that claims nothing more.
 
 Any number of workers work on one database. A worker that dies loses nothing: its leases end and another one
 claims the same work, under the same keys.
@@ -8,28 +8,67 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
 
 from onenet.adapters.transport import Transport
 from onenet.clock import Clock
-from onenet.domain.case import Case
 from onenet.errors import Unavailable
 from onenet.services import steps, webhooks
 from onenet.services.advance import Gate
-from onenet.services.steps import Claimed
+from onenet.services.hands import Hand, Hands
+from onenet.services.leases import Claimed, Kind
+from onenet.services.webhooks import Settling
 from onenet.store import queue
 from onenet.store.database import Database
 
 POLL_LEAST_S, POLL_MOST_S = 0.25, 1.0
 """An idle loop looks again after a random time between these; a commit in this process wakes it at once."""
 
-MOST_AT_ONCE = 64
-"""Calls of one kind under way at the same time."""
+MOST_CLAIMED = 64
+"""Rows that one claim takes: few enough that other workers find some too."""
 
 log = structlog.get_logger()
+
+
+class Line:
+    """The work of one kind that this worker has under way, and what it takes to do more of it."""
+
+    def __init__(self, which: queue.Queue, call: Callable[[Claimed], Awaitable[None]]):
+        """`call` does one piece of work to its end."""
+        self.which = which
+        self.look = asyncio.Event()
+        self.hands = Hands(self.look)
+        self.keeps_up = False
+        self.under_way: dict[asyncio.Task[None], Claimed] = {}
+        self._call = call
+
+    def begin(self, claimed: Claimed) -> None:
+        """Sets to work, in a task of its own."""
+        hand = claimed.hand or self.hands.hold(claimed.row[self.which.owner])
+        task = asyncio.create_task(self._work(claimed._replace(hand=hand), hand))
+        self.under_way[task] = claimed
+        task.add_done_callback(self.under_way.__delitem__)
+
+    async def drain(self) -> None:
+        """Waits until nothing is under way, nor about to be."""
+        while not self.hands.are_all_free():
+            self.look.clear()
+            await self.look.wait()
+        if self.under_way:
+            await asyncio.wait(self.under_way)
+
+    async def _work(self, claimed: Claimed, hand: Hand) -> None:
+        """Nothing that one piece of work does may stop the loop; its lease ends and it is due again."""
+        try:
+            await hand.wait()
+            await self._call(claimed)
+        except Exception:
+            log.exception("work_failed", queue=self.which.work.name)
+        finally:
+            hand.give_back()
 
 
 class Worker:
@@ -45,77 +84,117 @@ class Worker:
         lease: timedelta = queue.LEASE,
     ):
         """`clock` tells legal time, for timers; `machine_clock` that of leases and retries."""
+        self.lease = lease
         self._database = database
         self._gate = gate
         self._clock = clock
         self._machine_clock = machine_clock
-        self._lease = lease
+        self._transport: Transport | None = None
+        self._settling = Settling(database)
         self._stopping = asyncio.Event()
-        self._wake = {"tasks": asyncio.Event(), "deliveries": asyncio.Event(), "timers": asyncio.Event()}
-        gate.listen(self._on_commit)
+        self._tasks = Line(queue.TASKS, self._dispatch)
+        self._deliveries = Line(queue.DELIVERIES, self._deliver)
+        self._timers_due = asyncio.Event()
+        self._looks = {
+            "tasks": self._tasks.look,
+            "deliveries": self._deliveries.look,
+            "timers": self._timers_due,
+        }
 
-    def _on_commit(self, committed: Sequence[Case]) -> None:
-        for event in self._wake.values():
-            event.set()
+    # ---- what the gate asks of its crew
+
+    def take(self, department: str, *, is_new: bool) -> Hand | None:
+        """A hand, if one is free. New cases take none while older work waits in the tables."""
+        if self._transport is None or self._stopping.is_set() or (is_new and not self._tasks.keeps_up):
+            return None
+        return self._tasks.hands.take(department)
+
+    def begin(self, claimed: Claimed) -> None:
+        """Sets to work on a task whose lease is committed."""
+        self._tasks.begin(claimed)
+
+    def look(self, kind: Kind) -> None:
+        """There is something of this kind to look for."""
+        self._looks[kind].set()
+
+    # ---- running
 
     def stop(self) -> None:
         """Claims nothing more; `run` returns when the calls under way are recorded."""
         self._stopping.set()
-        self._on_commit(())
+        for event in self._looks.values():
+            event.set()
 
     async def run(self) -> None:
         """Works until `stop`."""
-        async with Transport() as transport, asyncio.TaskGroup() as group:
+        async with Transport() as transport:
+            self._transport = transport
+            self._gate.employ(self)
+            async with asyncio.TaskGroup() as group:
+                beating = group.create_task(self._keep_leases())
+                loops = [
+                    group.create_task(self._claim_and_begin(self._tasks)),
+                    group.create_task(self._claim_and_begin(self._deliveries)),
+                    group.create_task(self._fire()),
+                ]
+                await asyncio.wait(loops)
+                await self._tasks.drain()
+                await self._deliveries.drain()
+                beating.cancel()
 
-            async def dispatch(claimed: Claimed) -> None:
-                await steps.dispatch(self._database, self._gate, transport, self._machine_clock, claimed)
+    async def _dispatch(self, claimed: Claimed) -> None:
+        if self._transport is not None:
+            await steps.dispatch(self._gate, self._transport, self._machine_clock, claimed)
 
-            async def deliver(claimed: Claimed) -> None:
-                await webhooks.deliver(self._database, transport, self._machine_clock, claimed)
+    async def _deliver(self, claimed: Claimed) -> None:
+        if self._transport is not None:
+            await webhooks.deliver(self._settling, self._transport, self._machine_clock, claimed)
 
-            group.create_task(self._call_out("tasks", queue.TASKS, dispatch))
-            group.create_task(self._call_out("deliveries", queue.DELIVERIES, deliver))
-            group.create_task(self._fire())
-
-    async def _call_out(
-        self, name: str, which: queue.Queue, call: Callable[[Claimed], Awaitable[None]]
-    ) -> None:
+    async def _claim_and_begin(self, line: Line) -> None:
         """Claims as much as there are free hands, and sets each to work at once."""
-        under_way: set[asyncio.Task[None]] = set()
         while not self._stopping.is_set():
-            self._wake[name].clear()
-            claimed = await self._claim(which, MOST_AT_ONCE - len(under_way))
-            for work in claimed:
-                task = asyncio.create_task(self._guard(name, call(work)))
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
-            if len(under_way) >= MOST_AT_ONCE:
-                await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-            elif not claimed:
-                await self._idle(name)
-        if under_way:
-            await asyncio.wait(under_way)
+            line.look.clear()
+            count = min(line.hands.free, MOST_CLAIMED)
+            if count <= 0:
+                await line.look.wait()
+                continue
+            full = line.hands.full()
+            claimed = await self._claim(line, count, full)
+            line.keeps_up = len(claimed) < count and not full
+            for each in claimed:
+                line.begin(each)
+            if not claimed:
+                await self._idle(line.look)
 
-    async def _claim(self, which: queue.Queue, count: int) -> list[Claimed]:
+    async def _claim(self, line: Line, count: int, leave_out: list[queue.Owner]) -> list[Claimed]:
         try:
-            return await steps.claim(self._database, which, self._machine_clock, count, lease=self._lease)
+            return await steps.claim(
+                self._database, line.which, self._machine_clock, count, lease=self.lease, leave_out=leave_out
+            )
         except Unavailable as error:
-            log.warning("database_away", queue=which.work.name, reason=str(error))
-            return []
+            log.warning("database_away", queue=line.which.work.name, reason=str(error))
         except Exception:
-            log.exception("claim_failed", queue=which.work.name)
-            return []
+            log.exception("claim_failed", queue=line.which.work.name)
+        return []
 
-    async def _guard(self, name: str, work: Awaitable[None]) -> None:
-        """Nothing that one piece of work does may stop the loop; its lease ends and it is due again."""
-        try:
-            await work
-        except Exception:
-            log.exception("work_failed", queue=name)
+    async def _keep_leases(self) -> None:
+        """Makes the leases of what is under way end later, long before they end."""
+        while True:
+            await asyncio.sleep(self.lease.total_seconds() / 3)
+            until = self._machine_clock.now() + self.lease
+            try:
+                async with self._database.transaction() as connection:
+                    for line in (self._tasks, self._deliveries):
+                        held = [(each.row, each.token) for each in line.under_way.values()]
+                        await queue.extend(connection, line.which, held, until)
+            except Unavailable as error:
+                log.warning("database_away", queue="lease", reason=str(error))
+            except Exception:
+                log.exception("leases_failed")
 
     async def _fire(self) -> None:
         while not self._stopping.is_set():
-            self._wake["timers"].clear()
+            self._timers_due.clear()
             try:
                 fired = await steps.fire_timers(self._database, self._gate, self._clock, 100)
             except Unavailable as error:
@@ -125,12 +204,12 @@ class Worker:
                 log.exception("timers_failed")
                 fired = 0
             if not fired:
-                await self._idle("timers")
+                await self._idle(self._timers_due)
 
-    async def _idle(self, name: str) -> None:
+    async def _idle(self, look: asyncio.Event) -> None:
         pause_s = random.uniform(POLL_LEAST_S, POLL_MOST_S)  # noqa: S311  # spreads polls, no secret
         try:
             async with asyncio.timeout(pause_s):
-                await self._wake[name].wait()
+                await look.wait()
         except TimeoutError:
             return

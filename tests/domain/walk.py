@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
@@ -50,7 +49,7 @@ class Walk:
         self.events += new
         self.case = decision.case
         if new:
-            self.case = replace(self.case, seq=new[-1].seq, head_hash=new[-1].hash)
+            self.case = self.case._replace(seq=new[-1].seq, head_hash=new[-1].hash)
         return decision.reply
 
     def claim(self, step: str) -> UUID:
@@ -58,11 +57,11 @@ class Walk:
         task = self.task(step)
         assert task.next_at is not None, "the task is not due"
         token = self.case.derived_id("lease", task.id, task.attempt + 1)
-        claimed = replace(
-            task, state=TaskState.SENDING, lease_token=token, attempt=task.attempt + 1,
+        claimed = task._replace(
+            state=TaskState.SENDING, lease_token=token, attempt=task.attempt + 1,
             next_at=self.now + LEASE, first_attempt_at=task.first_attempt_at or self.now,
         )  # fmt: skip
-        self.case = replace(self.case, tasks={**self.case.tasks, task.id: claimed})
+        self.case = self.case._replace(tasks={**self.case.tasks, task.id: claimed})
         return token
 
     def attempt(self, step: str, outcome: Outcome) -> Reply:

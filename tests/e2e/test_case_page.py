@@ -29,9 +29,10 @@ from onenet.domain.outcome import (
 from onenet.domain.states import CaseState, StepState
 from onenet.resources import example_catalogue_dir
 from onenet.services import cases
-from onenet.services.advance import Change, Gate
+from onenet.services.advance import Gate
 from onenet.services.cases import Replying, Submission
 from onenet.services.catalogue import Catalogue, publish
+from onenet.services.change import Change
 from onenet.services.keys import Keyring
 from onenet.services.watch import Watch
 from onenet.store.database import Database

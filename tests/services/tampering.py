@@ -7,7 +7,7 @@ The victim's history: 1 case.received, 2 step.dispatched (a), 3 step.waiting (b)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +61,7 @@ def read(scene: Scene, seq: int) -> Event:
     row = scene.connection.execute(
         select(tables.event).where(e.case_id == scene.victim, e.seq == seq)
     ).mappings().one()  # fmt: skip
-    return Event(**{name: row[name] for name in Event.__dataclass_fields__})
+    return Event(**{name: row[name] for name in Event._fields})
 
 
 def rehashed(event: Event) -> Event:
@@ -70,11 +70,11 @@ def rehashed(event: Event) -> Event:
         event.prev_hash, case_id=event.case_id, seq=event.seq, type=event.type, step=event.step,
         actor=event.actor, at=event.at, data=event.data,
     )  # fmt: skip
-    return replace(event, hash=true_hash)
+    return event._replace(hash=true_hash)
 
 
 def values(event: Event) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in Event.__dataclass_fields__}
+    return {name: getattr(event, name) for name in Event._fields}
 
 
 def write(scene: Scene, event: Event) -> None:
@@ -102,7 +102,7 @@ def rewrite(seq: int, /, **fields: Any) -> Callable[[Scene], None]:
     """The same, with a hash that fits."""
 
     def act(scene: Scene) -> None:
-        event = rehashed(replace(read(scene, seq), **fields))
+        event = rehashed(read(scene, seq)._replace(**fields))
         change(seq, **values(event))(scene)
 
     return act
@@ -116,23 +116,23 @@ def swap(one: int, two: int) -> Callable[[Scene], None]:
     def act(scene: Scene) -> None:
         first, second = read(scene, one), read(scene, two)
         drop(scene, one, two)
-        write(scene, replace(first, seq=two))
-        write(scene, replace(second, seq=one))
+        write(scene, first._replace(seq=two))
+        write(scene, second._replace(seq=one))
 
     return act
 
 
 def insert_at_end(scene: Scene) -> None:
     last = read(scene, LAST)
-    write(scene, rehashed(replace(last, seq=LAST + 1, prev_hash=last.hash)))
+    write(scene, rehashed(last._replace(seq=LAST + 1, prev_hash=last.hash)))
 
 
 def copy_to_end(scene: Scene) -> None:
-    write(scene, replace(read(scene, LAST), seq=LAST + 1))
+    write(scene, read(scene, LAST)._replace(seq=LAST + 1))
 
 
 def insert_before_the_beginning(scene: Scene) -> None:
-    write(scene, rehashed(replace(read(scene, 1), seq=0)))
+    write(scene, rehashed(read(scene, 1)._replace(seq=0)))
 
 
 def insert_in_the_middle(scene: Scene) -> None:
@@ -140,14 +140,14 @@ def insert_in_the_middle(scene: Scene) -> None:
     for seq in range(LAST, 3, -1):
         change(seq, seq=seq + 1)(scene)
     before = read(scene, 3)
-    write(scene, rehashed(replace(before, seq=4, prev_hash=before.hash)))
+    write(scene, rehashed(before._replace(seq=4, prev_hash=before.hash)))
 
 
 def move_to_another_case(seq: int) -> Callable[[Scene], None]:
     def act(scene: Scene) -> None:
         event = read(scene, seq)
         drop(scene, seq)
-        write(scene, replace(event, case_id=scene.other, seq=LAST + 1))
+        write(scene, event._replace(case_id=scene.other, seq=LAST + 1))
 
     return act
 

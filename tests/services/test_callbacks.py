@@ -19,7 +19,8 @@ from onenet.domain.sheet import TASK_PREFIX
 from onenet.errors import CallbackConflict, InvalidInput, NotFound, Unauthenticated
 from onenet.ids import new_id, to_text
 from onenet.services import callbacks
-from onenet.services.advance import Change, Gate, Result
+from onenet.services.advance import Gate
+from onenet.services.change import Change, Result
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.factories import ACTOR, NOW, Shelf, make_bundle, make_member, make_opening

@@ -28,7 +28,8 @@ from onenet.errors import (
 )
 from onenet.ids import new_id
 from onenet.services import record
-from onenet.services.advance import Change, Gate, Once, Result
+from onenet.services.advance import Gate
+from onenet.services.change import Change, Once, Result
 from onenet.services.numbering import NumberTemplate
 from onenet.store import cases, idempotency, tables
 from onenet.store.database import Database
@@ -229,7 +230,7 @@ async def test_a_change_that_breaks_a_rule_of_the_database_is_not_called_a_lost_
     monkeypatch.setattr(gate, "_commit", counting)
     opening = make_opening(bundle)
     assert opening.opening is not None
-    bad = replace(opening.opening.case, tracking_secret=None)  # type: ignore[arg-type]  # on purpose
+    bad = opening.opening.case._replace(tracking_secret=None)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(Exception, match=r"(?i)not.null"):
         await gate.submit(replace(opening, opening=replace(opening.opening, case=bad)))
     assert tries == 1

@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from onenet.clock import FrozenClock
 from onenet.errors import NumbersExhausted
-from onenet.services.advance import Gate, Result
+from onenet.services.advance import Gate
+from onenet.services.change import Result
 from onenet.services.numbering import NumberTemplate, fill, reserve
 from onenet.store import cases, tables
 from onenet.store.database import Database

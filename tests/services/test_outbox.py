@@ -14,7 +14,8 @@ from onenet.domain.case import Case, Reply
 from onenet.domain.commands import RecordAnswer, Withdraw
 from onenet.domain.events import EVENT_KINDS, EventType
 from onenet.domain.outcome import Completed
-from onenet.services.advance import Change, Gate
+from onenet.services.advance import Gate
+from onenet.services.change import Change
 from onenet.store import endpoints, tables
 from onenet.store.database import Database
 from onenet.store.idempotency import StoredAnswer

@@ -17,9 +17,10 @@ from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Accepted, Completed
 from onenet.domain.states import FINAL_CASE
 from onenet.services import record
-from onenet.services.advance import Change, Gate
+from onenet.services.advance import Gate
+from onenet.services.change import Change
 from onenet.services.record import Head, check_chain
-from onenet.store import numbers
+from onenet.store import bulk, numbers
 from onenet.store.database import Database
 from onenet.store.events import Event
 from onenet.store.migrating import sync_url
@@ -37,8 +38,8 @@ async def save_numbered(database: Database, walks: Sequence[Walk]) -> None:
     """Writes cases as the gate does, each with its number in the table of numbers."""
     await save_new(database, walks)
     async with database.transaction() as connection:
-        rows = [("suzhou", f"{number:06d}", walk.case.id) for number, walk in enumerate(walks)]
-        await numbers.append(connection, rows)
+        rows = [numbers.row("suzhou", f"{number:06d}", walk.case.id) for number, walk in enumerate(walks)]
+        await bulk.write(connection, {bulk.NUMBERS: rows})
 
 
 async def test_each_tampering_is_told_with_its_case_and_its_row(
@@ -131,7 +132,7 @@ def test_every_single_character_is_covered(place: int, field: str, data: Any) ->
     at = data.draw(st.integers(0, len(before) - 1))
     other = data.draw(st.characters(codec="utf-8").filter(lambda c: c != before[at]))
     changed: dict[str, Any] = {field: before[:at] + other + before[at + 1 :]}
-    events[place] = replace(events[place], **changed)
+    events[place] = events[place]._replace(**changed)
     assert told(events, head) == [("altered", place + 1)]
 
 
@@ -142,7 +143,7 @@ def test_every_single_bit_of_a_hash_is_covered(place: int, field: str, bit: int)
     flipped = bytearray(getattr(events[place], field))
     flipped[bit // 8] ^= 1 << bit % 8
     changed: dict[str, Any] = {field: bytes(flipped)}
-    events[place] = replace(events[place], **changed)
+    events[place] = events[place]._replace(**changed)
     assert told(events, head) == [("altered", place + 1)]
 
 
@@ -159,6 +160,6 @@ def test_limit_a_history_rewritten_to_its_end_together_with_the_case_fits_again(
     forged: list[Event] = []
     for event in events:
         previous = forged[-1].hash if forged else START
-        forged.append(rehashed(replace(event, prev_hash=previous, actor="nobody")))
+        forged.append(rehashed(event._replace(prev_hash=previous, actor="nobody")))
     assert told(forged, replace(head, hash=forged[-1].hash)) == []
     assert told(forged, head) == [("case_altered", LAST)]

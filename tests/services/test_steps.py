@@ -25,8 +25,10 @@ from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.states import StepState, TaskState, TimerState
 from onenet.ids import to_text
 from onenet.services import steps, webhooks
-from onenet.services.advance import Change, Gate
-from onenet.services.steps import Claimed
+from onenet.services.advance import Gate
+from onenet.services.change import Change
+from onenet.services.leases import Claimed
+from onenet.services.webhooks import Settling
 from onenet.store import deliveries, endpoints
 from onenet.store.database import Database
 from onenet.store.queue import DELIVERIES, LEASE, TASKS, Queue
@@ -81,7 +83,7 @@ async def test_a_task_is_handed_over_and_its_outcome_recorded(
     async with loopback(COMPLETED) as department:
         await save_department(database, "police", department.url)
         claimed = await claim(database, clock)
-        await steps.dispatch(database, gate, transport, clock, claimed)
+        await steps.dispatch(gate, transport, clock, claimed)
     (task,) = case.tasks.values()
     (heard,) = department.heard
     assert heard.headers["webhook-id"] == to_text(TASK_PREFIX, task.id)
@@ -108,7 +110,7 @@ async def test_nothing_is_open_while_a_department_is_called(
     async with loopback(think) as department:
         await save_department(database, "police", department.url)
         claimed = await claim(database, clock)
-        calling = asyncio.create_task(steps.dispatch(database, gate, transport, clock, claimed))
+        calling = asyncio.create_task(steps.dispatch(gate, transport, clock, claimed))
         await asked.wait()
         async with asyncio.timeout(5):
             await gate.submit(Change(case.id, Withdraw(), ACTOR))
@@ -120,7 +122,7 @@ async def test_a_department_without_an_endpoint_is_tried_later(
     database: Database, gate: Gate, transport: Transport, clock: FrozenClock, bundle: Bundle, shelf: Shelf
 ) -> None:
     case = await opened(gate, bundle)
-    await steps.dispatch(database, gate, transport, clock, await claim(database, clock))
+    await steps.dispatch(gate, transport, clock, await claim(database, clock))
     (task,) = (await load_one(database, shelf, case.id)).tasks.values()
     assert (task.state, task.tries, task.attempt) == (TaskState.PENDING, 1, 1)
 
@@ -132,7 +134,7 @@ async def test_a_held_endpoint_holds_the_step(
     endpoint = await save_department(database, "police", "http://127.0.0.1:1")
     async with database.transaction() as connection:
         await endpoints.replace(connection, replace(endpoint, state="held"))
-    await steps.dispatch(database, gate, transport, clock, await claim(database, clock))
+    await steps.dispatch(gate, transport, clock, await claim(database, clock))
     assert (await load_one(database, shelf, case.id)).steps["household"].state is StepState.HELD
 
 
@@ -141,7 +143,7 @@ async def test_an_unknown_adapter_holds_the_step_with_the_reason(
 ) -> None:
     case = await opened(gate, bundle)
     await save_department(database, "police", "http://127.0.0.1:1", adapter="pigeon")
-    await steps.dispatch(database, gate, transport, clock, await claim(database, clock))
+    await steps.dispatch(gate, transport, clock, await claim(database, clock))
     step = (await load_one(database, shelf, case.id)).steps["household"]
     assert step.state is StepState.HELD
     assert "pigeon" in (step.reason or "")
@@ -169,7 +171,7 @@ async def test_an_answer_that_cannot_be_stored_holds_the_step_instead_of_being_a
     case = await opened(gate, bundle)
     async with loopback(COMPLETED) as department:
         await save_department(database, "police", department.url)
-        await steps.dispatch(database, gate, transport, clock, await claim(database, clock))
+        await steps.dispatch(gate, transport, clock, await claim(database, clock))
     step = (await load_one(database, shelf, case.id)).steps["household"]
     assert (step.state, step.reason) == (StepState.HELD, "the answer could not be recorded")
 
@@ -183,7 +185,7 @@ async def called_again(
     """The lease of a worker that died ends, another one does the work; gives all that was heard."""
     assert await steps.claim(database, TASKS, clock, 10) == []
     clock.advance(LEASE)
-    await steps.dispatch(database, gate, transport, clock, await claim(database, clock))
+    await steps.dispatch(gate, transport, clock, await claim(database, clock))
     return [key_and_body(heard) for heard in department.heard]
 
 
@@ -229,9 +231,7 @@ async def test_a_crash_in_the_middle_of_a_call_sends_the_same_key_and_bytes(
     await opened(gate, bundle)
     async with loopback(never_answer, COMPLETED) as department:
         await save_department(database, "police", department.url)
-        dying = asyncio.create_task(
-            steps.dispatch(database, gate, Transport(), clock, await claim(database, clock))
-        )
+        dying = asyncio.create_task(steps.dispatch(gate, Transport(), clock, await claim(database, clock)))
         await asked.wait()
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)
@@ -248,9 +248,9 @@ async def test_a_worker_that_was_frozen_past_its_lease_changes_nothing_but_its_a
         await save_department(database, "police", department.url)
         frozen = await claim(database, clock)
         clock.advance(LEASE)
-        await steps.dispatch(database, gate, transport, clock, await claim(database, clock))
+        await steps.dispatch(gate, transport, clock, await claim(database, clock))
         before = await load_one(database, shelf, case.id)
-        await steps.dispatch(database, gate, transport, clock, frozen)  # it wakes up, and calls once more
+        await steps.dispatch(gate, transport, clock, frozen)  # it wakes up, and calls once more
     assert before.steps["household"].state is StepState.ACCEPTED
     assert await load_one(database, shelf, case.id) == before
     (task,) = before.tasks
@@ -280,7 +280,7 @@ async def test_the_next_task_is_written_with_the_step_before_it(
     gate.listen(lambda committed: seen.extend({task.step for task in c.tasks.values()} for c in committed))
     async with loopback(COMPLETED) as department:
         await save_department(database, "police", department.url)
-        await steps.dispatch(database, gate, transport, clock, await claim(database, clock))
+        await steps.dispatch(gate, transport, clock, await claim(database, clock))
     assert seen == [{"a", "b"}]
     assert (await load_one(database, shelf, case.id)).steps["b"].state is StepState.DISPATCHED
 
@@ -294,7 +294,7 @@ async def test_a_subscriber_is_told_once_and_the_delivery_is_done(
     async with loopback(answer(204)) as subscriber:
         await save_subscriber(database, subscriber.url, events_wanted=("case.received",))
         await opened(gate, bundle)
-        await webhooks.deliver(database, transport, clock, await claim(database, clock, DELIVERIES))
+        await webhooks.deliver(Settling(database), transport, clock, await claim(database, clock, DELIVERIES))
         clock.advance(LEASE)
         assert await steps.claim(database, DELIVERIES, clock, 10) == []
     (heard,) = subscriber.heard
@@ -308,7 +308,9 @@ async def test_a_subscriber_that_fails_is_told_again_under_the_same_id(
         await save_subscriber(database, subscriber.url, events_wanted=("case.received",))
         await opened(gate, bundle)
         for _ in range(2):
-            await webhooks.deliver(database, transport, clock, await claim(database, clock, DELIVERIES))
+            await webhooks.deliver(
+                Settling(database), transport, clock, await claim(database, clock, DELIVERIES)
+            )
             clock.advance(timedelta(seconds=6))
     first, second = subscriber.heard
     assert key_and_body(first) == key_and_body(second)
@@ -321,7 +323,7 @@ async def test_a_subscriber_that_is_gone_is_held(
         await save_subscriber(database, subscriber.url, events_wanted=("case.received",))
         await opened(gate, bundle)
         claimed = await claim(database, clock, DELIVERIES)
-        await webhooks.deliver(database, transport, clock, claimed)
+        await webhooks.deliver(Settling(database), transport, clock, claimed)
     async with database.read() as connection:
         (row,) = await deliveries.page(connection, after=None, state="held", limit=10)
     assert (row["id"], row["held_reason"]) == (claimed.row["id"], "endpoint")
@@ -335,8 +337,8 @@ async def test_a_late_delivery_result_changes_nothing_but_its_attempt(
         await opened(gate, bundle)
         frozen = await claim(database, clock, DELIVERIES)
         clock.advance(LEASE)
-        await webhooks.deliver(database, transport, clock, await claim(database, clock, DELIVERIES))
-        await webhooks.deliver(database, transport, clock, frozen)
+        await webhooks.deliver(Settling(database), transport, clock, await claim(database, clock, DELIVERIES))
+        await webhooks.deliver(Settling(database), transport, clock, frozen)
     async with database.read() as connection:
         (row,) = await deliveries.page(connection, after=None, state=None, limit=10)
     assert row["state"] == "done"

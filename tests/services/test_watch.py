@@ -12,7 +12,8 @@ from onenet.clock import FrozenClock
 from onenet.domain.case import Case
 from onenet.domain.commands import Withdraw
 from onenet.ids import new_id
-from onenet.services.advance import Change, Gate
+from onenet.services.advance import Gate
+from onenet.services.change import Change
 from onenet.services.watch import Watch
 from onenet.store.database import Database
 from tests.factories import ACTOR, Shelf, make_bundle, make_opening

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.case import Case
 from onenet.ids import new_id
-from onenet.store import cases, endpoints, events
-from onenet.store.cases import Changed
+from onenet.store import bulk, cases, endpoints, events
+from onenet.store.changes import Changed, rows_of, saved
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 from tests.domain.walk import Walk, begin
@@ -21,10 +21,13 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 async def save_new(database: Database, walks: Sequence[Walk]) -> None:
-    """Writes cases that are new, with all their events."""
+    """Writes cases that are new, with all their events; the walks go on from what was saved."""
     async with database.transaction() as connection:
-        await cases.save(connection, [Changed(None, walk.case) for walk in walks])
-        await events.append(connection, [event for walk in walks for event in walk.events])
+        rows = rows_of(Changed(None, walk.case) for walk in walks)
+        told = [events.row(event) for walk in walks for event in walk.events]
+        await bulk.write(connection, {**rows, bulk.EVENTS: told})
+    for walk in walks:
+        walk.case = saved(None, walk.case)
 
 
 async def save_open_cases(database: Database, count: int) -> list[Case]:

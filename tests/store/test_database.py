@@ -126,14 +126,15 @@ async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path: Path, 
                 await connection.execute(text("SELECT 1"))
 
 
+@on_postgresql
 async def test_a_full_pool_is_unavailable(
     database_url: str, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     monkeypatch.setattr(store_database, "POOL_TIMEOUT_S", 0.05)
     small = Database(database_url, pool_size=1)
-    async with small.transaction():
+    async with small.read():
         with pytest.raises(Unavailable):
-            async with small.transaction():
+            async with small.read():
                 pass
     await small.close()
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import RowMapping, bindparam, func, insert, select, tuple_, update
 
 from onenet.ids import new_id
-from onenet.store import deliveries, queue, tables
+from onenet.store import bulk, deliveries, queue, tables
 from onenet.store.database import Database
 from onenet.store.queue import DELIVERIES, LEASE, TASKS, Queue
 from tests.factories import NOW
@@ -57,12 +57,12 @@ async def save_deliveries(database: Database, count: int) -> None:
             "lane": case.lane, "case_id": case.id, "id": case.derived_id("delivery"),
             "endpoint_id": endpoint.id, "seq": 1, "type": "case.received", "payload": "{}",
             "state": "pending", "created_at": NOW, "attempt": 0, "tries": 0, "next_at": NOW,
-            "held_reason": None,
+            "held_reason": None, "lease_token": None, "first_attempt_at": None,
         }
         for case in await save_open_cases(database, count)
     ]  # fmt: skip
     async with database.transaction() as connection:
-        await deliveries.append(connection, rows)
+        await bulk.write(connection, {bulk.DELIVERIES: rows})
 
 
 # ---- one owner
@@ -140,7 +140,14 @@ async def race(database: Database, first: Any, second: Any) -> tuple[int, int]:
 
 def parameters(token: UUID) -> dict[str, Any]:
     lanes = list(range(256))
-    return {"now": SOON, "until": SOON + LEASE, "token": token, "lanes": lanes, "count": 10}
+    return {
+        "now": SOON,
+        "until": SOON + LEASE,
+        "token": token,
+        "lanes": lanes,
+        "count": 10,
+        "leave_out": [""],
+    }
 
 
 async def until_somebody_waits(database: Database, waiting: asyncio.Task[Any]) -> None:

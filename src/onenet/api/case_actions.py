@@ -27,8 +27,8 @@ from onenet.api.parts import parts
 from onenet.domain.case import Case
 from onenet.domain.commands import DecideStep, HandInSupplement
 from onenet.services import cases
-from onenet.services.advance import Result
 from onenet.services.cases import Replying
+from onenet.services.change import Result
 
 operations = Operations("cases")
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 from starlette.requests import Request
 
 from onenet.errors import Fault, IdempotencyKeyInvalid, IdempotencyKeyMissing, IdempotencyKeyReused
-from onenet.services.advance import Once
+from onenet.services.change import Once
 from onenet.services.keys import Caller
 
 HEADER = "Idempotency-Key"

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from onenet.cli.opening import with_database
-from onenet.domain.case import Case
+from onenet.domain.case import Case, Step
 from onenet.errors import NotFound
 from onenet.services import cases
 from onenet.services.catalogue import Catalogue
@@ -41,6 +41,12 @@ def _line(case: Case) -> dict[str, object]:
     return {"number": case.number, "id": str(case.id), "bundle": case.bundle.code, "state": case.state.value}
 
 
+def _step(step: Step) -> dict[str, object]:
+    waiting = step.waiting and step.waiting._asdict()
+    given = [asdict(result) for result in step.results], [asdict(request) for request in step.requests]
+    return step._asdict() | {"waiting": waiting, "results": given[0], "requests": given[1]}
+
+
 @app.command("list")
 def list_(
     state: Annotated[str | None, typer.Option(help="Only cases in this state.")] = None,
@@ -63,7 +69,7 @@ def show(number: Number, as_json: AsJson = False) -> None:
     """Show a case and what each step waits for."""
     case = with_database(lambda db: _find(db, number))
     if as_json:
-        steps = [asdict(step) for step in case.steps.values()]
+        steps = [_step(step) for step in case.steps.values()]
         typer.echo(json.dumps(_line(case) | {"steps": steps}, default=str, ensure_ascii=False))
         return
     typer.echo(f"{case.number} {case.bundle.names['zh']} / {case.bundle.names['en']}: {case.state.value}")

@@ -5,7 +5,7 @@ Source of the rules for duplicate, late and stale answers: delivery.md section 1
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -97,7 +97,7 @@ def _settle_task(draft: Draft, task: Task, outcome: Outcome, seq: int | None) ->
     """A decided task is done; an answer before our own "sent" proves that it was taken."""
     task = draft.task(task.id)
     if seq is not None:
-        task = draft.tasks[task.id] = replace(task, applied_seq=seq)
+        task = draft.tasks[task.id] = task._replace(applied_seq=seq)
     if TARGET[type(outcome)] in FINAL:
         draft.move_task(task, TaskState.DONE)
     elif task.state is TaskState.HELD:

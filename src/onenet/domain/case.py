@@ -1,12 +1,17 @@
-"""Case, step, task, timer: one case as the engine holds it, loaded whole; and what a decision makes of it."""
+"""Case, step, task, timer: one case as the engine holds it, loaded whole; and what a decision makes of it.
+
+What every decision makes anew is a named tuple: as fixed as a frozen dataclass, and made in a fifth of the
+time (decision 0014).
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from onenet.domain.bundle import Bundle
@@ -28,8 +33,7 @@ class Moment:
     machine_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """Why something waits: for whom, the reason as a code, what exactly, until when if that is known."""
 
     waits_for: WaitsFor
@@ -38,8 +42,7 @@ class Waiting:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One item inside the case.
 
     `since`: when it entered its state. `waiting`: None when final. `submission`: number of tasks made so far.
@@ -60,8 +63,7 @@ class Step:
     requests: tuple[SupplementRequest, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """What the department of a step is handed; `payload` is the canonical JSON text, fixed for ever.
 
     `attempt` counts calls begun; `tries` those that the schedule counts. `next_at`: when it is due, or when
@@ -85,8 +87,7 @@ class Task:
     held_reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(NamedTuple):
     """Something that will happen to a step at a legal time; `kind` is `waiting_period`."""
 
     id: UUID
@@ -126,12 +127,15 @@ class CaseContent:
     materials: tuple[MaterialGiven, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+_NONE: Mapping[Any, Any] = MappingProxyType({})
+
+
+class Case(NamedTuple):
     """One applicant's "one thing" request for one bundle version.
 
-    `seq` and `head_hash` are the last event's. `subject` is whose case it is, `client` the front-end that
-    submitted it. `tracking_secret` opens the progress page.
+    `seq` and `head_hash` are the last event's. `version`: how often it was saved, 0 before the first time;
+    it guards against saving over somebody else's change. `subject` is whose case it is, `client` the
+    front-end that submitted it. `tracking_secret` opens the progress page.
     """
 
     id: UUID
@@ -146,11 +150,12 @@ class Case:
     tracking_secret: str
     content: CaseContent
     seq: int = 0
+    version: int = 0
     head_hash: bytes = bytes(32)
     utc_offset_minutes: int = 480
-    steps: Mapping[str, Step] = field(default_factory=dict)
-    tasks: Mapping[UUID, Task] = field(default_factory=dict)
-    timers: Mapping[UUID, Timer] = field(default_factory=dict)
+    steps: Mapping[str, Step] = _NONE
+    tasks: Mapping[UUID, Task] = _NONE
+    timers: Mapping[UUID, Timer] = _NONE
 
     @property
     def lane(self) -> int:
@@ -171,7 +176,15 @@ class Case:
 
     def live_task(self, step: str) -> Task | None:
         """The task of the step's present submission, if there is one."""
-        return self.tasks.get(self.derived_id("task", step, self.steps[step].submission))
+        return task_of(self.tasks.values(), step, self.steps[step].submission)
+
+
+def task_of(tasks: Iterable[Task], step: str, submission: int) -> Task | None:
+    """The task of this submission of a step; a case has a few, and looking is quicker than hashing."""
+    for task in tasks:
+        if task.step == step and task.submission == submission:
+            return task
+    return None
 
 
 Reply = Literal["applied", "recorded-late", "recorded-stale", "refused", "held", "unchanged"]

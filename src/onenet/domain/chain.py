@@ -18,14 +18,18 @@ START = bytes(32)
 _DOMAIN = b"onenet-event-v1"
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_FIELDS = json.JSONEncoder(ensure_ascii=False)
+
+
 def canonical(data: Mapping[str, Any]) -> str:
     """The one JSON text of these data: sorted names, no white space, characters as they are."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(data)
 
 
 def event_hash(
     previous: bytes, *, case_id: UUID, seq: int, type: str, step: str | None, actor: str, at: str, data: str
 ) -> bytes:
     """The 32-byte hash of one event; `at` and `data` are the stored texts."""
-    fields = json.dumps([str(case_id), seq, type, step, actor, at, data], ensure_ascii=False)
+    fields = _FIELDS.encode([str(case_id), seq, type, step, actor, at, data])
     return hashlib.sha256(_DOMAIN + previous + fields.encode()).digest()

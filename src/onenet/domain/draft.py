@@ -6,11 +6,10 @@ Every state goes through the tables of `states`; every change of a step leaves a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
-from onenet.domain.case import Case, Decision, Moment, Reply, Step, Task, Timer, Waiting
+from onenet.domain.case import Case, Decision, Moment, Reply, Step, Task, Timer, Waiting, task_of
 from onenet.domain.events import EventType, NewEvent
 from onenet.domain.states import (
     CASE_MOVES,
@@ -70,7 +69,7 @@ class Draft:
         if state in FINAL_STEP:
             changes = {"waiting": None, **changes}
         changes = {**_LEFT_BEHIND.get(step.state, {}), **changes}
-        changed = replace(step, state=state, since=self.now.at, **changes)
+        changed = step._replace(state=state, since=self.now.at, **changes)
         self.steps[code] = changed
         self.add(event, code, state=state.value, waiting=_waiting(changed.waiting), **(data or {}))
         return changed
@@ -79,13 +78,13 @@ class Draft:
         """Notes what a waiting step now waits for; an event only when that is something else than before."""
         step = self.steps[code]
         if step.waiting != waiting:
-            self.steps[code] = replace(step, waiting=waiting)
+            self.steps[code] = step._replace(waiting=waiting)
             self.add(EventType.STEP_WAITING, code, state=step.state.value, waiting=_waiting(waiting))
 
     def move_task(self, task: Task, wanted: TaskState, **changes: Any) -> Task:
         """Moves a task; whoever leaves pending or sending gives up its lease. Raises: IllegalMove."""
         state = move(TASK_MOVES, task.state, wanted)
-        changed = replace(task, state=state, **{"lease_token": None, "next_at": None, **changes})
+        changed = task._replace(state=state, **{"lease_token": None, "next_at": None, **changes})
         self.tasks[task.id] = changed
         return changed
 
@@ -93,7 +92,7 @@ class Draft:
         """Drops the step's timers that have not fired."""
         for timer in list(self.timers.values()):
             if timer.step == step and timer.state is TimerState.PENDING:
-                self.timers[timer.id] = replace(timer, state=TimerState.CANCELLED)
+                self.timers[timer.id] = timer._replace(state=TimerState.CANCELLED)
 
     def put_timer(self, timer: Timer) -> None:
         """Sets a timer."""
@@ -105,13 +104,11 @@ class Draft:
 
     def live_task(self, step: str) -> Task | None:
         """The task of the step's present submission, as it now is."""
-        key = self.case.derived_id("task", step, self.steps[step].submission)
-        return self.tasks.get(key)
+        return task_of(self.tasks.values(), step, self.steps[step].submission)
 
     def decision(self, reply: Reply = "applied") -> Decision:
         """What came of the command."""
-        case = replace(
-            self.case,
+        case = self.case._replace(
             state=self.state,
             updated_at=self.now.at if self.events else self.case.updated_at,
             content=self.content,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class EventType(StrEnum):
@@ -79,8 +79,7 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """A fact that a decision adds; the gate gives it its place in the chain, its actor and its time.
 
     `data` holds JSON values only.

@@ -132,7 +132,7 @@ def hand_out(draft: Draft, code: str) -> None:
     step = draft.steps[code]
     _retire_task(draft, code)
     number = step.submission + 1
-    draft.steps[code] = replace(step, submission=number)
+    draft.steps[code] = step._replace(submission=number)
     task_id = draft.case.derived_id("task", code, number)
     queued = _is_queued(draft, step.department)
     draft.tasks[task_id] = Task(
@@ -187,7 +187,7 @@ def _unqueue(draft: Draft) -> None:
         others = (t for t in draft.tasks.values() if t.id != task.id)
         if any(_on_its_way(t, task.department) and not _waits_behind(t) for t in others):
             continue
-        draft.tasks[task.id] = replace(task, next_at=draft.now.machine_at)
+        draft.tasks[task.id] = task._replace(next_at=draft.now.machine_at)
         if draft.steps[task.step].state is StepState.READY:
             _say_dispatched(draft, task.step)
 

@@ -6,7 +6,6 @@ its steps. Each handler below reads in that order; what a handler does to other 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import singledispatch
 
 from onenet.domain import answers, flow
@@ -143,7 +142,7 @@ def _(command: FireTimer, draft: Draft) -> Reply:
     timer = draft.timers.get(command.timer_id)
     if timer is None or timer.state is not TimerState.PENDING or timer.due_at > draft.now.at:
         return "unchanged"
-    draft.put_timer(replace(timer, state=TimerState.FIRED))
+    draft.put_timer(timer._replace(state=TimerState.FIRED))
     return "applied"
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from onenet.domain import guidance
 from onenet.domain.bundle import Member
-from onenet.domain.case import CaseContent
+from onenet.domain.case import Applicant, CaseContent
 from onenet.domain.chain import canonical
 from onenet.domain.states import StepState
 from onenet.ids import to_text
@@ -37,7 +37,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "item": member.item,
         "names": dict(member.names),
         "submission": draft.steps[code].submission,
-        "applicant": asdict(draft.content.applicant),
+        "applicant": _applicant(draft.content.applicant),
         "answers": _answers(draft, member),
         "form": _fields(member, draft.content),
         "materials": _materials(draft, member),
@@ -48,8 +48,14 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
     return canonical(sheet)
 
 
+def _applicant(applicant: Applicant) -> dict[str, str | None]:
+    return {name: getattr(applicant, name) for name in Applicant.__dataclass_fields__}
+
+
 def _answers(draft: Draft, member: Member) -> Mapping[str, Any]:
     """The answers that the member's department is told, where their questions were asked."""
+    if not member.answers:
+        return {}
     counted = guidance.counted_answers(draft.case.bundle, draft.content.answers)
     return {code: counted[code] for code in member.answers if code in counted}
 
@@ -74,6 +80,8 @@ def _materials(draft: Draft, member: Member) -> list[dict[str, Any]]:
 def _results_before(draft: Draft, member: Member) -> list[dict[str, Any]]:
     """Results of other steps that are this member's materials."""
     wanted = {draft.case.bundle.materials[code].from_result for code in member.materials}
+    if not wanted:
+        return []
     return [
         {"step": step.code, **asdict(result)}
         for step in draft.steps.values()

@@ -17,7 +17,8 @@ from onenet.domain.commands import RecordAnswer
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.errors import CallbackConflict, Fault, InvalidInput, NotFound, Unauthenticated
 from onenet.ids import from_text
-from onenet.services.advance import Change, Gate, Once, Result
+from onenet.services.advance import Gate
+from onenet.services.change import Change, Once, Result
 from onenet.services.steps import endpoint_of
 from onenet.store import cases, endpoints
 from onenet.store.database import Database

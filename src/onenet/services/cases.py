@@ -18,8 +18,9 @@ from onenet.domain.states import CaseState
 from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
 from onenet.ids import new_id
 from onenet.services import forms
-from onenet.services.advance import Change, Gate, Once, Opening, Result
+from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
+from onenet.services.change import Change, Once, Opening, Result
 from onenet.store import cases as store_cases
 from onenet.store import events as store_events
 from onenet.store.cases import Position, Visible

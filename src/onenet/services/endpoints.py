@@ -15,7 +15,7 @@ from onenet.adapters.registry import adapter_for, installed
 from onenet.domain.events import EventType
 from onenet.errors import Fault, InvalidInput, MisconfiguredError, UnknownReference
 from onenet.ids import new_id
-from onenet.services.advance import Once
+from onenet.services.change import Once
 from onenet.services.once import do_once
 from onenet.services.steps import endpoint_of
 from onenet.store import endpoints as store

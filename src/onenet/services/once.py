@@ -13,8 +13,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.errors import Unavailable
-from onenet.services.advance import Once
-from onenet.store import idempotency
+from onenet.services.change import Once
+from onenet.store import bulk, idempotency
 from onenet.store.database import Database
 from onenet.store.idempotency import Done, StoredAnswer
 
@@ -58,5 +58,5 @@ async def _try_once(
             return kept, True
         answer = await effect(connection)
         done = Done(once.scope, once.key, once.fingerprint, answer, None, now)
-        await idempotency.append(connection, [done])
+        await bulk.write(connection, {bulk.KEYS: [idempotency.row(done)]})
         return answer, False

@@ -50,6 +50,8 @@ def deliveries(
                     "attempt": 0,
                     "tries": 0,
                     "next_at": machine_at if endpoint.state == "active" else None,
+                    "lease_token": None,
+                    "first_attempt_at": None,
                     "held_reason": None if endpoint.state == "active" else "endpoint",
                 }
             )

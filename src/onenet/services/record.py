@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
@@ -96,7 +96,7 @@ def _altered(chain: Sequence[Event | None]) -> set[int]:
             continue
         if following.seq in altered:
             # Somebody was written after it, or would be but for the hash that the following row now names.
-            innocent = event.hash in named or replace(following, prev_hash=event.hash).is_sound()
+            innocent = event.hash in named or following._replace(prev_hash=event.hash).is_sound()
         else:
             innocent = third is not None and third.prev_hash != following.hash
         altered.add(following.seq if innocent else event.seq)

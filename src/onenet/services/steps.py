@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import RowMapping
 
 from onenet import crashing
 from onenet.adapters.base import Endpoint, TaskSheet
@@ -23,8 +22,11 @@ from onenet.domain.outcome import TryLater, Unclear
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.errors import OnenetError, StaleWrite, Unavailable
 from onenet.ids import new_id, to_text
-from onenet.services.advance import Change, Gate
+from onenet.services.advance import Gate
+from onenet.services.change import Change
+from onenet.services.leases import Claimed
 from onenet.store import endpoints, queue, timers
+from onenet.store.bulk import Row
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 
@@ -32,16 +34,14 @@ ACTOR = "system:worker"
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A task or delivery that this process owns until its lease ends."""
-
-    row: RowMapping
-    token: UUID
-
-
 async def claim(
-    database: Database, which: queue.Queue, clock: Clock, count: int, *, lease: timedelta = queue.LEASE
+    database: Database,
+    which: queue.Queue,
+    clock: Clock,
+    count: int,
+    *,
+    lease: timedelta = queue.LEASE,
+    leave_out: Sequence[queue.Owner] = (),
 ) -> list[Claimed]:
     """Claims up to `count` due rows, and commits that before anybody is called."""
     now = clock.now()
@@ -53,11 +53,14 @@ async def claim(
     async with database.transaction() as connection:
         rows = await queue.claim(
             connection, which, lanes, token=token, now=now, count=count,
-            skip_locked=database.capabilities.skip_locked, lease=lease,
+            skip_locked=database.capabilities.skip_locked, lease=lease, leave_out=leave_out,
         )  # fmt: skip
+        known = await endpoints.every(connection) if rows else []
         crashing.point("before_claim_commit")
     crashing.point("after_claim_commit")
-    return [Claimed(row, token) for row in rows]
+    by_owner: dict[object, EndpointRow] = {e.owner: e for e in known if e.kind == "department"}
+    by_owner |= {e.id: e for e in known if e.kind == "subscriber"}
+    return [Claimed(dict(row), token, by_owner.get(row[which.owner])) for row in rows]
 
 
 def endpoint_of(row: EndpointRow) -> Endpoint:
@@ -65,19 +68,16 @@ def endpoint_of(row: EndpointRow) -> Endpoint:
     return Endpoint(row.id, row.owner, row.adapter, row.url, row.secrets, row.options)
 
 
-async def dispatch(
-    database: Database, gate: Gate, transport: Transport, clock: Clock, claimed: Claimed
-) -> None:
+async def dispatch(gate: Gate, transport: Transport, clock: Clock, claimed: Claimed) -> None:
     """Hands one claimed task to its department and records what came of it, whatever that was."""
     row = claimed.row
-    async with database.read() as connection:
-        endpoint = await endpoints.of_department(connection, row["department"])
-    attempt = await _call(endpoint, transport, row, clock.now())
+    attempt = await _call(claimed.endpoint, transport, row, clock.now())
     change = Change(
         case_id=row["case_id"],
         command=RecordAttempt(row["id"], claimed.token, attempt.outcome),
         actor=ACTOR,
         attempt=ended(row, attempt),
+        claimed=claimed,
     )
     try:
         await gate.submit(change)
@@ -92,7 +92,7 @@ async def dispatch(
         await gate.submit(replace(change, command=unclear, attempt=ended(row, unread)))
 
 
-def ended(row: RowMapping, attempt: Attempt) -> dict[str, Any]:
+def ended(row: Row, attempt: Attempt) -> dict[str, Any]:
     """The end of an attempt, as `store.queue.end_attempts` writes it."""
     return {
         "lane": row["lane"],
@@ -107,9 +107,7 @@ def ended(row: RowMapping, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-async def _call(
-    endpoint: EndpointRow | None, transport: Transport, row: RowMapping, now: datetime
-) -> Attempt:
+async def _call(endpoint: EndpointRow | None, transport: Transport, row: Row, now: datetime) -> Attempt:
     if endpoint is None:
         return _not_called(TryLater("transient", "no endpoint is registered for the department"), now)
     if endpoint.state == "held":

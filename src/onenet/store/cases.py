@@ -12,16 +12,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, Table, and_, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import RowMapping, Select, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case
 from onenet.domain.states import CaseState
-from onenet.errors import StaleWrite
 from onenet.ids import lane_of
-from onenet.store import rows, tables
+from onenet.store import bulk, rows, tables
 from onenet.store.among import MOST_KEYS, among
+from onenet.store.changes import Changed, rows_of
 
 BundleOf = Callable[[str, int], Awaitable[Bundle]]
 """Gives a published bundle version by code and number."""
@@ -93,134 +93,13 @@ async def _parts(
 
 _PLAIN = (
     "id", "number", "jurisdiction", "subject", "client", "created_at", "updated_at",
-    "tracking_secret", "seq", "head_hash", "utc_offset_minutes",
+    "tracking_secret", "seq", "version", "head_hash", "utc_offset_minutes",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """A case before (None when new) and after."""
-
-    before: Case | None
-    after: Case
-
-
-@dataclass(frozen=True, slots=True)
-class _Updating:
-    """An UPDATE of some columns by key, to be run once for each of many rows."""
-
-    statement: Any
-    key: Sequence[str]
-    columns: Sequence[str]
-
-
-def _updating(table: Table, key: Sequence[str], columns: Sequence[str]) -> _Updating:
-    where = and_(*(table.c[name] == bindparam(f"key_{name}") for name in key))
-    statement = update(table).where(where).values({name: bindparam(name) for name in columns})
-    return _Updating(statement, key, columns)
-
-
-_UPDATE_CASE = (
-    update(tables.cases)
-    .where(
-        tables.cases.c.lane == bindparam("key_lane"),
-        tables.cases.c.id == bindparam("key_id"),
-        tables.cases.c.seq == bindparam("key_seq"),
-    )
-    .values({name: bindparam(name) for name in ("state", "seq", "head_hash", "updated_at")})
-)
-_UPDATE_CONTENT = _updating(tables.case_content, ("lane", "case_id"), ("content",))
-_STEP_KEY = ("lane", "case_id", "code")
-_UPDATE_STEP = _updating(
-    tables.step, _STEP_KEY, [c.name for c in tables.step.c if c.name not in (*_STEP_KEY, "department")]
-)
-_ID_KEY = ("lane", "case_id", "id")
-_TASK_CHANGES = (
-    "state", "tries", "next_at", "lease_token", "first_attempt_at", "applied_seq", "held_reason",
-)  # fmt: skip
-_UPDATE_TASK = _updating(tables.task, _ID_KEY, _TASK_CHANGES)
-_UPDATE_TIMER = _updating(tables.timer, _ID_KEY, ("state",))
 
 
 async def save(connection: AsyncConnection, changes: Sequence[Changed]) -> None:
-    """Writes what differs. The cases must be locked by this transaction, or new.
-
-    Raises: StaleWrite when a case is no longer at the event it was loaded at.
-    """
-    opened = [change.after for change in changes if change.before is None]
-    moved = [change for change in changes if change.before is not None]
-    await _insert(connection, tables.cases, [rows.case_row(case) for case in opened])
-    await _insert(connection, tables.case_content, [rows.content_row(case) for case in opened])
-    if advanced := [c for c in moved if c.before and c.before.seq != c.after.seq]:
-        await _advance(connection, advanced)
-    altered = [c.after for c in moved if c.before and c.before.content is not c.after.content]
-    await _update(connection, _UPDATE_CONTENT, [rows.content_row(case) for case in altered])
-    for part in _PARTS:
-        await _save_part(connection, changes, part)
-
-
-async def _advance(connection: AsyncConnection, changes: Sequence[Changed]) -> None:
-    values = []
-    for change in changes:
-        before, after = change.before, change.after
-        if before is None:
-            continue
-        values.append(
-            {
-                "key_lane": after.lane, "key_id": after.id, "key_seq": before.seq,
-                "state": after.state.value, "seq": after.seq,
-                "head_hash": after.head_hash, "updated_at": after.updated_at,
-            }
-        )  # fmt: skip
-    result = await connection.execute(_UPDATE_CASE, values)
-    if result.rowcount not in (-1, len(values)):
-        raise StaleWrite
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A map of the case whose values are rows of a table."""
-
-    name: str
-    to_row: Callable[[Case, Any], dict[str, Any]]
-    table: Table
-    updating: _Updating
-
-
-_PARTS = (
-    _Part("steps", rows.step_row, tables.step, _UPDATE_STEP),
-    _Part("tasks", rows.task_row, tables.task, _UPDATE_TASK),
-    _Part("timers", rows.timer_row, tables.timer, _UPDATE_TIMER),
-)
-"""In the order of their foreign keys."""
-
-
-async def _save_part(connection: AsyncConnection, changes: Sequence[Changed], part: _Part) -> None:
-    new, changed = [], []
-    for change in changes:
-        before = getattr(change.before, part.name) if change.before else {}
-        for key, value in getattr(change.after, part.name).items():
-            if key not in before:
-                new.append(part.to_row(change.after, value))
-            elif before[key] is not value:
-                changed.append(part.to_row(change.after, value))
-    await _insert(connection, part.table, new)
-    await _update(connection, part.updating, changed)
-
-
-async def _insert(connection: AsyncConnection, table: Table, values: list[dict[str, Any]]) -> None:
-    if values:
-        await connection.execute(insert(table), values)
-
-
-async def _update(connection: AsyncConnection, updating: _Updating, values: list[dict[str, Any]]) -> None:
-    if values:
-        keyed = [
-            {f"key_{name}": row[name] for name in updating.key}
-            | {name: row[name] for name in updating.columns}
-            for row in values
-        ]
-        await connection.execute(updating.statement, keyed)
+    """Writes what differs. Raises: StaleWrite when a case is no longer as it was loaded."""
+    await bulk.write(connection, rows_of(changes))
 
 
 # ---- lists and look-ups

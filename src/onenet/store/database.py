@@ -23,7 +23,20 @@ BUSY_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10.0
 """A caller that gets no connection for so long is told that the service is busy."""
 
+WRITERS = 4
+"""Connections that write, apart from those that read: a crowd of readers must not stop the gate. The gate
+needs one for each round, claims, leases and settled deliveries share the others.
+"""
+
 STATEMENT_TIMEOUT_MS = 10_000
+ALWAYS = {"statement_timeout": STATEMENT_TIMEOUT_MS, "jit": "off"}
+"""Compiling a statement costs 15 ms, more than any of these takes."""
+
+BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+"""Whoever writes finds rows by key, always. A plan that PostgreSQL made and kept while a table was small
+would read the whole of it when it has grown, until the next ANALYZE.
+"""
+
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
 """Serialisation failure, deadlock, a unique key that another one wrote first: the transaction did nothing and
 may be repeated. SQLite has but the last."""
@@ -69,21 +82,21 @@ class Database:
         self.url = async_url(url)
         self.backend = self.url.get_backend_name()
         self.capabilities = CAPABILITIES[self.backend]
-        self._writer = self._engine(1 if self.backend == "sqlite" else pool_size, writes=True)
-        self._reader = self._reading_engine()
-
-    def _reading_engine(self) -> AsyncEngine:
-        """Reads see one moment: a case's row, its steps and its events belong together on every engine."""
-        if self.backend == "sqlite":
-            return self._engine(4, writes=False)
-        return self._writer.execution_options(isolation_level="REPEATABLE READ")
+        is_sqlite = self.backend == "sqlite"
+        self._writer = self._engine(1 if is_sqlite else WRITERS, writes=True)
+        self._reader = self._engine(4 if is_sqlite else pool_size, writes=False)
 
     def _engine(self, pool_size: int, *, writes: bool) -> AsyncEngine:
         settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
         if self.backend == "sqlite":
             settings["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
         elif self.url.get_driver_name() == "psycopg":
-            settings["connect_args"] = {"options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}"}
+            options = ALWAYS | (BY_KEY if writes else {})
+            said = " ".join(f"-c {name}={value}" for name, value in options.items())
+            settings["connect_args"] = {"options": said}
+        if self.backend == "postgresql" and not writes:
+            # A case's row, its steps and its events are read at one moment, on every engine.
+            settings["isolation_level"] = "REPEATABLE READ"
         try:
             engine = create_async_engine(self.url, **settings)
         except ModuleNotFoundError as error:

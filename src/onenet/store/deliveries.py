@@ -7,19 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, and_, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import RowMapping, and_, bindparam, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.ids import lane_of
 from onenet.store import tables
 from onenet.store.queue import Queue
-
-
-async def append(connection: AsyncConnection, deliveries: Sequence[dict[str, Any]]) -> None:
-    """Writes new rows, in the transaction of the events that they tell."""
-    if deliveries:
-        await connection.execute(insert(tables.delivery), list(deliveries))
-
 
 _d = tables.delivery.c
 _SETTLE = (

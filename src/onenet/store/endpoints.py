@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.store import tables
@@ -34,13 +35,23 @@ class EndpointRow:
     state: Literal["active", "held"] = "active"
 
 
-def _read(row: RowMapping) -> EndpointRow:
-    plain = {name: row[name] for name in ("id", "kind", "owner", "adapter", "url", "created_at", "state")}
+_COLUMNS = tuple(EndpointRow.__dataclass_fields__)
+_SELECT = select(*(tables.endpoint.c[name] for name in _COLUMNS))
+_EVERY = _SELECT.order_by(tables.endpoint.c.created_at, tables.endpoint.c.id)
+_OF_KIND = _EVERY.where(tables.endpoint.c.kind == bindparam("kind"))
+
+
+@functools.lru_cache(maxsize=4_096)
+def _read(*values: Any) -> EndpointRow:
+    """The endpoint in a row. Read with every commit and seldom changed, so that it is seldom parsed."""
+    row = dict(zip(_COLUMNS, values, strict=True))
     return EndpointRow(
-        **plain,
-        secrets=tuple(json.loads(row["secrets"])),
-        options=json.loads(row["options"]),
-        events=tuple(json.loads(row["events"])),
+        **row
+        | {
+            "secrets": tuple(json.loads(row["secrets"])),
+            "options": json.loads(row["options"]),
+            "events": tuple(json.loads(row["events"])),
+        }
     )
 
 
@@ -72,15 +83,13 @@ async def replace(connection: AsyncConnection, endpoint: EndpointRow) -> None:
 
 async def every(connection: AsyncConnection, kind: str | None = None) -> list[EndpointRow]:
     """All endpoints, or those of one kind, oldest first."""
-    statement = select(tables.endpoint).order_by(tables.endpoint.c.created_at, tables.endpoint.c.id)
-    if kind is not None:
-        statement = statement.where(tables.endpoint.c.kind == kind)
-    return [_read(row) for row in (await connection.execute(statement)).mappings()]
+    found = await connection.execute(_OF_KIND, {"kind": kind}) if kind else await connection.execute(_EVERY)
+    return [_read(*row) for row in found]
 
 
 async def of_department(connection: AsyncConnection, department: str) -> EndpointRow | None:
     """The endpoint of a department, if it has one."""
     c = tables.endpoint.c
-    statement = select(tables.endpoint).where(c.kind == "department", c.owner == department)
-    row = (await connection.execute(statement)).mappings().first()
-    return _read(row) if row else None
+    statement = _SELECT.where(c.kind == "department", c.owner == department)
+    row = (await connection.execute(statement)).first()
+    return _read(*row) if row else None

@@ -1,15 +1,14 @@
-"""Events: appended under the case's lock, read in order."""
+"""Events: chained, written with the change that they tell, read in order."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.chain import canonical, event_hash
@@ -18,8 +17,7 @@ from onenet.ids import lane_of
 from onenet.store import tables
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One line of a case's history, as stored. `at` and `data` are the texts that were hashed."""
 
     case_id: UUID
@@ -63,17 +61,12 @@ def link(
     return linked
 
 
-_NAMES = tuple(Event.__dataclass_fields__)
+_NAMES = Event._fields
 
 
-async def append(connection: AsyncConnection, events: Sequence[Event]) -> None:
-    """Writes events; the cases must be locked by this transaction."""
-    if events:
-        values = [
-            {"lane": lane_of(event.case_id), **{name: getattr(event, name) for name in _NAMES}}
-            for event in events
-        ]
-        await connection.execute(insert(tables.event), values)
+def row(event: Event) -> dict[str, Any]:
+    """The row of an event."""
+    return event._asdict() | {"lane": lane_of(event.case_id)}
 
 
 async def after(connection: AsyncConnection, case_id: UUID, seq: int, limit: int) -> list[Event]:

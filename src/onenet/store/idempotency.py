@@ -7,13 +7,13 @@ decides on every engine.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.ids import lane_of
@@ -62,13 +62,8 @@ async def find(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -> 
     }  # fmt: skip
 
 
-async def append(connection: AsyncConnection, done: Sequence[Done]) -> None:
-    """Writes them. Raises: sqlalchemy.exc.IntegrityError when another transaction was first."""
-    if done:
-        await connection.execute(insert(tables.idempotency_key), [_row(entry) for entry in done])
-
-
-def _row(entry: Done) -> dict[str, Any]:
+def row(entry: Done) -> dict[str, Any]:
+    """The row to write; its key is unique, so of two transactions one is first and the other one fails."""
     return {
         "scope": entry.scope,
         "key": entry.key,

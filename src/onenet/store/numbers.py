@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,11 +29,6 @@ async def take(connection: AsyncConnection, scope: str, day: str, count: int) ->
     return last - count + 1
 
 
-async def append(connection: AsyncConnection, numbers: Sequence[tuple[str, str, UUID]]) -> None:
-    """Writes (organisation, number, case id) rows."""
-    if numbers:
-        values = [
-            {"organisation": organisation, "number": number, "lane": lane_of(case_id), "case_id": case_id}
-            for organisation, number, case_id in numbers
-        ]
-        await connection.execute(insert(tables.case_number), values)
+def row(organisation: str, number: str, case_id: UUID) -> dict[str, Any]:
+    """The row by which a case is found by its number."""
+    return {"organisation": organisation, "number": number, "lane": lane_of(case_id), "case_id": case_id}

@@ -8,7 +8,7 @@ choose the same rows, the second waits for the first's commit, looks again and m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,20 +19,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.store import tables
 
+Owner = str | UUID
+"""A department by its code, or a subscriber's endpoint by its id."""
+
 LEASE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A table of work, with the table of its attempts and the attempts' column for the work's id."""
+    """A table of work, with the column that says for whom (and a value of it that is nobody's), the table of
+    its attempts and their column for the work's id.
+    """
 
     work: Table
+    owner: str
+    nobody: Owner
     attempts: Table
     of: str
 
 
-TASKS = Queue(tables.task, tables.attempt, "task_id")
-DELIVERIES = Queue(tables.delivery, tables.delivery_attempt, "delivery_id")
+TASKS = Queue(tables.task, "department", "", tables.attempt, "task_id")
+DELIVERIES = Queue(tables.delivery, "endpoint_id", UUID(int=0), tables.delivery_attempt, "delivery_id")
 
 
 async def due_lanes(connection: AsyncConnection, queue: Queue, now: datetime) -> list[int]:
@@ -58,6 +65,7 @@ def _claim(queue: Queue, *, skip_locked: bool) -> Any:
             work.c.lane.in_(bindparam("lanes", expanding=True)),
             work.c.next_at.is_not(None),
             work.c.next_at <= bindparam("now"),
+            work.c[queue.owner].not_in(bindparam("leave_out", expanding=True)),
         )
         .order_by(work.c.next_at)
         .limit(bindparam("count"))
@@ -99,10 +107,15 @@ async def claim(
     count: int,
     skip_locked: bool,
     lease: timedelta = LEASE,
+    leave_out: Sequence[Owner] = (),
 ) -> Sequence[RowMapping]:
-    """Claims up to `count` due rows under `token` and notes that an attempt began. Gives the rows."""
+    """Claims up to `count` due rows under `token` and notes that an attempt began. Gives the rows.
+
+    `leave_out`: departments, or endpoints of subscribers, that can take nothing now.
+    """
     statement = _CLAIMS[queue.work.name, skip_locked]
-    parameters = {"lanes": list(lanes), "now": now, "until": now + lease, "token": token, "count": count}
+    parameters: dict[str, Any] = {"lanes": list(lanes), "now": now, "until": now + lease, "token": token}
+    parameters |= {"count": count, "leave_out": [queue.nobody, *leave_out]}
     claimed = (await connection.execute(statement, parameters)).mappings().all()
     if claimed:
         begun = [
@@ -114,6 +127,29 @@ async def claim(
         ]  # fmt: skip
         await connection.execute(insert(queue.attempts), begun)
     return claimed
+
+
+def _extend(queue: Queue) -> Any:
+    c = queue.work.c
+    same = (c[key] == bindparam(f"key_{key}") for key in ("lane", "case_id", "id"))
+    owned = c.lease_token == bindparam("key_token")
+    return update(queue.work).where(*same, owned).values(next_at=bindparam("until"))
+
+
+_EXTEND = {queue.work.name: _extend(queue) for queue in (TASKS, DELIVERIES)}
+
+
+async def extend(
+    connection: AsyncConnection, queue: Queue, held: Sequence[tuple[Mapping[str, Any], UUID]], until: datetime
+) -> None:
+    """Makes leases end later: (row, token) each; a lease that is lost by now stays lost."""
+    if held:
+        values = [
+            {"key_lane": row["lane"], "key_case_id": row["case_id"], "key_id": row["id"]}
+            | {"key_token": token, "until": until}
+            for row, token in held
+        ]
+        await connection.execute(_EXTEND[queue.work.name], values)
 
 
 async def end_attempts(connection: AsyncConnection, queue: Queue, ended: Sequence[dict[str, Any]]) -> None:

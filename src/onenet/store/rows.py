@@ -21,6 +21,14 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def _list(values: tuple[Any, ...]) -> str:
+    return _json([asdict(value) for value in values]) if values else "[]"
+
+
+def _read_list(kind: Any, text: str) -> tuple[Any, ...]:
+    return () if text == "[]" else tuple(kind(**value) for value in json.loads(text))
+
+
 def case_key(case: Case) -> dict[str, Any]:
     """The columns that tie a row to the case."""
     return {"lane": case.lane, "case_id": case.id}
@@ -39,10 +47,24 @@ def case_row(case: Case) -> dict[str, Any]:
         "client": case.client,
         "state": case.state.value,
         "seq": case.seq,
+        "version": case.version,
         "head_hash": case.head_hash,
         "tracking_secret": case.tracking_secret,
         "utc_offset_minutes": case.utc_offset_minutes,
         "created_at": case.created_at,
+        "updated_at": case.updated_at,
+    }
+
+
+def case_changes(case: Case) -> dict[str, Any]:
+    """The columns of `cases` that a change moves, with their key."""
+    return {
+        "lane": case.lane,
+        "id": case.id,
+        "state": case.state.value,
+        "seq": case.seq,
+        "version": case.version,
+        "head_hash": case.head_hash,
         "updated_at": case.updated_at,
     }
 
@@ -80,8 +102,8 @@ def step_row(case: Case, step: Step) -> dict[str, Any]:
         "resume": step.resume and step.resume.value,
         "opinion": step.opinion,
         "reason": step.reason,
-        "results": _json([asdict(result) for result in step.results]),
-        "requests": _json([asdict(request) for request in step.requests]),
+        "results": _list(step.results),
+        "requests": _list(step.requests),
     }
 
 
@@ -101,8 +123,8 @@ def read_step(row: RowMapping) -> Step:
         resume=StepState(row["resume"]) if row["resume"] else None,
         opinion=row["opinion"],
         reason=row["reason"],
-        results=tuple(ResultGiven(**result) for result in json.loads(row["results"])),
-        requests=tuple(SupplementRequest(**request) for request in json.loads(row["requests"])),
+        results=_read_list(ResultGiven, row["results"]),
+        requests=_read_list(SupplementRequest, row["requests"]),
     )
 
 
@@ -127,9 +149,25 @@ def task_row(case: Case, task: Task) -> dict[str, Any]:
     }
 
 
-def read_task(row: RowMapping) -> Task:
+def task_changes(case: Case, task: Task) -> dict[str, Any]:
+    """The columns of a task that a change moves, with their key: not its payload, which is long."""
+    return {
+        **case_key(case),
+        "id": task.id,
+        "state": task.state.value,
+        "attempt": task.attempt,
+        "tries": task.tries,
+        "next_at": task.next_at,
+        "lease_token": task.lease_token,
+        "first_attempt_at": task.first_attempt_at,
+        "applied_seq": task.applied_seq,
+        "held_reason": task.held_reason,
+    }
+
+
+def read_task(row: Row) -> Task:
     """The task in a row."""
-    plain = {name: row[name] for name in Task.__dataclass_fields__ if name != "state"}
+    plain = {name: row[name] for name in Task._fields if name != "state"}
     return Task(**plain, state=TaskState(row["state"]))
 
 

@@ -205,6 +205,7 @@ cases = Table(
     Column("client", String(64), nullable=False),
     Column("state", String(32), nullable=False),
     Column("seq", Integer, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
     Column("head_hash", LargeBinary, nullable=False),
     Column("tracking_secret", String(64), nullable=False),
     Column("utc_offset_minutes", SmallInteger, nullable=False),

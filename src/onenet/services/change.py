@@ -1,0 +1,67 @@
+"""Change: one command on its way through the gate, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from onenet.domain.case import Case, Reply
+from onenet.domain.commands import Command
+from onenet.errors import Conflict, OnenetError
+from onenet.services.leases import Claimed
+from onenet.services.numbering import NumberTemplate
+from onenet.store.idempotency import StoredAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Do it once: under this key, for a request of this fingerprint. `conflict` is raised for another one."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+    conflict: type[OnenetError]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A case to begin: put together, but for the number that the gate issues."""
+
+    case: Case
+    template: NumberTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One command on its way through the gate.
+
+    `actor` says who, in the events: `frontend:app:subject`, `department:police`, `system:worker`. `render`
+    makes the answer that is stored with `once`; `render_refusal` likewise for a conflict. `attempt`: the
+    end of a call to a department, kept on record even when the command is refused; `claimed`: the task that
+    was called about, whose hand may go on with the case's next. `if_seq`: the event that must still be the
+    last.
+    """
+
+    case_id: UUID
+    command: Command
+    actor: str
+    opening: Opening | None = None
+    once: Once | None = None
+    render: Callable[[Case, Reply], StoredAnswer] | None = None
+    render_refusal: Callable[[Conflict], StoredAnswer] | None = None
+    attempt: dict[str, Any] | None = None
+    claimed: Claimed | None = None
+    if_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a change. `case` is None when the answer is a repeated or stored one."""
+
+    case_id: UUID | None
+    case: Case | None
+    reply: Reply
+    answer: StoredAnswer | None = None
+    replayed: bool = False

@@ -1,0 +1,95 @@
+"""Hands: the calls a worker may have under way, in all and to one department.
+
+A department that does not answer fills its own hands and nobody else's (delivery.md section 6). What was
+claimed beyond them waits its turn here, before the time of its call begins to run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict, deque
+
+from onenet.store.queue import Owner
+
+MOST = 256
+MOST_FOR_ONE = 8
+
+
+class Hand:
+    """One call that is under way, or waits its turn; given back when the call is over."""
+
+    def __init__(self, hands: Hands, owner: Owner):
+        """Made by `Hands` only."""
+        self._hands = hands
+        self.owner = owner
+        self.turn: asyncio.Future[None] | None = None
+        self._held = True
+
+    async def wait(self) -> None:
+        """Waits until the department has a hand free for this call."""
+        if self.turn is not None:
+            await self.turn
+
+    def give_back(self) -> None:
+        """The call is over; giving back again changes nothing."""
+        if self._held:
+            self._held = False
+            self._hands.took_back(self)
+
+
+class Hands:
+    """Counts hands. `free`: how many are left. `changed` is set when one that somebody lacked comes back."""
+
+    def __init__(self, changed: asyncio.Event, most: int = MOST, most_for_one: int = MOST_FOR_ONE):
+        """All are free."""
+        self.free = most
+        self._changed = changed
+        self._most = most
+        self._most_for_one = most_for_one
+        self._active: Counter[Owner] = Counter()
+        self._behind: dict[Owner, deque[Hand]] = defaultdict(deque)
+
+    def full(self) -> list[Owner]:
+        """Whoever can take no more calls now."""
+        return [owner for owner, count in self._active.items() if count >= self._most_for_one]
+
+    def are_all_free(self) -> bool:
+        """Whether no call is under way."""
+        return self.free == self._most
+
+    def take(self, owner: Owner) -> Hand | None:
+        """A hand for a call that can begin now; None when there is none."""
+        if self.free <= 0 or self._active[owner] >= self._most_for_one:
+            return None
+        return self.hold(owner)
+
+    def hold(self, owner: Owner) -> Hand:
+        """A hand for a call that was claimed already; it may have to wait its turn."""
+        hand = Hand(self, owner)
+        self.free -= 1
+        if self._active[owner] < self._most_for_one:
+            self._active[owner] += 1
+        else:
+            hand.turn = asyncio.get_running_loop().create_future()
+            self._behind[owner].append(hand)
+        return hand
+
+    def took_back(self, hand: Hand) -> None:
+        """Frees a hand and lets the next one that waits for it go."""
+        owner = hand.owner
+        if self.free <= 0 or self._active[owner] >= self._most_for_one:
+            self._changed.set()
+        self.free += 1
+        if hand in self._behind[owner]:
+            self._behind[owner].remove(hand)
+        elif self._behind[owner]:
+            _let_go(self._behind[owner].popleft())
+        else:
+            self._active[owner] -= 1
+        if self.are_all_free():
+            self._changed.set()
+
+
+def _let_go(hand: Hand) -> None:
+    if hand.turn is not None and not hand.turn.done():
+        hand.turn.set_result(None)

@@ -1,0 +1,78 @@
+"""Leases: work that this process owns for a while, either claimed from the tables or taken as it fell due.
+
+A commit that makes a task due may give it to this process's own worker at once: the lease is written by the
+same commit, so that nobody has to look for the task, claim it and load its case again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal, NamedTuple, Protocol
+from uuid import UUID
+
+from onenet.domain.case import Case, Task
+from onenet.domain.states import TASK_MOVES, TaskState, move
+from onenet.services.hands import Hand
+from onenet.store import rows
+from onenet.store.bulk import Row
+from onenet.store.endpoints import EndpointRow
+
+Kind = Literal["tasks", "deliveries", "timers"]
+
+
+class Claimed(NamedTuple):
+    """A task or delivery that this process owns until its lease ends, and where it goes."""
+
+    row: Row
+    token: UUID
+    endpoint: EndpointRow | None
+    hand: Hand | None = None
+
+
+class Crew(Protocol):
+    """The worker of this process, as the gate knows it. `lease`: how long work is its own."""
+
+    lease: timedelta
+
+    def take(self, department: str, *, is_new: bool) -> Hand | None:
+        """A free hand for a task that falls due now; `is_new`: of a case that nobody works on yet."""
+
+    def begin(self, claimed: Claimed) -> None:
+        """Sets to work on a task whose lease is committed."""
+
+    def look(self, kind: Kind) -> None:
+        """There is something of this kind to look for in the tables."""
+
+
+def leased(task: Task, token: UUID, until: datetime, now: datetime) -> Task:
+    """The task under a lease, as `store.queue.claim` writes it."""
+    return task._replace(
+        state=move(TASK_MOVES, task.state, TaskState.SENDING),
+        attempt=task.attempt + 1,
+        next_at=until,
+        lease_token=token,
+        first_attempt_at=task.first_attempt_at or now,
+    )
+
+
+def with_claimed(case: Case, claimed: Claimed) -> Case:
+    """The case as it is with the claim, which was written to its task and to nothing else."""
+    id = claimed.row["id"]
+    known = case.tasks.get(id)
+    if known is not None and known.lease_token == claimed.token:
+        return case
+    return case._replace(tasks={**case.tasks, id: rows.read_task(claimed.row)})
+
+
+def attempt_begun(task: Row, now: datetime) -> dict[str, Any]:
+    """The row of an attempt that begins, for the row of its task."""
+    return {
+        "lane": task["lane"], "case_id": task["case_id"], "task_id": task["id"], "number": task["attempt"],
+        "started_at": now,
+        "ended_at": None, "status": None, "failure": None, "reason": None, "excerpt": None,
+    }  # fmt: skip
+
+
+def attempt_ended(attempt: dict[str, Any]) -> dict[str, Any]:
+    """The row of a task's attempt that ended, by the names of its columns."""
+    return {**attempt, "task_id": attempt["id"]}

@@ -1,0 +1,80 @@
+"""Together: what arrives while others are being worked on shares the next round; an idle one starts at once.
+
+Rounds grow with the load by themselves, and nobody waits for a timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Outcome = TypeVar("Outcome")
+Round = Callable[[list[Item]], Awaitable[list[Outcome | Exception]]]
+
+
+class Together(Generic[Item, Outcome]):
+    """Gathers items into rounds; `key` names what two rounds must not work on at the same time."""
+
+    def __init__(
+        self, work: Round[Item, Outcome], *, largest: int, rounds: int, key: Callable[[Item], Hashable]
+    ):
+        """`work` gives one outcome for each item, in order; at most `rounds` of it run at once."""
+        self._work = work
+        self._largest = largest
+        self._rounds_left = rounds
+        self._key = key
+        self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        self._busy: set[Hashable] = set()
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def submit(self, item: Item) -> Outcome:
+        """Waits for the item's outcome. Raises: the exception that is its outcome.
+
+        Whoever gives up waiting does not stop the work.
+        """
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        self._start()
+        return await asyncio.shield(future)
+
+    def _start(self) -> None:
+        if not self._rounds_left or not self._waiting:
+            return
+        chosen: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        later: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        for entry in self._waiting:
+            ready = len(chosen) < self._largest and self._key(entry[0]) not in self._busy
+            (chosen if ready else later).append(entry)
+        if not chosen:
+            return
+        self._waiting = later
+        self._rounds_left -= 1
+        task = asyncio.create_task(self._round(chosen))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _round(self, chosen: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
+        keys = {self._key(item) for item, _ in chosen}
+        self._busy |= keys
+        try:
+            outcomes = await self._work([item for item, _ in chosen])
+        except BaseException as error:
+            outcomes = [error if isinstance(error, Exception) else asyncio.CancelledError()] * len(chosen)  # type: ignore[list-item]
+            raise
+        finally:
+            self._busy -= keys
+            self._rounds_left += 1
+            for (_, future), outcome in zip(chosen, outcomes, strict=True):
+                _tell(future, outcome)
+            self._start()
+
+
+def _tell(future: asyncio.Future[Outcome], outcome: Outcome | Exception) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, BaseException):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)

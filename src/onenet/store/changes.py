@@ -1,0 +1,66 @@
+"""What must be written for changes of cases: a case before and after, and the rows that differ. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from onenet.domain.case import Case
+from onenet.store import bulk, rows
+from onenet.store.bulk import BEFORE, Part, Row
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A case before (None when new) and after."""
+
+    before: Case | None
+    after: Case
+
+
+def saved(before: Case | None, after: Case) -> Case:
+    """The case as it is once it is saved: one version on, however many changes of it are saved together."""
+    version = before.version + 1 if before else 1
+    return after if after.version == version else after._replace(version=version)
+
+
+def rows_of(changes: Iterable[Changed]) -> dict[Part, list[Row]]:
+    """The rows of these cases that are new or differ."""
+    found: dict[Part, list[Row]] = defaultdict(list)
+    for change in changes:
+        before, after = change.before, saved(change.before, change.after)
+        if before is None:
+            _add(found, after)
+        else:
+            _change(found, before, after)
+    return found
+
+
+def _add(found: dict[Part, list[Row]], case: Case) -> None:
+    found[bulk.CASES].append(rows.case_row(case))
+    found[bulk.CONTENTS].append(rows.content_row(case))
+    found[bulk.STEPS] += [rows.step_row(case, step) for step in case.steps.values()]
+    found[bulk.TASKS] += [rows.task_row(case, task) for task in case.tasks.values()]
+    found[bulk.TIMERS] += [rows.timer_row(case, timer) for timer in case.timers.values()]
+
+
+def _change(found: dict[Part, list[Row]], before: Case, after: Case) -> None:
+    found[bulk.CASES_CHANGED].append({**rows.case_changes(after), f"{BEFORE}version": before.version})
+    if before.content is not after.content:
+        found[bulk.CONTENTS_CHANGED].append(rows.content_row(after))
+    for code, step in after.steps.items():
+        if before.steps[code] is not step:
+            found[bulk.STEPS_CHANGED].append(rows.step_row(after, step))
+    for id, task in after.tasks.items():
+        old = before.tasks.get(id)
+        if old is None:
+            found[bulk.TASKS].append(rows.task_row(after, task))
+        elif old is not task:
+            was = {f"{BEFORE}state": old.state.value, f"{BEFORE}lease_token": old.lease_token}
+            found[bulk.TASKS_CHANGED].append(rows.task_changes(after, task) | was)
+    for id, timer in after.timers.items():
+        if id not in before.timers:
+            found[bulk.TIMERS].append(rows.timer_row(after, timer))
+        elif before.timers[id] is not timer:
+            found[bulk.TIMERS_CHANGED].append(rows.timer_row(after, timer))
