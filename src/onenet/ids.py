@@ -14,6 +14,7 @@ import time
 from uuid import UUID
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 _TEXT = re.compile(r"[a-z]{3}_[0-7][0-9A-HJKMNP-TV-Z]{25}")
 
 
@@ -51,8 +52,8 @@ def lane_of(value: UUID) -> int:
 def to_text(prefix: str, value: UUID) -> str:
     """The id as it leaves the house, such as `tsk_01JD…`; `prefix` is three letters."""
     number = value.int
-    characters = [_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(characters)}"
+    pairs = [_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)]
+    return f"{prefix}_{''.join(pairs)}"
 
 
 def from_text(prefix: str, text: str) -> UUID | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
@@ -48,7 +48,9 @@ class Line:
     def begin(self, claimed: Claimed) -> None:
         """Sets to work, in a task of its own."""
         hand = claimed.hand or self.hands.hold(claimed.row[self.which.owner])
-        task = asyncio.create_task(self._work(claimed._replace(hand=hand), hand))
+        if claimed.hand is None:
+            claimed = claimed._replace(hand=hand)
+        task = asyncio.create_task(self._work(claimed, hand))
         self.under_way[task] = claimed
         task.add_done_callback(self.under_way.__delitem__)
 
@@ -178,19 +180,29 @@ class Worker:
         return []
 
     async def _keep_leases(self) -> None:
-        """Makes the leases of what is under way end later, long before they end."""
+        """Makes the leases of what has long been under way end later, before they end."""
+        known: set[asyncio.Task[None]] = set()
         while True:
-            await asyncio.sleep(self.lease.total_seconds() / 3)
-            until = self._machine_clock.now() + self.lease
+            await asyncio.sleep(self.lease.total_seconds() / 4)
+            lines = (self._tasks, self._deliveries)
+            long = {line: [t for t in line.under_way if t in known] for line in lines}
+            known = {task for line in lines for task in line.under_way}
             try:
-                async with self._database.transaction() as connection:
-                    for line in (self._tasks, self._deliveries):
-                        held = [(each.row, each.token) for each in line.under_way.values()]
-                        await queue.extend(connection, line.which, held, until)
+                await self._extend_leases(long)
             except Unavailable as error:
                 log.warning("database_away", queue="lease", reason=str(error))
             except Exception:
                 log.exception("leases_failed")
+
+    async def _extend_leases(self, long: Mapping[Line, Sequence[asyncio.Task[None]]]) -> None:
+        until = self._machine_clock.now() + self.lease
+        for line, tasks in long.items():
+            held = [(c.row, c.token) for task in tasks if (c := line.under_way.get(task))]
+            if not held:
+                continue
+            async with self._database.transaction() as connection:
+                skip_locked = self._database.capabilities.skip_locked
+                await queue.extend(connection, line.which, held, until, skip_locked=skip_locked)
 
     async def _fire(self) -> None:
         while not self._stopping.is_set():

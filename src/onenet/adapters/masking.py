@@ -18,6 +18,8 @@ def excerpt(body: bytes, size_bytes: int = 8_192) -> str:
 
     Masked first and cut afterwards: the cut must not leave most of a number behind.
     """
+    if not body:
+        return ""
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", body.decode(errors="replace"))
     return masked(text).encode()[:size_bytes].decode(errors="ignore")
 

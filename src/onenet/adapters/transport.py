@@ -130,11 +130,12 @@ class Transport:
         identity = _Identity(message_id, secrets, now, time.monotonic())
         answer: httpx2.Response | None = None
         try:
-            async with asyncio.timeout(self._limits.total_s):
-                said = _advance(talk, None)
-                while isinstance(said, httpx2.Request):
-                    answer = await self._call(said, identity)
-                    said = failures.of_response(answer, identity.now()) or _advance(talk, answer)
+            said = _advance(talk, None)
+            if isinstance(said, httpx2.Request):
+                async with asyncio.timeout(self._limits.total_s):
+                    while isinstance(said, httpx2.Request):
+                        answer = await self._call(said, identity)
+                        said = failures.of_response(answer, identity.now()) or _advance(talk, answer)
         except failures.ERROR_TYPES as error:
             said = failures.of_error(error)
         finally:

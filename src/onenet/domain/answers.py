@@ -63,7 +63,7 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
         _settle_task(draft, task, outcome, seq)
         return "unchanged"
     if not _is_possible(step, outcome):
-        draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state.value)
+        draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state)
         return "refused"
     _settle_task(draft, task, outcome, seq)
     _move(draft, outcome, step)

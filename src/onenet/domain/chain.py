@@ -19,7 +19,8 @@ _DOMAIN = b"onenet-event-v1"
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-_FIELDS = json.JSONEncoder(ensure_ascii=False)
+_text = json.encoder.encode_basestring
+"""A text as JSON writes it."""
 
 
 def canonical(data: Mapping[str, Any]) -> str:
@@ -30,6 +31,10 @@ def canonical(data: Mapping[str, Any]) -> str:
 def event_hash(
     previous: bytes, *, case_id: UUID, seq: int, type: str, step: str | None, actor: str, at: str, data: str
 ) -> bytes:
-    """The 32-byte hash of one event; `at` and `data` are the stored texts."""
-    fields = _FIELDS.encode([str(case_id), seq, type, step, actor, at, data])
+    """The 32-byte hash of one event; `at` and `data` are the stored texts.
+
+    The fields are a JSON list, `["<case>", 1, "case.received", null, …]`, as any JSON library writes it.
+    """
+    named = "null" if step is None else _text(step)
+    fields = f'["{case_id}", {seq}, {_text(type)}, {named}, {_text(actor)}, {_text(at)}, {_text(data)}]'
     return hashlib.sha256(_DOMAIN + previous + fields.encode()).digest()

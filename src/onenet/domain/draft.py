@@ -71,7 +71,7 @@ class Draft:
         changes = {**_LEFT_BEHIND.get(step.state, {}), **changes}
         changed = step._replace(state=state, since=self.now.at, **changes)
         self.steps[code] = changed
-        self.add(event, code, state=state.value, waiting=_waiting(changed.waiting), **(data or {}))
+        self.add(event, code, state=state, waiting=_waiting(changed.waiting), **(data or {}))
         return changed
 
     def say_waiting(self, code: str, waiting: Waiting) -> None:
@@ -79,7 +79,7 @@ class Draft:
         step = self.steps[code]
         if step.waiting != waiting:
             self.steps[code] = step._replace(waiting=waiting)
-            self.add(EventType.STEP_WAITING, code, state=step.state.value, waiting=_waiting(waiting))
+            self.add(EventType.STEP_WAITING, code, state=step.state, waiting=_waiting(waiting))
 
     def move_task(self, task: Task, wanted: TaskState, **changes: Any) -> Task:
         """Moves a task; whoever leaves pending or sending gives up its lease. Raises: IllegalMove."""

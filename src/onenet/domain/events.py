@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, NamedTuple
 
+from onenet.domain.states import Word
 
-class EventType(StrEnum):
+
+class EventType(Word):
     """The kind of a fact that happened to a case."""
 
     CASE_RECEIVED = "case.received"

@@ -63,10 +63,10 @@ def open_case(draft: Draft) -> None:
         bundle=case.bundle.code,
         version=case.bundle.version,
         jurisdiction=case.jurisdiction,
-        steps={step.code: step.state.value for step in draft.steps.values()},
+        steps={step.code: step.state for step in draft.steps.values()},
     )
     for member in case.bundle.members:
-        if applies[member.code]:
+        if member.waits and applies[member.code]:
             _set_waiting_period(draft, member)
 
 
@@ -107,7 +107,7 @@ def _release_step(draft: Draft, member: Member) -> None:
     before = [draft.steps[code] for code in member.after]
     if failed := [step.code for step in before if step.state in FINAL_STEP - MET]:
         hold(draft, member.code, "upstream_not_completed", ", ".join(failed), tuple(failed))
-    elif open_ := tuple(step.code for step in before if step.state not in MET):
+    elif open_ := tuple([step.code for step in before if step.state not in MET]):
         draft.say_waiting(member.code, Waiting("steps", "dependency", open_))
     elif timer := _pending_timer(draft, member.code):
         draft.say_waiting(member.code, Waiting("time", timer.kind, (), timer.due_at))
@@ -171,9 +171,11 @@ def _say_dispatched(draft: Draft, code: str) -> None:
     )  # fmt: skip
 
 
+ON_ITS_WAY = (TaskState.PENDING, TaskState.SENDING, TaskState.HELD)
+
+
 def _on_its_way(task: Task, department: str) -> bool:
-    open_ = (TaskState.PENDING, TaskState.SENDING, TaskState.HELD)
-    return task.department == department and task.state in open_
+    return task.department == department and task.state in ON_ITS_WAY
 
 
 def _is_queued(draft: Draft, department: str) -> bool:
@@ -273,24 +275,25 @@ def take_supplement(draft: Draft, materials: tuple[MaterialGiven, ...], form: Ma
 BEGUN = frozenset({StepState.ACCEPTED, StepState.SUSPENDED, StepState.COMPLETED})
 """States that prove that a department accepted its step."""
 
+WORK = frozenset({EventType.STEP_DISPATCHED, EventType.STEP_COMPLETED})
+"""Events that show departments at work."""
+
 
 def close(draft: Draft) -> None:
     """The case follows its steps (domain.md 4.1)."""
     if draft.state in FINAL_CASE:
         return
-    steps = [step.state for step in draft.steps.values()]
-    if all(state in FINAL_STEP for state in steps):
+    steps = {step.state for step in draft.steps.values()}
+    if steps <= FINAL_STEP:
         draft.move_case(_final_state(steps))
         return
-    handed_out = any(event.type is EventType.STEP_DISPATCHED for event in draft.events)
-    decided = any(event.type is EventType.STEP_COMPLETED for event in draft.events)
-    if draft.state is CaseState.RECEIVED and any(state in BEGUN for state in steps):
+    if draft.state is CaseState.RECEIVED and steps & BEGUN:
         draft.move_case(CaseState.ACCEPTED)
-    if draft.state is CaseState.ACCEPTED and (handed_out or decided):
+    if draft.state is CaseState.ACCEPTED and WORK.intersection([event.type for event in draft.events]):
         draft.move_case(CaseState.IN_PROGRESS)
 
 
-def _final_state(steps: list[StepState]) -> CaseState:
+def _final_state(steps: set[StepState]) -> CaseState:
     refused = StepState.REJECTED in steps or StepState.CANCELLED in steps
     if StepState.COMPLETED in steps:
         return CaseState.PARTLY_COMPLETED if refused else CaseState.COMPLETED

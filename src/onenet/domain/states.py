@@ -12,7 +12,15 @@ from typing import TypeVar
 from onenet.errors import IllegalMove
 
 
-class CaseState(StrEnum):
+class Word(StrEnum):
+    """A word of a closed set. It hashes as the text it is: states are looked up in sets and tables at every
+    turn, and an enum's own hash is a call into Python.
+    """
+
+    __hash__ = str.__hash__
+
+
+class CaseState(Word):
     """Where a case stands; the last four are final."""
 
     RECEIVED = "received"
@@ -24,7 +32,7 @@ class CaseState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class StepState(StrEnum):
+class StepState(Word):
     """Where a step stands.
 
     waiting: a dependency or a waiting period is outstanding. ready: its task is written and queues behind
@@ -45,7 +53,7 @@ class StepState(StrEnum):
     HELD = "held"
 
 
-class TaskState(StrEnum):
+class TaskState(Word):
     """The fate of a task: sending means claimed under a lease; sent means taken, its outcome awaited."""
 
     PENDING = "pending"
@@ -56,7 +64,7 @@ class TaskState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class DeliveryState(StrEnum):
+class DeliveryState(Word):
     """The fate of a delivery to a subscriber."""
 
     PENDING = "pending"
@@ -65,7 +73,7 @@ class DeliveryState(StrEnum):
     HELD = "held"
 
 
-class TimerState(StrEnum):
+class TimerState(Word):
     """A timer is pending until it fires or is no longer wanted."""
 
     PENDING = "pending"

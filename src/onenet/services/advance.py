@@ -136,8 +136,9 @@ class Gate:
                 batch.give_back()
             raise
         crashing.point("after_commit")
-        self._remember(batch)
-        self._tell(list(batch.after.values()))
+        committed = batch.committed()
+        self._remember(committed)
+        self._tell(committed)
         self._employ(batch, claimed, has_deliveries=bool(rows[bulk.DELIVERIES]))
         return outcomes
 
@@ -171,13 +172,13 @@ class Gate:
                 found[case.id] = leases.with_claimed(case, change.claimed)
         return found
 
-    def _remember(self, batch: Batch) -> None:
+    def _remember(self, committed: Sequence[Case]) -> None:
         if self._crew is None:
             return
-        for id, case in batch.after.items():
-            self._saved.pop(id, None)
+        for case in committed:
+            self._saved.pop(case.id, None)
             if case.state not in FINAL_CASE:
-                self._saved[id] = case
+                self._saved[case.id] = case
         while len(self._saved) > MOST_REMEMBERED:
             del self._saved[next(iter(self._saved))]
 

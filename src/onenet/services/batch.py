@@ -5,13 +5,12 @@ Pure but for the hands that it takes; what a change refuses leaves the batch as 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from onenet.domain.case import Case, Moment
+from onenet.domain.case import Case, Decision, Moment, Task
 from onenet.domain.machine import decide
 from onenet.domain.states import TaskState
 from onenet.errors import Conflict, NotFound, OnenetError, PreconditionFailed, StaleWrite
@@ -26,32 +25,52 @@ from onenet.store import changes as store_changes
 from onenet.store import events as store_events
 from onenet.store import rows as store_rows
 from onenet.store.bulk import Part, Row
-from onenet.store.changes import Changed
+from onenet.store.changes import Changed, differs, next_version
 from onenet.store.endpoints import EndpointRow
 from onenet.store.idempotency import Done, StoredAnswer
 
 
 @dataclass(slots=True)
-class Batch:
-    """Cases before and after, and everything else that one commit writes.
+class _Entry:
+    """A case of this batch: as it was (None: opened here), as it is by now, and its new events."""
 
-    `done`: what was done before under the keys of these changes. `begun`: leases taken for the crew.
+    before: Case | None
+    after: Case
+    events: list[store_events.Event] = field(default_factory=list)
+
+
+class Batch:
+    """What one commit gathers.
+
     `left_due`: whether a task fell due that nobody here has a hand for.
     """
 
-    now: Moment
-    before: Mapping[UUID, Case]
-    done: dict[tuple[str, str], Done]
-    serials: Mapping[NumberTemplate, Iterator[int]]
-    endpoints: Sequence[EndpointRow]
-    crew: Crew | None = None
-    token: UUID = field(default_factory=new_id)
-    after: dict[UUID, Case] = field(default_factory=dict)
-    begun: list[tuple[UUID, UUID, Hand]] = field(default_factory=list)
-    left_due: bool = False
-    events: dict[UUID, list[store_events.Event]] = field(default_factory=lambda: defaultdict(list))
-    new_done: list[Done] = field(default_factory=list)
-    new_numbers: list[tuple[str, str, UUID]] = field(default_factory=list)
+    def __init__(
+        self,
+        now: Moment,
+        before: Mapping[UUID, Case],
+        done: dict[tuple[str, str], Done],
+        serials: Mapping[NumberTemplate, Iterator[int]],
+        endpoints: Sequence[EndpointRow],
+        crew: Crew | None,
+    ):
+        """`done`: what was done before under the keys of these changes. `crew` takes what falls due."""
+        self.left_due = False
+        self._now = now
+        self._at = now.at.isoformat(timespec="microseconds")
+        self._entries = {id: _Entry(case, case) for id, case in before.items()}
+        self._done = done
+        self._serials = serials
+        self._endpoints = endpoints
+        self._crew = crew
+        self._token = new_id()
+        self._begun: list[tuple[_Entry, UUID, Hand]] = []
+        self._new_done: list[Done] = []
+        self._new_numbers: list[tuple[str, str, UUID]] = []
+
+    def committed(self) -> list[Case]:
+        """The cases that this batch changes, as they are after it."""
+        return [entry.after for entry in self._entries.values() if entry.after is not entry.before]
 
     # ---- deciding
 
@@ -59,12 +78,12 @@ class Batch:
         """What becomes of one change; an error that is its own is its outcome."""
         once = change.once
         try:
-            if once and (done := self.done.get((once.scope, once.key))):
+            if once and (done := self._done.get((once.scope, once.key))):
                 return repeated(done, once)
-            case = self._case(change)
-            if change.if_seq is not None and change.if_seq != case.seq:
+            entry = self._entry(change)
+            if change.if_seq is not None and change.if_seq != entry.after.seq:
                 raise PreconditionFailed
-            decision = decide(case, change.command, self.now)
+            decision = decide(entry.after, change.command, self._now)
         except Conflict as refusal:
             if once and change.render_refusal and not isinstance(refusal, StaleWrite | once.conflict):
                 answer = change.render_refusal(refusal)
@@ -73,99 +92,111 @@ class Batch:
             return refusal
         except OnenetError as refusal:
             return refusal
-        at = self.now.at.isoformat(timespec="microseconds")
-        new = store_events.link(case.id, case.seq, case.head_hash, decision.events, actor=change.actor, at=at)
-        after = self._leased(case, decision.case, change)
-        if new:
-            after = after._replace(seq=new[-1].seq, head_hash=new[-1].hash)
+        after = self._settled(entry, decision, change)
         stored = change.render(after, decision.reply) if change.render else None
-        if _differs(case, after):
-            after = self.after[case.id] = store_changes.saved(self.before.get(case.id), after)
-            self.events[case.id] += new
+        entry.after = after
         if change.opening:
-            self.new_numbers.append((change.opening.template.organisation, case.number, case.id))
+            self._entries[after.id] = entry
+            self._new_numbers.append((change.opening.template.organisation, after.number, after.id))
         if once and stored:
             self._note_done(change, stored)
-        return Result(case.id, after, decision.reply, stored)
+        return Result(after.id, after, decision.reply, stored)
 
-    def _case(self, change: Change) -> Case:
+    def _entry(self, change: Change) -> _Entry:
         """The case as this batch has it by now; one that is opened gets its number. Raises: NotFound."""
         if change.opening is None:
-            found = self.after.get(change.case_id) or self.before.get(change.case_id)
+            found = self._entries.get(change.case_id)
             if found is None:
                 raise NotFound
             return found
-        opening, now = change.opening, self.now.at
-        number = fill(opening.template, now, next(self.serials[opening.template]))
-        return opening.case._replace(number=number, created_at=now, updated_at=now)
+        opening, now = change.opening, self._now.at
+        number = fill(opening.template, now, next(self._serials[opening.template]))
+        return _Entry(None, opening.case._replace(number=number, created_at=now, updated_at=now))
+
+    def _settled(self, entry: _Entry, decision: Decision, change: Change) -> Case:
+        """The case as it will be saved: its events in the chain, its due tasks under leases."""
+        case, after = entry.after, decision.case
+        new = store_events.link(
+            case.id, case.seq, case.head_hash, decision.events, actor=change.actor, at=self._at
+        )
+        entry.events += new
+        tasks = self._leased(entry, after, change)
+        if not new and not differs(case, after):
+            return case
+        last = new[-1] if new else None
+        return after._replace(
+            seq=last.seq if last else case.seq,
+            head_hash=last.hash if last else case.head_hash,
+            version=next_version(entry.before),
+            tasks=tasks,
+        )
 
     def _note_done(self, change: Change, answer: StoredAnswer) -> None:
         if (once := change.once) is None:
             return
-        done = Done(once.scope, once.key, once.fingerprint, answer, change.case_id, self.now.machine_at)
-        self.done[done.scope, done.key] = done
-        self.new_done.append(done)
+        at = self._now.machine_at
+        done = Done(once.scope, once.key, once.fingerprint, answer, change.case_id, at)
+        self._done[done.scope, done.key] = done
+        self._new_done.append(done)
 
     # ---- leases
 
-    def _leased(self, before: Case, after: Case, change: Change) -> Case:
-        """The case with what falls due now under leases, as far as this process has hands."""
+    def _leased(self, entry: _Entry, after: Case, change: Change) -> Mapping[UUID, Task]:
+        """The tasks of the case; what falls due now is under a lease, as far as this process has hands."""
         if change.claimed is not None and change.claimed.hand is not None:
             change.claimed.hand.give_back()
-        known, now = before.tasks if change.opening is None else {}, self.now.machine_at
+        now = self._now.machine_at
         taken = {}
-        for id, task in after.tasks.items():
-            if task is known.get(id) or task.state is not TaskState.PENDING:
+        for task in after.tasks.values():
+            if task.state is not TaskState.PENDING or task.next_at is None or task.next_at > now:
                 continue
-            if task.next_at is None or task.next_at > now:
+            if task is entry.after.tasks.get(task.id):
                 continue
-            is_new = change.opening is not None
-            hand = self.crew.take(task.department, is_new=is_new) if self.crew else None
-            if self.crew is None or hand is None:
+            hand = self._crew.take(task.department, is_new=entry.before is None) if self._crew else None
+            if self._crew is None or hand is None:
                 self.left_due = True
                 continue
-            taken[id] = leases.leased(task, self.token, now + self.crew.lease, now)
-            self.begun.append((after.id, id, hand))
-        return after._replace(tasks={**after.tasks, **taken}) if taken else after
+            taken[task.id] = leases.leased(task, self._token, now + self._crew.lease, now)
+            self._begun.append((entry, task.id, hand))
+        return {**after.tasks, **taken} if taken else after.tasks
 
     def claimed(self) -> list[Claimed]:
         """The leases that stand at the end of the batch; the hands of others are given back."""
-        departments = {e.owner: e for e in self.endpoints if e.kind == "department"}
+        departments = {e.owner: e for e in self._endpoints if e.kind == "department"}
         claimed = []
-        for case_id, task_id, hand in self.begun:
-            case = self.after[case_id]
-            task = case.tasks[task_id]
-            if task.lease_token == self.token:
-                row = store_rows.task_row(case, task)
-                claimed.append(Claimed(row, self.token, departments.get(task.department), hand))
+        for entry, task_id, hand in self._begun:
+            task = entry.after.tasks[task_id]
+            if task.lease_token == self._token:
+                row = store_rows.task_row(entry.after, task)
+                claimed.append(Claimed(row, self._token, departments.get(task.department), hand))
             else:
                 hand.give_back()
         return claimed
 
     def give_back(self) -> None:
         """Nothing of this was committed."""
-        for _, _, hand in self.begun:
+        for _, _, hand in self._begun:
             hand.give_back()
 
     # ---- rows
 
     def rows(self, changes: Sequence[Change], claimed: Sequence[Claimed]) -> dict[Part, list[Row]]:
         """Every row to write."""
-        changed = [Changed(self.before.get(id), case) for id, case in self.after.items()]
-        found = store_changes.rows_of(changed)
-        found[bulk.ATTEMPTS] = [leases.attempt_begun(each.row, self.now.machine_at) for each in claimed]
+        moved = [entry for entry in self._entries.values() if entry.after is not entry.before]
+        found = store_changes.rows_of(Changed(entry.before, entry.after) for entry in moved)
+        found[bulk.ATTEMPTS] = [leases.attempt_begun(each.row, self._now.machine_at) for each in claimed]
         found[bulk.ATTEMPTS_CHANGED] = [leases.attempt_ended(c.attempt) for c in changes if c.attempt]
-        found[bulk.EVENTS] = [store_events.row(e) for new in self.events.values() for e in new]
-        found[bulk.DELIVERIES] = list(self._deliveries())
-        found[bulk.KEYS] = [idempotency.row(done) for done in self.new_done]
-        found[bulk.NUMBERS] = [numbers.row(*number) for number in self.new_numbers]
+        found[bulk.EVENTS] = [store_events.row(event) for entry in moved for event in entry.events]
+        found[bulk.DELIVERIES] = list(self._deliveries(moved))
+        found[bulk.KEYS] = [idempotency.row(done) for done in self._new_done]
+        found[bulk.NUMBERS] = [numbers.row(*number) for number in self._new_numbers]
         return found
 
-    def _deliveries(self) -> Iterator[dict[str, Any]]:
-        subscribers = [e for e in self.endpoints if e.kind == "subscriber"]
+    def _deliveries(self, moved: Sequence[_Entry]) -> Iterator[dict[str, Any]]:
+        subscribers = [e for e in self._endpoints if e.kind == "subscriber"]
         if subscribers:
-            for id, new in self.events.items():
-                yield from outbox.deliveries(self.after[id], new, subscribers, self.now.machine_at)
+            for entry in moved:
+                yield from outbox.deliveries(entry.after, entry.events, subscribers, self._now.machine_at)
 
 
 def repeated(done: Done, once: Once) -> Result:
@@ -173,13 +204,3 @@ def repeated(done: Done, once: Once) -> Result:
     if done.fingerprint != once.fingerprint:
         raise once.conflict
     return Result(done.case_id, None, "applied", done.answer, replayed=True)
-
-
-def _differs(before: Case, after: Case) -> bool:
-    return (
-        before.seq != after.seq
-        or before.tasks != after.tasks
-        or before.steps != after.steps
-        or before.timers != after.timers
-        or before.content is not after.content
-    )

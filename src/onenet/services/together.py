@@ -32,12 +32,12 @@ class Together(Generic[Item, Outcome]):
     async def submit(self, item: Item) -> Outcome:
         """Waits for the item's outcome. Raises: the exception that is its outcome.
 
-        Whoever gives up waiting does not stop the work.
+        Whoever gives up waiting does not stop the work, which goes on in a task of its own.
         """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         self._start()
-        return await asyncio.shield(future)
+        return await future
 
     def _start(self) -> None:
         if not self._rounds_left or not self._waiting:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from onenet.domain.case import Case
 from onenet.store import bulk, rows
-from onenet.store.bulk import BEFORE, Part, Row
+from onenet.store.bulk import Part, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,25 @@ class Changed:
     after: Case
 
 
+def next_version(before: Case | None) -> int:
+    """The version that a case is saved as, however many changes of it are saved together."""
+    return 1 if before is None else before.version + 1
+
+
 def saved(before: Case | None, after: Case) -> Case:
-    """The case as it is once it is saved: one version on, however many changes of it are saved together."""
-    version = before.version + 1 if before else 1
+    """The case as it is once it is saved."""
+    version = next_version(before)
     return after if after.version == version else after._replace(version=version)
+
+
+def differs(before: Case, after: Case) -> bool:
+    """Whether there is anything to save, beside events."""
+    return (
+        before.tasks != after.tasks
+        or before.steps != after.steps
+        or before.timers != after.timers
+        or before.content is not after.content
+    )
 
 
 def rows_of(changes: Iterable[Changed]) -> dict[Part, list[Row]]:
@@ -46,7 +61,7 @@ def _add(found: dict[Part, list[Row]], case: Case) -> None:
 
 
 def _change(found: dict[Part, list[Row]], before: Case, after: Case) -> None:
-    found[bulk.CASES_CHANGED].append({**rows.case_changes(after), f"{BEFORE}version": before.version})
+    found[bulk.CASES_CHANGED].append({**rows.case_changes(after), "before_version": before.version})
     if before.content is not after.content:
         found[bulk.CONTENTS_CHANGED].append(rows.content_row(after))
     for code, step in after.steps.items():
@@ -57,7 +72,7 @@ def _change(found: dict[Part, list[Row]], before: Case, after: Case) -> None:
         if old is None:
             found[bulk.TASKS].append(rows.task_row(after, task))
         elif old is not task:
-            was = {f"{BEFORE}state": old.state.value, f"{BEFORE}lease_token": old.lease_token}
+            was = {"before_state": old.state, "before_lease_token": old.lease_token}
             found[bulk.TASKS_CHANGED].append(rows.task_changes(after, task) | was)
     for id, timer in after.timers.items():
         if id not in before.timers:

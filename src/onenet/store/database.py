@@ -91,9 +91,13 @@ class Database:
         if self.backend == "sqlite":
             settings["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
         elif self.url.get_driver_name() == "psycopg":
+            from psycopg import AsyncRawCursor
+
             options = ALWAYS | (BY_KEY if writes else {})
             said = " ".join(f"-c {name}={value}" for name, value in options.items())
-            settings["connect_args"] = {"options": said}
+            settings["connect_args"] = {"options": said, "cursor_factory": AsyncRawCursor}
+            # Statements go as they are: psycopg would read a long one through for its own marks each time.
+            settings["paramstyle"] = "numeric_dollar"
         if self.backend == "postgresql" and not writes:
             # A case's row, its steps and its events are read at one moment, on every engine.
             settings["isolation_level"] = "REPEATABLE READ"

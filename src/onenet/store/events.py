@@ -49,14 +49,13 @@ def link(
 ) -> list[Event]:
     """The events with their places in the chain, after `seq` and `head`."""
     linked: list[Event] = []
-    for event in new:
+    for type, step, content in new:
         seq += 1
-        data = canonical(event.data)
+        data = canonical(content)
         head_after = event_hash(
-            head, case_id=case_id, seq=seq, type=event.type.value, step=event.step, actor=actor, at=at,
-            data=data,
-        )  # fmt: skip
-        linked.append(Event(case_id, seq, event.type.value, event.step, actor, at, data, head, head_after))
+            head, case_id=case_id, seq=seq, type=type, step=step, actor=actor, at=at, data=data
+        )
+        linked.append(Event(case_id, seq, type, step, actor, at, data, head, head_after))
         head = head_after
     return linked
 

@@ -18,6 +18,7 @@ from sqlalchemy import RowMapping, Table, bindparam, func, insert, select, tuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.store import tables
+from onenet.store.among import MOST_KEYS, among
 
 Owner = str | UUID
 """A department by its code, or a subscriber's endpoint by its id."""
@@ -129,27 +130,38 @@ async def claim(
     return claimed
 
 
-def _extend(queue: Queue) -> Any:
-    c = queue.work.c
-    same = (c[key] == bindparam(f"key_{key}") for key in ("lane", "case_id", "id"))
-    owned = c.lease_token == bindparam("key_token")
-    return update(queue.work).where(*same, owned).values(next_at=bindparam("until"))
-
-
-_EXTEND = {queue.work.name: _extend(queue) for queue in (TASKS, DELIVERIES)}
-
-
 async def extend(
-    connection: AsyncConnection, queue: Queue, held: Sequence[tuple[Mapping[str, Any], UUID]], until: datetime
+    connection: AsyncConnection,
+    queue: Queue,
+    held: Sequence[tuple[Mapping[str, Any], UUID]],
+    until: datetime,
+    *,
+    skip_locked: bool,
 ) -> None:
-    """Makes leases end later: (row, token) each; a lease that is lost by now stays lost."""
-    if held:
-        values = [
-            {"key_lane": row["lane"], "key_case_id": row["case_id"], "key_id": row["id"]}
-            | {"key_token": token, "until": until}
-            for row, token in held
-        ]
-        await connection.execute(_EXTEND[queue.work.name], values)
+    """Makes leases end later: (row, token) each; a lease that is lost by now stays lost.
+
+    A row that is locked is left alone: whoever holds it is recording the result, and waiting for many rows
+    in another order than theirs would be a deadlock.
+    """
+    work = queue.work
+    key = (work.c.lane, work.c.case_id, work.c.id)
+    for first in range(0, len(held), MOST_KEYS):
+        part = held[first : first + MOST_KEYS]
+        keys = sorted((row["lane"], row["case_id"], row["id"]) for row, _ in part)
+        chosen, parameters = among(_HELD[work.name], key, keys)
+        parameters |= {"tokens": list({token for _, token in part}), "until": until}
+        if skip_locked:
+            chosen = chosen.with_for_update(skip_locked=True)
+        changed = update(work).where(tuple_(*key).in_(chosen)).values(next_at=bindparam("until"))
+        await connection.execute(changed, parameters)
+
+
+_HELD = {
+    queue.work.name: select(queue.work.c.lane, queue.work.c.case_id, queue.work.c.id).where(
+        queue.work.c.lease_token.in_(bindparam("tokens", expanding=True))
+    )
+    for queue in (TASKS, DELIVERIES)
+}
 
 
 async def end_attempts(connection: AsyncConnection, queue: Queue, ended: Sequence[dict[str, Any]]) -> None:

@@ -17,12 +17,11 @@ from onenet.domain.states import StepState, TaskState, TimerState
 Row = Mapping[str, Any]
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _list(values: tuple[Any, ...]) -> str:
     return _json([asdict(value) for value in values]) if values else "[]"
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _read_list(kind: Any, text: str) -> tuple[Any, ...]:
@@ -45,7 +44,7 @@ def case_row(case: Case) -> dict[str, Any]:
         "jurisdiction": case.jurisdiction,
         "subject": case.subject,
         "client": case.client,
-        "state": case.state.value,
+        "state": case.state,
         "seq": case.seq,
         "version": case.version,
         "head_hash": case.head_hash,
@@ -61,7 +60,7 @@ def case_changes(case: Case) -> dict[str, Any]:
     return {
         "lane": case.lane,
         "id": case.id,
-        "state": case.state.value,
+        "state": case.state,
         "seq": case.seq,
         "version": case.version,
         "head_hash": case.head_hash,
@@ -92,14 +91,14 @@ def step_row(case: Case, step: Step) -> dict[str, Any]:
         **case_key(case),
         "code": step.code,
         "department": step.department,
-        "state": step.state.value,
+        "state": step.state,
         "since": step.since,
         "waits_for": waiting and waiting.waits_for,
         "wait_reason": waiting and waiting.reason,
         "wait_refs": _json(waiting.refs) if waiting else None,
         "wait_until": waiting and waiting.until,
         "submission": step.submission,
-        "resume": step.resume and step.resume.value,
+        "resume": step.resume,
         "opinion": step.opinion,
         "reason": step.reason,
         "results": _list(step.results),
@@ -136,7 +135,7 @@ def task_row(case: Case, task: Task) -> dict[str, Any]:
         "step": task.step,
         "department": task.department,
         "submission": task.submission,
-        "state": task.state.value,
+        "state": task.state,
         "created_at": task.created_at,
         "payload": task.payload,
         "attempt": task.attempt,
@@ -154,7 +153,7 @@ def task_changes(case: Case, task: Task) -> dict[str, Any]:
     return {
         **case_key(case),
         "id": task.id,
-        "state": task.state.value,
+        "state": task.state,
         "attempt": task.attempt,
         "tries": task.tries,
         "next_at": task.next_at,
@@ -179,7 +178,7 @@ def timer_row(case: Case, timer: Timer) -> dict[str, Any]:
         "step": timer.step,
         "kind": timer.kind,
         "due_at": timer.due_at,
-        "state": timer.state.value,
+        "state": timer.state,
     }
 
 
