@@ -5,6 +5,7 @@ python3 dev.py demo      run the demonstration city     (further words go to `on
 python3 dev.py test      run the tests                  (further words go to pytest)
 python3 dev.py faults    kill the server and its worker again and again under load  (--kills 50, --seed N)
 python3 dev.py fuzz      Schemathesis against a running server, at length
+python3 dev.py bench     measure, each figure beside its yardstick  ([NAME ...] [--json FILE] [--runs N])
 python3 dev.py check     lint, types, import direction, API contract, house rules
 python3 dev.py openapi   write openapi/openapi.json from the code
 python3 dev.py lock      write requirements.lock anew   (further words go to uv, as --upgrade)
@@ -81,6 +82,11 @@ def fuzz(words: list[str]) -> None:
     become(BIN / "python", "-m", "pytest", "-q", "tests/api/test_fuzz.py", *words)
 
 
+def bench(words: list[str]) -> None:
+    """The figures of docs/benchmarks.md."""
+    become(BIN / "python", "-m", "bench", *words)
+
+
 def check(words: list[str]) -> None:
     """Run all the checks even when one fails: a contributor wants the whole list."""
     if words:
@@ -127,6 +133,7 @@ VERBS = {
     "test": test,
     "faults": faults,
     "fuzz": fuzz,
+    "bench": bench,
     "check": check,
     "openapi": openapi,
     "lock": lock,

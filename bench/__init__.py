@@ -1,0 +1,1 @@
+"""The benchmarks: each figure beside its yardstick (docs/benchmarks.md)."""

@@ -1,0 +1,97 @@
+"""`python3 dev.py bench [NAME ...]`: measures, prints a table, writes JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import engine
+from bench.ground import PLUGIN, Ground
+from bench.measure import Figure
+
+Bench = Callable[[Ground, list[str]], Iterator[Figure]]
+
+BENCHES: tuple[tuple[tuple[str, ...], Bench], ...] = ((engine.NAMES, engine.measure),)
+"""What each module measures, and how."""
+
+EXTRAS = frozenset({"engine.alone"})
+"""Measured only when asked for by their whole name."""
+
+
+def main(words: list[str]) -> int:
+    """Exit status: 0 all measured, 1 something was not, 2 misused."""
+    options = _parser().parse_args(words)
+    wanted = _wanted(options.names)
+    if not wanted:
+        print(f"no such benchmark; there are: {', '.join(_all_names())}", file=sys.stderr)
+        return 2
+    figures: list[Figure] = []
+    with Ground(options.runs, options.size, options.profile, options.cases) as ground:
+        for names, measure in BENCHES:
+            if chosen := [name for name in names if name in wanted]:
+                figures += measure(ground, chosen)
+    _print(figures)
+    if options.json:
+        text = json.dumps([figure.as_json() for figure in figures], indent=2) + "\n"
+        options.json.write_text(text, encoding="utf-8")
+    missing = wanted - {figure.name for figure in figures}
+    for name in sorted(missing):
+        print(f"{name}: not measured")
+    return 1 if missing else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dev.py bench", description="Each figure beside its yardstick.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a name or how some begin; default: all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--runs", type=int, default=5, help="how often; default: 5")
+    parser.add_argument("--size", type=float, default=1.0, help="scales every count; default: 1")
+    parser.add_argument(
+        "--cases", type=int, default=100_000, help="closed cases for growth; default: 100,000"
+    )
+    parser.add_argument("--profile", action="store_true", help="engine.alone: say where the time goes")
+    return parser
+
+
+def _all_names() -> list[str]:
+    return [name for names, _ in BENCHES for name in names]
+
+
+def _wanted(asked: list[str]) -> set[str]:
+    """The names that were asked for, each by itself or by how it begins."""
+    known = _all_names()
+    if not asked:
+        return set(known) - EXTRAS
+    return {name for name in known if name in asked or (name not in EXTRAS and name.startswith(tuple(asked)))}
+
+
+def _print(figures: list[Figure]) -> None:
+    table = Table("figure", "value", "unit", "yardstick", "its value", "ratio", "runs", "least to most")
+    for each in figures:
+        table.add_row(
+            each.name,
+            _number(each.value),
+            each.unit,
+            each.yardstick or "",
+            "" if each.yardstick_value is None else _number(each.yardstick_value),
+            "" if each.ratio is None else f"{each.ratio:.2f}",
+            str(each.runs),
+            f"{_number(each.spread[0])} to {_number(each.spread[1])}",
+        )
+    terminal = Console()
+    terminal.print(table, width=terminal.width if terminal.is_terminal else 160)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1_000 else f"{value:,.2f}"
+
+
+if __name__ == "__main__":
+    sys.path.append(str(PLUGIN))  # the departments of the town use the adapter that lies there
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,73 @@
+"""Measuring: one after the other in turn, again and again; the median, and how far the runs lie apart."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Measure = Callable[[], float]
+
+
+class NotMeasured(Exception):
+    """A figure that cannot be had here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure: the medians of it and of its yardstick in the same run.
+
+    `ratio` is value / yardstick_value. `spread`: the least and the greatest of `runs` values.
+    """
+
+    name: str
+    value: float
+    unit: str
+    yardstick: str | None
+    yardstick_value: float | None
+    ratio: float | None
+    runs: int
+    spread: tuple[float, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """The members by name."""
+        return asdict(self)
+
+
+def interleave(
+    runs: int, measures: Mapping[str, Measure], tell: Callable[[str], None]
+) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Each measure once in every round, A B C A B C; what each gave, and why others could not be measured."""
+    given: dict[str, list[float]] = {label: [] for label in measures}
+    failed: dict[str, str] = {}
+    for number in range(1, runs + 1):
+        for label, measure in measures.items():
+            if label in failed:
+                continue
+            try:
+                given[label].append(measure())
+            except NotMeasured as reason:
+                failed[label] = str(reason)
+                tell(f"not measured: {label}: {reason}")
+            else:
+                tell(f"round {number} of {runs}: {label}: {given[label][-1]:,.2f}")
+    return {label: values for label, values in given.items() if label not in failed}, failed
+
+
+def figure(
+    name: str, unit: str, values: Sequence[float], yardstick: str | None, measured: Sequence[float] = ()
+) -> Figure:
+    """The figure of these values beside a yardstick that was measured in turn with them."""
+    value = statistics.median(values)
+    beside = statistics.median(measured) if measured else None
+    return Figure(
+        name=name,
+        value=value,
+        unit=unit,
+        yardstick=yardstick,
+        yardstick_value=beside,
+        ratio=value / beside if beside else None,
+        runs=len(values),
+        spread=(min(values), max(values)),
+    )

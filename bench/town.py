@@ -1,0 +1,100 @@
+"""The town of the benchmarks: twenty departments, and two things to do there.
+
+`five`: five items in a row, each waiting for the one before. `wide`: twenty items at once, one for each
+department. Nothing is asked and no form is filled in: what is measured is the engine, not a form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from onenet.adapters import signing
+from onenet.clock import SystemClock
+from onenet.resources import example_catalogue_dir, migrations_dir
+from onenet.services import catalogue, endpoints, keys
+from onenet.services.endpoints import Wanted
+from onenet.store.database import Database
+from onenet.store.migrating import Migrator
+
+TOWN = "benchtown"
+CLIENT = "app"
+DEPARTMENTS = tuple(f"office_{number:02}" for number in range(20))
+NOWHERE = "http://127.0.0.1:9/"
+"""The address of departments that are never called."""
+
+
+def prepare(url: str, addresses: Mapping[str, str] | None = None) -> str:
+    """Tables, catalogue, departments and a front-end's key in an empty database; gives the key.
+
+    `addresses`: where each department listens; without them each is done at once, in the process itself.
+    """
+    Migrator(url, migrations_dir()).upgrade("head", lambda line: None, SystemClock().now())
+    return asyncio.run(_fill(url, addresses))
+
+
+async def _fill(url: str, addresses: Mapping[str, str] | None) -> str:
+    database, now = Database(url), SystemClock().now()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            # JSON is YAML.
+            (Path(folder) / "town.yaml").write_text(json.dumps(_catalogue()), encoding="utf-8")
+            await _publish(database, Path(folder))
+        await _publish(database, example_catalogue_dir())
+        for code in DEPARTMENTS:
+            url, adapter = (addresses[code], "webhook") if addresses else (NOWHERE, "bench_noop")
+            wanted = Wanted("department", code, url, adapter, signing.new_secret())
+            await endpoints.register(database, wanted, now)
+        return (await keys.create(database, kind="frontend", client=CLIENT, now=now)).token
+    finally:
+        await database.close()
+
+
+async def _publish(database: Database, folder: Path) -> None:
+    publication = await catalogue.publish(database, folder, SystemClock())
+    if publication.report.errors:
+        raise RuntimeError(f"the catalogue is wrong: {publication.report.errors[0]}")
+
+
+def _names(word: str) -> dict[str, str]:
+    return {"zh": word, "en": word}
+
+
+def _catalogue() -> dict[str, Any]:
+    """The sections of a catalogue, as they stand in its files."""
+    return {
+        "jurisdictions": [
+            {
+                "code": TOWN, "names": _names("Bench town"), "kind": "city", "area_code": "990000",
+                "case_number": "{area_code}{date:%Y%m%d}{serial:08d}",
+            }
+        ],
+        "departments": [{"code": code, "names": _names(code)} for code in DEPARTMENTS],
+        "items": [
+            {
+                "code": f"item_of_{code}", "names": _names(f"Item of {code}"), "department": code,
+                "item_type": "07", "promised": {"number": 5, "unit": "workdays"},
+            }
+            for code in DEPARTMENTS
+        ],
+        "bundles": [
+            _bundle("five", [_member(at, after=at - 1) for at in range(5)]),
+            _bundle("wide", [_member(at) for at in range(len(DEPARTMENTS))]),
+        ],
+    }  # fmt: skip
+
+
+def _bundle(code: str, members: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "code": code, "names": _names(code), "audience": ["natural_person"], "lead": DEPARTMENTS[0],
+        "jurisdictions": [TOWN], "members": members,
+    }  # fmt: skip
+
+
+def _member(at: int, after: int = -1) -> dict[str, Any]:
+    waits_for = [f"item_of_{DEPARTMENTS[after]}"] if after >= 0 else []
+    return {"item": f"item_of_{DEPARTMENTS[at]}", "after": waits_for}
