@@ -20,6 +20,8 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,6 +34,8 @@ LOCK = ROOT / "requirements.lock"
 CONTRACT = ROOT / "openapi" / "openapi.json"
 VENV = ROOT / ".venv"
 STAMP = VENV / "onenet.stamp"
+PEERS = ROOT / "bench" / "requirements.txt"
+PEERS_VENV = ROOT / ".venv-bench"
 BIN_NAME = "Scripts" if os.name == "nt" else "bin"
 BIN = VENV / BIN_NAME
 
@@ -84,6 +88,7 @@ def fuzz(words: list[str]) -> None:
 
 def bench(words: list[str]) -> None:
     """The figures of docs/benchmarks.md."""
+    set_up_peers()
     become(BIN / "python", "-m", "bench", *words)
 
 
@@ -165,6 +170,39 @@ def set_up() -> None:
     say(f".venv is ready after {time.monotonic() - started:.0f} s")
 
 
+def set_up_peers() -> None:
+    """Make an environment for each library that onenet is compared with, as far as it can be had."""
+    wanted = [line for line in PEERS.read_text(encoding="utf-8").splitlines() if line[:1].isalpha()]
+    for requirement in wanted:
+        folder = PEERS_VENV / re.split(r"[^\w-]", requirement)[0]
+        stamp = folder / "onenet.stamp"
+        if not (stamp.is_file() and stamp.read_text() == f"{requirement} {folder}\n"):
+            say(f"installing {requirement} to be compared with")
+            if any(try_install(requirement, folder, python) for python in pythons()):
+                stamp.write_text(f"{requirement} {folder}\n")
+            else:
+                say(f"{requirement} cannot be installed here: it will not be compared with")
+
+
+def try_install(requirement: str, folder: Path, python: Path) -> bool:
+    pip = make_environment(folder, python)
+    return subprocess.call([*pip, "install", requirement], stderr=subprocess.DEVNULL) == 0
+
+
+def pythons() -> list[Path]:
+    """This Python, then newer ones on the machine: not every library runs on the oldest that onenet does."""
+    newer = [f"python3.{minor}" for minor in range(sys.version_info[1] + 1, sys.version_info[1] + 4)]
+    found = [Path(path) for name in newer if (path := shutil.which(name))]
+    # Where several versions lie in folders of their own, side by side.
+    found += [path for name in newer for path in Path(sys.base_prefix).parent.glob(f"*/bin/{name}")]
+    return [Path(sys.executable), *(path for path in found if runs(path))]
+
+
+def runs(python: Path) -> bool:
+    """Whether it is there: a launcher may stand in for a version that is not installed."""
+    return subprocess.call([python, "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+
+
 def fingerprint() -> str:
     """What `.venv` depends on; its place is part of it, as an environment cannot be moved."""
     import tomllib
@@ -175,7 +213,7 @@ def fingerprint() -> str:
     return f"{digest.hexdigest()} python{sys.version_info[0]}.{sys.version_info[1]} {ROOT}\n"
 
 
-def make_environment(folder: Path) -> list[str | Path]:
+def make_environment(folder: Path, base: str | Path = sys.executable) -> list[str | Path]:
     """Make an empty environment; answer the command that drives pip for it.
 
     The environment holds no pip of its own: Debian's Python cannot put one there without a further package.
@@ -183,7 +221,7 @@ def make_environment(folder: Path) -> list[str | Path]:
     has_pip = importlib.util.find_spec("pip") is not None
     if not has_pip and importlib.util.find_spec("ensurepip") is None:
         sys.exit("pip is missing: install it (on Debian the package python3-pip), then run this again")
-    run(sys.executable, "-m", "venv", "--clear", "--without-pip", folder)
+    run(base, "-m", "venv", "--clear", "--without-pip", folder)
     python = folder / BIN_NAME / "python"
     options = ("--quiet", "--no-input", "--disable-pip-version-check")
     if has_pip:

@@ -85,7 +85,8 @@ def _print(figures: list[Figure]) -> None:
             f"{_number(each.spread[0])} to {_number(each.spread[1])}",
         )
     terminal = Console()
-    terminal.print(table, width=terminal.width if terminal.is_terminal else 160)
+    terminal.width = max(terminal.width, 130)  # a file or a pipe has no width of its own
+    terminal.print(table)
 
 
 def _number(value: float) -> str:

@@ -18,7 +18,7 @@ from bench.server import PostgresServer, running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN = ROOT / "bench" / "plugin"
-PEERS_PYTHON = ROOT / ".venv-bench" / ("Scripts" if os.name == "nt" else "bin") / "python"
+PEERS = ROOT / ".venv-bench"
 TEMPLATE = "prepared"
 LIMIT_S = 1_800
 
@@ -72,11 +72,12 @@ class Ground:
         """What a process of onenet's measured of itself."""
         return self._measured([sys.executable, "-m", f"bench.own.{module}", *map(str, words)])
 
-    def peer(self, module: str, *words: str | int) -> dict[str, Any]:
+    def peer(self, name: str, *words: str | int) -> dict[str, Any]:
         """What a peer's process measured of itself. Raises: NotMeasured."""
-        if not PEERS_PYTHON.exists():
-            raise NotMeasured("the yardsticks are not installed: run `python3 dev.py bench`")
-        return self._measured([str(PEERS_PYTHON), "-m", f"bench.peers.{module}", *map(str, words)])
+        python = PEERS / name / ("Scripts" if os.name == "nt" else "bin") / "python"
+        if not (PEERS / name / "onenet.stamp").exists():
+            raise NotMeasured(f"{name} is not installed in {PEERS.name}: `python3 dev.py bench` tries to")
+        return self._measured([str(python), "-m", f"bench.peers.{name}_steps", *map(str, words)])
 
     def _measured(self, command: list[str]) -> dict[str, Any]:
         """The last line the process printed. Raises: NotMeasured with what it said last."""

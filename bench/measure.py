@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,10 +37,10 @@ class Figure:
 
 def interleave(
     runs: int, measures: Mapping[str, Measure], tell: Callable[[str], None]
-) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Each measure once in every round, A B C A B C; what each gave, and why others could not be measured."""
+) -> dict[str, list[float]]:
+    """What each gave, measured once in every round, A B C A B C; without those that could not be measured."""
     given: dict[str, list[float]] = {label: [] for label in measures}
-    failed: dict[str, str] = {}
+    failed: set[str] = set()
     for number in range(1, runs + 1):
         for label, measure in measures.items():
             if label in failed:
@@ -48,11 +48,22 @@ def interleave(
             try:
                 given[label].append(measure())
             except NotMeasured as reason:
-                failed[label] = str(reason)
+                failed.add(label)
                 tell(f"not measured: {label}: {reason}")
             else:
                 tell(f"round {number} of {runs}: {label}: {given[label][-1]:,.2f}")
-    return {label: values for label, values in given.items() if label not in failed}, failed
+    return {label: values for label, values in given.items() if label not in failed}
+
+
+def beside(
+    name: str, unit: str, measures: Mapping[str, Measure], runs: int, tell: Callable[[str], None]
+) -> Iterator[Figure]:
+    """The figure of the first measure beside the second, if there is one; nothing when one cannot be had."""
+    given = interleave(runs, measures, tell)
+    if len(given) == len(measures):
+        (_, values), *others = given.items()
+        yardstick, measured = others[0] if others else (None, [])
+        yield figure(name, unit, values, yardstick, measured)
 
 
 def figure(
