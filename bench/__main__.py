@@ -11,13 +11,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import engine
+from bench import engine, intake, read
 from bench.ground import PLUGIN, Ground
 from bench.measure import Figure
 
 Bench = Callable[[Ground, list[str]], Iterator[Figure]]
 
-BENCHES: tuple[tuple[tuple[str, ...], Bench], ...] = ((engine.NAMES, engine.measure),)
+BENCHES: tuple[tuple[tuple[str, ...], Bench], ...] = (
+    (engine.NAMES, engine.measure),
+    (intake.NAMES, intake.measure),
+    (read.NAMES, read.measure),
+)
 """What each module measures, and how."""
 
 EXTRAS = frozenset({"engine.alone"})
