@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import engine, intake, read
+from bench import dispatch, engine, intake, latency, read
 from bench.ground import PLUGIN, Ground
 from bench.measure import Figure
 
@@ -20,6 +20,8 @@ Bench = Callable[[Ground, list[str]], Iterator[Figure]]
 BENCHES: tuple[tuple[tuple[str, ...], Bench], ...] = (
     (engine.NAMES, engine.measure),
     (intake.NAMES, intake.measure),
+    (latency.NAMES, latency.measure),
+    (dispatch.NAMES, dispatch.measure),
     (read.NAMES, read.measure),
 )
 """What each module measures, and how."""

@@ -13,11 +13,10 @@ from bench.measure import NotMeasured
 LIMIT_S = 600.0
 
 
-def rate(ground: Ground, workers: int, cases: int) -> float:
+def rate(ground: Ground, url: str, workers: int, cases: int, bundle: str = "five") -> float:
     """Cases per second of so many worker processes together, from their start to the last completion."""
-    with ground.database() as url:
-        ground.own("backlog", "fill", url, "--cases", cases)
-        return asyncio.run(_drain(url, workers, cases))
+    ground.own("backlog", "fill", url, "--cases", cases, "--bundle", bundle)
+    return asyncio.run(_drain(url, workers, cases))
 
 
 async def _drain(url: str, workers: int, cases: int) -> float:

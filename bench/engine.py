@@ -71,9 +71,13 @@ def _peer(ground: Ground, peer: str, mode: str, workflows: int) -> Callable[[], 
 
 
 def _two_workers(ground: Ground) -> Iterator[Figure]:
-    cases = ground.count(CASES, 20)
     measures = {
-        "two workers": lambda: backlog.rate(ground, 2, cases),
-        "one worker": lambda: backlog.rate(ground, 1, cases),
+        "two workers": lambda: _workers(ground, 2),
+        "one worker": lambda: _workers(ground, 1),
     }
     return beside("engine.two_workers_vs_one", UNIT, measures, ground.runs, tell)
+
+
+def _workers(ground: Ground, workers: int) -> float:
+    with ground.database() as url:
+        return backlog.rate(ground, url, workers, ground.count(CASES, 20))

@@ -68,9 +68,9 @@ class Ground:
         """How many, at this size."""
         return max(least, round(real * self.size))
 
-    def own(self, module: str, *words: str | int) -> dict[str, Any]:
-        """What a process of onenet's measured of itself."""
-        return self._measured([sys.executable, "-m", f"bench.own.{module}", *map(str, words)])
+    def own(self, module: str, *words: str | int, asked: str = "") -> dict[str, Any]:
+        """What a process of onenet's measured of itself; `asked` is its standard input."""
+        return self._measured([sys.executable, "-m", f"bench.own.{module}", *map(str, words)], asked)
 
     def peer(self, name: str, *words: str | int) -> dict[str, Any]:
         """What a peer's process measured of itself. Raises: NotMeasured."""
@@ -79,13 +79,13 @@ class Ground:
             raise NotMeasured(f"{name} is not installed in {PEERS.name}: `python3 dev.py bench` tries to")
         return self._measured([str(python), "-m", f"bench.peers.{name}_steps", *map(str, words)])
 
-    def _measured(self, command: list[str]) -> dict[str, Any]:
+    def _measured(self, command: list[str], asked: str = "") -> dict[str, Any]:
         """The last line the process printed. Raises: NotMeasured with what it said last."""
         errors = None if self.profile else subprocess.PIPE
         try:
             done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT, env=environment(),
-                timeout=LIMIT_S, check=False,
+                command, input=asked, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT,
+                env=environment(), timeout=LIMIT_S, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             raise NotMeasured(f"not done within {LIMIT_S} s") from error

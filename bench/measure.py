@@ -5,9 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-Measure = Callable[[], float]
+Given = TypeVar("Given")
 
 
 class NotMeasured(Exception):
@@ -36,10 +36,10 @@ class Figure:
 
 
 def interleave(
-    runs: int, measures: Mapping[str, Measure], tell: Callable[[str], None]
-) -> dict[str, list[float]]:
+    runs: int, measures: Mapping[str, Callable[[], Given]], tell: Callable[[str], None]
+) -> dict[str, list[Given]]:
     """What each gave, measured once in every round, A B C A B C; without those that could not be measured."""
-    given: dict[str, list[float]] = {label: [] for label in measures}
+    given: dict[str, list[Given]] = {label: [] for label in measures}
     failed: set[str] = set()
     for number in range(1, runs + 1):
         for label, measure in measures.items():
@@ -51,12 +51,18 @@ def interleave(
                 failed.add(label)
                 tell(f"not measured: {label}: {reason}")
             else:
-                tell(f"round {number} of {runs}: {label}: {given[label][-1]:,.2f}")
+                tell(f"round {number} of {runs}: {label}: {_words(given[label][-1])}")
     return {label: values for label, values in given.items() if label not in failed}
 
 
+def _words(given: object) -> str:
+    if isinstance(given, dict):
+        return ", ".join(f"{name} {_words(value)}" for name, value in given.items())
+    return f"{given:,.2f}"
+
+
 def beside(
-    name: str, unit: str, measures: Mapping[str, Measure], runs: int, tell: Callable[[str], None]
+    name: str, unit: str, measures: Mapping[str, Callable[[], float]], runs: int, tell: Callable[[str], None]
 ) -> Iterator[Figure]:
     """The figure of the first measure beside the second, if there is one; nothing when one cannot be had."""
     given = interleave(runs, measures, tell)

@@ -17,6 +17,7 @@ from onenet.adapters import signing
 from onenet.clock import SystemClock
 from onenet.resources import example_catalogue_dir, migrations_dir
 from onenet.services import catalogue, endpoints, keys
+from onenet.services.catalogue import Catalogue
 from onenet.services.endpoints import Wanted
 from onenet.store.database import Database
 from onenet.store.migrating import Migrator
@@ -28,16 +29,16 @@ NOWHERE = "http://127.0.0.1:9/"
 """The address of departments that are never called."""
 
 
-def prepare(url: str, addresses: Mapping[str, str] | None = None) -> str:
+def prepare(url: str) -> str:
     """Tables, catalogue, departments and a front-end's key in an empty database; gives the key.
 
-    `addresses`: where each department listens; without them each is done at once, in the process itself.
+    Every department is done at once, in the worker itself.
     """
     Migrator(url, migrations_dir()).upgrade("head", lambda line: None, SystemClock().now())
-    return asyncio.run(_fill(url, addresses))
+    return asyncio.run(_fill(url))
 
 
-async def _fill(url: str, addresses: Mapping[str, str] | None) -> str:
+async def _fill(url: str) -> str:
     database, now = Database(url), SystemClock().now()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -45,13 +46,25 @@ async def _fill(url: str, addresses: Mapping[str, str] | None) -> str:
             (Path(folder) / "town.yaml").write_text(json.dumps(_catalogue()), encoding="utf-8")
             await _publish(database, Path(folder))
         await _publish(database, example_catalogue_dir())
-        for code in DEPARTMENTS:
-            url, adapter = (addresses[code], "webhook") if addresses else (NOWHERE, "bench_noop")
-            wanted = Wanted("department", code, url, adapter, signing.new_secret())
+        offices = {department.code for department in await Catalogue(database).departments()}
+        for code in sorted(offices):
+            wanted = Wanted("department", code, NOWHERE, "bench_noop", signing.new_secret())
             await endpoints.register(database, wanted, now)
         return (await keys.create(database, kind="frontend", client=CLIENT, now=now)).token
     finally:
         await database.close()
+
+
+def move(url: str, addresses: Mapping[str, str]) -> None:
+    """Lets these departments listen for signed webhooks, each at its address."""
+
+    async def register() -> None:
+        database, now = Database(url), SystemClock().now()
+        for code, address in addresses.items():
+            await endpoints.register(database, Wanted("department", code, address), now)
+        await database.close()
+
+    asyncio.run(register())
 
 
 async def _publish(database: Database, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A backlog of five-step cases: `fill` opens them, `work` works on them as one of perhaps several workers.
+"""A backlog of cases: `fill` opens them, `work` works on them as one of perhaps several workers.
 
 A worker prints `ready`, waits for a line, and from then on prints how many cases its commits have completed.
 """
@@ -17,8 +17,8 @@ from onenet.domain.case import Case
 HANDS = 256
 
 
-async def fill(url: str, cases: int) -> None:
-    async with city(url, working=False) as here:
+async def fill(url: str, bundle: str, cases: int) -> None:
+    async with city(url, bundle, working=False) as here:
         await at_once(cases, HANDS, here.submit)
     print(json.dumps({"cases": cases}))
 
@@ -44,9 +44,13 @@ def main(words: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("verb", choices=("fill", "work"))
     parser.add_argument("url")
+    parser.add_argument("--bundle", default="five")
     parser.add_argument("--cases", type=int, default=0)
     options = parser.parse_args(words)
-    asyncio.run(fill(options.url, options.cases) if options.verb == "fill" else work(options.url))
+    if options.verb == "fill":
+        asyncio.run(fill(options.url, options.bundle, options.cases))
+    else:
+        asyncio.run(work(options.url))
 
 
 if __name__ == "__main__":
