@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import dispatch, engine, intake, latency, read
+from bench import dispatch, engine, growth, intake, latency, read
 from bench.ground import PLUGIN, Ground
 from bench.measure import Figure
 
@@ -23,6 +23,7 @@ BENCHES: tuple[tuple[tuple[str, ...], Bench], ...] = (
     (latency.NAMES, latency.measure),
     (dispatch.NAMES, dispatch.measure),
     (read.NAMES, read.measure),
+    (growth.NAMES, growth.measure),
 )
 """What each module measures, and how."""
 

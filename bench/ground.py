@@ -90,7 +90,8 @@ class Ground:
         except subprocess.TimeoutExpired as error:
             raise NotMeasured(f"not done within {LIMIT_S} s") from error
         if done.returncode:
-            said = (done.stderr or "").strip().splitlines()
+            # What went wrong, not the frame that is drawn around a group of exceptions.
+            said = [line.strip(" |+-") for line in (done.stderr or "").splitlines() if "Error" in line]
             raise NotMeasured(f"exit status {done.returncode}: {said[-1] if said else 'nothing said'}")
         measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return measured

@@ -67,6 +67,17 @@ def move(url: str, addresses: Mapping[str, str]) -> None:
     asyncio.run(register())
 
 
+def subscribe(url: str, address: str) -> None:
+    """Lets the front-end be told of everything at this address."""
+
+    async def register() -> None:
+        database, now = Database(url), SystemClock().now()
+        await endpoints.register(database, Wanted("subscriber", CLIENT, address), now)
+        await database.close()
+
+    asyncio.run(register())
+
+
 async def _publish(database: Database, folder: Path) -> None:
     publication = await catalogue.publish(database, folder, SystemClock())
     if publication.report.errors:

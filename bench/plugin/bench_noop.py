@@ -6,7 +6,7 @@ Found like any adapter, by the entry point in the folder beside it, once this fo
 from __future__ import annotations
 
 from onenet.adapters.base import Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
-from onenet.domain.outcome import Completed
+from onenet.domain.outcome import Completed, ResultGiven
 
 
 class Noop:
@@ -18,7 +18,7 @@ class Noop:
     def submit(self, task: TaskSheet) -> Talk:
         """The talk that ends before it begins."""
         yield from ()
-        return Completed()
+        return Completed(tuple(ResultGiven(code, "1") for code in task.content["results_expected"]))
 
     def read_callback(self, body: bytes) -> Answer:
         """Nobody calls back."""
