@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import dispatch, engine, growth, intake, latency, read
-from bench.ground import PLUGIN, Ground
-from bench.measure import Figure
+from bench.ground import PLUGIN, Ground, tell
+from bench.measure import Figure, NotMeasured
+from bench.server import NoServer
 
 Bench = Callable[[Ground, list[str]], Iterator[Figure]]
 
@@ -34,6 +36,7 @@ EXTRAS = frozenset({"engine.alone"})
 def main(words: list[str]) -> int:
     """Exit status: 0 all measured, 1 something was not, 2 misused."""
     options = _parser().parse_args(words)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers are stopped on the way out
     wanted = _wanted(options.names)
     if not wanted:
         print(f"no such benchmark; there are: {', '.join(_all_names())}", file=sys.stderr)
@@ -42,7 +45,10 @@ def main(words: list[str]) -> int:
     with Ground(options.runs, options.size, options.profile, options.cases) as ground:
         for names, measure in BENCHES:
             if chosen := [name for name in names if name in wanted]:
-                figures += measure(ground, chosen)
+                try:
+                    figures.extend(measure(ground, chosen))
+                except (NotMeasured, NoServer) as reason:
+                    tell(f"not measured: {', '.join(chosen)}: {reason}")
     _print(figures)
     if options.json:
         text = json.dumps([figure.as_json() for figure in figures], indent=2) + "\n"

@@ -97,7 +97,7 @@ def _wal(ground: Ground) -> float:
         ground.own("cases", url, "--cases", cases)
         before = _written(url)
         done = ground.own("cases", url, "--cases", cases)
-        return (_written(url) - before) / (done["cases"] + done["warm_up"])
+        return (_written(url) - before) / int(done["cases"] + done["warm_up"])
 
 
 def _written(url: str) -> int:

@@ -25,4 +25,4 @@ def measure(ground: Ground, names: list[str]) -> Iterator[Figure]:
 
 def _measured(ground: Ground, what: str) -> dict[str, float]:
     with ground.database() as url:
-        return ground.own("latency", what, url, "--count", ground.count(CASES, 10))
+        return ground.own("latency", what, url, "--count", ground.count(CASES, 5))

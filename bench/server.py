@@ -129,7 +129,13 @@ def _as_unprivileged(folder: Path) -> list[str | Path]:
         except KeyError:
             continue
         os.chown(folder, user.pw_uid, user.pw_gid)
-        return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        return [
+            "setpriv",
+            f"--reuid={user.pw_uid}",
+            f"--regid={user.pw_gid}",
+            "--clear-groups",
+            "--pdeathsig=INT",
+        ]
     raise NoServer("PostgreSQL refuses to run as root, and there is no other user to run it")
 
 
