@@ -142,7 +142,7 @@ def _as_unprivileged(folder: Path) -> list[str | Path]:
 def _make(binaries: Path, as_user: list[str | Path], data: Path) -> None:
     command = [*as_user, binaries / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8"]
     made = subprocess.run(
-        [*command, "--locale=C"], capture_output=True, text=True, cwd=data.parent, check=False
+        [*command, "--locale=C", "--no-sync"], capture_output=True, text=True, cwd=data.parent, check=False
     )
     if made.returncode:
         raise NoServer(f"initdb failed: {made.stderr.strip()}")
