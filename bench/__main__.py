@@ -29,7 +29,7 @@ BENCHES: tuple[tuple[tuple[str, ...], Bench], ...] = (
 )
 """What each module measures, and how."""
 
-EXTRAS = frozenset({"engine.alone"})
+EXTRAS = frozenset(engine.ALONE)
 """Measured only when asked for by their whole name."""
 
 

@@ -22,7 +22,10 @@ PEERS: Mapping[str, tuple[str, tuple[tuple[str, int], ...]]] = {
 }
 """What each is called, and its ways with as many workflows as take a few seconds; the better way counts."""
 
-NAMES = (*(f"engine.vs_{peer}" for peer in PEERS), "engine.two_workers_vs_one", "engine.alone")
+ALONE = {"engine.alone": ("rate", UNIT), "engine.cpu_ms_per_case": ("cpu_ms", "ms")}
+"""What is told of onenet without a peer. Processor time is much the same on a busy machine, a rate is not."""
+
+NAMES = (*(f"engine.vs_{peer}" for peer in PEERS), "engine.two_workers_vs_one", *ALONE)
 
 
 def measure(ground: Ground, names: list[str]) -> Iterator[Figure]:
@@ -32,8 +35,11 @@ def measure(ground: Ground, names: list[str]) -> Iterator[Figure]:
         yield from _beside(ground, peers)
     if "engine.two_workers_vs_one" in names:
         yield from _two_workers(ground)
-    if "engine.alone" in names:
-        yield from beside("engine.alone", UNIT, {"onenet": lambda: _onenet(ground)}, ground.runs, tell)
+    if alone := [name for name in names if name in ALONE]:
+        given = interleave(ground.runs, {"onenet": lambda: _onenet(ground)}, tell)
+        for name in alone if given else ():
+            key, unit = ALONE[name]
+            yield figure(name, unit, [run[key] for run in given["onenet"]], None)
 
 
 def _beside(ground: Ground, peers: list[str]) -> Iterator[Figure]:
@@ -47,25 +53,24 @@ def _beside(ground: Ground, peers: list[str]) -> Iterator[Figure]:
     for peer in peers:
         had = [label for label, of in ways if of == peer and label in given]
         if had and "onenet" in given:
-            best = max(had, key=lambda label: statistics.median(given[label]))
+            rates = {label: [run["rate"] for run in given[label]] for label in ["onenet", *had]}
+            best = max(had, key=lambda label: statistics.median(rates[label]))
             called = " ".join([PEERS[peer][0], *best.split()[1:]])
-            yield figure(f"engine.vs_{peer}", UNIT, given["onenet"], called, given[best])
+            yield figure(f"engine.vs_{peer}", UNIT, rates["onenet"], called, rates[best])
 
 
-def _onenet(ground: Ground) -> float:
+def _onenet(ground: Ground) -> dict[str, float]:
     words = ["--profile"] if ground.profile else []
     with ground.database() as url:
         measured = ground.own("cases", url, "--cases", ground.count(CASES, 20), "--hands", HANDS, *words)
-    return float(measured["rate"])
+    return {"rate": measured["rate"], "cpu_ms": measured["cpu_ms"]}
 
 
-def _peer(ground: Ground, peer: str, mode: str, workflows: int) -> Callable[[], float]:
-    def measure() -> float:
+def _peer(ground: Ground, peer: str, mode: str, workflows: int) -> Callable[[], dict[str, float]]:
+    def measure() -> dict[str, float]:
         with ground.server.database() as url:
             count = ground.count(workflows, 20)
-            return float(
-                ground.peer(peer, url, "--workflows", count, "--hands", HANDS, "--mode", mode)["rate"]
-            )
+            return ground.peer(peer, url, "--workflows", count, "--hands", HANDS, "--mode", mode)
 
     return measure
 

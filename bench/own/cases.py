@@ -27,16 +27,17 @@ async def run(url: str, cases: int, hands: int, profile: cProfile.Profile | None
         await here.until_completed(WARM_UP)
         if profile:
             profile.enable()
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         await at_once(cases, hands, here.submit)
         submitted_s = time.perf_counter() - began
         await here.until_completed(WARM_UP + cases)
-        took_s = time.perf_counter() - began
+        took_s, used_s = time.perf_counter() - began, time.process_time() - used
         if profile:
             profile.disable()
         await _check(here.process.parts.database, before + WARM_UP + cases)
     return {
         "rate": cases / took_s,
+        "cpu_ms": used_s / cases * 1_000,
         "seconds": took_s,
         "submitted_s": submitted_s,
         "cases": cases,
