@@ -23,6 +23,7 @@ from onenet.resources import migrations_dir
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.keys import Keyring
+from onenet.services.reading import Reading
 from onenet.services.watch import Watch
 from onenet.settings import Settings
 from onenet.store.database import Database
@@ -77,6 +78,7 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         gate=gate,
         watch=watch,
         catalogue=catalogue,
+        reading=Reading(database, catalogue),
         keyring=Keyring(database, machine_clock),
         machine_clock=machine_clock,
     )

@@ -18,6 +18,7 @@ from onenet.services import keys
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.keys import Keyring
+from onenet.services.reading import Reading
 from onenet.services.watch import Watch
 from onenet.store import catalogue as store_catalogue
 from onenet.store.catalogue import Version
@@ -107,7 +108,7 @@ async def parts(database: Database, clock: FrozenClock) -> Parts:
     watch = Watch(database)
     gate.listen(watch.on_commit)
     keyring = Keyring(database, clock)
-    return Parts(PUBLIC_URL, database, gate, watch, catalogue, keyring, clock)
+    return Parts(PUBLIC_URL, database, gate, watch, catalogue, Reading(database, catalogue), keyring, clock)
 
 
 @pytest.fixture

@@ -34,6 +34,7 @@ from onenet.services.cases import Replying, Submission
 from onenet.services.catalogue import Catalogue, publish
 from onenet.services.change import Change
 from onenet.services.keys import Keyring
+from onenet.services.reading import Reading
 from onenet.services.watch import Watch
 from onenet.store.database import Database
 
@@ -95,8 +96,9 @@ async def desk(database: Database, clock: FrozenClock) -> AsyncIterator[Desk]:
     catalogue = Catalogue(database)
     gate = Gate(database, catalogue.bundle, clock, clock)
     parts = Parts(
-        "https://onenet.example", database, gate, Watch(database), catalogue, Keyring(database, clock), clock
-    )
+        "https://onenet.example", database, gate, Watch(database), catalogue, Reading(database, catalogue),
+        Keyring(database, clock), clock,
+    )  # fmt: skip
     transport = httpx2.ASGITransport(create_app(parts))
     async with httpx2.AsyncClient(transport=transport, base_url="https://onenet.example") as browser:
         yield Desk(gate, catalogue, browser)

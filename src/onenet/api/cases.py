@@ -142,9 +142,7 @@ async def list_steps(request: Request, case_id: CaseId) -> Response:
 
 async def load(request: Request, case_id: str) -> Case:
     """The case of this id, if the caller may see it. Raises: NotFound."""
-    known = parts(request)
-    visible = case_views.visible_to(caller(request))
-    return await cases.get(known.database, known.catalogue, UUID(case_id), visible)
+    return await parts(request).reading.case(UUID(case_id), case_views.visible_to(caller(request)))
 
 
 def replying_to(
@@ -182,8 +180,7 @@ async def _after_waiting(
             response = stored(accepted, replayed=False)
             response.headers.update(applied)
             return response
-        visible = case_views.visible_to(who)
-        case = await cases.get(known.database, known.catalogue, case.id, visible)
+        case = await known.reading.case(case.id, case_views.visible_to(who))
     headers = {"Location": f"/v1/cases/{case.id}", "ETag": case_views.case_tag(case, who, "case")}
     members = case_views.case_view(case, who, with_secret=True)
     return stored(StoredAnswer(200, as_json(members), headers | applied), replayed=False)

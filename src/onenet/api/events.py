@@ -90,7 +90,7 @@ async def _stream(request: Request, case_id: UUID, since: int) -> AsyncIterator[
         while True:
             try:
                 who = await identify(request)
-                case = await cases.get(known.database, known.catalogue, case_id, case_views.visible_to(who))
+                case = await known.reading.case(case_id, case_views.visible_to(who))
             except OnenetError:
                 return
             found = await _after(request, case_id, since, LARGEST_PAGE)

@@ -10,6 +10,7 @@ from onenet.clock import Clock
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.keys import Keyring
+from onenet.services.reading import Reading
 from onenet.services.watch import Watch
 from onenet.store.database import Database
 
@@ -27,6 +28,7 @@ class Parts:
     gate: Gate
     watch: Watch
     catalogue: Catalogue
+    reading: Reading
     keyring: Keyring
     machine_clock: Clock
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet import crashing
@@ -21,6 +21,7 @@ from onenet.clock import Clock
 from onenet.domain.case import Case, Moment
 from onenet.domain.states import FINAL_CASE
 from onenet.errors import StaleWrite, Unavailable
+from onenet.recent import Recent
 from onenet.services import leases
 from onenet.services.batch import Batch, repeated
 from onenet.services.change import Change, Once, Result
@@ -58,7 +59,7 @@ class Gate:
         )
         self._listeners: list[Listener] = []
         self._crew: Crew | None = None
-        self._saved: dict[UUID, Case] = {}
+        self._saved: Recent[UUID, Case] = Recent(MOST_REMEMBERED)
 
     def listen(self, listener: Listener) -> None:
         """Calls `listener` with the cases of each commit, after it."""
@@ -101,9 +102,9 @@ class Gate:
         if known:
             try:
                 return await self._commit(changes, known)
-            except StaleWrite:
+            except (StaleWrite, IntegrityError):  # the latter: an event of that number is there already
                 for id in known:
-                    self._saved.pop(id, None)
+                    self._saved.drop(id)
         return await self._commit(changes)
 
     async def _commit_alone(self, change: Change, error: Exception) -> Result | Exception:
@@ -154,9 +155,14 @@ class Gate:
             for change in changes
             if change.opening and not (change.once and (change.once.scope, change.once.key) in done)
         ]
-        serials = await reserve(connection, opened, now.at)
-        known_endpoints = await endpoints.every(connection)
-        return Batch(now, known | before, done, serials, known_endpoints, self._crew)
+        return Batch(
+            now,
+            known | before,
+            done,
+            serials=await reserve(connection, opened, now.at),
+            endpoints=await endpoints.every(connection),
+            crew=self._crew,
+        )
 
     # ---- what the gate remembers
 
@@ -168,19 +174,24 @@ class Gate:
         found: dict[UUID, Case] = {}
         for change in changes:
             case = found.get(change.case_id) or self._saved.get(change.case_id)
-            if case is not None and change.claimed is not None:
-                found[case.id] = leases.with_claimed(case, change.claimed)
+            if case is None or change.claimed is None:
+                continue
+            claimed = leases.with_claimed(case, change.claimed)
+            if claimed is None:
+                found.pop(case.id, None)
+                self._saved.drop(case.id)
+            else:
+                found[case.id] = claimed
         return found
 
     def _remember(self, committed: Sequence[Case]) -> None:
         if self._crew is None:
             return
         for case in committed:
-            self._saved.pop(case.id, None)
-            if case.state not in FINAL_CASE:
-                self._saved[case.id] = case
-        while len(self._saved) > MOST_REMEMBERED:
-            del self._saved[next(iter(self._saved))]
+            if case.state in FINAL_CASE:
+                self._saved.drop(case.id)
+            else:
+                self._saved.put(case.id, case)
 
     # ---- who hears of it
 

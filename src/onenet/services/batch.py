@@ -50,6 +50,7 @@ class Batch:
         now: Moment,
         before: Mapping[UUID, Case],
         done: dict[tuple[str, str], Done],
+        *,
         serials: Mapping[NumberTemplate, Iterator[int]],
         endpoints: Sequence[EndpointRow],
         crew: Crew | None,

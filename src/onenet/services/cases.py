@@ -186,8 +186,8 @@ def may_see(case: Case, visible: Visible) -> bool:
 async def get(database: Database, catalogue: Catalogue, case_id: UUID, visible: Visible) -> Case:
     """One case. Raises: NotFound, also for a case of somebody else."""
     async with database.read() as connection:
-        found = await store_cases.load(connection, [case_id], catalogue.bundle)
-    case = found.get(case_id)
+        fetched = await store_cases.fetch(connection, [case_id])
+    case = (await store_cases.assemble(fetched, catalogue.bundle)).get(case_id)
     if case is None or not may_see(case, visible):
         raise NotFound
     return case
@@ -208,7 +208,8 @@ async def list_cases(
         ids = await store_cases.page(
             connection, visible, state=state, bundle=bundle, after=after, limit=limit
         )
-        found = await store_cases.load(connection, ids, catalogue.bundle)
+        fetched = await store_cases.fetch(connection, ids)
+    found = await store_cases.assemble(fetched, catalogue.bundle)
     return [found[id] for id in ids]
 
 
@@ -222,8 +223,8 @@ async def track(database: Database, catalogue: Catalogue, number: str, secret: s
     """The case with this number whose secret this is. Raises: NotFound, the same for both being wrong."""
     async with database.read() as connection:
         ids = await store_cases.find_by_number(connection, number)
-        found = await store_cases.load(connection, ids, catalogue.bundle)
-    for case in found.values():
+        fetched = await store_cases.fetch(connection, ids)
+    for case in (await store_cases.assemble(fetched, catalogue.bundle)).values():
         if secrets.compare_digest(case.tracking_secret.encode(), secret.encode()):
             return case
     raise NotFound

@@ -55,13 +55,20 @@ def leased(task: Task, token: UUID, until: datetime, now: datetime) -> Task:
     )
 
 
-def with_claimed(case: Case, claimed: Claimed) -> Case:
-    """The case as it is with the claim, which was written to its task and to nothing else."""
-    id = claimed.row["id"]
-    known = case.tasks.get(id)
-    if known is not None and known.lease_token == claimed.token:
+def with_claimed(case: Case, claimed: Claimed) -> Case | None:
+    """The case as it is with the claim, which was written to its task and to nothing else.
+
+    None when the task is not the one that the case has, but for the claim: the case has moved on since then.
+    """
+    row = claimed.row
+    known = case.tasks.get(row["id"])
+    if known is None:
+        return None
+    if known.lease_token == claimed.token:
         return case
-    return case._replace(tasks={**case.tasks, id: rows.read_task(claimed.row)})
+    if known.state is not TaskState.PENDING or known.attempt + 1 != row["attempt"]:
+        return None
+    return case._replace(tasks={**case.tasks, known.id: rows.read_task(row)})
 
 
 def attempt_begun(task: Row, now: datetime) -> dict[str, Any]:

@@ -6,17 +6,17 @@ Nothing here commits. A case is changed only between `load(for_update)` and `sav
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, and_, or_, select, tuple_
+from sqlalchemy import RowMapping, Select, and_, bindparam, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.bundle import Bundle
-from onenet.domain.case import Case
+from onenet.domain.case import Case, Step, Task, Timer
 from onenet.domain.states import CaseState
 from onenet.ids import lane_of
 from onenet.store import bulk, rows, tables
@@ -42,33 +42,59 @@ Keys = Sequence[tuple[int, UUID]]
 """Lanes and ids of cases."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The rows of cases, in their parts: case id -> the part's own key -> the part."""
+
+    cases: Sequence[RowMapping]
+    contents: Mapping[UUID, str]
+    steps: Mapping[UUID, dict[str, Step]]
+    tasks: Mapping[UUID, dict[UUID, Task]]
+    timers: Mapping[UUID, dict[UUID, Timer]]
+
+
 async def load(
     connection: AsyncConnection, ids: Iterable[UUID], bundle_of: BundleOf, *, for_update: bool = False
 ) -> dict[UUID, Case]:
-    """The cases of these ids, whole; unknown ids are left out. `for_update` locks them till commit."""
+    """The cases of these ids, whole; unknown ids are left out. `for_update` locks them till commit.
+
+    For who holds a connection that writes: `bundle_of` may want one that reads.
+    """
+    return await assemble(await fetch(connection, ids, for_update=for_update), bundle_of)
+
+
+async def fetch(connection: AsyncConnection, ids: Iterable[UUID], *, for_update: bool = False) -> Fetched:
+    """The rows of these cases. Readers give their connection back before they `assemble`: a crowd of them,
+    each with one connection and in want of another, would wait for one another.
+    """
     wanted = sorted({(lane_of(id), id) for id in ids})
     if not wanted:
-        return {}
+        return Fetched((), {}, {}, {}, {})
     cases = among(_CASES_LOCKED if for_update else _CASES, _CASE_KEY, wanted)
     found = (await connection.execute(*cases)).mappings().all()
     if not found:
-        return {}
+        return Fetched((), {}, {}, {}, {})
     keys = [(row["lane"], row["id"]) for row in found]
     contents = {row["case_id"]: row["content"] for row in await _of_cases(connection, _CONTENTS, keys)}
     steps = await _parts(connection, _STEPS, keys, "code", rows.read_step)
     tasks = await _parts(connection, _TASKS_LOCKED if for_update else _TASKS, keys, "id", rows.read_task)
     timers = await _parts(connection, _TIMERS, keys, "id", rows.read_timer)
+    return Fetched(found, contents, steps, tasks, timers)
+
+
+async def assemble(fetched: Fetched, bundle_of: BundleOf) -> dict[UUID, Case]:
+    """The cases in these rows."""
     loaded = {}
-    for row in found:
-        bundle = await bundle_of(row["bundle_code"], row["bundle_version"])
-        loaded[row["id"]] = Case(
+    for row in fetched.cases:
+        id, bundle = row["id"], await bundle_of(row["bundle_code"], row["bundle_version"])
+        loaded[id] = Case(
             **{name: row[name] for name in _PLAIN},
             bundle=bundle,
             state=CaseState(row["state"]),
-            content=rows.read_content(contents[row["id"]]),
-            steps={member.code: steps[row["id"]][member.code] for member in bundle.members},
-            tasks=tasks[row["id"]],
-            timers=timers[row["id"]],
+            content=rows.read_content(fetched.contents[id]),
+            steps={member.code: fetched.steps[id][member.code] for member in bundle.members},
+            tasks=fetched.tasks[id],
+            timers=fetched.timers[id],
         )
     return loaded
 
@@ -181,6 +207,17 @@ async def case_of_task(connection: AsyncConnection, task_id: UUID) -> tuple[UUID
     statement = select(c.case_id, c.department).where(c.lane == lane_of(task_id), c.id == task_id)
     row = (await connection.execute(statement)).first()
     return (row.case_id, row.department) if row else None
+
+
+_VERSION = select(tables.cases.c.version).where(
+    tables.cases.c.lane == bindparam("lane"), tables.cases.c.id == bindparam("id")
+)
+
+
+async def version(connection: AsyncConnection, id: UUID) -> int | None:
+    """The version of a case; None when there is no such case."""
+    found: int | None = await connection.scalar(_VERSION, {"lane": lane_of(id), "id": id})
+    return found
 
 
 _SEQS = select(tables.cases.c.id, tables.cases.c.seq)

@@ -85,6 +85,7 @@ class Database:
         is_sqlite = self.backend == "sqlite"
         self._writer = self._engine(1 if is_sqlite else WRITERS, writes=True)
         self._reader = self._engine(4 if is_sqlite else pool_size, writes=False)
+        self._glancer = self._reader.execution_options(isolation_level="AUTOCOMMIT")
 
     def _engine(self, pool_size: int, *, writes: bool) -> AsyncEngine:
         settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
@@ -130,6 +131,15 @@ class Database:
         """A connection for reading at one moment, without a lock that others would wait for."""
         try:
             async with self._reader.connect() as connection:
+                yield connection
+        except NO_ANSWER as error:
+            raise Unavailable("the database does not answer", retry_after_s=1) from error
+
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading one statement: no transaction is begun and ended around it."""
+        try:
+            async with self._glancer.connect() as connection:
                 yield connection
         except NO_ANSWER as error:
             raise Unavailable("the database does not answer", retry_after_s=1) from error
