@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from types import FrameType
 
 import structlog
 import uvicorn
@@ -89,7 +89,16 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does; with port 0 nobody else knows."""
+    """Says where it listens once it does, as with port 0 nobody else knows; calls `on_stop` at the signal."""
+
+    def __init__(self, config: uvicorn.Config, on_stop: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_stop = on_stop
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Tells everything else first: streams and workers that go on would hold the server up."""
+        self._on_stop()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begins to listen."""
@@ -104,6 +113,7 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
     """Serves until told to stop, then drains: no new work, what is under way is finished and recorded."""
     async with process(settings) as made:
         worker = made.worker() if with_worker else None
+        on_stop = _from_signal(made.parts.watch.end, *([worker.stop] if worker else []))
         server = _Server(
             uvicorn.Config(
                 create_app(made.parts, docs_enabled=settings.docs_enabled),
@@ -112,9 +122,10 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=DRAIN_S,
-            )
+            ),
+            on_stop,
         )
-        _on_signal(lambda: worker.stop() if worker else None)
+        _on_signal(on_stop)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(made.parts.watch.run())
             working = group.create_task(worker.run()) if worker else None
@@ -129,11 +140,22 @@ async def work(settings: Settings) -> None:
     """Works until told to stop."""
     async with process(settings) as made:
         worker = made.worker()
-        _on_signal(worker.stop)
+        _on_signal(_from_signal(worker.stop))
         await worker.run()
 
 
-def _on_signal(stop: Any) -> None:
-    """Stops on SIGTERM and SIGINT. The server has handlers of its own, and calls these after it is done."""
+def _from_signal(*stops: Callable[[], None]) -> Callable[[], None]:
+    """What a signal handler may call: it runs between any two instructions, so the loop makes the calls."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for each in stops:
+            loop.call_soon_threadsafe(each)
+
+    return stop
+
+
+def _on_signal(stop: Callable[[], None]) -> None:
+    """Stops on SIGTERM and SIGINT. The server has handlers of its own, and raises it again for these."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop())

@@ -115,3 +115,11 @@ async def test_who_goes_away_is_forgotten(watch: Watch, case: Case) -> None:
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert watch._waiting == {}
+
+
+async def test_who_waits_is_sent_home_when_the_process_stops(watch: Watch, case: Case) -> None:
+    waiting = asyncio.create_task(watch.wait(case.id, case.seq, LONG_S))
+    await until_waiting(watch, 1)
+    watch.end()
+    assert not await waiting
+    assert not await watch.wait(case.id, case.seq, LONG_S)

@@ -18,11 +18,11 @@ from onenet.api.case_shapes import EventList
 from onenet.api.cases import load, retry_after
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller, identify
-from onenet.api.parts import parts
+from onenet.api.parts import Parts, parts
 from onenet.api.shapes import LARGEST_PAGE
 from onenet.api.waiting import LONGEST_WAIT_S
 from onenet.domain.case import Case
-from onenet.errors import Fault, InvalidInput, OnenetError
+from onenet.errors import Fault, InvalidInput, OnenetError, Unavailable
 from onenet.services import cases
 from onenet.store.events import Event
 
@@ -91,15 +91,25 @@ async def _stream(request: Request, case_id: UUID, since: int) -> AsyncIterator[
             try:
                 who = await identify(request)
                 case = await known.reading.case(case_id, case_views.visible_to(who))
+                found = await _after(request, case_id, since, LARGEST_PAGE)
             except OnenetError:
                 return
-            found = await _after(request, case_id, since, LARGEST_PAGE)
             for members in case_views.event_views(found, case, who):
                 yield _frame(members)
             if found:
                 since = found[-1].seq
-            elif not await known.watch.wait(case_id, since, HEARTBEAT_S):
+            elif not await _has_news(known, case_id, since):
+                if known.watch.has_ended:
+                    return
                 yield b": still here\n\n"
+
+
+async def _has_news(known: Parts, case_id: UUID, since: int) -> bool:
+    """Waits for an event, a heartbeat long; without a database it is the next look that says so."""
+    try:
+        return await known.watch.wait(case_id, since, HEARTBEAT_S)
+    except Unavailable:
+        return True
 
 
 async def _after(request: Request, case_id: UUID, since: int, limit: int) -> list[Event]:

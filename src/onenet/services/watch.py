@@ -29,6 +29,7 @@ class Watch:
         """Watches nothing yet."""
         self._database = database
         self._waiting: dict[UUID, set[tuple[int, asyncio.Event]]] = defaultdict(set)
+        self.has_ended = False
 
     def on_commit(self, committed: Sequence[Case]) -> None:
         """Wakes those who wait for one of these cases; a gate's listener."""
@@ -41,7 +42,9 @@ class Watch:
                 event.set()
 
     async def wait(self, case_id: UUID, since: int, timeout_s: float) -> bool:
-        """Waits until the case has an event after `since`; False when the time is over first."""
+        """Waits until the case has an event after `since`; False when the time or the watch is over first."""
+        if self.has_ended:
+            return False
         event = asyncio.Event()
         entry = (since, event)
         self._waiting[case_id].add(entry)
@@ -55,11 +58,18 @@ class Watch:
         except TimeoutError:
             return False
         else:
-            return True
+            return not self.has_ended
         finally:
             self._waiting[case_id].discard(entry)
             if not self._waiting[case_id]:
                 del self._waiting[case_id]
+
+    def end(self) -> None:
+        """Lets nobody wait any longer, now or later: the process stops, and whoever waits is answered."""
+        self.has_ended = True
+        for entries in self._waiting.values():
+            for _, event in entries:
+                event.set()
 
     async def run(self) -> None:
         """Looks for changes by other processes, for ever."""
