@@ -10,11 +10,14 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from onenet.errors import MisconfiguredError, Unavailable
+from onenet.ids import new_id
 from onenet.store import database as store_database
+from onenet.store import patience
 from onenet.store.database import Database, async_url
 from onenet.store.tables import case_counter, jurisdiction
 from tests.databases import sqlite_file
 from tests.factories import NOW
+from tests.postgres import PostgresServer
 from tests.store.seeding import count
 from tests.store.unreachable import unreachable_database
 
@@ -29,6 +32,11 @@ COUNTER = {"scope": "suzhou", "day": "2026-11-23", "serial": 1}
 
 async def scalar(connection: Any, statement: str) -> Any:
     return (await connection.exec_driver_sql(statement)).scalar_one()
+
+
+async def count_one(database: Database) -> None:
+    async with database.transaction() as connection:
+        await connection.execute(insert(case_counter).values({**COUNTER, "scope": str(new_id())}))
 
 
 @on_sqlite
@@ -124,6 +132,37 @@ async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path: Path, 
         with pytest.raises(Unavailable):
             async with getattr(database, way)() as connection:
                 await connection.execute(text("SELECT 1"))
+
+
+@on_postgresql
+async def test_a_database_that_is_read_only_is_unavailable_and_comes_back(
+    database: Database, postgres: PostgresServer
+) -> None:
+    name = database.url.database
+    postgres.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    with pytest.raises(Unavailable) as refused:
+        await count_one(database)
+    assert refused.value.retry_after_s == 1
+    postgres.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+    await count_one(database)
+
+
+@on_postgresql
+async def test_a_server_that_falls_silent_is_hung_up_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "ANSWER_LIMIT_S", 0.2)
+    with pytest.raises(Unavailable):
+        async with database.read() as connection:
+            await connection.execute(text("SELECT pg_sleep(60)"))
+    await count_one(database)
+
+
+@on_postgresql
+async def test_a_paused_process_does_not_keep_its_locks_for_ever(database: Database) -> None:
+    async with database.read() as connection:
+        limit = (await connection.execute(text("SHOW idle_in_transaction_session_timeout"))).scalar_one()
+    assert limit == "10s"
 
 
 @on_postgresql

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, event, make_url, text
+from sqlalchemy import URL, ExceptionContext, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -29,13 +29,30 @@ needs one for each round, claims, leases and settled deliveries share the others
 """
 
 STATEMENT_TIMEOUT_MS = 10_000
-ALWAYS = {"statement_timeout": STATEMENT_TIMEOUT_MS, "jit": "off"}
-"""Compiling a statement costs 15 ms, more than any of these takes."""
+"""Also for a transaction that idles: its process was paused, and others wait for its locks."""
+
+ALWAYS = {
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": STATEMENT_TIMEOUT_MS,
+    "jit": "off",
+}
+"""How the server is to treat our sessions. Compiling a statement costs 15 ms, more than any of ours takes."""
 
 BY_KEY = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 """Whoever writes finds rows by key, always. A plan that PostgreSQL made and kept while a table was small
 would read the whole of it when it has grown, until the next ANALYZE.
 """
+
+CONNECT_TIMEOUT_S = 5
+
+POSTGRES_LIMITS = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+}
+"""What libpq is told, unless the URL says otherwise."""
 
 RETRYABLE_SQLSTATES = frozenset({"40001", "40P01", "23505"})
 """Serialisation failure, deadlock, a unique key that another one wrote first: the transaction did nothing and
@@ -45,6 +62,10 @@ RETRYABLE_SQLITE = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRI
 
 NO_ANSWER = (OperationalError, InterfaceError, NoFreeConnection)
 """The database cannot be reached, is full, or has no connection to spare."""
+
+REFUSING_SQLSTATES = frozenset({"25006", "25P03"})
+"""It is read-only (a standby, or before a fail-over); it ended a transaction that idled. The connection is of
+no use any more: one that began read-only stays so, whatever the server has become meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,40 +110,51 @@ class Database:
 
     def _engine(self, pool_size: int, *, writes: bool) -> AsyncEngine:
         settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
-        if self.backend == "sqlite":
-            settings["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
-        elif self.url.get_driver_name() == "psycopg":
-            from psycopg import AsyncRawCursor
-
-            options = ALWAYS | (BY_KEY if writes else {})
-            said = " ".join(f"-c {name}={value}" for name, value in options.items())
-            settings["connect_args"] = {"options": said, "cursor_factory": AsyncRawCursor}
+        if self.url.get_driver_name() == "psycopg":
             # Statements go as they are: psycopg would read a long one through for its own marks each time.
             settings["paramstyle"] = "numeric_dollar"
         if self.backend == "postgresql" and not writes:
             # A case's row, its steps and its events are read at one moment, on every engine.
             settings["isolation_level"] = "REPEATABLE READ"
         try:
+            settings["connect_args"] = self._connect_args(writes=writes)
             engine = create_async_engine(self.url, **settings)
         except ModuleNotFoundError as error:
             raise MisconfiguredError("PostgreSQL needs its driver: pip install 'onenet[postgres]'") from error
         if self.backend == "sqlite":
             _prepare_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+        else:
+            event.listen(engine.sync_engine, "handle_error", _drop_refused)
         return engine
+
+    def _connect_args(self, *, writes: bool) -> dict[str, Any]:
+        """How the driver is to connect. Raises: ModuleNotFoundError."""
+        if self.backend == "sqlite":
+            return {"timeout": BUSY_TIMEOUT_S}
+        if self.url.get_driver_name() != "psycopg":
+            return {}
+        from psycopg import AsyncRawCursor
+
+        from onenet.store.patience import PatientConnection
+
+        limits = {name: value for name, value in POSTGRES_LIMITS.items() if name not in self.url.query}
+        raw = {"cursor_factory": AsyncRawCursor, "async_creator_fn": PatientConnection.connect, **limits}
+        options = ALWAYS | (BY_KEY if writes else {})
+        return {**raw, "options": " ".join(f"-c {name}={value}" for name, value in options.items())}
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that commits at the end of the block and rolls back on an error.
 
-        Raises: Unavailable when the database cannot be reached or is full: nothing was stored then, except
-        that a commit whose answer was lost is unknown; whoever retries does so under the same key.
+        Raises: Unavailable when the database cannot be reached, is full or read-only. Nothing was stored
+        then, except that a commit whose answer was lost is unknown: who retries does so under the same key.
         """
         try:
             async with self._writer.connect() as connection, connection.begin() as transaction:
                 yield connection
                 await transaction.commit()
-        except NO_ANSWER as error:
-            if isinstance(error, DBAPIError) and is_retryable(error):
+        except (DBAPIError, NoFreeConnection) as error:
+            if not _is_away(error) or (isinstance(error, DBAPIError) and is_retryable(error)):
                 raise
             raise Unavailable("the database does not answer", retry_after_s=1) from error
 
@@ -132,7 +164,9 @@ class Database:
         try:
             async with self._reader.connect() as connection:
                 yield connection
-        except NO_ANSWER as error:
+        except (DBAPIError, NoFreeConnection) as error:
+            if not _is_away(error):
+                raise
             raise Unavailable("the database does not answer", retry_after_s=1) from error
 
     @asynccontextmanager
@@ -141,7 +175,9 @@ class Database:
         try:
             async with self._glancer.connect() as connection:
                 yield connection
-        except NO_ANSWER as error:
+        except (DBAPIError, NoFreeConnection) as error:
+            if not _is_away(error):
+                raise
             raise Unavailable("the database does not answer", retry_after_s=1) from error
 
     async def ping(self) -> None:
@@ -153,6 +189,17 @@ class Database:
         """Closes every connection."""
         await self._writer.dispose()
         await self._reader.dispose()
+
+
+def _drop_refused(context: ExceptionContext) -> None:
+    """Has the pool connect anew after an error that ends a connection's usefulness, if not the connection."""
+    if getattr(context.original_exception, "sqlstate", None) in REFUSING_SQLSTATES:
+        context.is_disconnect = True
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether it is the database that cannot do its part just now, and not the statement that is wrong."""
+    return isinstance(error, NO_ANSWER) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 def is_retryable(error: DBAPIError) -> bool:
