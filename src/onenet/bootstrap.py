@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from sqlalchemy.exc import OperationalError
 
 from onenet import crashing
 from onenet.api.parts import Parts
 from onenet.app import create_app
 from onenet.clock import Clock, ScaledClock, SystemClock
-from onenet.errors import MisconfiguredError
+from onenet.errors import MisconfiguredError, Unavailable
 from onenet.resources import migrations_dir
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
@@ -32,6 +34,9 @@ from onenet.worker import Worker
 
 DRAIN_S = 20
 """How long requests under way may take after a signal to stop; calls to departments end within 15 s."""
+
+START_PATIENCE_S, START_PAUSE_S = 30.0, 1.0
+"""How long a process that starts waits for its database, and how often it looks."""
 
 log = structlog.get_logger()
 
@@ -61,10 +66,10 @@ def legal_clock(settings: Settings) -> Clock:
 
 @asynccontextmanager
 async def process(settings: Settings) -> AsyncIterator[Process]:
-    """The parts, over a database that is at the newest revision. Raises: MisconfiguredError."""
+    """The parts, over a database that is at the newest revision. Raises: MisconfiguredError, Unavailable."""
     crashing.arm(settings.crash)
     url = settings.resolved_database_url()
-    if not Migrator(url, migrations_dir()).is_current():
+    if not await _is_current(Migrator(url, migrations_dir())):
         raise MisconfiguredError("the database is not at the newest revision: run `onenet db upgrade`")
     database = Database(url)
     clock, machine_clock = legal_clock(settings), SystemClock()
@@ -86,6 +91,24 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         yield Process(parts, clock, timedelta(seconds=settings.lease_s))
     finally:
         await database.close()
+
+
+async def _is_current(migrator: Migrator) -> bool:
+    """Whether the database is at the newest revision; waits for a server, as hosts start in any order.
+
+    Raises: Unavailable when it stays away: whoever supervises the process starts it again.
+    """
+    patience_s = START_PATIENCE_S if migrator.is_of_server else 0.0
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return await asyncio.to_thread(migrator.is_current)
+        except OperationalError as error:
+            reason = str(error.orig).strip().splitlines()[0]
+            if time.monotonic() >= deadline:
+                raise Unavailable(f"no database after {patience_s:.0f} s: {reason}") from None
+            log.warning("database_away", at="start", reason=reason)
+        await asyncio.sleep(START_PAUSE_S)
 
 
 class _Server(uvicorn.Server):

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, create_engine, event, make_url
 
 from onenet.errors import MisconfiguredError
+from onenet.store.database import CONNECT_TIMEOUT_S
 
 LOCK_TIMEOUT_MS = 4_000
 """A migration that cannot get its lock in time fails, instead of making the service wait behind it."""
@@ -31,8 +32,10 @@ def connect(url: URL) -> Iterator[Connection]:
     """A connection for migrations; makes the folder of a SQLite file."""
     if url.get_backend_name() == "sqlite" and url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url)
-    if engine.dialect.name == "postgresql":
+    is_postgres = url.get_backend_name() == "postgresql"
+    limits = {"connect_timeout": CONNECT_TIMEOUT_S} if is_postgres else {}
+    engine = create_engine(url, connect_args=limits)
+    if is_postgres:
         event.listen(engine, "connect", _set_lock_timeout)
     try:
         with engine.connect() as connection:
@@ -53,6 +56,11 @@ class Migrator:
         self._config.set_main_option("script_location", str(script_folder).replace("%", "%%"))
         self._scripts = ScriptDirectory.from_config(self._config)
         self._url = sync_url(url)
+
+    @property
+    def is_of_server(self) -> bool:
+        """Whether the database is a server's, which comes and goes, and not a file."""
+        return self._url.get_backend_name() != "sqlite"
 
     def head(self) -> str:
         """The newest revision of the tree."""
