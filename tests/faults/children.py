@@ -18,7 +18,10 @@ class EndedByItself(AssertionError):
 
 
 class Child:
-    """A process that can be started again and again by the same command."""
+    """A process that can be started again and again by the same command.
+
+    `is_wanted`: whether it should be running now; one that is not and one that nobody ended are told apart.
+    """
 
     def __init__(self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str]):
         """Starts nothing yet; `folder` takes its log."""
@@ -27,13 +30,18 @@ class Child:
         self._command = list(command)
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
+        self.is_wanted = False
 
-    def start(self) -> None:
-        """Starts it. Its output goes to a file: a full pipe would block it and look like a hang."""
+    def start(self, *, command: Sequence[str] | None = None, **settings: str) -> None:
+        """Starts it, with further variables, once with another command than its own.
+
+        Its output goes to a file: a full pipe would block it and look like a hang.
+        """
+        self.is_wanted = True
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                self._command,
-                env=self._environment,
+                command or self._command,
+                env=self._environment | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -43,12 +51,22 @@ class Child:
     def kill(self) -> None:
         """kill -9. Raises: EndedByItself."""
         process = self._alive()
+        self.is_wanted = False
         process.send_signal(signal.SIGKILL)
         process.wait()
 
     def ask_to_stop(self) -> None:
         """SIGTERM. Raises: EndedByItself."""
         self._alive().send_signal(signal.SIGTERM)
+        self.is_wanted = False
+
+    def freeze(self) -> None:
+        """SIGSTOP: it does nothing more, and knows nothing of it. Raises: EndedByItself."""
+        self._alive().send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT: it goes on as if no time had passed. Raises: EndedByItself."""
+        self._alive().send_signal(signal.SIGCONT)
 
     async def status(self, within_s: float) -> int:
         """The exit status, as soon as there is one. Raises: AssertionError when it takes too long."""
@@ -57,18 +75,26 @@ class Child:
             assert time.monotonic() < deadline, f"{self.name} did not stop in {within_s} s\n{self.tail()}"
             await asyncio.sleep(0.02)
         assert self._process is not None
+        self.is_wanted = False
         return self._process.returncode
 
     def check(self) -> None:
-        """Passes while it runs. Raises: EndedByItself."""
-        self._alive()
+        """Passes while it does what it should. Raises: EndedByItself."""
+        if self.is_wanted:
+            self._alive()
 
     def end(self) -> None:
         """Ends it, whatever state it is in."""
+        self.is_wanted = False
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
         if self._process is not None:
             self._process.wait()
+
+    def said(self, words: str) -> int:
+        """How many lines of its log have these words in them."""
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        return sum(words in line for line in text.splitlines())
 
     def tail(self) -> str:
         """The last words of its log."""

@@ -34,9 +34,13 @@ from tests.faults.ports import Ports
 from tests.faults.subscriber import Subscriber
 
 Shape = Literal["apart", "together"]
-"""`onenet serve --no-worker` and `onenet worker`, or one `onenet serve` that is both."""
+"""`onenet serve --no-worker` and `onenet worker`, or one `onenet serve` that is both. A second worker,
+`worker_b`, stands by and is not started."""
 
 CLIENT = "app"
+LEASE_S = 3
+"""Short, so that a scenario need not wait half a minute for each rescue."""
+
 START_LIMIT_S = 60.0
 DELAY_S = 0.1
 """The unit in which callbacks are late."""
@@ -51,12 +55,16 @@ HABITS = {
 }
 """Department -> habit and dialect."""
 
-_ONENET = (sys.executable, "-c", "from onenet.cli import main; main()")
+ENGINES: Mapping[Shape, Mapping[str, tuple[str, ...]]] = {
+    "apart": {"server": ("serve", "--no-worker"), "worker": ("worker",)},
+    "together": {"server": ("serve",)},
+}
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
 class City:
-    """A running city. `engine`: names of the children that are onenet; the others are departments.
+    """A running city. `engine`: names of the children that are onenet and run from the beginning.
 
     `url` and `token` let a client in. `folder` holds a log of each child and the ledgers of the departments.
     """
@@ -87,11 +95,19 @@ class City:
 
 @asynccontextmanager
 async def running_city(
-    folder: Path, database_url: str, shape: Shape, tell: Callable[[dict[str, Any]], None]
+    folder: Path,
+    database_url: str,
+    shape: Shape,
+    tell: Callable[[dict[str, Any]], None],
+    *,
+    engine_url: str | None = None,
+    mutant: str | None = None,
+    lease_s: int = LEASE_S,
 ) -> AsyncIterator[City]:
     """A city over a migrated, empty database, ready for its first case; every process of it ends with it.
 
-    `tell` hears of every webhook that is new, in another thread.
+    `tell` hears of every webhook that is new, in another thread. `engine_url`: how onenet itself gets to the
+    database, when not as the harness does. `mutant`: what is broken in onenet on purpose, see `mutants`.
     """
     with Ports() as ports, Subscriber(signing.new_secret(), tell) as subscriber:
         port = ports.take()
@@ -99,15 +115,21 @@ async def running_city(
         token = await _register(database_url, secrets, subscriber)
         url = f"http://127.0.0.1:{port}"
         settings = environment(
-            ONENET_DATABASE_URL=database_url, ONENET_DATA_DIR=str(folder), ONENET_PORT=str(port)
+            ONENET_DATABASE_URL=engine_url or database_url,
+            ONENET_DATA_DIR=str(folder),
+            ONENET_PORT=str(port),
+            ONENET_TEST_MODE="1",
+            ONENET_LEASE_S=str(lease_s),
+            PYTHONPATH=str(ROOT),
         )
-        commands = dict(_engine(shape)) | dict(_departments(folder, url, secrets))
+        engine = {name: onenet(*words, mutant=mutant) for name, words in ENGINES[shape].items()}
+        spare = {"worker_b": onenet("worker", mutant=mutant)}
+        commands = engine | spare | dict(_departments(folder, url, secrets))
         children = {name: Child(name, command, folder, settings) for name, command in commands.items()}
-        engine = tuple(name for name in children if name not in HABITS)
-        city = City(folder, database_url, engine, url, token, children, subscriber)
+        city = City(folder, database_url, tuple(engine), url, token, children, subscriber)
         try:
-            for child in children.values():
-                child.start()
+            for name in commands.keys() - spare.keys():
+                children[name].start()
             await city.ready()
             yield city
         finally:
@@ -115,12 +137,11 @@ async def running_city(
                 child.end()
 
 
-def _engine(shape: Shape) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if shape == "together":
-        yield "server", (*_ONENET, "serve")
-    else:
-        yield "server", (*_ONENET, "serve", "--no-worker")
-        yield "worker", (*_ONENET, "worker")
+def onenet(*words: str, mutant: str | None = None) -> tuple[str, ...]:
+    """The command line of a process of onenet, sound or broken on purpose."""
+    if mutant is not None:
+        return (sys.executable, "-m", "tests.faults.mutants", mutant, *words)
+    return (sys.executable, "-m", "onenet", *words)
 
 
 def _departments(

@@ -107,7 +107,7 @@ async def gather(database: Database, folder: Path, ledger: Ledger, heard: Heard)
         return Evidence(
             ledger=ledger,
             heard=heard,
-            cases=await _cases(connection, Catalogue(database)),
+            cases=await read_cases(connection, Catalogue(database)),
             tasks=await _tasks(connection),
             deliveries=await _deliveries(connection),
             departments={code: read_ledger(folder / f"{code}.sqlite3", code) for code in HABITS},
@@ -116,7 +116,8 @@ async def gather(database: Database, folder: Path, ledger: Ledger, heard: Heard)
         )
 
 
-async def _cases(connection: AsyncConnection, catalogue: Catalogue) -> dict[str, CaseFound]:
+async def read_cases(connection: AsyncConnection, catalogue: Catalogue) -> dict[str, CaseFound]:
+    """Every case with its steps and its history."""
     ids = list((await connection.execute(select(tables.cases.c.id))).scalars())
     found = {}
     for id, case in (await store_cases.load(connection, ids, catalogue.bundle)).items():

@@ -48,6 +48,20 @@ def everything_ends(evidence: Evidence) -> Iterator[str]:
             yield f"case {case.id} ({promised.sample.name}) is {case.state}, not {EXPECTED}"
 
 
+def nothing_stuck(evidence: Evidence) -> Iterator[str]:
+    """No step waits for steps that are all completed or skipped: "done" and "next one out" are one commit."""
+    yield from stuck(evidence.cases)
+
+
+def stuck(cases: Mapping[str, CaseFound]) -> Iterator[str]:
+    """Steps that nobody will ever hand out, though nothing keeps them."""
+    for case in cases.values():
+        for step in case.steps.values():
+            before = {case.steps[code].state for code in step.after}
+            if step.state == StepState.WAITING and before <= MET:
+                yield f"case {case.id}: {step.code} waits for nothing"
+
+
 def effects_once(evidence: Evidence) -> Iterator[str]:
     """Each task was handed out, had its effect once, and is done."""
     for task in evidence.tasks:
@@ -162,8 +176,9 @@ def everybody_told(evidence: Evidence) -> Iterator[str]:
 CHECKS: Mapping[str, Check] = {
     check.__name__: check
     for check in (
-        nothing_lost, nothing_doubled, everything_ends, effects_once, one_meaning, own_tasks_only,
-        record_is_whole, no_work_left, in_order, joins_fire_once, results_kept, everybody_told,
+        nothing_lost, nothing_doubled, everything_ends, nothing_stuck, effects_once, one_meaning,
+        own_tasks_only, record_is_whole, no_work_left, in_order, joins_fire_once, results_kept,
+        everybody_told,
     )
 }  # fmt: skip
 

@@ -1,60 +1,53 @@
-"""The killer: kill -9 of one process after the other, by a plan that a seed makes and can make again."""
+"""The killer: ends a process at a random moment and starts it again, by dice that a seed throws."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from statistics import median
 
-from tests.faults.city import HABITS, City
+from onenet import crashing
+from tests.faults.scenario import LIMIT_S, Scene
 
-LONGEST_DELAY_S = 1.5
-DEPARTMENT_SHARE = 0.15
-"""How many blows fall on a department: on each at most once, on the flaky one never. The third try of a task
-comes after five minutes, so one that failed twice would outlast the test."""
-
+LONGEST_DELAY_S = 0.25
 HASTY_SHARE = 0.25
-"""Blows that do not wait until the server is up again, and so fall into its start."""
+"""Kills that do not wait until the server serves again, and so fall into its start."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blow:
-    """One kill: so long after the one before, or after the server was ready again if it `waits` for that."""
+async def kill_server(made: Scene, dice: random.Random, times: int) -> float:
+    """kill -9 of the server, again and again; gives the median of the seconds until it served again."""
+    server, took_s = made.city.children["server"], []
+    for _ in range(times):
+        if dice.random() >= HASTY_SHARE:
+            await made.city.ready()
+        await asyncio.sleep(dice.uniform(0, LONGEST_DELAY_S))
+        server.kill()
+        server.start()
+        started = time.monotonic()
+        if dice.random() >= HASTY_SHARE:
+            await made.city.ready()
+            took_s.append(time.monotonic() - started)
+    await made.city.ready()
+    return median(took_s or [0.0])
 
-    victim: str
-    after_s: float
-    waits: bool
 
-
-def plan(seed: int, kills: int, engine: Sequence[str]) -> list[Blow]:
-    """The blows of a seed; the same for the same arguments."""
-    return list(_blows(random.Random(seed), kills, engine))
-
-
-def _blows(dice: random.Random, kills: int, engine: Sequence[str]) -> Iterator[Blow]:
-    unharmed = [code for code, (habit, _) in HABITS.items() if habit != "flaky"]
+async def kill_one_of(made: Scene, dice: random.Random, victims: Sequence[str], times: int) -> None:
+    """kill -9 of one child after the other, each for the first time before any is killed twice."""
     round_: list[str] = []
-    for _ in range(kills):
-        if unharmed and dice.random() < DEPARTMENT_SHARE:
-            victim = unharmed.pop(dice.randrange(len(unharmed)))
-        else:
-            # In rounds: a short plan that by chance never hits the server would prove nothing.
-            round_ = round_ or dice.sample(list(engine), len(engine))
-            victim = round_.pop()
-        yield Blow(victim, dice.uniform(0, LONGEST_DELAY_S), dice.random() >= HASTY_SHARE)
-
-
-async def strike(city: City, blows: Sequence[Blow]) -> Counter[str]:
-    """Kills and starts again at once, blow after blow; gives how often each was killed."""
-    struck: Counter[str] = Counter()
-    for blow in blows:
-        if blow.waits:
-            await city.ready()
-        await asyncio.sleep(blow.after_s)
-        victim = city.children[blow.victim]
+    for _ in range(times):
+        round_ = round_ or dice.sample(list(victims), len(victims))
+        victim = made.city.children[round_.pop()]
+        await asyncio.sleep(dice.uniform(0, 6 * LONGEST_DELAY_S))
         victim.kill()
         victim.start()
-        struck[blow.victim] += 1
-    return struck
+
+
+async def crash(made: Scene, name: str, point: str, number: int) -> None:
+    """Starts a child anew so that it ends itself at the n-th pass of a point, and waits until it has."""
+    child = made.city.children[name]
+    child.kill()
+    child.start(ONENET_CRASH=f"{point}:{number}")
+    status = await child.status(LIMIT_S)
+    assert status == crashing.STATUS, f"{name} ended with {status} and not at {point}\n{child.tail()}"

@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+import secrets
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 
 from tests.faults.city import City
+from tests.faults.form import count
 from tests.faults.samples import EXPECTED, Sample
 
 SUBJECT = "s-1"
@@ -25,7 +27,7 @@ PATIENCE_S = 60.0
 
 PAUSE_S = 0.1
 
-MOST_OPEN = 100
+MOST_OPEN = count(20, 100)
 """Cases under way at the same time: a slow machine gets less load instead of a growing backlog."""
 
 
@@ -54,11 +56,12 @@ class Ledger:
 class Applicants:
     """Send cases in, and hand in what departments ask for."""
 
-    def __init__(self, city: City, samples: Sequence[Sample], ledger: Ledger):
-        """Sends nothing yet."""
+    def __init__(self, city: City, samples: Sequence[Sample], ledger: Ledger, *, fresh_keys: bool = False):
+        """Sends nothing yet. `fresh_keys`: never asks again under the same key, as nobody should."""
         self._city = city
         self._samples = samples
         self._ledger = ledger
+        self._fresh_keys = fresh_keys
         self._keys: Iterator[int] = itertools.count(1)
         self._asked: set[tuple[str, str]] = set()
         self._finished: set[str] = set()
@@ -126,10 +129,19 @@ class Applicants:
     async def _post(
         self, client: httpx2.AsyncClient, path: str, key: str, body: dict[str, Any]
     ) -> dict[str, Any]:
-        return await self._until_answered(client, "POST", path, json=body, headers={"Idempotency-Key": key})
+        def headers() -> dict[str, str]:
+            return {"Idempotency-Key": secrets.token_hex() if self._fresh_keys else key}
+
+        return await self._until_answered(client, "POST", path, json=body, headers=headers)
 
     async def _until_answered(
-        self, client: httpx2.AsyncClient, method: str, path: str, **request: Any
+        self,
+        client: httpx2.AsyncClient,
+        method: str,
+        path: str,
+        *,
+        headers: Callable[[], dict[str, str]] = dict,
+        **request: Any,
     ) -> dict[str, Any]:
         """Asks until there is an answer; the same request under the same key, so that a lost one is no loss.
 
@@ -138,7 +150,7 @@ class Applicants:
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
-                response = await client.request(method, path, **request)
+                response = await client.request(method, path, headers=headers(), **request)
             except httpx2.TransportError as error:
                 self._ledger.errors[type(error).__name__] += 1
             else:

@@ -22,7 +22,7 @@ from tests.faults.evidence import gather
 from tests.faults.invariants import CHECKS, violations
 from tests.faults.load import Acknowledged, Ledger
 from tests.faults.samples import CHOSEN
-from tests.faults.scenario import conclude, scene, under_load
+from tests.faults.scenario import look, scene, under_load
 from tests.faults.subscriber import Heard
 
 FILE = "onenet.sqlite3"
@@ -59,7 +59,7 @@ async def unharmed(
     shutil.copy(sqlite_template, folder / FILE)
     async with scene(folder, f"sqlite:///{folder / FILE}", "together") as made:
         await under_load(made, lambda: made.applicants.acknowledged(len(CHOSEN)))
-        report = await conclude(made, Counter())
+        report = await look(made, Counter())
         assert report.violations == ()
         return Traces(folder, made.ledger, dict(made.city.subscriber.heard))
 
@@ -93,6 +93,16 @@ def another_case_when_asked_again(traces: Traces) -> None:
 
 def case_unfinished(traces: Traces) -> None:
     traces.spoil(FILE, "UPDATE cases SET state = 'in_progress' WHERE id = (SELECT min(id) FROM cases)")
+
+
+def step_forgotten(traces: Traces) -> None:
+    """What it waited for is done, and nobody handed it out."""
+    traces.spoil(
+        FILE,
+        "UPDATE step SET state = 'waiting', waits_for = 'steps' WHERE code = 'food_licence' AND state = 'completed'",
+        "UPDATE cases SET state = 'in_progress'"
+        " WHERE id IN (SELECT case_id FROM step WHERE state = 'waiting')",
+    )
 
 
 def effect_dropped(traces: Traces) -> None:
@@ -182,6 +192,7 @@ CONTROLS: dict[Callable[[Traces], None], str] = {
     case_stored_twice: "nothing_doubled",
     another_case_when_asked_again: "nothing_doubled",
     case_unfinished: "everything_ends",
+    step_forgotten: "nothing_stuck",
     effect_dropped: "effects_once",
     effect_doubled: "effects_once",
     task_never_came: "effects_once",

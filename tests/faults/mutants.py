@@ -1,0 +1,94 @@
+"""Mutants: onenet broken on purpose in one place, to see that the scenarios would notice.
+
+`python -m tests.faults.mutants NAME serve|worker …` runs a process of it. A mutant that misses what it breaks
+fails at once, so that a control cannot pass by doing nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID
+
+LATE_S = 0.4
+"""How long after the answer a mutant commits."""
+
+
+def answer_before_commit() -> None:
+    """Says that it is done, and commits a moment later."""
+    from onenet.store.database import Database
+
+    honest, late = Database.transaction, set[asyncio.Task[Any]]()
+
+    @asynccontextmanager
+    async def transaction(self: Database) -> AsyncIterator[Any]:
+        block = honest(self)
+        yield await block.__aenter__()
+        task = asyncio.create_task(_end_late(block))
+        late.add(task)
+        task.add_done_callback(late.discard)
+
+    _replace(Database, "transaction", transaction)
+
+
+async def _end_late(block: Any) -> None:
+    await asyncio.sleep(LATE_S)
+    await block.__aexit__(None, None, None)
+
+
+def new_key_per_try() -> None:
+    """Hands a task out under another key than the one it has."""
+    from onenet.adapters.transport import Transport
+    from onenet.ids import new_id, to_text
+
+    honest = Transport.drive
+
+    async def drive(self: Transport, talk: Any, **named: Any) -> Any:
+        return await honest(self, talk, **named | {"key": to_text("tsk", new_id())})
+
+    _replace(Transport, "drive", drive)
+
+
+def no_fencing() -> None:
+    """Claims everything under one and the same token."""
+    from onenet.services import steps
+
+    _replace(steps, "new_id", lambda: UUID(int=7))
+
+
+def deaf_to_stop() -> None:
+    """A worker that goes on claiming while it should drain."""
+    from onenet.worker import Worker
+
+    _replace(Worker, "stop", lambda self: None)
+
+
+def cuts_readers_off() -> None:
+    """A server that lets nobody who waits know that it stops, and soon has enough of them."""
+    from onenet import bootstrap
+    from onenet.services.watch import Watch
+
+    _replace(Watch, "end", lambda self: None)
+    _replace(bootstrap, "DRAIN_S", 1)
+
+
+MUTANTS: dict[str, Callable[[], None]] = {
+    mutant.__name__: mutant
+    for mutant in (answer_before_commit, new_key_per_try, no_fencing, deaf_to_stop, cuts_readers_off)
+}
+
+
+def _replace(owner: Any, name: str, broken: Any) -> None:
+    if not hasattr(owner, name):
+        raise AttributeError(f"{owner.__name__} has no {name} to break")
+    setattr(owner, name, broken)
+
+
+if __name__ == "__main__":
+    MUTANTS[sys.argv.pop(1)]()
+    from onenet.cli import main
+
+    main()
