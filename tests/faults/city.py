@@ -66,7 +66,8 @@ ROOT = Path(__file__).resolve().parents[2]
 class City:
     """A running city. `engine`: names of the children that are onenet and run from the beginning.
 
-    `url` and `token` let a client in. `folder` holds a log of each child and the ledgers of the departments.
+    `url` and `token` let a client in. `folder` holds a log of each child and the ledgers of the departments;
+    `ports` is where these listen.
     """
 
     folder: Path
@@ -75,6 +76,7 @@ class City:
     url: str
     token: str
     children: Mapping[str, Child]
+    ports: Mapping[str, int]
     subscriber: Subscriber
 
     async def ready(self) -> None:
@@ -126,7 +128,8 @@ async def running_city(
         spare = {"worker_b": onenet("worker", mutant=mutant)}
         commands = engine | spare | dict(_departments(folder, url, secrets))
         children = {name: Child(name, command, folder, settings) for name, command in commands.items()}
-        city = City(folder, database_url, tuple(engine), url, token, children, subscriber)
+        listening = {code: taken for code, (taken, _) in secrets.items()}
+        city = City(folder, database_url, tuple(engine), url, token, children, listening, subscriber)
         try:
             for name in commands.keys() - spare.keys():
                 children[name].start()

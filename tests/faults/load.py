@@ -76,6 +76,13 @@ class Applicants:
                     number = next(self._keys)
                     await self._submit(client, f"case-{number}", self._samples[number % len(self._samples)])
 
+    async def send(self, count: int) -> None:
+        """Sends in so many newborns and waits for the answers."""
+        newborns = [sample for sample in self._samples if sample.name.startswith("newborn")]
+        async with self._client() as client:
+            for sample in itertools.islice(itertools.cycle(newborns), count):
+                await self._submit(client, f"case-{next(self._keys)}", sample)
+
     async def acknowledged(self, count: int) -> None:
         """Waits until so many cases were promised."""
         async with self._grown:

@@ -99,7 +99,8 @@ def step_forgotten(traces: Traces) -> None:
     """What it waited for is done, and nobody handed it out."""
     traces.spoil(
         FILE,
-        "UPDATE step SET state = 'waiting', waits_for = 'steps' WHERE code = 'food_licence' AND state = 'completed'",
+        "UPDATE step SET state = 'waiting', waits_for = 'steps', wait_reason = 'dependency', wait_refs = '[]'"
+        " WHERE code = 'food_licence' AND state = 'completed'",
         "UPDATE cases SET state = 'in_progress'"
         " WHERE id IN (SELECT case_id FROM step WHERE state = 'waiting')",
     )
