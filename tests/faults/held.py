@@ -30,7 +30,7 @@ async def claimed(made: Scene) -> dict[UUID, tuple[str, int]]:
 
 
 async def hold(made: Scene) -> dict[UUID, tuple[str, int]]:
-    """Freezes the department and waits until calls to it hang: they are with it, and it does not read them."""
+    """Freezes the department and waits until calls to it hang: with it, and not read by it."""
     made.city.children[DEPARTMENT].freeze()
     await made.applicants.send(3)
 

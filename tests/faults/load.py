@@ -25,6 +25,9 @@ SUBJECT = "s-1"
 PATIENCE_S = 60.0
 """How long one request is asked again and again before the run counts as failed."""
 
+ANSWER_LIMIT_S = 30.0
+"""How long an applicant waits for one answer."""
+
 PAUSE_S = 0.1
 
 MOST_OPEN = count(20, 100)
@@ -82,6 +85,15 @@ class Applicants:
         async with self._client() as client:
             for sample in itertools.islice(itertools.cycle(newborns), count):
                 await self._submit(client, f"case-{next(self._keys)}", sample)
+
+    async def try_once(self) -> httpx2.Response:
+        """Sends in one application, once; the answer, whatever it is, is noted when it is a promise."""
+        key, sample = f"case-{next(self._keys)}", self._samples[0]
+        async with self._client() as client:
+            response = await client.post("/v1/cases", json=sample.body, headers={"Idempotency-Key": key})
+        if response.is_success:
+            self._ledger.acknowledged.append(Acknowledged(key, response.json()["id"], sample))
+        return response
 
     async def acknowledged(self, count: int) -> None:
         """Waits until so many cases were promised."""
@@ -171,4 +183,4 @@ class Applicants:
 
     def _client(self) -> httpx2.AsyncClient:
         headers = {"Authorization": f"Bearer {self._city.token}", "Onenet-Subject": SUBJECT}
-        return httpx2.AsyncClient(base_url=self._city.url, headers=headers, timeout=10)
+        return httpx2.AsyncClient(base_url=self._city.url, headers=headers, timeout=ANSWER_LIMIT_S)

@@ -138,8 +138,13 @@ async def look(made: Scene, injected: Counter[str]) -> Report:
     for child in made.city.children.values():
         child.check()
     assert made.city.subscriber.unsigned == 0
-    evidence = await gather(made.database, made.city.folder, made.ledger, made.city.subscriber.heard)
+    evidence = await gather_now(made)
     return Report(injected, evidence, tuple(violations(evidence)), quiet_after_s)
+
+
+async def gather_now(made: Scene) -> Evidence:
+    """The evidence as it is; nothing may be running that still changes it."""
+    return await gather(made.database, made.city.folder, made.ledger, made.city.subscriber.heard)
 
 
 async def quiet(made: Scene) -> None:

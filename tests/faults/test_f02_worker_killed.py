@@ -12,10 +12,10 @@ import pytest
 from onenet.services.catalogue import Catalogue
 from tests.faults import killer
 from tests.faults.city import HABITS, onenet
-from tests.faults.evidence import gather, read_cases, read_ledger
+from tests.faults.evidence import read_cases, read_ledger
 from tests.faults.form import count
 from tests.faults.invariants import effects_once, stuck
-from tests.faults.scenario import Scene, begin, conclude, scene, under_load, until
+from tests.faults.scenario import Scene, begin, conclude, gather_now, scene, under_load, until
 
 POINTS = {
     "before_claim_commit": "worker",
@@ -90,7 +90,7 @@ async def test_control_a_successor_that_takes_new_keys_doubles_effects(
 
         await until(made, called_again, lambda: f"{known} keys at health")
         made.city.children["worker"].kill()
-        evidence = await gather(made.database, tmp_path, made.ledger, made.city.subscriber.heard)
+        evidence = await gather_now(made)
     assert list(effects_once(evidence))
 
 
