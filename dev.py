@@ -3,7 +3,7 @@
 
 python3 dev.py demo      run the demonstration city     (further words go to `onenet demo`)
 python3 dev.py test      run the tests                  (further words go to pytest)
-python3 dev.py faults    kill the server and its worker again and again under load  (--kills 50, --seed N)
+python3 dev.py faults    do to a running city what can go wrong  ([NAME ...] as F3 or frozen, --long, --seed N)
 python3 dev.py fuzz      Schemathesis against a running server, at length
 python3 dev.py bench     measure, each figure beside its yardstick  ([NAME ...] [--json FILE] [--runs N])
 python3 dev.py check     lint, types, import direction, API contract, house rules
@@ -21,6 +21,7 @@ import importlib.util
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,7 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
 CONTRACT = ROOT / "openapi" / "openapi.json"
+FAULTS = ROOT / "tests" / "faults"
 VENV = ROOT / ".venv"
 STAMP = VENV / "onenet.stamp"
 PEERS = ROOT / "bench" / "requirements.txt"
@@ -71,13 +73,34 @@ def test(words: list[str]) -> None:
 
 
 def faults(words: list[str]) -> None:
-    """The long form of a test that `test` runs in a short one."""
-    parser = argparse.ArgumentParser(prog="dev.py faults")
-    parser.add_argument("--kills", type=int, default=50, help="for each database and shape; default: 50")
+    """The scenarios of tests/faults, which `test` also runs; by name, and in their long form if wished."""
+    parser = argparse.ArgumentParser(prog="dev.py faults", epilog=f"scenarios: {', '.join(scenarios())}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="F3, f03 or a word; default: all of them")
+    parser.add_argument("--long", action="store_true", help="as often as before a release; hours for all")
     parser.add_argument("--seed", type=int, default=0, help="makes the same plan again; default: a new one")
     options = parser.parse_args(words)
-    os.environ |= {"FAULTS_KILLS": str(options.kills), "FAULTS_SEED": str(options.seed)}
-    become(BIN / "python", "-m", "pytest", "-q", "-s", "tests/faults/test_kill.py")
+    seed = options.seed or secrets.randbelow(2**31) + 1
+    files = [file for name in options.names for file in chosen(name) or parser.error(f"no scenario {name}")]
+    say(f"seed {seed}")  # first: a run that hangs must be repeatable too
+    os.environ |= {"FAULTS_SEED": str(seed), "FAULTS_LONG": str(int(options.long))}
+    form = ("-s", *files) if files else ("-n", "2", "--dist", "loadgroup", "-rP", FAULTS)
+    become(BIN / "python", "-m", "pytest", "-q", *form)
+
+
+def scenarios() -> dict[str, Path]:
+    """Scenario -> its file: F3_worker_frozen -> tests/faults/test_f03_worker_frozen.py."""
+    found = {}
+    for file in sorted(FAULTS.glob("test_f[0-9][0-9]_*.py")):
+        number, _, words = file.stem.removeprefix("test_f").partition("_")
+        found[f"F{int(number)}_{words}"] = file
+    return found
+
+
+def chosen(name: str) -> list[Path]:
+    """The files of the scenarios that a number or a word names."""
+    if number := re.fullmatch(r"[fF]0*([0-9]+)", name):
+        return [file for known, file in scenarios().items() if known.startswith(f"F{number[1]}_")]
+    return [file for known, file in scenarios().items() if name.lower() in known.lower()]
 
 
 def fuzz(words: list[str]) -> None:

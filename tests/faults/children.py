@@ -91,6 +91,11 @@ class Child:
         if self._process is not None:
             self._process.wait()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is there, wanted or not."""
+        return self._process is not None and self._process.poll() is None
+
     def said(self, words: str) -> int:
         """How many lines of its log have these words in them."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
