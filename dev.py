@@ -3,7 +3,7 @@
 
 python3 dev.py demo      run the demonstration city     (further words go to `onenet demo`)
 python3 dev.py test      run the tests                  (further words go to pytest)
-python3 dev.py faults    do to a running city what can go wrong  ([NAME ...] as F3 or frozen, --long, --seed N)
+python3 dev.py faults    do to a running city what can go wrong  (F3 or frozen for one, --long, --seed N)
 python3 dev.py fuzz      Schemathesis against a running server, at length
 python3 dev.py bench     measure, each figure beside its yardstick  ([NAME ...] [--json FILE] [--runs N])
 python3 dev.py check     lint, types, import direction, API contract, house rules
@@ -83,8 +83,8 @@ def faults(words: list[str]) -> None:
     files = [file for name in options.names for file in chosen(name) or parser.error(f"no scenario {name}")]
     say(f"seed {seed}")  # first: a run that hangs must be repeatable too
     os.environ |= {"FAULTS_SEED": str(seed), "FAULTS_LONG": str(int(options.long))}
-    form = ("-s", *files) if files else ("-n", "2", "--dist", "loadgroup", "-rP", FAULTS)
-    become(BIN / "python", "-m", "pytest", "-q", *form)
+    all_of_them: list[str | Path] = ["-n", "2", "--dist", "loadgroup", "-rP", FAULTS]
+    become(BIN / "python", "-m", "pytest", "-q", *(["-s", *files] if files else all_of_them))
 
 
 def scenarios() -> dict[str, Path]:
