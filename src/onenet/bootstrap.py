@@ -19,15 +19,17 @@ from sqlalchemy.exc import OperationalError
 from onenet import crashing
 from onenet.api.parts import Parts
 from onenet.app import create_app
-from onenet.clock import Clock, ScaledClock, SystemClock
+from onenet.clock import Clock, ScaledClock
 from onenet.errors import MisconfiguredError, Unavailable
 from onenet.resources import migrations_dir
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
+from onenet.services.clock import machine_time
 from onenet.services.keys import Keyring
 from onenet.services.reading import Reading
 from onenet.services.watch import Watch
 from onenet.settings import Settings
+from onenet.store import durability
 from onenet.store.database import Database
 from onenet.store.migrating import Migrator
 from onenet.worker import Worker
@@ -56,9 +58,8 @@ class Process:
         )
 
 
-def legal_clock(settings: Settings) -> Clock:
+def legal_clock(settings: Settings, machine: Clock) -> Clock:
     """The clock of legal time: the machine's, unless the demo runs it fast."""
-    machine = SystemClock()
     if settings.clock_speed == 1.0 and settings.clock_origin is None:
         return machine
     return ScaledClock(settings.clock_origin or machine.now(), settings.clock_speed)
@@ -72,7 +73,21 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
     if not await _is_current(Migrator(url, migrations_dir())):
         raise MisconfiguredError("the database is not at the newest revision: run `onenet db upgrade`")
     database = Database(url)
-    clock, machine_clock = legal_clock(settings), SystemClock()
+    try:
+        await durability.check(database)
+        time = await machine_time(database)
+        made = _put_together(settings, database, time.clock)
+        keeping = asyncio.create_task(time.run())
+        try:
+            yield made
+        finally:
+            keeping.cancel()
+    finally:
+        await database.close()
+
+
+def _put_together(settings: Settings, database: Database, machine_clock: Clock) -> Process:
+    clock = legal_clock(settings, machine_clock)
     catalogue = Catalogue(database)
     gate = Gate(database, catalogue.bundle, clock, machine_clock)
     watch = Watch(database)
@@ -87,10 +102,7 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         keyring=Keyring(database, machine_clock),
         machine_clock=machine_clock,
     )
-    try:
-        yield Process(parts, clock, timedelta(seconds=settings.lease_s))
-    finally:
-        await database.close()
+    return Process(parts, clock, timedelta(seconds=settings.lease_s))
 
 
 async def _is_current(migrator: Migrator) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -20,6 +22,29 @@ class SystemClock:
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
         return datetime.now(UTC)
+
+
+def steady_s() -> float:
+    """Seconds of a clock that nobody can set; they also pass while a Linux machine sleeps."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
+class SteadyClock:
+    """A moment that was measured, carried on since then by a clock that nobody can set."""
+
+    def __init__(self, at: datetime):
+        """It is `at` now."""
+        self.set(at)
+
+    def set(self, at: datetime) -> None:
+        """It is `at` now: somebody measured again."""
+        self._at, self._since_s = at.astimezone(UTC), steady_s()
+
+    def now(self) -> datetime:
+        """The moment measured last, and what has passed since."""
+        return self._at + timedelta(seconds=steady_s() - self._since_s)
 
 
 class FrozenClock:
