@@ -1,0 +1,143 @@
+"""onenet with one thing altered, as a process of its own: `python -m tests.faults.altered NAME[,NAME] serve`.
+
+Two kinds. *Circumstances* that cannot be had otherwise without a tool: another time, less patience. *Mutants*
+for the negative controls: a protection taken out, so that the scenario has to fail. Names take `=value`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+
+from onenet import bootstrap, clock, worker
+from onenet.adapters import transport
+from onenet.cli import main
+from onenet.services import advance
+from onenet.services.clock import MachineTime
+from onenet.store import clock as store_clock
+from onenet.store import database, durability, idempotency
+
+# Circumstances
+
+
+def own_time(file: str) -> None:
+    """This process's clock is as many seconds ahead as the file says; it may change while the process runs.
+
+    `clock.py` is the only reader of the time (a house rule holds that), so this is the whole process's clock.
+    The clock that nobody can set goes on as it is, as it does when a machine's time is set.
+    """
+
+    class Shifted:
+        @staticmethod
+        def now(zone: tzinfo | None = None) -> datetime:
+            return datetime.now(zone) + timedelta(seconds=float(Path(file).read_text()))
+
+    clock.datetime = Shifted  # type: ignore[assignment, attr-defined]
+
+
+def database_time(seconds: str) -> None:
+    """The database's clock is so many seconds ahead, as far as this process can see."""
+    asked = store_clock.now
+
+    async def now(connection: Any) -> datetime:
+        return await asked(connection) + timedelta(seconds=float(seconds))
+
+    store_clock.now = now
+
+
+def hurried(seconds: str) -> None:
+    """Calls to departments end after so many seconds instead of 15."""
+    transport.Limits = partial(transport.Limits, total_s=float(seconds))  # type: ignore[assignment, misc]
+
+
+def impatient(seconds: str) -> None:
+    """Nobody waits longer than that for a connection or a statement."""
+    database.POOL_TIMEOUT_S = float(seconds)
+    database.STATEMENT_TIMEOUT_MS = int(float(seconds) * 2_000)
+    database.BUSY_TIMEOUT_S = int(float(seconds))
+
+
+# Mutants
+
+
+def own_clock() -> None:
+    """Leases by the process's own clock."""
+
+    async def machine_time(database: Any) -> MachineTime:
+        kept = MachineTime(database, clock.SteadyClock(datetime.now().astimezone()), clock.SystemClock())
+        kept.clock = clock.SystemClock()  # type: ignore[assignment]
+
+        async def measure() -> None: ...
+
+        kept.measure = measure  # type: ignore[method-assign]
+        return kept
+
+    bootstrap.machine_time = machine_time  # type: ignore[attr-defined]
+
+
+def no_memory() -> None:
+    """Nothing is remembered under keys: neither of requests nor of callbacks."""
+
+    async def find(connection: Any, wanted: Any) -> dict[Any, Any]:
+        return {}
+
+    async def append(connection: Any, done: Any) -> None: ...
+
+    idempotency.find = find  # type: ignore[assignment]
+    idempotency.append = append
+
+
+def no_retry() -> None:
+    """What lost a race is not repeated."""
+    advance.MOST_RETRIES = 0
+
+
+def no_sync() -> None:
+    """SQLite confirms before it is on disk, and nobody looks."""
+
+    async def check(database: Any) -> None: ...
+
+    prepare = database._prepare_sqlite
+
+    def prepared(engine: Any, begin: str) -> None:
+        prepare(engine, begin)
+
+        def on_connect(connection: Any, record: Any) -> None:
+            connection.execute("PRAGMA synchronous=OFF")
+
+        event.listen(engine.sync_engine, "connect", on_connect)
+
+    database._prepare_sqlite = prepared
+    durability.check = check
+
+
+def greedy() -> None:
+    """Reads whatever a department sends, to its end."""
+    transport.Limits = partial(transport.Limits, answer_bytes=1 << 40)  # type: ignore[assignment, misc]
+
+
+def no_bulkhead() -> None:
+    """One department may hold every hand of a worker."""
+    worker.MOST_TO_ONE = worker.MOST_AT_ONCE  # type: ignore[attr-defined]
+
+
+ALTERATIONS: dict[str, Callable[..., None]] = {
+    each.__name__: each
+    for each in (
+        own_time, database_time, hurried, impatient, own_clock, no_memory, no_retry, no_sync, greedy,
+        no_bulkhead,
+    )
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    for word in sys.argv.pop(1).split(","):
+        name, _, value = word.partition("=")
+        ALTERATIONS[name](*([value] if value else []))
+    main()
