@@ -19,8 +19,8 @@ from onenet import bootstrap, clock, worker
 from onenet.adapters import transport
 from onenet.cli import main
 from onenet.services import advance
+from onenet.services import clock as services_clock
 from onenet.services.clock import MachineTime
-from onenet.store import clock as store_clock
 from onenet.store import database, durability, idempotency
 
 # Circumstances
@@ -41,14 +41,9 @@ def own_time(file: str) -> None:
     clock.datetime = Shifted  # type: ignore[assignment, attr-defined]
 
 
-def database_time(seconds: str) -> None:
-    """The database's clock is so many seconds ahead, as far as this process can see."""
-    asked = store_clock.now
-
-    async def now(connection: Any) -> datetime:
-        return await asked(connection) + timedelta(seconds=float(seconds))
-
-    store_clock.now = now
+def measured_every(seconds: str) -> None:
+    """The database's time is measured so often."""
+    services_clock.EVERY_S = float(seconds)
 
 
 def hurried(seconds: str) -> None:
@@ -130,7 +125,7 @@ def no_bulkhead() -> None:
 ALTERATIONS: dict[str, Callable[..., None]] = {
     each.__name__: each
     for each in (
-        own_time, database_time, hurried, impatient, own_clock, no_memory, no_retry, no_sync, greedy,
+        own_time, measured_every, hurried, impatient, own_clock, no_memory, no_retry, no_sync, greedy,
         no_bulkhead,
     )
 }  # fmt: skip

@@ -107,7 +107,7 @@ async def _server(conduct: Conduct, ledger: Ledger) -> AsyncIterator[str]:
         assert task is not None
         serving.add(task)
         task.add_done_callback(serving.discard)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        with suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             try:
                 while await conduct(await _hear(reader, writer, ledger)):
                     pass
