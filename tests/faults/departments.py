@@ -83,7 +83,7 @@ class Town:
     """The departments that listen: URL and ledger of each."""
 
     urls: Mapping[str, str]
-    ledgers: Mapping[str, Ledger]
+    ledgers: dict[str, Ledger]
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ from onenet.domain.bundle import Bundle, Department, Jurisdiction
 from onenet.services import endpoints, keys, record
 from onenet.services.endpoints import Wanted
 from onenet.store import catalogue as store_catalogue
+from onenet.store import endpoints as store_endpoints
 from onenet.store import tables
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
@@ -72,7 +73,8 @@ class Office:
     def client(self, **settings: Any) -> httpx2.AsyncClient:
         """An applicant's client."""
         headers = {"Authorization": f"Bearer {self.token}", "Onenet-Subject": SUBJECT}
-        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=200)
+        # Less than the 5 s after which the server ends an idle connection, perhaps just as we write to it.
+        limits = httpx2.Limits(max_connections=200, max_keepalive_connections=200, keepalive_expiry=2)
         return httpx2.AsyncClient(
             base_url=self.url, headers=headers, limits=limits, **{"timeout": 60} | settings
         )
@@ -184,8 +186,8 @@ async def furnish(database: Database, departments: Mapping[str, str]) -> dict[st
     county = Jurisdiction("kunshan", names("昆山"), "county_city", "320583", parent="suzhou")
     async with database.transaction() as connection:
         if await connection.scalar(select(func.count()).select_from(tables.bundle_version)):
-            known = await connection.execute(select(tables.endpoint.c.owner, tables.endpoint.c.secrets))
-            return {owner: secrets[0] for owner, secrets in known}
+            known = await store_endpoints.every(connection, "department")
+            return {row.owner: row.secrets[0] for row in known}
         await store_catalogue.save_jurisdictions(connection, [city, county], now)
         rows = [Department(code, names(code)) for code in departments]
         await store_catalogue.save_departments(connection, rows, now)
