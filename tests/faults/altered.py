@@ -15,13 +15,13 @@ from typing import Any
 
 from sqlalchemy import event
 
-from onenet import bootstrap, clock, worker
+from onenet import bootstrap, clock
 from onenet.adapters import transport
 from onenet.cli import main
-from onenet.services import advance
+from onenet.services import advance, batch, hands
 from onenet.services import clock as services_clock
 from onenet.services.clock import MachineTime
-from onenet.store import database, durability, idempotency
+from onenet.store import database, durability
 
 # Circumstances
 
@@ -78,14 +78,7 @@ def own_clock() -> None:
 
 def no_memory() -> None:
     """Nothing is remembered under keys: neither of requests nor of callbacks."""
-
-    async def find(connection: Any, wanted: Any) -> dict[Any, Any]:
-        return {}
-
-    async def append(connection: Any, done: Any) -> None: ...
-
-    idempotency.find = find  # type: ignore[assignment]
-    idempotency.append = append
+    batch.Batch._note_done = lambda self, change, answer: None  # type: ignore[method-assign]
 
 
 def no_retry() -> None:
@@ -119,7 +112,7 @@ def greedy() -> None:
 
 def no_bulkhead() -> None:
     """One department may hold every hand of a worker."""
-    worker.MOST_TO_ONE = 2 * worker.MOST_AT_ONCE
+    hands.Hands.__init__.__defaults__ = (64, 64)
 
 
 ALTERATIONS: dict[str, Callable[..., None]] = {
