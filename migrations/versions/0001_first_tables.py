@@ -354,10 +354,15 @@ def upgrade() -> None:
     )
 
 
-def downgrade() -> None:
-    """The way back to nothing; refuses while there is a case, since cases cannot be made again."""
-    if op.get_bind().execute(sa.text("SELECT 1 FROM cases LIMIT 1")).first():
+def refuse_downgrade(connection: sa.Connection) -> None:
+    """Refuses while there is a case, since cases cannot be made again."""
+    if connection.execute(sa.text("SELECT 1 FROM cases LIMIT 1")).first():
         raise RuntimeError("there are cases: going below revision 0001 would lose them")
+
+
+def downgrade() -> None:
+    """The way back to nothing."""
+    refuse_downgrade(op.get_bind())
     op.drop_table("attempt")
     with op.batch_alter_table("timer", schema=None) as batch_op:
         batch_op.drop_index(

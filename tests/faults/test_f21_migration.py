@@ -100,6 +100,7 @@ async def migrate_under_load(folder: Path, url: str, upgrade: str) -> Seen:
             await asyncio.to_thread(migrator.downgrade, "base", lambda line: None, SystemClock().now())
         except Exception as refusal:  # noqa: BLE001  # whatever it says is looked at
             seen.refused = str(refusal)
+        assert migrator.current() == "9999"
 
     async with AsyncExitStack() as stack:
         there = await stack.enter_async_context(town({"police": honest}))

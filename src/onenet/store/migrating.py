@@ -82,6 +82,7 @@ class Migrator:
     def downgrade(self, revision: str, tell: Callable[[str], None], copied_at: datetime) -> None:
         """Goes down to `revision`, copied first likewise; a migration that would lose cases refuses."""
         self._copy(copied_at, tell)
+        self._let_refuse(revision)
         self._run("downgrade", revision, tell)
 
     def is_current(self) -> bool:
@@ -105,6 +106,17 @@ class Migrator:
         with copy.open("rb") as written:
             os.fsync(written.fileno())  # SQLite leaves this to us
         tell(f"copied {file.name} to {copy.name}")
+
+    def _let_refuse(self, revision: str) -> None:
+        """Asks every migration on the way down first: each is a transaction of its own, so that one which
+        refused at its turn would leave the tables half way down, under a service that works on them.
+        """
+        current = self.current()
+        with self._connect() as connection:
+            for step in self._scripts.iterate_revisions(current, revision, select_for_downgrade=True):
+                refuse = getattr(step.module, "refuse_downgrade", None)
+                if refuse is not None:
+                    refuse(connection)
 
     def _run(self, direction: str, revision: str, tell: Callable[[str], None]) -> None:
         from alembic import command
