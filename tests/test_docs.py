@@ -31,7 +31,7 @@ from onenet.api import problems
 from onenet.catalogue import model
 from onenet.catalogue.lint import lint
 from onenet.cli import app as command_line
-from onenet.domain import flow, outcome, states
+from onenet.domain import flow, outcome, stalls, states
 from onenet.domain.events import EVENT_KINDS
 from onenet.settings import PREFIX, Settings
 from onenet.simulator.habits import HABITS
@@ -145,7 +145,8 @@ def calls(folder: str) -> Iterator[tuple[str, list[ast.expr]]]:
 def waiting_reasons() -> set[str]:
     """Every reason that the domain gives: the arguments of the four ways to say one."""
     place = {"Waiting": 1, "with_department": 1, "hold": 2, "GiveUp": 0}
-    found = {"with_department", flow.WAITING_PERIOD, flow.UNREACHABLE}  # a default, and two constants
+    found = {"with_department", flow.WAITING_PERIOD, flow.UNREACHABLE}  # a default, and constants
+    found |= {stalls.SENT_AGAIN, stalls.INCONSISTENT}
     for name, given in calls("domain"):
         prefix = "delivery_" if name == "GiveUp" else ""
         found |= {prefix + word for each in given[place.get(name, 99) :][:1] for word in literals(each)}

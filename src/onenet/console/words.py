@@ -72,6 +72,10 @@ WAITS: Mapping[str, Words] = {
         "zh": "{department}正在接收本件的另一环节，随后送达",
         "en": "{department} is taking another step of this case first",
     },
+    "sent_again": {
+        "zh": "正在重新送达{department}",
+        "en": "It is handed to {department} once more",
+    },
     "being_decided": {
         "zh": "{department}已受理，正在办理",
         "en": "{department} has accepted it and is at work",
@@ -93,6 +97,10 @@ WAITS: Mapping[str, Words] = {
     "unclear_answer": {
         "zh": "{department}的答复需由工作人员核对",
         "en": "An officer checks the answer of {department}",
+    },
+    "inconsistent": {
+        "zh": "记录不一致，由工作人员核对",
+        "en": "The records do not agree; an officer looks into it",
     },
     "delivery_endpoint": {
         "zh": "{department}的系统已停用，由工作人员处理",

@@ -70,4 +70,9 @@ class DecideStep:
     reason: str
 
 
-Command = Open | RecordAttempt | RecordAnswer | HandInSupplement | Withdraw | FireTimer | DecideStep
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """Look at the case again: what waits for nothing goes on, or is held. Changes nothing in a sound case."""
+
+
+Command = Open | RecordAttempt | RecordAnswer | HandInSupplement | Withdraw | FireTimer | DecideStep | Reconcile

@@ -133,18 +133,7 @@ def hand_out(draft: Draft, code: str) -> None:
     _retire_task(draft, code)
     number = step.submission + 1
     draft.steps[code] = step._replace(submission=number)
-    task_id = draft.case.derived_id("task", code, number)
-    queued = _is_queued(draft, step.department)
-    draft.tasks[task_id] = Task(
-        id=task_id,
-        step=code,
-        department=step.department,
-        submission=number,
-        state=TaskState.PENDING,
-        created_at=draft.now.at,
-        payload=task_payload(draft, code, task_id),
-        next_at=None if queued else draft.now.machine_at,
-    )
+    queued = write_task(draft, code).next_at is None
     if step.state is not StepState.WAITING:
         return
     if queued:
@@ -154,6 +143,24 @@ def hand_out(draft: Draft, code: str) -> None:
         )  # fmt: skip
     else:
         _say_dispatched(draft, code)
+
+
+def write_task(draft: Draft, code: str) -> Task:
+    """The task of the step's present submission, due now or queued; its id says whose it is."""
+    step = draft.steps[code]
+    task_id = draft.case.derived_id("task", code, step.submission)
+    queued = _is_queued(draft, step.department)
+    task = draft.tasks[task_id] = Task(
+        id=task_id,
+        step=code,
+        department=step.department,
+        submission=step.submission,
+        state=TaskState.PENDING,
+        created_at=draft.now.at,
+        payload=task_payload(draft, code, task_id),
+        next_at=None if queued else draft.now.machine_at,
+    )
+    return task
 
 
 def _retire_task(draft: Draft, code: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import singledispatch
 
-from onenet.domain import answers, flow
+from onenet.domain import answers, flow, stalls
 from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     Command,
@@ -18,6 +18,7 @@ from onenet.domain.commands import (
     Open,
     RecordAnswer,
     RecordAttempt,
+    Reconcile,
     Withdraw,
 )
 from onenet.domain.draft import Draft
@@ -165,3 +166,8 @@ def _(command: DecideStep, draft: Draft) -> Reply:
         case "cancel":
             flow.end_step(draft, step.code, StepState.CANCELLED, command.reason)
     return "applied"
+
+
+@_apply.register
+def _(command: Reconcile, draft: Draft) -> Reply:
+    return "applied" if stalls.mend(draft) else "unchanged"
