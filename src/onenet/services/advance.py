@@ -51,7 +51,7 @@ class Gate:
     def __init__(self, database: Database, bundle_of: BundleOf, clock: Clock, machine_clock: Clock):
         """`clock` tells legal time, `machine_clock` that of leases and retries."""
         self._database = database
-        self._bundle_of = bundle_of
+        self._bundle_of = self.bundle_of = bundle_of
         self._clock = clock
         self._machine_clock = machine_clock
         self._together: Together[Change, Result] = Together(
