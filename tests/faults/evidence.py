@@ -20,6 +20,8 @@ from onenet.domain.sheet import TASK_PREFIX
 from onenet.ids import to_text
 from onenet.services import record
 from onenet.services.catalogue import Catalogue
+from onenet.services.examination import examine
+from onenet.services.invariants import Finding
 from onenet.services.outbox import DELIVERY_PREFIX
 from onenet.services.record import Tampering
 from onenet.services.steps import endpoint_of
@@ -97,12 +99,14 @@ class Evidence:
     deliveries: tuple[WorkFound, ...]
     departments: Mapping[str, DepartmentLedger]
     tamperings: tuple[Tampering, ...]
+    findings: tuple[Finding, ...]
     calls_cut: int
 
 
 async def gather(database: Database, folder: Path, ledger: Ledger, heard: Heard) -> Evidence:
     """Reads everything once; nothing may be running that still changes it."""
     tamperings = (await record.verify(database)).tamperings
+    findings = [finding async for finding in examine(database, Catalogue(database).bundle)]
     async with database.read() as connection:
         return Evidence(
             ledger=ledger,
@@ -112,6 +116,7 @@ async def gather(database: Database, folder: Path, ledger: Ledger, heard: Heard)
             deliveries=await _deliveries(connection),
             departments={code: read_ledger(folder / f"{code}.sqlite3", code) for code in HABITS},
             tamperings=tamperings,
+            findings=tuple(findings),
             calls_cut=await calls_cut(connection),
         )
 

@@ -101,6 +101,12 @@ def record_is_whole(evidence: Evidence) -> Iterator[str]:
         yield f"case {found.case_id}: {found.kind} at {found.seq or found.step}: {found.detail}"
 
 
+def doctor_finds_nothing(evidence: Evidence) -> Iterator[str]:
+    """I1 to I8 hold, as `onenet doctor --invariants` checks them."""
+    for found in evidence.findings:
+        yield f"{found.invariant}: case {found.case_id}: {found.step}: {found.what}"
+
+
 def no_work_left(evidence: Evidence) -> Iterator[str]:
     """Nothing is due, nothing is under a lease, no callback waits or was turned away."""
     for work in (*evidence.tasks, *evidence.deliveries):
@@ -177,7 +183,8 @@ CHECKS: Mapping[str, Check] = {
     check.__name__: check
     for check in (
         nothing_lost, nothing_doubled, everything_ends, nothing_stuck, effects_once, one_meaning,
-        own_tasks_only, record_is_whole, no_work_left, in_order, joins_fire_once, results_kept,
+        own_tasks_only, record_is_whole, doctor_finds_nothing, no_work_left, in_order, joins_fire_once,
+        results_kept,
         everybody_told,
     )
 }  # fmt: skip

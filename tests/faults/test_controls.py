@@ -186,6 +186,10 @@ def event_without_message(traces: Traces) -> None:
     traces.spoil(FILE, "DELETE FROM delivery WHERE seq = 1")
 
 
+def message_parked(traces: Traces) -> None:
+    traces.spoil(FILE, "UPDATE delivery SET state = 'pending', next_at = NULL WHERE seq = 1")
+
+
 CONTROLS: dict[Callable[[Traces], None], str] = {
     promise_without_case: "nothing_lost",
     case_deleted: "nothing_lost",
@@ -210,6 +214,7 @@ CONTROLS: dict[Callable[[Traces], None], str] = {
     message_unheard: "everybody_told",
     message_with_two_bodies: "everybody_told",
     event_without_message: "everybody_told",
+    message_parked: "doctor_finds_nothing",
 }
 
 

@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from onenet import __version__
-from onenet.cli import cases, catalogues, databases, departments, keys, records, running
+from onenet.cli import cases, catalogues, databases, departments, doctor, keys, records, running
 from onenet.errors import OnenetError
 from onenet.settings import read_settings
 
@@ -23,6 +23,7 @@ app.command("serve")(running.serve)
 app.command("worker")(running.worker)
 app.command("demo")(running.demo)
 app.command("openapi")(running.openapi)
+app.command("doctor")(doctor.run)
 app.add_typer(databases.app, name="db", help="The database's tables.")
 app.add_typer(catalogues.app, name="catalogue", help="Jurisdictions, departments, items and bundles.")
 app.add_typer(departments.app, name="department", help="How departments are reached.")

@@ -1,0 +1,200 @@
+"""Inspection: how the whole database is walked, in pages by key, so that memory does not grow with it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, Table, and_, bindparam, func, literal_column, select, text, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.domain.states import FINAL_CASE
+from onenet.ids import lane_of
+from onenet.store import tables
+from onenet.store.among import among
+from onenet.store.database import Database
+from onenet.store.events import Event
+
+Key = tuple[int, UUID]
+"""Lane and id of a case."""
+
+FIRST: Key = (-1, UUID(int=0))
+PAGE = 200
+"""Keys in a page; `among` takes no more than 256."""
+
+_FINAL = sorted(state.value for state in FINAL_CASE)
+OPEN = text("state IN ('received', 'accepted', 'in_progress')")
+"""The words of the partial index, without parameters: with them SQLite would not use it."""
+
+
+async def keys(
+    connection: AsyncConnection, after: Key, limit: int = PAGE, *, still_since: datetime | None = None
+) -> list[Key]:
+    """The next cases after a key; with `still_since` the open ones that have not changed since then."""
+    c = tables.cases.c
+    statement = select(c.lane, c.id).where(tuple_(c.lane, c.id) > after).order_by(c.lane, c.id).limit(limit)
+    if still_since is not None:
+        statement = statement.where(OPEN, c.updated_at <= still_since)
+    return [(row.lane, row.id) for row in await connection.execute(statement)]
+
+
+async def count_cases(connection: AsyncConnection) -> int:
+    """How many cases there are."""
+    return (await connection.execute(select(func.count()).select_from(tables.cases))).scalar_one()
+
+
+_EVENTS = select(*(tables.event.c[name] for name in Event._fields)).order_by(tables.event.c.seq)
+_DELIVERIES = select(
+    *(tables.delivery.c[name] for name in ("case_id", "id", "endpoint_id", "seq", "type", "state", "next_at"))
+)
+_NUMBERS = select(tables.case_number.c.number, tables.case_number.c.case_id)
+
+
+async def events_of(connection: AsyncConnection, of: Sequence[Key]) -> dict[UUID, list[Event]]:
+    """The events of these cases, each in order."""
+    found: dict[UUID, list[Event]] = defaultdict(list)
+    e = tables.event.c
+    for row in (await connection.execute(*among(_EVENTS, (e.lane, e.case_id), of))).mappings():
+        found[row["case_id"]].append(Event(**row))
+    return found
+
+
+async def deliveries_of(connection: AsyncConnection, of: Sequence[Key]) -> dict[UUID, list[RowMapping]]:
+    """The deliveries of these cases, without what they say."""
+    found: dict[UUID, list[RowMapping]] = defaultdict(list)
+    d = tables.delivery.c
+    for row in (await connection.execute(*among(_DELIVERIES, (d.lane, d.case_id), of))).mappings():
+        found[row["case_id"]].append(row)
+    return found
+
+
+async def numbered(connection: AsyncConnection, numbers: Sequence[str]) -> set[tuple[str, UUID]]:
+    """(number, case id) of the table of numbers, for these numbers."""
+    found = await connection.execute(
+        *among(_NUMBERS, (tables.case_number.c.number,), [(number,) for number in numbers])
+    )
+    return {(row.number, row.case_id) for row in found}
+
+
+# ---- rows that name a case, page by page, with what became of it
+
+
+async def pages(
+    database: Database, table: Table, columns: Sequence[str], *conditions: Any
+) -> AsyncIterator[Sequence[RowMapping]]:
+    """Rows of a table in the order of its primary key, in pages; each page is read by itself."""
+    key = [column.name for column in table.primary_key.columns]
+    names = [*key, *(name for name in columns if name not in key)]
+    statement = select(*(table.c[name] for name in names)).where(*conditions)
+    statement = statement.order_by(*(table.c[name] for name in key)).limit(PAGE)
+    after: tuple[Any, ...] | None = None
+    while True:
+        page = statement
+        if after is not None:
+            page = statement.where(tuple_(*(table.c[name] for name in key)) > after)
+        async with database.read() as connection:
+            rows = (await connection.execute(page)).mappings().all()
+        if rows:
+            yield rows
+        if len(rows) < PAGE:
+            return
+        after = tuple(rows[-1][name] for name in key)
+
+
+_HEADS = select(tables.cases.c.id)
+
+
+async def known(connection: AsyncConnection, ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these ids are cases."""
+    c = tables.cases.c
+    wanted = [(lane_of(id), id) for id in dict.fromkeys(ids)]
+    return set((await connection.execute(*among(_HEADS, (c.lane, c.id), wanted))).scalars())
+
+
+_ACTORS = select(*(tables.event.c[name] for name in ("case_id", "seq", "actor")))
+
+
+async def actors(connection: AsyncConnection, of: Sequence[tuple[UUID, int]]) -> dict[tuple[UUID, int], str]:
+    """Who made each of these events, by case id and number."""
+    e = tables.event.c
+    wanted = [(lane_of(case_id), case_id, seq) for case_id, seq in of]
+    found = await connection.execute(*among(_ACTORS, (e.lane, e.case_id, e.seq), wanted))
+    return {(row.case_id, row.seq): row.actor for row in found}
+
+
+async def answered_without_inbox(connection: AsyncConnection) -> AsyncIterator[tuple[UUID, str]]:
+    """(case id, actor) of departments that changed a case and have no callback on record for it.
+
+    One look at both tables side by side; it may take as long as it needs. Without parameters: the cursor that
+    streams would read them in another style than all others do.
+    """
+    await no_time_limit(connection)
+    e, k = tables.event.c, tables.idempotency_key.c
+    word = func.substr(e.actor, literal_column("1"), literal_column("11"))
+    is_department = word == literal_column("'department:'")
+    department = func.substr(e.actor, literal_column("12"))
+    scope = literal_column("'callback:'").concat(department)
+    same = and_(k.lane == e.lane, k.case_id == e.case_id, k.scope == scope)
+    statement = (
+        select(e.case_id, e.actor)
+        .outerjoin_from(tables.event, tables.idempotency_key, same)
+        .where(is_department, k.key.is_(None))
+        .distinct()
+    )
+    async with connection.stream(statement) as result:
+        async for row in result:
+            yield row.case_id, row.actor
+
+
+async def no_time_limit(connection: AsyncConnection) -> None:
+    """Lets the statements of this transaction take as long as they need."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SET LOCAL statement_timeout = 0"))
+
+
+# ---- what is due, and for how long already
+
+
+async def oldest_due(connection: AsyncConnection) -> dict[str, datetime | None]:
+    """When the oldest open task, delivery and timer fell due or will."""
+    task, delivery, timer = tables.task.c, tables.delivery.c, tables.timer.c
+    statements = {
+        "task": select(func.min(task.next_at)).where(task.next_at.is_not(None)),
+        "delivery": select(func.min(delivery.next_at)).where(delivery.next_at.is_not(None)),
+        "timer": select(func.min(timer.due_at)).where(text("state = 'pending'")),
+    }
+    return {name: await connection.scalar(statement) for name, statement in statements.items()}
+
+
+async def departments_with_due_tasks(connection: AsyncConnection, now: datetime) -> set[str]:
+    """Departments that a task is waiting to be sent to."""
+    t = tables.task.c
+    statement = select(t.department).where(t.next_at.is_not(None), t.next_at <= now).distinct()
+    return set((await connection.execute(statement)).scalars())
+
+
+def parked(row: RowMapping) -> bool:
+    """Whether a delivery is open and will never be claimed."""
+    return row["state"] in ("pending", "sending") and row["next_at"] is None
+
+
+_UNPARK = (
+    update(tables.delivery)
+    .where(
+        tables.delivery.c.lane == bindparam("key_lane"),
+        tables.delivery.c.case_id == bindparam("key_case_id"),
+        tables.delivery.c.state.in_(("pending", "sending")),
+        tables.delivery.c.next_at.is_(None),
+    )
+    .values(state="pending", next_at=bindparam("now"), lease_token=None)
+)
+
+
+async def unpark_deliveries(connection: AsyncConnection, of: Sequence[UUID], now: datetime) -> None:
+    """Makes the parked deliveries of these cases due again."""
+    if of:
+        values = [{"key_lane": lane_of(id), "key_case_id": id, "now": now} for id in of]
+        await connection.execute(_UNPARK, values)

@@ -1,0 +1,94 @@
+"""onenet doctor, as an administrator runs it: what it prints, and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from onenet.clock import SystemClock
+from onenet.resources import example_catalogue_dir
+from onenet.services import catalogue
+from onenet.store.database import Database
+from tests.databases import sqlite_file
+from tests.domain.walk import begin
+from tests.services.damage import BUNDLE, save_numbered
+
+pytestmark = pytest.mark.anyio
+
+ON_SQLITE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+"""The tests' PostgreSQL does without fsync, which is a finding of its own."""
+
+
+def doctor(url: str, *words: str, **more: str) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    command = (sys.executable, "-c", "from onenet.cli import main; main()", "doctor", *words)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("ONENET_")}
+    done = subprocess.run(
+        command,
+        check=False,
+        env={**plain, "ONENET_DATABASE_URL": url, **more},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@ON_SQLITE
+def test_where_nothing_is_wrong_it_ends_well(database_url: str) -> None:
+    status, said, _ = doctor(database_url, "--invariants")
+    assert (status, "finding" in said) == (0, False)
+    assert said.endswith("0 violations of I1 to I8\n")
+
+
+@ON_SQLITE
+async def test_a_case_that_breaks_an_invariant_is_told_with_what_to_do(
+    database_url: str, database: Database
+) -> None:
+    """The bundle of these cases was never published: nobody can read them."""
+    await save_numbered(database, [begin(BUNDLE)])
+    await catalogue.publish(database, example_catalogue_dir(), SystemClock())
+    status, said, _ = doctor(database_url, "--invariants", "--json")
+    report = json.loads(said)
+    assert status == 1
+    assert [finding["invariant"] for finding in report["invariants"]] == ["I8"]
+    assert all(finding["advice"] for finding in report["invariants"])
+
+
+async def test_each_check_has_a_line_on_both_engines(database_url: str) -> None:
+    _, said, _ = doctor(database_url, "--json")
+    checks = {remark["check"] for remark in json.loads(said)["checks"]}
+    assert checks == {
+        "settings", "revision", "durability", "clock", "endpoints", "due task", "due delivery", "due timer",
+    }  # fmt: skip
+
+
+def test_tables_that_are_behind_are_a_finding(empty_database_url: str) -> None:
+    status, said, _ = doctor(empty_database_url)
+    assert status == 1
+    assert "revision: the tables are at revision base" in said
+    assert "onenet db upgrade" in said
+
+
+def test_a_database_that_cannot_be_reached_is_a_finding(tmp_path: Path) -> None:
+    status, said, _ = doctor(f"postgresql://nobody@/nothing?host={tmp_path}")
+    assert status == 1
+    assert "finding  database:" in said
+
+
+@ON_SQLITE
+def test_a_wrong_setting_is_misuse(database_url: str) -> None:
+    status, _, error = doctor(database_url, ONENET_PORT="x")
+    assert (status, "ONENET_PORT" in error) == (2, True)
+
+
+@ON_SQLITE
+def test_the_demo_s_clock_is_a_warning(database_url: str) -> None:
+    assert sqlite_file(database_url).exists()
+    status, said, _ = doctor(database_url, ONENET_CLOCK_SPEED="5")
+    assert (status, "warning  settings" in said) == (0, True)
