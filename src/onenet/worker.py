@@ -16,7 +16,7 @@ import structlog
 from onenet.adapters.transport import Transport
 from onenet.clock import Clock
 from onenet.errors import Unavailable
-from onenet.services import steps, webhooks
+from onenet.services import reconciler, steps, webhooks
 from onenet.services.advance import Gate
 from onenet.services.hands import Hand, Hands
 from onenet.services.leases import Claimed, Kind
@@ -138,6 +138,7 @@ class Worker:
                     group.create_task(self._claim_and_begin(self._tasks)),
                     group.create_task(self._claim_and_begin(self._deliveries)),
                     group.create_task(self._fire()),
+                    group.create_task(self._reconcile()),
                 ]
                 await asyncio.wait(loops)
                 await self._tasks.drain()
@@ -217,6 +218,10 @@ class Worker:
                 fired = 0
             if not fired:
                 await self._idle(self._timers_due)
+
+    async def _reconcile(self) -> None:
+        clocks = (self._clock, self._machine_clock)
+        await reconciler.run(self._database, self._gate, *clocks, self._stopping)
 
     async def _idle(self, look: asyncio.Event) -> None:
         pause_s = random.uniform(POLL_LEAST_S, POLL_MOST_S)  # noqa: S311  # spreads polls, no secret

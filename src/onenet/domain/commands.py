@@ -75,4 +75,6 @@ class Reconcile:
     """Look at the case again: what waits for nothing goes on, or is held. Changes nothing in a sound case."""
 
 
-Command = Open | RecordAttempt | RecordAnswer | HandInSupplement | Withdraw | FireTimer | DecideStep | Reconcile
+Command = (
+    Open | RecordAttempt | RecordAnswer | HandInSupplement | Withdraw | FireTimer | DecideStep | Reconcile
+)

@@ -16,9 +16,9 @@ from onenet.domain.commands import (
     FireTimer,
     HandInSupplement,
     Open,
+    Reconcile,
     RecordAnswer,
     RecordAttempt,
-    Reconcile,
     Withdraw,
 )
 from onenet.domain.draft import Draft

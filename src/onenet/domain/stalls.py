@@ -24,9 +24,7 @@ StallKind = Literal[
 SENT_AGAIN = "sent_again"
 INCONSISTENT = "inconsistent"
 
-_WITH_DEPARTMENT = frozenset(
-    {StepState.READY, StepState.DISPATCHED, StepState.ACCEPTED, StepState.SUSPENDED}
-)
+_WITH_DEPARTMENT = frozenset({StepState.READY, StepState.DISPATCHED, StepState.ACCEPTED, StepState.SUSPENDED})
 _OVER = frozenset({TaskState.DONE, TaskState.WITHDRAWN})
 _UNDER_WAY = frozenset({TaskState.PENDING, TaskState.SENDING, TaskState.HELD})
 
@@ -48,7 +46,9 @@ def stalls(case: Case) -> Iterator[Stall]:
     open_ = [step for step in case.steps.values() if step.state not in FINAL_STEP]
     if case.state in FINAL_CASE:
         for step in open_:
-            yield Stall(step.code, "left_open", f"the case is {case.state.value}, the step {step.state.value}")
+            yield Stall(
+                step.code, "left_open", f"the case is {case.state.value}, the step {step.state.value}"
+            )
         return
     if not open_:
         yield Stall(None, "not_closed", "every step is closed and the case is not")
