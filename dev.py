@@ -2,7 +2,8 @@
 """Everything a contributor runs, with nothing but Python and pip on the machine.
 
 python3 dev.py demo      run the demonstration city     (further words go to `onenet demo`)
-python3 dev.py test      run the tests                  (further words go to pytest)
+python3 dev.py test      run the tests                  (further words go to pytest; --flags-off first: with
+                         every optional feature of the engines off)
 python3 dev.py faults    do to a running city what can go wrong  (F3 or frozen for one, --long, --seed N)
 python3 dev.py fuzz      Schemathesis against a running server, at length
 python3 dev.py bench     measure, each figure beside its yardstick  ([NAME ...] [--json FILE] [--runs N])
@@ -69,6 +70,9 @@ def demo(words: list[str]) -> None:
 
 
 def test(words: list[str]) -> None:
+    if words[:1] == ["--flags-off"]:
+        os.environ["FLAGS_OFF"] = "1"
+        words = words[1:]
     become(BIN / "python", "-m", "pytest", "-n", "2", "--dist", "loadgroup", *words)
 
 

@@ -6,20 +6,28 @@ it (or for `database`, `gate`, ...) runs on both. `empty_database_url` is the sa
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from onenet.clock import FrozenClock
 from onenet.services.advance import Gate
-from onenet.store.database import Database
+from onenet.store.database import CAPABILITIES, Capabilities, Database
 from tests.databases import migrate
 from tests.factories import NOW, Shelf
 from tests.postgres import PostgresServer, start_postgres
 
 TEMPLATE = "onenet_template"
+
+if os.environ.get("FLAGS_OFF"):
+    # `dev.py test --flags-off`: every engine does without what is optional; children read it as a setting.
+    OFF = ",".join(f"-{field.name}" for field in fields(Capabilities))
+    CAPABILITIES.update({name: each.less(OFF) for name, each in CAPABILITIES.items()})
+    os.environ["ONENET_CAPABILITIES"] = OFF
 
 
 @pytest.fixture(scope="session")

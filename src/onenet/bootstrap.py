@@ -72,7 +72,7 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
     url = settings.resolved_database_url()
     if not await _is_current(Migrator(url, migrations_dir())):
         raise MisconfiguredError("the database is not at the newest revision: run `onenet db upgrade`")
-    database = Database(url)
+    database = Database(url, capabilities=settings.capabilities or "")
     try:
         await durability.check(database)
         time = await machine_time(database)

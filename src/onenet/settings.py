@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     database_url: str | None = Field(
         default=None, description="sqlite:///… or postgresql://…; default: onenet.sqlite3 in the data folder."
     )
+    capabilities: str | None = Field(
+        default=None, description="What the database cannot do: -skip_locked, -session (behind a pooler)."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(

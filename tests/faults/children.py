@@ -115,6 +115,7 @@ class Child:
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Variables for a child: none of this process's own onenet settings gets in."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ONENET_")}
+    """Variables for a child: of this process's own onenet settings only what the whole run is made with."""
+    given = {"ONENET_CAPABILITIES"}
+    kept = {n: value for n, value in os.environ.items() if not n.startswith("ONENET_") or n in given}
     return kept | {"PYTHONUNBUFFERED": "1"} | settings

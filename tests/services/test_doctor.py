@@ -96,7 +96,10 @@ async def test_a_database_that_is_away_is_a_finding(tmp_path: Path, backend: str
 # ---- durability
 
 
-SAFE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "synchronous_standby_names": "s"}
+SAFE = {
+    "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "synchronous_standby_names": "s",
+    "statement_timeout": "10s",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -108,6 +111,7 @@ SAFE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "sy
         ({"synchronous_commit": "off"}, ["finding"]),
         ({"synchronous_commit": "local"}, ["warning"]),
         ({"synchronous_standby_names": ""}, ["warning"]),
+        ({"statement_timeout": "0"}, ["warning", "ok"]),
     ],
 )
 def test_settings_of_postgresql_that_lose_cases_are_told(changed: dict[str, str], levels: list[str]) -> None:

@@ -17,7 +17,8 @@ def with_database(use: Callable[[Database], Awaitable[T]]) -> T:
     """Runs `use` on the configured database. Raises: Unavailable, saying where to look."""
 
     async def run() -> T:
-        database = Database(read_settings().resolved_database_url())
+        settings = read_settings()
+        database = Database(settings.resolved_database_url(), capabilities=settings.capabilities or "")
         try:
             return await use(database)
         except Unavailable as error:

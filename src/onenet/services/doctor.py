@@ -70,7 +70,7 @@ async def _pragmas(connection: AsyncConnection) -> dict[str, str]:
     return {name: str(await connection.scalar(text(f"PRAGMA {name}"))) for name in names}
 
 
-_SHOWN = ("fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names")
+_SHOWN = ("fsync", "full_page_writes", "synchronous_commit", "synchronous_standby_names", "statement_timeout")
 
 
 async def _shown(connection: AsyncConnection) -> dict[str, str]:
@@ -101,6 +101,11 @@ def judge_postgresql(shown: dict[str, str]) -> Iterator[Remark]:
                 "durability", "finding", f"{name} is {shown[name]}",
                 f"ALTER SYSTEM SET {name} = on; without it a power cut may ruin the whole database",
             )  # fmt: skip
+    if shown["statement_timeout"] == "0":
+        yield Remark(
+            "durability", "warning", "no statement_timeout: one statement may hold its locks for ever",
+            "behind a pooler onenet cannot set it: ALTER ROLE … SET statement_timeout = '10s'",
+        )  # fmt: skip
     if shown["synchronous_commit"] == "off":
         yield Remark(
             "durability", "finding", "synchronous_commit is off",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy import URL, ExceptionContext, event, make_url, text
@@ -70,15 +70,29 @@ no use any more: one that began read-only stays so, whatever the server has beco
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an engine can do beyond the common ground; each is a speed-up, never needed."""
+    """What an engine can do beyond the common ground; each is a speed-up, none is needed.
+
+    Row locks are no capability: every engine locks rows, or, as SQLite, all of them.
+    skip_locked: a claim may pass over rows that others have locked. session: a connection is one session of
+    the server from transaction to transaction, on which prepared statements and settings may live; it is not
+    behind a pooler in transaction mode.
+    """
 
     skip_locked: bool
-    row_locks: bool
+    session: bool
+
+    def less(self, taken: str) -> Capabilities:
+        """Without those that are taken away, as in `-skip_locked,-session`. Raises: MisconfiguredError."""
+        known = {f"-{field.name}": field.name for field in fields(self)}
+        named = [word.strip() for word in taken.split(",") if word.strip()]
+        if not known.keys() >= set(named):
+            raise MisconfiguredError(f"ONENET_CAPABILITIES: expected some of {', '.join(known)}")
+        return replace(self, **{known[word]: False for word in named})
 
 
 CAPABILITIES = {
-    "sqlite": Capabilities(skip_locked=False, row_locks=False),
-    "postgresql": Capabilities(skip_locked=True, row_locks=True),
+    "sqlite": Capabilities(skip_locked=False, session=True),
+    "postgresql": Capabilities(skip_locked=True, session=True),
 }
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
@@ -98,11 +112,14 @@ def async_url(url: str) -> URL:
 class Database:
     """A database that transactions and reads are opened on."""
 
-    def __init__(self, url: str, *, pool_size: int = 10):
-        """Opens nothing yet. Raises: MisconfiguredError when the driver's extra is not installed."""
+    def __init__(self, url: str, *, pool_size: int = 10, capabilities: str = ""):
+        """Opens nothing yet. `capabilities`: those that are taken away, as `Capabilities.less` has them.
+
+        Raises: MisconfiguredError when the driver's extra is not installed.
+        """
         self.url = async_url(url)
         self.backend = self.url.get_backend_name()
-        self.capabilities = CAPABILITIES[self.backend]
+        self.capabilities = CAPABILITIES[self.backend].less(capabilities)
         is_sqlite = self.backend == "sqlite"
         self._writer = self._engine(1 if is_sqlite else WRITERS, writes=True)
         self._reader = self._engine(4 if is_sqlite else pool_size, writes=False)
@@ -139,6 +156,9 @@ class Database:
 
         limits = {name: value for name, value in POSTGRES_LIMITS.items() if name not in self.url.query}
         raw = {"cursor_factory": AsyncRawCursor, "async_creator_fn": PatientConnection.connect, **limits}
+        if not self.capabilities.session:
+            # A pooler refuses `options`, and what is prepared in one of its sessions is not in the next.
+            return {**raw, "prepare_threshold": None}
         options = ALWAYS | (BY_KEY if writes else {})
         return {**raw, "options": " ".join(f"-c {name}={value}" for name, value in options.items())}
 

@@ -36,7 +36,7 @@ def connect(url: URL) -> Iterator[Connection]:
     limits = {"connect_timeout": CONNECT_TIMEOUT_S} if is_postgres else {}
     engine = create_engine(url, connect_args=limits)
     if is_postgres:
-        event.listen(engine, "connect", _set_lock_timeout)
+        event.listen(engine, "begin", _set_lock_timeout)
     try:
         with engine.connect() as connection:
             yield connection
@@ -132,10 +132,9 @@ class Migrator:
             _check_foreign_keys(connection)
 
 
-def _set_lock_timeout(connection: Any, record: Any) -> None:
-    connection.autocommit = True
-    connection.execute(f"SET lock_timeout = {LOCK_TIMEOUT_MS}")
-    connection.autocommit = False
+def _set_lock_timeout(connection: Connection) -> None:
+    """For this transaction alone: behind a pooler the next one may run on another session."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
 
 
 def _check_foreign_keys(connection: Connection) -> None:
