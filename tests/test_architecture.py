@@ -6,8 +6,6 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Index, MetaData, Table, UniqueConstraint
-
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "onenet"
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -15,9 +13,6 @@ MODULES = sorted(SOURCE.rglob("*.py"))
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 40
 MAX_POSITIONAL = 5
-
-# Asked for the lane by those who do not know it yet, and therefore not spread by it themselves.
-LOOK_UP_TABLES = {"case_number", "idempotency_key"}
 
 # Written in pieces: this file is searched as well.
 FOREIGN_WORDS = [
@@ -77,18 +72,6 @@ def repository_files() -> list[Path]:
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
-def workflow_tables() -> dict[str, Table]:
-    """Tables spread by lane, by name."""
-    from onenet.store import tables
-
-    metadata: MetaData = tables.metadata
-    return {
-        name: table
-        for name, table in metadata.tables.items()
-        if "lane" in table.columns and name not in LOOK_UP_TABLES
-    }
-
-
 def test_no_module_is_longer_than_400_lines() -> None:
     """A longer file holds two ideas, and nobody reads it from top to bottom."""
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
@@ -134,36 +117,21 @@ def test_httpx2_is_the_one_http_client() -> None:
     assert matches(r"^\s*(import|from) httpx\b") == []
 
 
-def test_lane_comes_first_in_every_workflow_key() -> None:
-    """Rows are spread by lane: a key without it in front cannot be enforced, nor found, on one node."""
-    assert [
-        name
-        for name, table in workflow_tables().items()
-        if [c.name for c in table.primary_key.columns][:1] != ["lane"]
-    ] == []
+def test_the_tables_can_be_spread_over_a_cluster_by_lane() -> None:
+    """What is unique or looked for without the lane needs a look at every node for each row."""
+    from onenet.store import distribution, tables
+
+    assert [str(broken) for broken in distribution.broken_rules(tables.metadata)] == []
 
 
-def test_foreign_keys_between_workflow_tables_carry_the_lane() -> None:
-    """A case and all that hangs on it live in one lane; a key without it could point to another node."""
-    tables = workflow_tables()
-    assert [
-        f"{name}: {key.name}"
-        for name, table in tables.items()
-        for key in table.foreign_key_constraints
-        if key.referred_table.name in tables
-        and ([key.column_keys[0], key.elements[0].column.name] != ["lane", "lane"])
-    ] == []
+def test_no_statement_is_recursive() -> None:
+    """Across shards it fails; the graph of a case is walked in Python, on a case that was loaded whole."""
+    assert matches(r"recursive\s*=\s*True|WITH RECURSIVE") == []
 
 
-def test_nothing_is_unique_across_lanes() -> None:
-    """A unique rule without the lane would need a look at every node for each row."""
-    unique = [
-        (name, rule.name, rule.columns)
-        for name, table in workflow_tables().items()
-        for rule in [*table.indexes, *table.constraints]
-        if isinstance(rule, UniqueConstraint) or (isinstance(rule, Index) and rule.unique)
-    ]
-    assert [f"{name}: {rule}" for name, rule, columns in unique if "lane" not in columns] == []
+def test_no_trigger_and_no_advisory_lock_is_needed() -> None:
+    """A cluster has neither, nor has a pooler the latter."""
+    assert matches(r"CREATE\b.*\bTRIGGER|pg_(try_)?advisory") == []
 
 
 def test_no_file_names_a_registry_or_a_path_of_one_machine() -> None:

@@ -51,7 +51,7 @@ def find_pgbouncer() -> str:
 
 @contextmanager
 def start_pooler(server_uri: str) -> Iterator[str]:
-    """The URL by which the server is reached through the pooler, with `{database}` for the database's name."""
+    """The URL of the server through the pooler, with `{database}` for the database's name."""
     program, server = find_pgbouncer(), make_url(server_uri)
     folder = Path(tempfile.mkdtemp(prefix="onenet-pooler-"))
     folder.chmod(0o777)  # as root it drops its rights, and still has to write here

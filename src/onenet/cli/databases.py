@@ -1,6 +1,8 @@
-"""db upgrade, downgrade, current, check."""
+"""db upgrade, downgrade, current, check, distribute."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -8,7 +10,9 @@ from onenet.clock import SystemClock
 from onenet.errors import MisconfiguredError
 from onenet.resources import migrations_dir
 from onenet.settings import read_settings
+from onenet.store import cluster, distribution
 from onenet.store.migrating import Migrator
+from onenet.store.tables import metadata
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -53,3 +57,15 @@ def check() -> None:
     typer.echo(f"at {migrator.current() or 'base'}, newest {migrator.head()}")
     if not migrator.is_current():
         raise typer.Exit(1)
+
+
+@app.command()
+def distribute(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the SQL and do nothing.")] = False,
+) -> None:
+    """Spread the tables over a Citus cluster by lane; run again it does what is left."""
+    if dry_run:
+        for placing in distribution.placings(metadata):
+            typer.echo(f"{placing.sql};")
+        return
+    cluster.distribute(read_settings().resolved_database_url(), metadata, _tell)
