@@ -16,7 +16,7 @@ from onenet.errors import Unavailable
 from onenet.services import record
 from onenet.services.advance import Gate
 from onenet.services.examination import examine
-from onenet.store.database import Database
+from onenet.store.database import CAPABILITIES, Capabilities, Database
 from onenet.worker import Worker
 from tests.adapters.loopback import answer, loopback
 from tests.databases import migrate
@@ -69,7 +69,10 @@ async def test_callers_that_share_sessions_are_answered(pooled_url: str) -> None
     await ask_often(Database(pooled_url, pool_size=CALLERS, capabilities="-session"))
 
 
-async def test_control_without_the_setting_the_pooler_refuses(pooled_url: str) -> None:
+async def test_control_without_the_setting_the_pooler_refuses(
+    pooled_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(CAPABILITIES, "postgresql", Capabilities(skip_locked=True, session=True))
     with pytest.raises(ExceptionGroup) as refused:
         await ask_often(Database(pooled_url, pool_size=CALLERS))
     assert refused.group_contains(Unavailable)

@@ -21,6 +21,7 @@ import httpx2
 from onenet import __version__, crashing
 from onenet.adapters import failures, signing
 from onenet.adapters.base import Endpoint, Talk
+from onenet.adapters.jetstream import Streams
 from onenet.adapters.masking import excerpt
 from onenet.domain.outcome import FailureClass, Outcome, Received, TryLater
 
@@ -87,9 +88,10 @@ class _Identity:
 
 
 class Transport:
-    """Keeps the connections, a small pool for each host. Made and closed within one event loop."""
+    """Keeps the connections: a small pool for each host, `streams` for brokers. Of one event loop."""
 
     def __init__(self, limits: Limits | None = None) -> None:
+        self.streams = Streams()
         self._limits = limits or Limits()
         # One for all pools: loading the system's certificates takes 60 ms.
         self._tls = httpx2.create_ssl_context(trust_env=False)
@@ -105,6 +107,7 @@ class Transport:
 
     async def aclose(self) -> None:
         """Closes every connection."""
+        await self.streams.aclose()
         pools, self._pools = self._pools, {}
         for pool in pools.values():
             await pool.aclose()

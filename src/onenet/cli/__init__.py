@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from onenet import __version__
-from onenet.cli import cases, catalogues, databases, departments, doctor, keys, records, running
+from onenet.cli import cases, catalogues, databases, departments, doctor, keys, records, relays, running
 from onenet.errors import OnenetError
 from onenet.settings import read_settings
 
@@ -29,6 +29,7 @@ app.add_typer(catalogues.app, name="catalogue", help="Jurisdictions, departments
 app.add_typer(departments.app, name="department", help="How departments are reached.")
 app.add_typer(keys.app, name="key", help="API keys.")
 app.add_typer(cases.app, name="case", help="Cases, read only.")
+app.add_typer(relays.app, name="relay", help="Events of all cases to a message broker.")
 app.add_typer(records.app, name="log", help="The record of events.")
 
 

@@ -13,6 +13,8 @@ from onenet.store.endpoints import EndpointRow
 from onenet.store.events import Event
 
 DELIVERY_PREFIX = "msg"
+EVERYBODY = "*"
+"""The owner of an endpoint that hears of the cases of all clients."""
 
 
 def message(case: Case, event: Event) -> dict[str, Any]:
@@ -34,7 +36,8 @@ def deliveries(
         if not EVENT_KINDS[EventType(event.type)].public:
             continue
         for endpoint in endpoints:
-            if endpoint.owner != case.client or (endpoint.events and event.type not in endpoint.events):
+            of_its_own = endpoint.owner in (case.client, EVERYBODY)
+            if not of_its_own or (endpoint.events and event.type not in endpoint.events):
                 continue
             rows.append(
                 {

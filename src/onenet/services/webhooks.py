@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from onenet import crashing
+from onenet.adapters import jetstream
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import Clock
 from onenet.domain.outcome import TryLater
-from onenet.domain.retry import GiveUp, after_failure
+from onenet.domain.retry import GiveUp, Retry, after_failure
 from onenet.ids import to_text
+from onenet.services import relay
 from onenet.services.leases import Claimed
 from onenet.services.outbox import DELIVERY_PREFIX
 from onenet.services.steps import ended
@@ -31,7 +34,7 @@ class Settling:
 
     def __init__(self, database: Database):
         """One for each worker."""
-        self._database = database
+        self.database = database
         self._together: Together[_End, None] = Together(
             self._write, largest=LARGEST_BATCH, rounds=1, key=lambda end: end[0]["id"]
         )
@@ -44,7 +47,7 @@ class Settling:
         await self._together.submit((end, settled))
 
     async def _write(self, ends: list[_End]) -> list[Exception | None]:
-        async with self._database.transaction() as connection:
+        async with self.database.transaction() as connection:
             await queue.end_attempts(connection, queue.DELIVERIES, [end for end, _ in ends])
             await deliveries.settle(connection, [settled for _, settled in ends])
             crashing.point("before_commit")
@@ -55,8 +58,22 @@ class Settling:
 async def deliver(settling: Settling, transport: Transport, clock: Clock, claimed: Claimed) -> None:
     """Tells one subscriber of one event; a result whose lease is lost changes nothing but the attempts."""
     row = claimed.row
-    attempt = await _post(claimed.endpoint, transport, row, clock.now())
-    await settling.settle(ended(row, attempt), _settled(claimed, attempt, clock.now()))
+    verdict_of: Verdict = _after_failure
+    if claimed.endpoint is not None and claimed.endpoint.adapter == jetstream.ADAPTER:
+        attempt = await _relay(claimed.endpoint, settling.database, transport, row, clock)
+        verdict_of = relay.after_failure
+    else:
+        attempt = await _post(claimed.endpoint, transport, row, clock.now())
+    await settling.settle(ended(row, attempt), _settled(claimed, attempt, verdict_of, clock.now()))
+
+
+async def _relay(
+    endpoint: EndpointRow, database: Database, transport: Transport, row: Row, clock: Clock
+) -> Attempt:
+    started_at = clock.now()
+    outcome = await relay.publish(transport.streams, database, endpoint, row)
+    failure = outcome.failure if isinstance(outcome, TryLater) else None
+    return Attempt(outcome, None, started_at, clock.now(), failure, "", 0)
 
 
 async def _post(endpoint: EndpointRow | None, transport: Transport, row: Row, now: datetime) -> Attempt:
@@ -71,7 +88,15 @@ async def _post(endpoint: EndpointRow | None, transport: Transport, row: Row, no
     )
 
 
-def _settled(claimed: Claimed, attempt: Attempt, now: datetime) -> dict[str, Any]:
+Verdict = Callable[[TryLater, Row, datetime], Retry | GiveUp]
+"""What to do with a delivery that failed now."""
+
+
+def _after_failure(failure: TryLater, row: Row, now: datetime) -> Retry | GiveUp:
+    return after_failure(failure, row["id"], row["tries"] + 1, first_at=row["first_attempt_at"], now=now)
+
+
+def _settled(claimed: Claimed, attempt: Attempt, verdict_of: Verdict, now: datetime) -> dict[str, Any]:
     row = claimed.row
     settled = {
         "key_lane": row["lane"],
@@ -85,8 +110,7 @@ def _settled(claimed: Claimed, attempt: Attempt, now: datetime) -> dict[str, Any
     }
     if not isinstance(attempt.outcome, TryLater):
         return settled
-    tries = row["tries"] + 1
-    verdict = after_failure(attempt.outcome, row["id"], tries, first_at=row["first_attempt_at"], now=now)
+    verdict = verdict_of(attempt.outcome, row, now)
     if isinstance(verdict, GiveUp):
-        return settled | {"state": "held", "tries": tries, "held_reason": verdict.reason}
+        return settled | {"state": "held", "tries": row["tries"] + 1, "held_reason": verdict.reason}
     return settled | {"state": "pending", "tries": verdict.tries, "next_at": verdict.at}

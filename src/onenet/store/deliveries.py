@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.ids import lane_of
 from onenet.store import tables
+from onenet.store.bulk import Row
 from onenet.store.queue import Queue
 
 _d = tables.delivery.c
@@ -36,6 +37,21 @@ async def settle(connection: AsyncConnection, settled: Sequence[dict[str, Any]])
     """
     if settled:
         await connection.execute(_SETTLE, list(settled))
+
+
+async def unsettled_up_to(connection: AsyncConnection, row: Row) -> list[str]:
+    """What this delivery says, after what those to the same endpoint say that come before it in its case and
+    are not done; in order.
+    """
+    statement = (
+        select(_d.payload)
+        .where(
+            _d.lane == row["lane"], _d.case_id == row["case_id"], _d.endpoint_id == row["endpoint_id"],
+            or_(_d.seq == row["seq"], and_(_d.seq < row["seq"], _d.state != "done")),
+        )
+        .order_by(_d.seq)
+    )  # fmt: skip
+    return list((await connection.execute(statement)).scalars())
 
 
 async def page(
