@@ -1,0 +1,98 @@
+"""Workers: plain coroutines that claim, call and record, each in a process with a gate of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from onenet.domain.commands import FireTimer, RecordAttempt
+from onenet.domain.outcome import TryLater
+from onenet.errors import Unavailable
+from onenet.services import steps, webhooks
+from onenet.services.advance import Change, Gate, Result
+from onenet.services.steps import Claimed
+from onenet.store import queue
+from onenet.store.queue import Queue
+from tests.simulation.departments import Wire
+from tests.simulation.ledger import Claim, Recorded
+from tests.simulation.process import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import Due
+
+IDLE_S = 3_600.0
+
+
+class WatchedGate(Gate):
+    """The product's gate; what it takes from workers is noted outside."""
+
+    def __init__(self, process: Process) -> None:
+        world = process.world
+        super().__init__(process.database, world.shelf.bundle_of, process.clock, process.clock)
+        self.process = process
+
+    async def submit(self, change: Change) -> Result:
+        """Puts a change through."""
+        result = await super().submit(change)
+        command, world = change.command, self.process.world
+        if isinstance(command, RecordAttempt):
+            failed = command.outcome if isinstance(command.outcome, TryLater) else None
+            recorded = Recorded(
+                world.now(),
+                command.lease_token,
+                failed.failure if failed else None,
+                failed.retry_after_s if failed else None,
+            )
+            world.ledger.record(command.task_id, recorded)
+        elif isinstance(command, FireTimer):
+            world.note(self.process.name, f"timer {result.reply}")
+        return result
+
+
+async def work(process: Process) -> None:
+    """Does whatever is due, until the process dies."""
+    wire, world = Wire(process), process.world
+    while True:
+        await world.until(lambda: world.due().any(process.clock.now()), IDLE_S)
+        await asyncio.sleep(world.random.uniform(0.01, 1.0))
+        await _work_once(process, wire, world.due(), process.clock.now())
+
+
+async def _work_once(process: Process, wire: Wire, due: Due, now: datetime) -> None:
+    """One round. Nothing that goes wrong in it may end the worker."""
+    if due.tasks is not None and due.tasks <= now:
+        for claimed in await _claim(process, queue.TASKS):
+            call = steps.dispatch(process.database, process.gate, wire, process.clock, claimed)
+            process.start(_guard(process, call))
+    if due.deliveries is not None and due.deliveries <= now:
+        for claimed in await _claim(process, queue.DELIVERIES):
+            call = webhooks.deliver(process.database, wire, process.clock, claimed)
+            process.start(_guard(process, call))
+    if due.timers is not None and due.timers <= now:
+        await _guard(process, steps.fire_timers(process.database, process.gate, process.clock, 10))
+
+
+async def _claim(process: Process, which: Queue) -> list[Claimed]:
+    world = process.world
+    try:
+        claimed = await world.mutant.claim(process, which, world.random.randint(1, 8))
+    except Unavailable:
+        return []
+    except Exception as error:  # noqa: BLE001  # as the real worker: told, and tried again
+        world.failed(process.name, error)
+        return []
+    for work in claimed:
+        world.note(process.name, f"claims {which.work.name} {work.row['id']} try {work.row['attempt']}")
+        world.ledger.claim(work.row["id"], Claim(world.now(), work.row["attempt"], work.token))
+    return claimed
+
+
+async def _guard(process: Process, work: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await work
+    except Unavailable:
+        process.world.note(process.name, "the database is away")
+    except Exception as error:  # noqa: BLE001  # as the real worker: told, and its lease ends
+        process.world.failed(process.name, error)
