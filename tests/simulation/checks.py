@@ -30,10 +30,15 @@ LEASE_S = 30.0
 EARLIEST = 0.8
 """The least factor by which a wait is shortened."""
 
-OPEN_CASES = f"SELECT count(*) FROM cases WHERE state NOT IN ({','.join(repr(s.value) for s in sorted(FINAL_CASE))})"
+OPEN_CASES = (
+    f"SELECT count(*) FROM cases WHERE state NOT IN ({','.join(repr(s.value) for s in sorted(FINAL_CASE))})"
+)
 
 ENDS = {f"step.{state.value}" for state in FINAL_STEP}
-MOVES = {f"step.{word}" for word in ("accepted", "completed", "rejected", "supplement_needed", "suspended", "resumed")}
+MOVES = {
+    f"step.{word}"
+    for word in ("accepted", "completed", "rejected", "supplement_needed", "suspended", "resumed")
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,9 @@ def in_order(found: Found) -> Iterator[str]:
 def answers_count_once(found: Found) -> Iterator[str]:
     """I6: an acknowledged callback is on record with its answer, and what it did is in the events, once."""
     inbox: dict[UUID, Counter[str]] = defaultdict(Counter)
-    stored = {(row["scope"].removeprefix("callback:"), row["key"]): row for row in found.rows["idempotency_key"]}
+    stored = {
+        (row["scope"].removeprefix("callback:"), row["key"]): row for row in found.rows["idempotency_key"]
+    }
     for (department, message_id), message in found.ledger.messages.items():
         row = stored.get((department, message_id))
         if message.answer is None or row is None or row["body"] != message.answer:

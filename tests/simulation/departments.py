@@ -45,7 +45,15 @@ SCRIPTS: tuple[Words, ...] = (
     (ACCEPTED, SUSPENDED, RESUMED, COMPLETED),
     (REJECTED,),
 )
-ASKING: tuple[Words, ...] = ((BLURRED,), (ACCEPTED, BLURRED), (ACCEPTED, BLURRED))
+ASKING: tuple[Words, ...] = (
+    (BLURRED,),
+    (ACCEPTED, BLURRED),
+    (ACCEPTED, BLURRED),
+    (ACCEPTED, BLURRED, COMPLETED),
+    (BLURRED, REJECTED),
+)
+"""Some ask, and then decide all the same: before the applicant hands in, or too late."""
+
 CAREFUL = ("suspended", "resumed")
 """Words that a department sends one after the other: the second makes no sense without the first."""
 
@@ -132,7 +140,9 @@ class Department:
         random = self.world.random
         hasty = random.random() < 0.5 and not any(word["outcome"] in CAREFUL for word in words)
         counted = random.random() < 0.8 or hasty
-        sends = [self._say(task, word, number if counted else None) for number, word in enumerate(words, first)]
+        sends = [
+            self._say(task, word, number if counted else None) for number, word in enumerate(words, first)
+        ]
         if hasty:
             await asyncio.gather(*sends)
             return
@@ -146,7 +156,11 @@ class Department:
         counted = {} if seq is None else {"seq": seq}
         world.ledger.messages[self.code, message_id] = Message(task, seq, word["outcome"])
         await asyncio.sleep(world.random.choice((0.0, 0.3, 5.0, 600.0, 20_000.0)) * world.random.random())
-        said = {"type": "task.outcome", "timestamp": world.now().isoformat(), "data": {"task": task, **word, **counted}}
+        said = {
+            "type": "task.outcome",
+            "timestamp": world.now().isoformat(),
+            "data": {"task": task, **word, **counted},
+        }
         body = json.dumps(said).encode()
         await self._send(message_id, body)
         while world.random.random() < 0.3:

@@ -1,22 +1,43 @@
-"""Mutants: accidents planted into the engine. Each has to be found, or the checks are blind to it."""
+"""Mutants: accidents planted into the engine. Each has to be found, or the checks are blind to it.
+
+An accident is planted at a seam: the process' gate, its claim, the key on the line, its clock, or a function of
+the product that is replaced while the history runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from unittest import mock
+from uuid import UUID
 
-from onenet.services import steps
-from onenet.services.advance import Gate
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.domain import answers, flow, machine
+from onenet.domain.case import Case, Decision, Moment
+from onenet.domain.chain import START
+from onenet.domain.commands import Command, FireTimer, Open, RecordAnswer, RecordAttempt
+from onenet.domain.events import EventType
+from onenet.domain.states import StepState, TimerState
+from onenet.services import advance, steps
+from onenet.services.advance import Change, Gate, Result
 from onenet.services.steps import Claimed
+from onenet.store import cases, deliveries, events, idempotency, queue
+from onenet.store.idempotency import Done, StoredAnswer
 from onenet.store.queue import Queue
-from tests.simulation.process import Process
+from tests.simulation.process import RUNNING_IN, Process, ProcessDatabase, Undone
 from tests.simulation.workers import WatchedGate
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+Patch = AbstractContextManager[Any]
+Decide = Callable[[Case, Command, Moment], Decision]
 
 
 async def _claim(process: Process, which: Queue, count: int) -> list[Claimed]:
@@ -29,11 +50,264 @@ class Mutant:
 
     name: str
     accident: str
-    patches: Callable[[World], Iterable[AbstractContextManager[Any]]] = lambda world: ()
+    patches: Callable[[World], Iterable[Patch]] = lambda world: ()
     gate: Callable[[Process], Gate] = WatchedGate
-    claim: Callable[[Process, Queue, int], Any] = _claim
+    claim: Callable[[Process, Queue, int], Awaitable[list[Claimed]]] = _claim
     key: Callable[[str, World], str] = lambda key, world: key
     skew: Callable[[str], timedelta] = lambda name: timedelta()
 
 
 HONEST = Mutant("honest", "none")
+
+# ---- gates
+
+
+class _AnswersFirst(WatchedGate):
+    async def submit(self, change: Change) -> Result:
+        if not isinstance(change.command, Open):
+            return await super().submit(change)
+        self.process.start(super().submit(change))
+        answer = StoredAnswer(202, f'{{"id": "{change.case_id}"}}')
+        return Result(change.case_id, None, "applied", answer)
+
+
+class _ForgetsKeys(WatchedGate):
+    async def submit(self, change: Change) -> Result:
+        return await super().submit(replace(change, once=None) if change.opening else change)
+
+
+class _InboxApart(WatchedGate):
+    async def submit(self, change: Change) -> Result:
+        once = change.once
+        if once is None or not isinstance(change.command, RecordAnswer):
+            return await super().submit(change)
+        if repeated := await self.replay(once):
+            return repeated
+        result = await super().submit(replace(change, once=None))
+        assert result.answer is not None
+        now = self.process.clock.now()
+        done = Done(once.scope, once.key, once.fingerprint, result.answer, change.case_id, now)
+        try:
+            async with self.process.database.transaction() as connection:
+                await idempotency.append(connection, [done])
+        except IntegrityError:
+            self.process.world.note(self.process.name, "somebody else has it in the inbox")
+        return result
+
+
+class _ReadsBefore(WatchedGate):
+    """Remembers each case as it was read, without a lock, a moment before the change is put through."""
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(process)
+        self.seen: dict[UUID, Case] = {}
+
+    async def submit(self, change: Change) -> Result:
+        if change.opening is None:
+            async with self.process.database.read() as connection:
+                loaded = await cases.load(connection, [change.case_id], self.process.world.shelf.bundle_of)
+            self.seen |= loaded
+            await asyncio.sleep(self.process.world.random.uniform(0, 0.2))
+        return await super().submit(change)
+
+
+class _ReleasesLater(WatchedGate):
+    async def submit(self, change: Change) -> Result:
+        result = await super().submit(change)
+        if isinstance(change.command, RecordAnswer | RecordAttempt) and not result.replayed:
+            await super().submit(Change(change.case_id, FireTimer(UUID(int=0)), "system:release"))
+        return result
+
+
+# ---- claims
+
+
+class _NeverCommits(ProcessDatabase):
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        async with super().transaction() as connection:
+            yield connection
+            raise Undone
+
+
+async def _claim_uncommitted(process: Process, which: Queue, count: int) -> list[Claimed]:
+    return await steps.claim(_NeverCommits(process.world.database, process), which, process.clock, count)
+
+
+# ---- functions of the product, replaced
+
+
+def _deciding(change: Callable[[Case, Command], tuple[Case, Command]]) -> Patch:
+    """Puts another case or command before `decide`."""
+    honest: Decide = advance.decide
+
+    def decide(case: Case, command: Command, now: Moment) -> Decision:
+        return honest(*change(case, command), now)
+
+    return mock.patch.object(advance, "decide", decide)
+
+
+def _with_the_present_token(case: Case, command: Command) -> tuple[Case, Command]:
+    if isinstance(command, RecordAttempt):
+        command = replace(command, lease_token=case.tasks[command.task_id].lease_token)  # type: ignore[arg-type]
+    return case, command
+
+
+def _as_if_never_fired(case: Case, command: Command) -> tuple[Case, Command]:
+    timer = case.timers.get(command.timer_id) if isinstance(command, FireTimer) else None
+    if timer is None or timer.state is not TimerState.FIRED:
+        return case, command
+    pending = {**case.timers, timer.id: replace(timer, state=TimerState.PENDING)}
+    waiting = {**case.steps, timer.step: replace(case.steps[timer.step], state=StepState.WAITING)}
+    return replace(case, timers=pending, steps=waiting), command
+
+
+def _joined_by_one(case: Case, command: Command) -> tuple[Case, Command]:
+    members = tuple(replace(member, after=member.after[:1]) for member in case.bundle.members)
+    return replace(case, bundle=replace(case.bundle, members=members)), command
+
+
+def _read_without_lock() -> Patch:
+    """What is decided on is what was read before; number and hash are taken under the lock."""
+    honest = cases.load
+
+    async def load(
+        connection: AsyncConnection, ids: Iterable[UUID], bundle_of: Any, *, for_update: bool = False
+    ) -> dict[UUID, Case]:
+        fresh = await honest(connection, ids, bundle_of, for_update=for_update)
+        process = RUNNING_IN.get()
+        if not for_update or process is None or not isinstance(process.gate, _ReadsBefore):
+            return fresh
+        seen = process.gate.seen
+        return {
+            id: replace(seen.get(id, case), seq=case.seq, head_hash=case.head_hash)
+            for id, case in fresh.items()
+        }
+
+    return mock.patch.object(cases, "load", load)
+
+
+def _numbered_by_a_counter() -> Patch:
+    """Numbers are drawn from a counter beside the row; a transaction taken back does not give them back."""
+    honest, drawn = events.link, dict[UUID, int]()
+
+    def link(case_id: UUID, seq: int, head: bytes, new: Sequence[Any], **said: Any) -> Any:
+        first = max(seq, drawn.get(case_id, 0))
+        drawn[case_id] = first + len(new)
+        return honest(case_id, first, head, new, **said)
+
+    return mock.patch.object(events, "link", link)
+
+
+def _unchained() -> Patch:
+    honest = events.link
+
+    def link(case_id: UUID, seq: int, head: bytes, new: Sequence[Any], **said: Any) -> Any:
+        return honest(case_id, seq, START, new, **said)
+
+    return mock.patch.object(events, "link", link)
+
+
+def _written_afterwards(module: Any) -> Patch:
+    """The rows are written, but by a transaction that follows."""
+    honest = module.append
+
+    async def append(connection: AsyncConnection, rows: Sequence[Any]) -> None:
+        process = RUNNING_IN.get()
+        if process is None or not rows:
+            await honest(connection, rows)
+        else:
+            process.start(_append(process, honest, rows))
+
+    return mock.patch.object(module, "append", append)
+
+
+async def _append(process: Process, honest: Any, rows: Sequence[Any]) -> None:
+    async with process.database.transaction() as connection:
+        await honest(connection, rows)
+
+
+def _not_released_with_the_end() -> Patch:
+    honest = flow.release
+
+    def release(draft: Any) -> None:
+        if not any(event.type is EventType.STEP_COMPLETED for event in draft.events):
+            honest(draft)
+
+    return mock.patch.object(flow, "release", release)
+
+
+def _first_failure_for_ever() -> Patch:
+    honest = machine.after_failure
+    return mock.patch.object(
+        machine, "after_failure", lambda failure, subject, tries, **when: honest(failure, subject, 1, **when)
+    )
+
+
+def _number_not_looked_at() -> Patch:
+    honest = answers.apply
+    return mock.patch.object(
+        answers, "apply", lambda draft, task_id, outcome, seq: honest(draft, task_id, outcome, None)
+    )
+
+
+MUTANTS = (
+    Mutant(
+        "new_key_per_try", "each try goes out under a key of its own",
+        key=lambda key, world: f"{key}-{world.random.randrange(1_000_000)}",
+    ),
+    Mutant(
+        "no_rescue", "what a dead worker had claimed is never due again",
+        lambda world: [mock.patch.object(queue, "LEASE", timedelta(days=3_650))],
+    ),
+    Mutant(
+        "no_fencing", "a result is taken whoever has the lease by now",
+        lambda world: [_deciding(_with_the_present_token)],
+    ),
+    Mutant("answer_before_commit", "an applicant is told 202 before the commit", gate=_AnswersFirst),
+    Mutant("claim_without_commit", "a worker calls before its claim is committed", claim=_claim_uncommitted),
+    Mutant("inbox_outside_transaction", "the inbox row follows in a transaction of its own", gate=_InboxApart),
+    Mutant("keys_forgotten", "a repeated submission opens a second case", gate=_ForgetsKeys),
+    Mutant(
+        "join_without_lock", "two changes decide on the same case as it was before either",
+        lambda world: [_read_without_lock()], gate=_ReadsBefore,
+    ),
+    Mutant(
+        "join_by_one", "a step goes out when the first of those before it is done",
+        lambda world: [_deciding(_joined_by_one)],
+    ),
+    Mutant(
+        "release_in_second_transaction", "a step is done, and what follows it is handed out one commit later",
+        lambda world: [_not_released_with_the_end()], gate=_ReleasesLater,
+    ),
+    Mutant(
+        "lease_by_local_clock", "leases go by the clocks of workers, and one of them is fast",
+        skew=lambda name: timedelta(minutes=4) if name == "worker-2" else timedelta(),
+    ),
+    Mutant(
+        "retry_without_counter", "every failure counts as the first", lambda world: [_first_failure_for_ever()]
+    ),
+    Mutant(
+        "stale_callback_applied", "an answer is applied whatever its number", lambda world: [_number_not_looked_at()]
+    ),
+    Mutant(
+        "seq_outside_lock", "an event's number is drawn outside the row lock", lambda world: [_numbered_by_a_counter()]
+    ),
+    Mutant("event_without_chain", "an event does not name the one before it", lambda world: [_unchained()]),
+    Mutant(
+        "events_after_commit", "the events of a change follow in a transaction of their own",
+        lambda world: [_written_afterwards(events)],
+    ),
+    Mutant(
+        "timer_fired_twice", "a timer that fired fires again for the next who asks",
+        lambda world: [_deciding(_as_if_never_fired)],
+    ),
+    Mutant(
+        "outbox_after_commit", "the outbox is written in a transaction of its own",
+        lambda world: [_written_afterwards(deliveries)],
+    ),
+    Mutant(
+        "superseded_answer_applied", "an answer to an earlier submission counts for the present one",
+        lambda world: [mock.patch.object(answers, "_is_over", lambda draft, task, step: False)],
+    ),
+)  # fmt: skip

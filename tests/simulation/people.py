@@ -106,5 +106,7 @@ def _deed(world: World, needy: Needy) -> Command:
         given = MaterialGiven("deed", f"file:deed-{world.deeds}")
         return HandInSupplement(needy.step, (given,), {})
     if needy.reason == "upstream_not_completed":
-        return DecideStep(needy.step, world.random.choice(("cancel", "skip")), "what it needs was not granted")
+        return DecideStep(
+            needy.step, world.random.choice(("cancel", "skip")), "what it needs was not granted"
+        )
     return DecideStep(needy.step, "release", "mended")

@@ -42,7 +42,15 @@ class Fate(Enum):
     RACE = "a race is lost: nothing stored, to be repeated"
 
 
-BAD_FATES = (Fate.DIES_BEFORE, Fate.DIES_AFTER, Fate.DIES_BEFORE, Fate.DIES_AFTER, Fate.FAILS, Fate.UNKNOWN, Fate.RACE)
+BAD_FATES = (
+    Fate.DIES_BEFORE,
+    Fate.DIES_AFTER,
+    Fate.DIES_BEFORE,
+    Fate.DIES_AFTER,
+    Fate.FAILS,
+    Fate.UNKNOWN,
+    Fate.RACE,
+)
 STORED = (Fate.GOOD, Fate.DIES_AFTER, Fate.UNKNOWN)
 
 
@@ -84,14 +92,14 @@ class ProcessDatabase(Database):
         try:
             async with super().transaction() as connection:
                 yield connection
+                world.fated(process, fate)
                 if fate is Fate.RACE:
                     raise OperationalError("COMMIT", None, Serialisation())
                 if fate not in STORED:
                     raise Undone
+            world.committed()
         except Undone:
-            world.note(process.name, fate.value)
-        else:
-            world.committed(process, fate)
+            pass
         match fate:
             case Fate.DIES_BEFORE | Fate.DIES_AFTER:
                 await process.die()

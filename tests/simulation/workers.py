@@ -56,7 +56,7 @@ async def work(process: Process) -> None:
     wire, world = Wire(process), process.world
     while True:
         await world.until(lambda: world.due().any(process.clock.now()), IDLE_S)
-        await asyncio.sleep(world.random.uniform(0.01, 1.0))
+        await asyncio.sleep(world.random.random() * world.random.choice((0.02, 0.02, 1.0)))
         await _work_once(process, wire, world.due(), process.clock.now())
 
 
