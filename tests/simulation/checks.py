@@ -7,6 +7,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -97,12 +98,12 @@ def one_key(found: Found) -> Iterator[str]:
             task = tasks.get(entry.task)
             if key != entry.task or task is None or task["department"] != code:
                 yield f"{key} came to {code} and is not the key of a task of its own"
-    for task, count in came.items():
+    for text, count in came.items():
         if count != 1:
-            yield f"{task} had its effect {count} times"
-    for key, row in tasks.items():
-        if row["state"] == "done" and came[key] == 0:
-            yield f"{key} is done and never came to {row['department']}"
+            yield f"{text} had its effect {count} times"
+    for text, row in tasks.items():
+        if row["state"] == "done" and came[text] == 0:
+            yield f"{text} is done and never came to {row['department']}"
 
 
 def one_task_a_submission(found: Found) -> Iterator[str]:
@@ -117,7 +118,7 @@ def one_task_a_submission(found: Found) -> Iterator[str]:
 
 
 def one_end(found: Found) -> Iterator[str]:
-    """I2: no step is done twice, no case closed twice, and nothing happens to it after that but late answers."""
+    """I2: no step is done twice, no case closed twice; after that come late answers and nothing else."""
     for case_id, events in found.events().items():
         closed: set[str | None] = set()
         for row in events:
@@ -184,7 +185,7 @@ def leases_are_kept(found: Found) -> Iterator[str]:
         for row in (*found.rows["attempt"], *found.rows["delivery_attempt"])
     }
     for work, claims in found.ledger.claims.items():
-        for first, second in zip(claims, claims[1:], strict=False):
+        for first, second in pairwise(claims):
             over = ended.get((work, first.attempt))
             early = (second.at - first.at).total_seconds() < LEASE_S - 0.1
             if early and (over is None or over > second.at):
@@ -231,7 +232,8 @@ def periods_are_waited(found: Found) -> Iterator[str]:
 
 CHECKS = (
     accepted_is_kept, everything_ends, record_is_whole, one_key, one_task_a_submission, one_end, in_order,
-    answers_count_once, answers_in_order, leases_are_kept, tries_are_spaced, everybody_is_told, periods_are_waited,
+    answers_count_once, answers_in_order, leases_are_kept, tries_are_spaced, everybody_is_told,
+    periods_are_waited,
 )  # fmt: skip
 
 TABLES = (

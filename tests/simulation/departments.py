@@ -58,8 +58,8 @@ CAREFUL = ("suspended", "resumed")
 """Words that a department sends one after the other: the second makes no sense without the first."""
 
 MOODS = (
-    "fine", "fine", "fine", "fine", "fine", "down", "down", "lost_before", "lost_after", "lost_after", "error",
-    "error_after", "busy", "wrong", "gone",
+    "fine", "fine", "fine", "fine", "fine", "down", "down", "lost_before", "lost_after", "lost_after",
+    "error", "error_after", "busy", "wrong", "gone",
 )  # fmt: skip
 
 
@@ -97,6 +97,8 @@ class Department:
             case "error" | "busy" | "wrong" | "gone":
                 status = {"error": 500, "busy": 429, "wrong": 400, "gone": 410}[mood]
                 return httpx2.Response(status, headers={"retry-after": "30"} if mood == "busy" else {})
+            case _:
+                pass  # these come to the effect
         answer = self._take(key, body)
         if mood == "lost_after":
             await asyncio.sleep(DEADLINE_S)
@@ -136,7 +138,7 @@ class Department:
         return self.world.random.choice(ASKING if asks else SCRIPTS)
 
     async def _answer(self, task: str, words: Words, first: int) -> None:
-        """Says its words by callback: one after the other, or in haste all at once, to arrive in any order."""
+        """Says its words by callback: one after the other, or in haste, to arrive in any order."""
         random = self.world.random
         hasty = random.random() < 0.5 and not any(word["outcome"] in CAREFUL for word in words)
         counted = random.random() < 0.8 or hasty
@@ -199,7 +201,7 @@ class Department:
 
 
 class Wire(Transport):
-    """The line from one worker to departments and subscribers: slow, broken, or as long as its worker sleeps."""
+    """The line from a worker to departments and subscribers: slow, broken, or frozen with its worker."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
@@ -217,7 +219,7 @@ class Wire(Transport):
         finally:
             talk.close()
         await self._meanwhile()
-        return self._attempt(said, now)
+        return self._ended(said, now)
 
     async def post_signed(self, url: str, body: bytes, *, secrets: Any, message_id: str, now: Any) -> Attempt:
         """One attempt to tell the subscriber."""
@@ -228,7 +230,7 @@ class Wire(Transport):
         if isinstance(said, Received) or self._world.random.random() < 0.5:
             self._world.ledger.heard.setdefault(message_id, []).append(body)
         await self._meanwhile()
-        return self._attempt(said, now)
+        return self._ended(said, now)
 
     def _key(self, key: str) -> str:
         return self._world.mutant.key(key, self._world)
@@ -244,7 +246,7 @@ class Wire(Transport):
         elif chance < 0.15:
             await asyncio.sleep(self._world.random.uniform(10, 90))
 
-    def _attempt(self, said: Outcome, now: Any) -> Attempt:
+    def _ended(self, said: Outcome, now: Any) -> Attempt:
         failure = said.failure if isinstance(said, TryLater) else None
         return Attempt(said, None, now, self._process.clock.now(), failure, "", 0)
 

@@ -1,7 +1,7 @@
 """SQLite without threads: `aiosqlite`'s surface over `sqlite3`, each call done before it returns.
 
-With threads the order of things would depend on the machine. SQL, transactions and the product's Database stay
-as they are; only the hop to another thread is left out, so that one seed gives one history.
+With threads the order of things would depend on the machine. SQL, transactions and the product's Database
+stay as they are; only the hop to another thread is left out, so that one seed gives one history.
 """
 
 from __future__ import annotations

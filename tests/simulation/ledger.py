@@ -42,7 +42,8 @@ class Message:
 class Ledger:
     """All of it. `submitted`: keys under which somebody tried; `acknowledged`: key -> case.
 
-    `messages`: (department, message id). `heard`: delivery -> bodies. `broken`: promises seen broken as it went.
+    `messages`: (department, message id). `heard`: delivery -> bodies. `broken`: what was seen to be broken
+    as it went. `fates`: how commits fared.
     """
 
     submitted: set[str] = field(default_factory=set)

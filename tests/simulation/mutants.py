@@ -1,7 +1,7 @@
 """Mutants: accidents planted into the engine. Each has to be found, or the checks are blind to it.
 
-An accident is planted at a seam: the process' gate, its claim, the key on the line, its clock, or a function of
-the product that is replaced while the history runs.
+An accident is planted at a seam: the process' gate, its claim, the key on the line, its clock, or a function
+of the product that is replaced while the history runs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from onenet.domain import answers, flow, machine
+from onenet.domain import answers, flow, machine, retry
 from onenet.domain.case import Case, Decision, Moment
 from onenet.domain.chain import START
 from onenet.domain.commands import Command, FireTimer, Open, RecordAnswer, RecordAttempt
@@ -46,7 +46,7 @@ async def _claim(process: Process, which: Queue, count: int) -> list[Claimed]:
 
 @dataclass(frozen=True)
 class Mutant:
-    """An engine with one accident. Each field but the first two is a seam; as it stands it is the product's."""
+    """An engine with one accident. Each field but the first two is a seam; left alone it is the product's."""
 
     name: str
     accident: str
@@ -66,7 +66,7 @@ class _AnswersFirst(WatchedGate):
     async def submit(self, change: Change) -> Result:
         if not isinstance(change.command, Open):
             return await super().submit(change)
-        self.process.start(super().submit(change))
+        self.process.do(super().submit(change))
         answer = StoredAnswer(202, f'{{"id": "{change.case_id}"}}')
         return Result(change.case_id, None, "applied", answer)
 
@@ -139,7 +139,7 @@ async def _claim_uncommitted(process: Process, which: Queue, count: int) -> list
 
 def _deciding(change: Callable[[Case, Command], tuple[Case, Command]]) -> Patch:
     """Puts another case or command before `decide`."""
-    honest: Decide = advance.decide
+    honest: Decide = machine.decide
 
     def decide(case: Case, command: Command, now: Moment) -> Decision:
         return honest(*change(case, command), now)
@@ -217,7 +217,7 @@ def _written_afterwards(module: Any) -> Patch:
         if process is None or not rows:
             await honest(connection, rows)
         else:
-            process.start(_append(process, honest, rows))
+            process.do(_append(process, honest, rows))
 
     return mock.patch.object(module, "append", append)
 
@@ -238,7 +238,7 @@ def _not_released_with_the_end() -> Patch:
 
 
 def _first_failure_for_ever() -> Patch:
-    honest = machine.after_failure
+    honest = retry.after_failure
     return mock.patch.object(
         machine, "after_failure", lambda failure, subject, tries, **when: honest(failure, subject, 1, **when)
     )
@@ -266,7 +266,9 @@ MUTANTS = (
     ),
     Mutant("answer_before_commit", "an applicant is told 202 before the commit", gate=_AnswersFirst),
     Mutant("claim_without_commit", "a worker calls before its claim is committed", claim=_claim_uncommitted),
-    Mutant("inbox_outside_transaction", "the inbox row follows in a transaction of its own", gate=_InboxApart),
+    Mutant(
+        "inbox_outside_transaction", "the inbox row follows in a transaction of its own", gate=_InboxApart
+    ),
     Mutant("keys_forgotten", "a repeated submission opens a second case", gate=_ForgetsKeys),
     Mutant(
         "join_without_lock", "two changes decide on the same case as it was before either",
@@ -285,13 +287,16 @@ MUTANTS = (
         skew=lambda name: timedelta(minutes=4) if name == "worker-2" else timedelta(),
     ),
     Mutant(
-        "retry_without_counter", "every failure counts as the first", lambda world: [_first_failure_for_ever()]
+        "retry_without_counter", "every failure counts as the first",
+        lambda world: [_first_failure_for_ever()],
     ),
     Mutant(
-        "stale_callback_applied", "an answer is applied whatever its number", lambda world: [_number_not_looked_at()]
+        "stale_callback_applied", "an answer is applied whatever its number",
+        lambda world: [_number_not_looked_at()],
     ),
     Mutant(
-        "seq_outside_lock", "an event's number is drawn outside the row lock", lambda world: [_numbered_by_a_counter()]
+        "seq_outside_lock", "an event's number is drawn outside the row lock",
+        lambda world: [_numbered_by_a_counter()],
     ),
     Mutant("event_without_chain", "an event does not name the one before it", lambda world: [_unchained()]),
     Mutant(
@@ -308,6 +313,6 @@ MUTANTS = (
     ),
     Mutant(
         "superseded_answer_applied", "an answer to an earlier submission counts for the present one",
-        lambda world: [mock.patch.object(answers, "_is_over", lambda draft, task, step: False)],
+        lambda world: [mock.patch.object(answers, "_is_over", return_value=False)],
     ),
 )  # fmt: skip

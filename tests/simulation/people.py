@@ -38,14 +38,20 @@ async def apply(world: World, number: int, bundle: Bundle) -> None:
     await asyncio.sleep(world.random.choice((0.0, 60.0, 30_000.0)) * world.random.random())
     key = f"case-{number}"
     world.ledger.submitted.add(key)
-    for _ in range(world.random.choice((1, 1, 2))):
-        answer = await _until_answered(world, lambda process: _submit(process, key, bundle))
-        case_id = UUID(json.loads(answer)["id"])
-        world.note(key, f"is promised case {case_id}")
-        world.ledger.promised(key, case_id)
+    case_id = await _promised(world, key, bundle)
+    if world.random.random() < 0.3:
+        await _promised(world, key, bundle)
     if world.random.random() < 0.05:
         await asyncio.sleep(world.random.uniform(0, 20_000))
         await _tell(world, case_id, f"withdrawal-{number}", Withdraw("changed my mind"))
+
+
+async def _promised(world: World, key: str, bundle: Bundle) -> UUID:
+    answer = await _until_answered(world, lambda process: _submit(process, key, bundle))
+    case_id = UUID(json.loads(answer)["id"])
+    world.note(key, f"is promised case {case_id}")
+    world.ledger.promised(key, case_id)
+    return case_id
 
 
 async def _submit(process: Process, key: str, bundle: Bundle) -> Result:

@@ -1,7 +1,7 @@
 """Processes that can die: each with a gate of its own, over one database whose commits may go wrong.
 
-A process that dies does nothing more: its coroutines are cancelled, whatever they still try fails, and whoever
-waits for its answer learns only that there is none.
+A process that dies does nothing more: its coroutines are cancelled, whatever they still try fails, and
+whoever waits for its answer learns only that there is none.
 """
 
 from __future__ import annotations
@@ -93,10 +93,7 @@ class ProcessDatabase(Database):
             async with super().transaction() as connection:
                 yield connection
                 world.fated(process, fate)
-                if fate is Fate.RACE:
-                    raise OperationalError("COMMIT", None, Serialisation())
-                if fate not in STORED:
-                    raise Undone
+                _undo_unless_stored(fate)
             world.committed()
         except Undone:
             pass
@@ -116,14 +113,21 @@ class ProcessDatabase(Database):
             yield connection
 
 
+def _undo_unless_stored(fate: Fate) -> None:
+    if fate is Fate.RACE:
+        raise OperationalError("COMMIT", None, Serialisation())
+    if fate not in STORED:
+        raise Undone
+
+
 RUNNING_IN: ContextVar[Process | None] = ContextVar("RUNNING_IN", default=None)
 
 
 def in_its_process(
-    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], *, context: Context | None = None
+    loop: asyncio.AbstractEventLoop, work: Any, *, context: Context | None = None, **named: Any
 ) -> asyncio.Task[Any]:
     """A task factory: what is started by a process dies with it."""
-    task = asyncio.Task(work, loop=loop, context=context)
+    task = asyncio.Task(work, loop=loop, context=context, **named)
     process = (copy_context() if context is None else context).get(RUNNING_IN)
     if process is not None:
         process.adopt(task)
@@ -152,6 +156,10 @@ class Process:
         context = copy_context()
         context.run(RUNNING_IN.set, self)
         return asyncio.get_running_loop().create_task(work, context=context)
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Begins something in this process that nobody waits for."""
+        _ = self.start(work)  # kept, and ended, with the others
 
     async def ask(self, work: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
         """Has it done here and waits for the answer, from outside. Raises: AnswerLost, or what it raises."""
@@ -198,7 +206,7 @@ class Host:
         """One process after another, for ever."""
         while True:
             if self._work is not None:
-                self.process.start(self._work(self.process))
+                self.process.do(self._work(self.process))
             await self.process.died.wait()
             await asyncio.sleep(self.world.random.uniform(0.1, 20))
             self.process = Process(self.world, self.name)

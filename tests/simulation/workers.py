@@ -65,11 +65,11 @@ async def _work_once(process: Process, wire: Wire, due: Due, now: datetime) -> N
     if due.tasks is not None and due.tasks <= now:
         for claimed in await _claim(process, queue.TASKS):
             call = steps.dispatch(process.database, process.gate, wire, process.clock, claimed)
-            process.start(_guard(process, call))
+            process.do(_guard(process, call))
     if due.deliveries is not None and due.deliveries <= now:
         for claimed in await _claim(process, queue.DELIVERIES):
             call = webhooks.deliver(process.database, wire, process.clock, claimed)
-            process.start(_guard(process, call))
+            process.do(_guard(process, call))
     if due.timers is not None and due.timers <= now:
         await _guard(process, steps.fire_timers(process.database, process.gate, process.clock, 10))
 

@@ -86,7 +86,7 @@ class World:
     def __init__(self, seed: int, mutant: Mutant, database: Database, eye: sqlite3.Connection) -> None:
         """`eye` sees the database from outside, without a process."""
         self.seed, self.mutant, self.database = seed, mutant, database
-        self.random = randomness.Random(seed)
+        self.random: randomness.Random = randomness.Random(seed)
         self.shelf, self.shapes, self.told = Shelf(*SHAPES), SHAPES, TOLD
         self.ledger = Ledger()
         self.lines: list[str] = []
@@ -108,7 +108,7 @@ class World:
         return at(self._loop.time())
 
     async def until(self, holds: Callable[[], bool], most_s: float) -> None:
-        """Waits until it holds, or so long; looks when something was committed and when something falls due."""
+        """Waits until it holds, or so long; looks at each commit and when something falls due."""
         end_s = self._loop.time() + most_s
         while not holds() and self._loop.time() < end_s:
             stirred, next_at = self._stir, self.due().next()
@@ -214,7 +214,8 @@ class World:
         """Whether nobody has anything left to do."""
         if self._busy or self.due().next() is not None:
             return False
-        return self._eye.execute(checks.OPEN_CASES).fetchone()[0] == 0
+        (open_cases,) = self._eye.execute(checks.OPEN_CASES).fetchone()
+        return bool(open_cases == 0)
 
     # ---- the history
 
