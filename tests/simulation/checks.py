@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 LEASE_S = 30.0
-"""A worker reads the clock, waits for its turn to write, and is seen to have the lease a little later."""
+SEEN_LATE_S = 0.1
+"""The clock is read, then comes the wait to write; what was written is seen from outside a little later."""
 EARLIEST = 0.8
 """The least factor by which a wait is shortened."""
 
@@ -187,7 +188,7 @@ def leases_are_kept(found: Found) -> Iterator[str]:
     for work, claims in found.ledger.claims.items():
         for first, second in pairwise(claims):
             over = ended.get((work, first.attempt))
-            early = (second.at - first.at).total_seconds() < LEASE_S - 0.1
+            early = (second.at - first.at).total_seconds() < LEASE_S - SEEN_LATE_S
             if early and (over is None or over > second.at):
                 yield f"{work} was claimed again after {second.at - first.at}, while it was being called"
 
@@ -203,7 +204,7 @@ def tries_are_spaced(found: Found) -> Iterator[str]:
             if recorded.failure != "transient" or recorded.retry_after_s:
                 continue
             failed += 1
-            wait_s = EARLIEST * SCHEDULE_S[min(failed, len(SCHEDULE_S) - 1)]
+            wait_s = EARLIEST * SCHEDULE_S[min(failed, len(SCHEDULE_S) - 1)] - SEEN_LATE_S
             following = next((claim for claim in claims if claim.at > recorded.at), None)
             if following and (following.at - recorded.at).total_seconds() < wait_s:
                 yield f"task {row['id']} was tried again {following.at - recorded.at} after failure {failed}"
