@@ -50,7 +50,7 @@ class Mutant:
 
     name: str
     accident: str
-    patches: Callable[[World], Iterable[Patch]] = lambda world: ()
+    patches: Callable[[], Iterable[Patch]] = tuple
     gate: Callable[[Process], Gate] = WatchedGate
     claim: Callable[[Process, Queue, int], Awaitable[list[Claimed]]] = _claim
     key: Callable[[str, World], str] = lambda key, world: key
@@ -258,11 +258,11 @@ MUTANTS = (
     ),
     Mutant(
         "no_rescue", "what a dead worker had claimed is never due again",
-        lambda world: [mock.patch.object(queue, "LEASE", timedelta(days=3_650))],
+        lambda: [mock.patch.object(queue, "LEASE", timedelta(days=3_650))],
     ),
     Mutant(
         "no_fencing", "a result is taken whoever has the lease by now",
-        lambda world: [_deciding(_with_the_present_token)],
+        lambda: [_deciding(_with_the_present_token)],
     ),
     Mutant("answer_before_commit", "an applicant is told 202 before the commit", gate=_AnswersFirst),
     Mutant("claim_without_commit", "a worker calls before its claim is committed", claim=_claim_uncommitted),
@@ -272,15 +272,15 @@ MUTANTS = (
     Mutant("keys_forgotten", "a repeated submission opens a second case", gate=_ForgetsKeys),
     Mutant(
         "join_without_lock", "two changes decide on the same case as it was before either",
-        lambda world: [_read_without_lock()], gate=_ReadsBefore,
+        lambda: [_read_without_lock()], gate=_ReadsBefore,
     ),
     Mutant(
         "join_by_one", "a step goes out when the first of those before it is done",
-        lambda world: [_deciding(_joined_by_one)],
+        lambda: [_deciding(_joined_by_one)],
     ),
     Mutant(
         "release_in_second_transaction", "a step is done, and what follows it is handed out one commit later",
-        lambda world: [_not_released_with_the_end()], gate=_ReleasesLater,
+        lambda: [_not_released_with_the_end()], gate=_ReleasesLater,
     ),
     Mutant(
         "lease_by_local_clock", "leases go by the clocks of workers, and one of them is fast",
@@ -288,31 +288,31 @@ MUTANTS = (
     ),
     Mutant(
         "retry_without_counter", "every failure counts as the first",
-        lambda world: [_first_failure_for_ever()],
+        lambda: [_first_failure_for_ever()],
     ),
     Mutant(
         "stale_callback_applied", "an answer is applied whatever its number",
-        lambda world: [_number_not_looked_at()],
+        lambda: [_number_not_looked_at()],
     ),
     Mutant(
         "seq_outside_lock", "an event's number is drawn outside the row lock",
-        lambda world: [_numbered_by_a_counter()],
+        lambda: [_numbered_by_a_counter()],
     ),
-    Mutant("event_without_chain", "an event does not name the one before it", lambda world: [_unchained()]),
+    Mutant("event_without_chain", "an event does not name the one before it", lambda: [_unchained()]),
     Mutant(
         "events_after_commit", "the events of a change follow in a transaction of their own",
-        lambda world: [_written_afterwards(events)],
+        lambda: [_written_afterwards(events)],
     ),
     Mutant(
         "timer_fired_twice", "a timer that fired fires again for the next who asks",
-        lambda world: [_deciding(_as_if_never_fired)],
+        lambda: [_deciding(_as_if_never_fired)],
     ),
     Mutant(
         "outbox_after_commit", "the outbox is written in a transaction of its own",
-        lambda world: [_written_afterwards(deliveries)],
+        lambda: [_written_afterwards(deliveries)],
     ),
     Mutant(
         "superseded_answer_applied", "an answer to an earlier submission counts for the present one",
-        lambda world: [mock.patch.object(answers, "_is_over", return_value=False)],
+        lambda: [mock.patch.object(answers, "_is_over", return_value=False)],
     ),
 )  # fmt: skip

@@ -294,7 +294,7 @@ class Stage:
             stack.enter_context(_one_chance(world))
             stack.enter_context(without_threads())
             logged = stack.enter_context(capture_logs())
-            for patch in mutant.patches(world):
+            for patch in mutant.patches():
                 stack.enter_context(patch)
             try:
                 await world.happen()
