@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,7 +25,12 @@ from tests.simulation.process import BAD_FATES
 from tests.simulation.world import Stage, stage
 
 HISTORIES = form.count(400, 50_000)
+AT_LEAST = 50
+SHORT_S = 40.0
+"""The short form ends by then, on a busy machine with fewer histories."""
+
 AT_A_TIME = 250
+MOST_WRONG = 3
 MOST_SEEDS = 200
 """Within so many a mutant has to be found."""
 
@@ -39,19 +45,33 @@ def opened() -> Iterator[Stage]:
         yield made
 
 
-def judge(seeds: Sequence[int]) -> tuple[Counter[str], list[str]]:
-    """How the commits of these histories fared, and what is wrong with the first few that went wrong."""
+def judge(seeds: Sequence[int], most_s: float = 86_400) -> tuple[Counter[str], list[str], int]:
+    """How the commits of these histories fared, what is wrong with those that went wrong, how many there were."""
     fates: Counter[str] = Counter()
     wrong: list[str] = []
+    enough_s, judged = time.monotonic() + most_s, 0
     with stage() as own:
         for seed in seeds:
             history = own.run(seed)
+            judged += 1
             fates += history.fates
             if history.violations:
                 wrong.append(told(history))
-            if len(wrong) == 3:
+            if len(wrong) == MOST_WRONG or (judged >= AT_LEAST and time.monotonic() > enough_s):
                 break
-    return fates, wrong
+    return fates, wrong, judged
+
+
+def judge_all(first: int) -> tuple[Counter[str], list[str], int]:
+    """The long form: all histories, spread over the cores."""
+    parts = [range(at, at + AT_A_TIME) for at in range(first, first + HISTORIES, AT_A_TIME)]
+    fates: Counter[str] = Counter()
+    wrong: list[str] = []
+    judged = 0
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as cores:
+        for some_fates, some_wrong, count in cores.map(judge, parts):
+            fates, wrong, judged = fates + some_fates, wrong + some_wrong, judged + count
+    return fates, wrong, judged
 
 
 def told(history: History) -> str:
@@ -61,17 +81,9 @@ def told(history: History) -> str:
 
 def test_every_history_keeps_its_promises() -> None:
     first = form.SEED
-    print(f"\nF23: {HISTORIES} histories from seed {first}", flush=True)
-    parts = [
-        range(at, min(at + AT_A_TIME, first + HISTORIES)) for at in range(first, first + HISTORIES, AT_A_TIME)
-    ]
-    fates: Counter[str] = Counter()
-    wrong: list[str] = []
-    with ProcessPoolExecutor(os.cpu_count() if form.LONG else 1, get_context("spawn")) as cores:
-        for some_fates, some_wrong in cores.map(judge, parts):
-            fates += some_fates
-            wrong += some_wrong
-    print(f"F23: commits: {dict(fates)}", flush=True)
+    print(f"\nF23: up to {HISTORIES} histories from seed {first}", flush=True)
+    fates, wrong, judged = judge_all(first) if form.LONG else judge(range(first, first + HISTORIES), SHORT_S)
+    print(f"F23: {judged} histories; commits: {dict(fates)}", flush=True)
     assert not wrong, "\n".join(wrong)
     missing = [fate.value for fate in BAD_FATES if not fates[fate.value]]
     assert not missing, f"never happened: {missing}"

@@ -542,7 +542,7 @@ def test_any_history_is_as_the_model_says(town: Town, backend: str) -> None:
 
 
 ACCIDENTS = [
-    *(mutant for mutant in MUTANTS if mutant.name in ("no_fencing", "event_without_chain", "no_rescue")),
+    *(mutant for mutant in MUTANTS if mutant.name in ("no_fencing", "event_without_chain")),
     *(mutant for mutant in MUTANTS if mutant.name in ("stale_callback_applied", "superseded_answer_applied")),
     Mutant(
         "seen_by_strangers", "whoever knows a case's id sees it",

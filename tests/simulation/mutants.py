@@ -27,7 +27,7 @@ from onenet.domain.states import StepState, TimerState
 from onenet.services import advance, steps
 from onenet.services.advance import Change, Gate, Result
 from onenet.services.steps import Claimed
-from onenet.store import cases, deliveries, events, idempotency, queue
+from onenet.store import cases, deliveries, events, idempotency
 from onenet.store.idempotency import Done, StoredAnswer
 from onenet.store.queue import Queue
 from tests.simulation.process import RUNNING_IN, Process, ProcessDatabase, Undone
@@ -132,6 +132,11 @@ class _NeverCommits(ProcessDatabase):
 
 async def _claim_uncommitted(process: Process, which: Queue, count: int) -> list[Claimed]:
     return await steps.claim(_NeverCommits(process.world.database, process), which, process.clock, count)
+
+
+async def _claim_for_ever(process: Process, which: Queue, count: int) -> list[Claimed]:
+    for_ever = timedelta(days=3_650)
+    return await steps.claim(process.database, which, process.clock, count, lease=for_ever)
 
 
 # ---- functions of the product, replaced
@@ -256,10 +261,7 @@ MUTANTS = (
         "new_key_per_try", "each try goes out under a key of its own",
         key=lambda key, world: f"{key}-{world.random.randrange(1_000_000)}",
     ),
-    Mutant(
-        "no_rescue", "what a dead worker had claimed is never due again",
-        lambda: [mock.patch.object(queue, "LEASE", timedelta(days=3_650))],
-    ),
+    Mutant("no_rescue", "what a dead worker had claimed is never due again", claim=_claim_for_ever),
     Mutant(
         "no_fencing", "a result is taken whoever has the lease by now",
         lambda: [_deciding(_with_the_present_token)],

@@ -45,6 +45,9 @@ END_S = 90 * 86_400.0
 MOST_COMMITS = 1_500
 """A history that is not over by then never will be."""
 
+MOST_BROKEN = 20
+"""So much is enough to judge a history by."""
+
 TOLD = ("case.received", "step.completed", "step.supplement_needed")
 MEMORY = Path("/dev/shm")  # noqa: S108  # a file system in memory, where there is one
 
@@ -239,6 +242,8 @@ class World:
 
     async def _to_the_end(self, standing: list[asyncio.Task[Any]]) -> None:
         while not await self._over_for_good():
+            if len(self.ledger.broken) > MOST_BROKEN:
+                return
             if self.commits > MOST_COMMITS or self._loop.time() > END_S or any(t.done() for t in standing):
                 self.ledger.broken.append(f"it does not come to an end: {self.commits} commits, {self.now()}")
                 return
