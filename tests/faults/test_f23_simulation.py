@@ -46,7 +46,7 @@ def opened() -> Iterator[Stage]:
 
 
 def judge(seeds: Sequence[int], most_s: float = 86_400) -> tuple[Counter[str], list[str], int]:
-    """How the commits of these histories fared, what is wrong with those that went wrong, how many there were."""
+    """How commits fared in these histories, what is wrong with some, how many they were."""
     fates: Counter[str] = Counter()
     wrong: list[str] = []
     enough_s, judged = time.monotonic() + most_s, 0

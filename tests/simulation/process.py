@@ -191,12 +191,13 @@ class Process:
         self.check_alive()
 
 
+Work = Callable[[Process], Coroutine[Any, Any, None]]
+
+
 class Host:
     """Where a process runs and is started again when it died."""
 
-    def __init__(
-        self, world: World, name: str, work: Callable[[Process], Coroutine[Any, Any, None]] | None = None
-    ) -> None:
+    def __init__(self, world: World, name: str, work: Work | None = None) -> None:
         self.world = world
         self.name = name
         self.process = Process(world, name)
@@ -206,10 +207,16 @@ class Host:
         """One process after another, for ever."""
         while True:
             if self._work is not None:
-                self.process.do(self._work(self.process))
+                self.process.do(self._until_it_ends(self.process, self._work))
             await self.process.died.wait()
             await asyncio.sleep(self.world.random.uniform(0.1, 20))
             self.process = Process(self.world, self.name)
+
+    async def _until_it_ends(self, process: Process, work: Work) -> None:
+        try:
+            await work(process)
+        except Exception as error:  # noqa: BLE001  # a worker that stops in silence would look like an idle one
+            self.world.failed(process.name, error)
 
 
 def at(seconds: float) -> datetime:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import Due
 
 IDLE_S = 3_600.0
+MOST_ROUNDS = 20_000
+"""Of all workers. A history that is not over by then never will be."""
 
 
 class WatchedGate(Gate):
@@ -58,6 +60,10 @@ async def work(process: Process) -> None:
         await world.until(lambda: world.due().any(process.clock.now()), IDLE_S)
         await asyncio.sleep(world.random.random() * world.random.choice((0.02, 0.02, 1.0)))
         await _work_once(process, wire, world.due(), process.clock.now())
+        world.rounds += 1
+        if world.rounds > MOST_ROUNDS:
+            world.stir()
+            return
 
 
 async def _work_once(process: Process, wire: Wire, due: Due, now: datetime) -> None:

@@ -41,6 +41,9 @@ from tests.store.seeding import save_department, save_subscriber
 
 Answer = TypeVar("Answer")
 
+LOOK_AGAIN_S = 60.0
+"""For whoever waits while something is due that others are to do."""
+
 END_S = 90 * 86_400.0
 MOST_COMMITS = 1_500
 """A history that is not over by then never will be."""
@@ -93,7 +96,7 @@ class World:
         self.shelf, self.shapes, self.told = Shelf(*SHAPES), SHAPES, TOLD
         self.ledger = Ledger()
         self.lines: list[str] = []
-        self.commits = self.deeds = self.messages = 0
+        self.commits = self.deeds = self.messages = self.rounds = 0
         self.departments: dict[str, Department] = {}
         self._eye = eye
         self._loop = asyncio.get_running_loop()
@@ -116,7 +119,7 @@ class World:
         while not holds() and self._loop.time() < end_s:
             stirred, next_at = self._stir, self.due().next()
             due_s = (next_at - self.now()).total_seconds() if next_at else most_s
-            wait_s = due_s if due_s > 0 else 1.0
+            wait_s = due_s if due_s > 0 else LOOK_AGAIN_S
             try:
                 async with asyncio.timeout_at(min(end_s, self._loop.time() + wait_s + 1e-3)):
                     await stirred.wait()
@@ -244,8 +247,10 @@ class World:
         while not await self._over_for_good():
             if len(self.ledger.broken) > MOST_BROKEN:
                 return
-            if self.commits > MOST_COMMITS or self._loop.time() > END_S or any(t.done() for t in standing):
-                self.ledger.broken.append(f"it does not come to an end: {self.commits} commits, {self.now()}")
+            endless = self.commits > MOST_COMMITS or self.rounds > workers.MOST_ROUNDS
+            if endless or self._loop.time() > END_S or any(t.done() for t in standing):
+                tried = f"{self.commits} commits, {self.rounds} rounds of workers, {self.now()}"
+                self.ledger.broken.append(f"it does not come to an end: {tried}")
                 return
             stirred = self._stir
             try:
