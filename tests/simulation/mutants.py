@@ -7,8 +7,9 @@ of the product that is replaced while the history runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from onenet.domain.chain import START
 from onenet.domain.commands import Command, FireTimer, Open, RecordAnswer, RecordAttempt
 from onenet.domain.events import EventType
 from onenet.domain.states import StepState, TimerState
-from onenet.services import advance, steps
+from onenet.services import steps
 from onenet.services.advance import Change, Gate, Result
 from onenet.services.steps import Claimed
 from onenet.store import cases, deliveries, events, idempotency
@@ -142,6 +143,22 @@ async def _claim_for_ever(process: Process, which: Queue, count: int) -> list[Cl
 # ---- functions of the product, replaced
 
 
+@contextmanager
+def _instead_of(honest: Callable[..., Any], other: Callable[..., Any]) -> Iterator[None]:
+    """Replaces a function wherever the product knows it by name."""
+    with ExitStack() as stack:
+        for name, module in sorted(sys.modules.items()):
+            if name.startswith("onenet."):
+                for attribute in [key for key, value in vars(module).items() if value is honest]:
+                    stack.enter_context(mock.patch.object(module, attribute, other))
+        yield
+
+
+def _with(thing: Any, **fields: Any) -> Any:
+    """The same with other fields, be it a dataclass or a named tuple."""
+    return thing._replace(**fields) if hasattr(thing, "_replace") else replace(thing, **fields)
+
+
 def _deciding(change: Callable[[Case, Command], tuple[Case, Command]]) -> Patch:
     """Puts another case or command before `decide`."""
     honest: Decide = machine.decide
@@ -149,12 +166,12 @@ def _deciding(change: Callable[[Case, Command], tuple[Case, Command]]) -> Patch:
     def decide(case: Case, command: Command, now: Moment) -> Decision:
         return honest(*change(case, command), now)
 
-    return mock.patch.object(advance, "decide", decide)
+    return _instead_of(honest, decide)
 
 
 def _with_the_present_token(case: Case, command: Command) -> tuple[Case, Command]:
     if isinstance(command, RecordAttempt):
-        command = replace(command, lease_token=case.tasks[command.task_id].lease_token)  # type: ignore[arg-type]
+        command = _with(command, lease_token=case.tasks[command.task_id].lease_token)
     return case, command
 
 
@@ -162,14 +179,14 @@ def _as_if_never_fired(case: Case, command: Command) -> tuple[Case, Command]:
     timer = case.timers.get(command.timer_id) if isinstance(command, FireTimer) else None
     if timer is None or timer.state is not TimerState.FIRED:
         return case, command
-    pending = {**case.timers, timer.id: replace(timer, state=TimerState.PENDING)}
-    waiting = {**case.steps, timer.step: replace(case.steps[timer.step], state=StepState.WAITING)}
-    return replace(case, timers=pending, steps=waiting), command
+    pending = {**case.timers, timer.id: _with(timer, state=TimerState.PENDING)}
+    waiting = {**case.steps, timer.step: _with(case.steps[timer.step], state=StepState.WAITING)}
+    return _with(case, timers=pending, steps=waiting), command
 
 
 def _joined_by_one(case: Case, command: Command) -> tuple[Case, Command]:
-    members = tuple(replace(member, after=member.after[:1]) for member in case.bundle.members)
-    return replace(case, bundle=replace(case.bundle, members=members)), command
+    members = tuple(_with(member, after=member.after[:1]) for member in case.bundle.members)
+    return _with(case, bundle=_with(case.bundle, members=members)), command
 
 
 def _read_without_lock() -> Patch:
@@ -185,11 +202,11 @@ def _read_without_lock() -> Patch:
             return fresh
         seen = process.gate.seen
         return {
-            id: replace(seen.get(id, case), seq=case.seq, head_hash=case.head_hash)
+            id: _with(seen.get(id, case), seq=case.seq, head_hash=case.head_hash)
             for id, case in fresh.items()
         }
 
-    return mock.patch.object(cases, "load", load)
+    return _instead_of(honest, load)
 
 
 def _numbered_by_a_counter() -> Patch:
@@ -201,7 +218,7 @@ def _numbered_by_a_counter() -> Patch:
         drawn[case_id] = first + len(new)
         return honest(case_id, first, head, new, **said)
 
-    return mock.patch.object(events, "link", link)
+    return _instead_of(honest, link)
 
 
 def _unchained() -> Patch:
@@ -210,7 +227,7 @@ def _unchained() -> Patch:
     def link(case_id: UUID, seq: int, head: bytes, new: Sequence[Any], **said: Any) -> Any:
         return honest(case_id, seq, START, new, **said)
 
-    return mock.patch.object(events, "link", link)
+    return _instead_of(honest, link)
 
 
 def _written_afterwards(module: Any) -> Patch:
@@ -224,7 +241,7 @@ def _written_afterwards(module: Any) -> Patch:
         else:
             process.do(_append(process, honest, rows))
 
-    return mock.patch.object(module, "append", append)
+    return _instead_of(honest, append)
 
 
 async def _append(process: Process, honest: Any, rows: Sequence[Any]) -> None:
@@ -239,21 +256,17 @@ def _not_released_with_the_end() -> Patch:
         if not any(event.type is EventType.STEP_COMPLETED for event in draft.events):
             honest(draft)
 
-    return mock.patch.object(flow, "release", release)
+    return _instead_of(honest, release)
 
 
 def _first_failure_for_ever() -> Patch:
     honest = retry.after_failure
-    return mock.patch.object(
-        machine, "after_failure", lambda failure, subject, tries, **when: honest(failure, subject, 1, **when)
-    )
+    return _instead_of(honest, lambda failure, subject, tries, **when: honest(failure, subject, 1, **when))
 
 
 def _number_not_looked_at() -> Patch:
     honest = answers.apply
-    return mock.patch.object(
-        answers, "apply", lambda draft, task_id, outcome, seq: honest(draft, task_id, outcome, None)
-    )
+    return _instead_of(honest, lambda draft, task_id, outcome, seq: honest(draft, task_id, outcome, None))
 
 
 MUTANTS = (
@@ -315,6 +328,6 @@ MUTANTS = (
     ),
     Mutant(
         "superseded_answer_applied", "an answer to an earlier submission counts for the present one",
-        lambda: [mock.patch.object(answers, "_is_over", return_value=False)],
+        lambda: [_instead_of(answers._is_over, lambda draft, task, step: False)],
     ),
 )  # fmt: skip
