@@ -29,6 +29,7 @@ from hypothesis.stateful import (
     rule,
 )
 from sqlalchemy import RowMapping, delete, select
+from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from onenet.adapters import signing
@@ -531,7 +532,7 @@ def explore(town: Town, examples: int, *phases: Phase) -> None:
         phases=phases,
         suppress_health_check=list(HealthCheck),
     )
-    with capture_logs() as logged:
+    with capture_logs([format_exc_info]) as logged:
         from_seed(form.SEED)(get_state_machine_test(InTown, settings=chosen))()
     assert list(checks.errors_logged(logged)) == []
 

@@ -277,8 +277,9 @@ async def digest(database: Database) -> str:
 
 
 def errors_logged(logged: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Errors that the product told of, but those that were made here."""
+    """Errors that the product told of, but those that were made here; the last line of each."""
     for entry in logged:
-        made = getattr(entry.get("exc_info"), "code", None) == "unavailable"
-        if entry["log_level"] in ("error", "critical") and not made:
-            yield f"log: {entry['event']}: {entry.get('exc_info')}"
+        if entry["log_level"] in ("error", "critical"):
+            told = str(entry.get("exception", "")).strip().rpartition("\n")[2]
+            if "Unavailable" not in told:
+                yield f"log: {entry['event']}: {told}"

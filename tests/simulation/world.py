@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from unittest import mock
 from uuid import UUID
 
+from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from onenet import ids
@@ -303,7 +304,7 @@ class Stage:
         with ExitStack() as stack:
             stack.enter_context(_one_chance(world))
             stack.enter_context(without_threads())
-            logged = stack.enter_context(capture_logs())
+            logged = stack.enter_context(capture_logs([format_exc_info]))
             for patch in mutant.patches():
                 stack.enter_context(patch)
             try:
