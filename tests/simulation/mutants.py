@@ -200,9 +200,12 @@ def _read_without_lock() -> Patch:
         process = RUNNING_IN.get()
         if not for_update or process is None or not isinstance(process.gate, _ReadsBefore):
             return fresh
-        seen = process.gate.seen
+        seen, under_lock = process.gate.seen, ("seq", "version", "head_hash")
         return {
-            id: _with(seen.get(id, case), seq=case.seq, head_hash=case.head_hash)
+            id: _with(
+                seen.get(id, case),
+                **{name: getattr(case, name) for name in under_lock if hasattr(case, name)},
+            )
             for id, case in fresh.items()
         }
 
