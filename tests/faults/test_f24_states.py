@@ -47,7 +47,7 @@ from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.endpoints import Wanted
 from onenet.services.keys import Keyring
-from onenet.services.steps import Claimed
+from onenet.services.leases import Claimed
 from onenet.services.watch import Watch
 from onenet.store import idempotency, queue, tables
 from onenet.store.database import Database
@@ -447,7 +447,7 @@ class AnyHistory(RuleBasedStateMachine):
         town.transport.next = AT_ONCE[said]
         outcome = AT_ONCE[said]
         case.record(task, work.token, outcome if isinstance(outcome, TryLater) else said, town.clock.now())
-        town.run(steps.dispatch(town.database, town.gate, town.transport, town.clock, work))
+        town.run(steps.dispatch(town.gate, town.transport, town.clock, work))
         self._read_tasks(case)
 
     @precondition(lambda self: self.moved)

@@ -16,7 +16,7 @@ from onenet.adapters.transport import Attempt, Transport
 from onenet.domain.outcome import Outcome, Received, TryLater
 from onenet.errors import OnenetError
 from onenet.services import callbacks
-from onenet.services.advance import Result
+from onenet.services.change import Result
 from tests.simulation.ledger import Message
 from tests.simulation.process import AnswerLost, Process
 from tests.store.seeding import SECRET

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 from uuid import UUID
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain import answers, flow, machine, retry
@@ -26,9 +26,10 @@ from onenet.domain.commands import Command, FireTimer, Open, RecordAnswer, Recor
 from onenet.domain.events import EventType
 from onenet.domain.states import StepState, TimerState
 from onenet.services import steps
-from onenet.services.advance import Change, Gate, Result
-from onenet.services.steps import Claimed
-from onenet.store import cases, deliveries, events, idempotency
+from onenet.services.advance import Gate
+from onenet.services.change import Change, Result
+from onenet.services.leases import Claimed
+from onenet.store import bulk, cases, events, idempotency
 from onenet.store.idempotency import Done, StoredAnswer
 from onenet.store.queue import Queue
 from tests.simulation.process import RUNNING_IN, Process, ProcessDatabase, Undone
@@ -90,9 +91,9 @@ class _InboxApart(WatchedGate):
         done = Done(once.scope, once.key, once.fingerprint, result.answer, change.case_id, now)
         try:
             async with self.process.database.transaction() as connection:
-                await idempotency.append(connection, [done])
-        except IntegrityError:
-            self.process.world.note(self.process.name, "somebody else has it in the inbox")
+                await bulk.write(connection, {bulk.KEYS: [idempotency.row(done)]})
+        except (IntegrityError, OperationalError):
+            self.process.world.note(self.process.name, "it did not come into the inbox")
         return result
 
 
@@ -190,7 +191,7 @@ def _joined_by_one(case: Case, command: Command) -> tuple[Case, Command]:
 
 
 def _read_without_lock() -> Patch:
-    """What is decided on is what was read before; number and hash are taken under the lock."""
+    """The steps that are decided on are those that were read before; all else is read under the lock."""
     honest = cases.load
 
     async def load(
@@ -200,14 +201,8 @@ def _read_without_lock() -> Patch:
         process = RUNNING_IN.get()
         if not for_update or process is None or not isinstance(process.gate, _ReadsBefore):
             return fresh
-        seen, under_lock = process.gate.seen, ("seq", "version", "head_hash")
-        return {
-            id: _with(
-                seen.get(id, case),
-                **{name: getattr(case, name) for name in under_lock if hasattr(case, name)},
-            )
-            for id, case in fresh.items()
-        }
+        seen = process.gate.seen
+        return {id: _with(case, steps=seen.get(id, case).steps) for id, case in fresh.items()}
 
     return _instead_of(honest, load)
 
@@ -233,21 +228,22 @@ def _unchained() -> Patch:
     return _instead_of(honest, link)
 
 
-def _written_afterwards(module: Any) -> Patch:
-    """The rows are written, but by a transaction that follows."""
-    honest = module.append
+def _written_afterwards(part: bulk.Part) -> Patch:
+    """These rows are written, but by a transaction that follows."""
+    honest = bulk.write
 
-    async def append(connection: AsyncConnection, rows: Sequence[Any]) -> None:
-        process = RUNNING_IN.get()
-        if process is None or not rows:
+    async def write(connection: AsyncConnection, rows: bulk.Rows) -> None:
+        process, late = RUNNING_IN.get(), rows.get(part, ())
+        if process is None or not late:
             await honest(connection, rows)
         else:
-            process.do(_append(process, honest, rows))
+            await honest(connection, {**rows, part: ()})
+            process.do(_write(process, honest, {part: late}))
 
-    return _instead_of(honest, append)
+    return _instead_of(honest, write)
 
 
-async def _append(process: Process, honest: Any, rows: Sequence[Any]) -> None:
+async def _write(process: Process, honest: Any, rows: bulk.Rows) -> None:
     async with process.database.transaction() as connection:
         await honest(connection, rows)
 
@@ -319,7 +315,7 @@ MUTANTS = (
     Mutant("event_without_chain", "an event does not name the one before it", lambda: [_unchained()]),
     Mutant(
         "events_after_commit", "the events of a change follow in a transaction of their own",
-        lambda: [_written_afterwards(events)],
+        lambda: [_written_afterwards(bulk.EVENTS)],
     ),
     Mutant(
         "timer_fired_twice", "a timer that fired fires again for the next who asks",
@@ -327,7 +323,7 @@ MUTANTS = (
     ),
     Mutant(
         "outbox_after_commit", "the outbox is written in a transaction of its own",
-        lambda: [_written_afterwards(deliveries)],
+        lambda: [_written_afterwards(bulk.DELIVERIES)],
     ),
     Mutant(
         "superseded_answer_applied", "an answer to an earlier submission counts for the present one",

@@ -12,7 +12,7 @@ from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, MaterialGiven, Reply
 from onenet.domain.commands import Command, DecideStep, HandInSupplement, Withdraw
 from onenet.errors import Conflict, IdempotencyKeyReused, Unavailable
-from onenet.services.advance import Change, Once, Result
+from onenet.services.change import Change, Once, Result
 from onenet.store.idempotency import StoredAnswer
 from tests.factories import ACTOR, make_content, make_opening
 from tests.simulation.process import AnswerLost, Process

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from onenet.domain.commands import FireTimer, RecordAttempt
 from onenet.domain.outcome import TryLater
 from onenet.errors import Unavailable
 from onenet.services import steps, webhooks
-from onenet.services.advance import Change, Gate, Result
-from onenet.services.steps import Claimed
+from onenet.services.advance import Gate
+from onenet.services.change import Change, Result
+from onenet.services.hands import Hand, Hands
+from onenet.services.leases import Claimed, Kind
+from onenet.services.webhooks import Settling
 from onenet.store import queue
 from onenet.store.queue import Queue
 from tests.simulation.departments import Wire
@@ -53,28 +55,65 @@ class WatchedGate(Gate):
         return result
 
 
+class Crew:
+    """This process' worker as its gate knows it: now and then it has a hand free for what falls due."""
+
+    lease = queue.LEASE
+
+    def __init__(self, process: Process, wire: Wire) -> None:
+        self._process, self._wire = process, wire
+        self._hands = Hands(asyncio.Event())
+
+    def take(self, department: str, *, is_new: bool) -> Hand | None:
+        """A free hand, or none."""
+        return self._hands.take(department) if self._process.world.random.random() < 0.6 else None
+
+    def begin(self, claimed: Claimed) -> None:
+        """Calls for a task whose lease came with the commit that made it due."""
+        process, world = self._process, self._process.world
+        world.note(process.name, f"has task {claimed.row['id']} at once, try {claimed.row['attempt']}")
+        world.ledger.claim(claimed.row["id"], Claim(world.now(), claimed.row["attempt"], claimed.token))
+        process.do(self._call(claimed))
+
+    async def _call(self, claimed: Claimed) -> None:
+        process = self._process
+        call = steps.dispatch(process.gate, self._wire, process.clock, claimed)
+        try:
+            await _guard(process, call)
+        finally:
+            if claimed.hand is not None:
+                claimed.hand.give_back()
+
+    def look(self, kind: Kind) -> None:
+        """Something is to be looked for."""
+        self._process.world.stir()
+
+
 async def work(process: Process) -> None:
     """Does whatever is due, until the process dies."""
     wire, world = Wire(process), process.world
+    process.gate.employ(Crew(process, wire))
+    settling = Settling(process.database)
     while True:
         await world.until(lambda: world.due().any(process.clock.now()), IDLE_S)
         await asyncio.sleep(world.random.random() * world.random.choice((0.02, 0.02, 1.0)))
-        await _work_once(process, wire, world.due(), process.clock.now())
+        await _work_once(process, wire, settling, world.due())
         world.rounds += 1
         if world.rounds > MOST_ROUNDS:
             world.stir()
             return
 
 
-async def _work_once(process: Process, wire: Wire, due: Due, now: datetime) -> None:
+async def _work_once(process: Process, wire: Wire, settling: Settling, due: Due) -> None:
     """One round. Nothing that goes wrong in it may end the worker."""
+    now = process.clock.now()
     if due.tasks is not None and due.tasks <= now:
         for claimed in await _claim(process, queue.TASKS):
-            call = steps.dispatch(process.database, process.gate, wire, process.clock, claimed)
+            call = steps.dispatch(process.gate, wire, process.clock, claimed)
             process.do(_guard(process, call))
     if due.deliveries is not None and due.deliveries <= now:
         for claimed in await _claim(process, queue.DELIVERIES):
-            call = webhooks.deliver(process.database, wire, process.clock, claimed)
+            call = webhooks.deliver(settling, wire, process.clock, claimed)
             process.do(_guard(process, call))
     if due.timers is not None and due.timers <= now:
         await _guard(process, steps.fire_timers(process.database, process.gate, process.clock, 10))
