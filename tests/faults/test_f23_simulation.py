@@ -105,12 +105,9 @@ def test_a_seed_is_one_exact_history(opened: Stage) -> None:
         assert again.stdout.splitlines()[-1:] == [f"seed {seed}: {digest}"], again.stderr
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a gate refuses a result because of what it remembers of the case, and does not look"
-)
 @pytest.mark.parametrize("seed", [1039, 1312])
 def test_what_is_refused_out_of_memory_is_looked_up(opened: Stage, seed: int) -> None:
-    """A case that was moved on elsewhere is saved by nobody who refuses, so nothing finds out that it moved."""
+    """Who refuses saves nothing, and so does not find out that the case was moved on elsewhere."""
     assert opened.run(seed).violations == ()
 
 

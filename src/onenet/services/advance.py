@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
 import structlog
@@ -97,15 +97,34 @@ class Gate:
             return [await self._commit_alone(changes[0], error)]
 
     async def _commit_known(self, changes: Sequence[Change]) -> list[Result | Exception]:
-        """Takes cases as this gate saved them last; if one has moved since, all are read again."""
+        """Takes cases as this gate saved them last; if one has moved since, all are read again.
+
+        A change that is refused, or changes nothing, saves nothing, and so does not find that out: it is
+        decided again on what is read.
+        """
         known = self._known(changes)
-        if known:
-            try:
-                return await self._commit(changes, known)
-            except (StaleWrite, IntegrityError):  # the latter: an event of that number is there already
-                for id in known:
-                    self._saved.drop(id)
-        return await self._commit(changes)
+        if not known:
+            return await self._commit(changes)
+        try:
+            outcomes = await self._commit(changes, known)
+        except (StaleWrite, IntegrityError):  # the latter: an event of that number is there already
+            self._forget(known)
+            return await self._commit(changes)
+        doubtful = [
+            place
+            for place, (change, outcome) in enumerate(zip(changes, outcomes, strict=True))
+            if change.case_id in known and (isinstance(outcome, Exception) or outcome.reply == "unchanged")
+        ]
+        if doubtful:
+            self._forget(changes[place].case_id for place in doubtful)
+            again = await self._commit_all([changes[place] for place in doubtful])
+            for place, outcome in zip(doubtful, again, strict=True):
+                outcomes[place] = outcome
+        return outcomes
+
+    def _forget(self, ids: Iterable[UUID]) -> None:
+        for id in ids:
+            self._saved.drop(id)
 
     async def _commit_alone(self, change: Change, error: Exception) -> Result | Exception:
         """Repeats a change that lost a race; any other error is the change's own."""
