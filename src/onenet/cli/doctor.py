@@ -57,7 +57,8 @@ def _wrong(remarks: list[Remark]) -> bool:
 def _clocks(settings: Settings) -> Clocks:
     from onenet.bootstrap import legal_clock  # here: loading the web framework takes 0.5 s
 
-    return Clocks(legal_clock(settings), SystemClock())
+    machine = SystemClock()
+    return Clocks(legal_clock(settings, machine), machine)
 
 
 def _settings(settings: Settings) -> list[Remark]:
