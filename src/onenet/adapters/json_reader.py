@@ -59,12 +59,16 @@ def read_json(raw: bytes, *, max_depth: int = 64, max_keys: int = 2_000) -> Any:
         value = jiter.from_json(raw, allow_inf_nan=False, catch_duplicate_keys=True, cache_mode="keys")
     except ValueError as error:
         raise _unparseable(str(error), max_depth) from None
-    _check(value, max_depth, max_keys)
+    _check(value, max_depth, max_keys, has_escapes=b"\\" in raw)
     return value
 
 
-def _check(value: Any, max_depth: int, max_keys: int) -> None:
-    """Walks the value without recursion, so that no body can exhaust the stack."""
+def _check(value: Any, max_depth: int, max_keys: int, *, has_escapes: bool) -> None:
+    """Walks the value without recursion, so that no body can exhaust the stack.
+
+    JSON has control characters only as escapes: a body without a backslash has none.
+    """
+    is_control = _CONTROL.search if has_escapes else _nowhere
     keys = 0
     # A list around it makes the value an entry like all others; `_pointer` leaves that list out.
     todo: list[tuple[dict[str, Any] | list[Any], int, _Path]] = [([value], 0, None)]
@@ -72,19 +76,24 @@ def _check(value: Any, max_depth: int, max_keys: int) -> None:
         node, depth, path = todo.pop()
         if depth > max_depth:
             raise _malformed("too_deep", pointer=_pointer(path), limit=max_depth)
-        if isinstance(node, dict):
+        if type(node) is dict:
             keys += len(node)
             if keys > max_keys:
                 raise _malformed("too_many_keys", limit=max_keys)
-            if any(map(_CONTROL.search, node)):
+            if any(map(is_control, node)):
                 raise _malformed("control_character", pointer=_pointer(path))
-        for name, child in node.items() if isinstance(node, dict) else enumerate(node):
-            if isinstance(child, (dict, list)):
-                todo.append((child, depth + 1, (path, name)))
-            elif isinstance(child, str) and _CONTROL.search(child):
+        for name, child in node.items() if type(node) is dict else enumerate(node):
+            kind = type(child)
+            if kind is str and is_control(child):
                 raise _malformed("control_character", pointer=_pointer((path, name)))
-            elif isinstance(child, float) and not math.isfinite(child):
+            if kind is dict or kind is list:
+                todo.append((child, depth + 1, (path, name)))
+            elif kind is float and not math.isfinite(child):
                 raise _malformed("not_finite", pointer=_pointer((path, name)))
+
+
+def _nowhere(text: str) -> None:
+    return None
 
 
 def _pointer(path: _Path) -> str:

@@ -15,13 +15,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
+from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
 from onenet.domain.bundle import Bundle, Limit
 from onenet.domain.case import Case, Step, Waiting
 from onenet.domain.events import EVENT_KINDS, EventType
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
+from onenet.recent import Recent
 from onenet.services.keys import Caller
 from onenet.store.cases import Visible
 from onenet.store.events import Event
@@ -73,8 +76,12 @@ def seq_of_tags(tags: list[str] | None, case: Case, caller: Caller) -> int | Non
 
 
 def _view_mark(case: Case, caller: Caller, representation: str) -> str:
-    view = caller.client if caller.kind == "department" else caller.kind
-    return entity_tag(SHAPE_VERSION, case.id.bytes, representation, caller.kind, view).strip('"')[:16]
+    return entity_tag(SHAPE_VERSION, case.id.bytes, representation, _view(caller)).strip('"')[:16]
+
+
+def _view(caller: Caller) -> str:
+    """Whose view it is, where views differ: each department sees its own steps."""
+    return f"department:{caller.client}" if caller.kind == "department" else caller.kind
 
 
 def case_view(case: Case, caller: Caller, *, with_secret: bool = False) -> dict[str, Any]:
@@ -102,6 +109,19 @@ def case_view(case: Case, caller: Caller, *, with_secret: bool = False) -> dict[
             "tracking_secret": case.tracking_secret if with_secret else None,
         }
     )
+
+
+_TEXTS: Recent[tuple[UUID, int, str], str] = Recent(2_000)
+
+
+def case_text(case: Case, caller: Caller) -> str:
+    """The members of a case as JSON. Many look again and again, and a case seldom changes."""
+    key = (case.id, case.version, _view(caller))
+    text = _TEXTS.get(key)
+    if text is None:
+        text = as_json(case_view(case, caller))
+        _TEXTS.put(key, text)
+    return text
 
 
 def step_views(case: Case, caller: Caller) -> list[dict[str, Any]]:
@@ -154,7 +174,7 @@ def bundle_mark(bundle: Bundle) -> dict[str, Any]:
 
 def limit_view(limit: Limit | None) -> dict[str, Any] | None:
     """A time limit."""
-    return None if limit is None else asdict(limit)
+    return None if limit is None else {"number": limit.number, "unit": limit.unit}
 
 
 def department_view(bundle: Bundle, code: str) -> dict[str, Any]:

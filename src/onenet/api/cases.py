@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onenet.api import case_views, cursors, examples
-from onenet.api.answers import answer, as_json, page, stored
+from onenet.api.answers import answer, answer_text, as_json, page, stored
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, CaseListQuery, CaseQuery
 from onenet.api.case_shapes import CaseShape, CaseSubmission, StepList, materials_given
@@ -115,9 +115,9 @@ async def get_case(request: Request, case_id: CaseId, query: OneQuery) -> Respon
     if query.wait and case.seq <= since and case_views.poll_after_s(case) is not None:
         await known.watch.wait(case.id, since, min(query.wait, LONGEST_WAIT_S))
         case = await load(request, case_id)
-    return answer(
+    return answer_text(
         request,
-        case_views.case_view(case, who),
+        lambda: case_views.case_text(case, who),
         tag=case_views.case_tag(case, who, "case"),
         headers={"Retry-After": retry_after(case)},
     )

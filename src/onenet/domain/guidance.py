@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from onenet.domain.bundle import Bundle, Field, Json, Material, Member, Question, Wait
+from onenet.domain.chain import canonical
 from onenet.domain.expression import Unknown, evaluate, parse
 from onenet.errors import Fault
+from onenet.recent import Recent
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -57,8 +59,21 @@ def counted_answers(bundle: Bundle, answers: Mapping[str, Json]) -> dict[str, Js
     return counted
 
 
+_PLANS: Recent[tuple[int, str], tuple[Bundle, Plan]] = Recent(1_000)
+"""By the bundle's identity, which the entry keeps alive, and the answers: there are few ways to answer."""
+
+
 def plan(bundle: Bundle, answers: Mapping[str, Json]) -> Plan:
     """Works out members, materials and the next question. `answers` has passed `questions.check_answers`."""
+    key = (id(bundle), canonical(answers))
+    found = _PLANS.get(key)
+    if found is None:
+        found = (bundle, _plan(bundle, answers))
+        _PLANS.put(key, found)
+    return found[1]
+
+
+def _plan(bundle: Bundle, answers: Mapping[str, Json]) -> Plan:
     counted = counted_answers(bundle, answers)
     verdicts = {member.code: decided(member.when, counted) for member in bundle.members}
     applies = {code: None if isinstance(v, Unknown) else v for code, v in verdicts.items()}

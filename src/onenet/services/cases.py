@@ -12,11 +12,13 @@ from uuid import UUID
 from onenet.domain import guidance
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
+from onenet.domain.chain import canonical
 from onenet.domain.commands import Command, DecideStep, HandInSupplement, Open, Withdraw
 from onenet.domain.questions import check_answers
 from onenet.domain.states import CaseState
 from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
 from onenet.ids import new_id
+from onenet.recent import Recent
 from onenet.services import forms
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
@@ -98,10 +100,25 @@ def check_content(bundle: Bundle, content: CaseContent) -> None:
     strangers = [index for index, given in enumerate(content.materials) if given.code not in bundle.materials]
     if strangers:
         raise unknown(f"/materials/{strangers[0]}/code", "没有此材料", "the bundle has no such material")
-    schema = guidance.form_schema(bundle, plan.members, content.answers)
-    faults = forms.check(schema, content.form) + _missing_materials(plan, content)
+    faults = forms.check(_schema(bundle, plan, content.answers), content.form) + _missing_materials(
+        plan, content
+    )
     if faults:
         raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
+
+
+_SCHEMAS: Recent[tuple[int, str], tuple[guidance.Plan, str]] = Recent(1_000)
+"""By the plan's identity, which the entry keeps alive, and the answers."""
+
+
+def _schema(bundle: Bundle, plan: guidance.Plan, answers: Mapping[str, Any]) -> str:
+    """The schema of the form that these answers ask for, as text."""
+    key = (id(plan), canonical(answers))
+    found = _SCHEMAS.get(key)
+    if found is None:
+        found = (plan, forms.as_text(guidance.form_schema(bundle, plan.members, answers)))
+        _SCHEMAS.put(key, found)
+    return found[1]
 
 
 def _missing_materials(plan: guidance.Plan, content: CaseContent) -> tuple[Fault, ...]:
@@ -121,9 +138,11 @@ def _missing_materials(plan: guidance.Plan, content: CaseContent) -> tuple[Fault
 async def submit(
     gate: Gate, catalogue: Catalogue, submission: Submission, *, subject: str, client: str, replying: Replying
 ) -> Result:
-    """Opens a case: accepted means kept. Raises: UnknownReference, FormInvalid, Unavailable."""
-    if replying.once and (repeated := await gate.replay(replying.once)):
-        return repeated
+    """Opens a case: accepted means kept. Raises: UnknownReference, FormInvalid, Unavailable.
+
+    Whether it was opened before under this key, the gate finds out. A repetition that the catalogue no longer
+    allows is refused here all the same: whoever answers looks for the stored answer then.
+    """
     bundle = await find_bundle(catalogue, submission.bundle, submission.version)
     jurisdiction = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
     content = CaseContent(
@@ -153,7 +172,7 @@ async def hand_in_supplement(gate: Gate, case: Case, command: HandInSupplement, 
         code: dict(case.bundle.fields[code].schema) for code in command.form if code in case.bundle.fields
     }
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    faults = forms.check(schema, command.form)
+    faults = forms.check(forms.as_text(schema), command.form)
     if faults:
         raise FormInvalid("the corrected fields are not right yet", faults=faults)
     return await gate.submit(_change(case.id, command, replying))

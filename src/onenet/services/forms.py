@@ -59,10 +59,15 @@ def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
     )
 
 
-def check(schema: Mapping[str, Any], form: Mapping[str, Any], at: str = "/form") -> tuple[Fault, ...]:
+def as_text(schema: Mapping[str, Any]) -> str:
+    """The schema as `check` takes it: by this text its validator is remembered."""
+    return json.dumps(schema, sort_keys=True)
+
+
+def check(schema: str, form: Mapping[str, Any], at: str = "/form") -> tuple[Fault, ...]:
     """What is wrong with the form, at most 20 faults, each with a JSON Pointer below `at`."""
     faults: list[Fault] = []
-    for error in _validator(json.dumps(schema, sort_keys=True)).iter_errors(dict(form)):
+    for error in _validator(schema).iter_errors(dict(form)):
         keyword = error.kind.name
         said: dict[str, Any] = error.kind.as_dict()
         zh, en = _EXPECTED.get(keyword, _unnamed)(said)

@@ -1,7 +1,7 @@
 """Reading: a case as readers want it. One that has not changed since it was read last is not read again.
 
-A look costs one indexed row, the case's version, which every change raises; so whoever asks again and again
-gets the truth of this moment for little.
+A look costs one indexed row, the case's version, which every change raises; and looks that come together
+share a statement. So whoever asks again and again gets the truth of this moment for little.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from onenet.errors import NotFound
 from onenet.recent import Recent
 from onenet.services.cases import get, may_see
 from onenet.services.catalogue import Catalogue
+from onenet.services.together import Together
 from onenet.store import cases as store_cases
+from onenet.store.among import MOST_KEYS
 from onenet.store.cases import Visible
 from onenet.store.database import Database
 
@@ -31,17 +33,21 @@ class Reading:
         self._database = database
         self._catalogue = catalogue
         self._kept: Recent[UUID, Case] = Recent(MOST_KEPT)
+        self._looks: Together[UUID, int | None] = Together(
+            self._look, largest=MOST_KEYS, rounds=1, key=lambda case_id: case_id
+        )
 
     async def case(self, case_id: UUID, visible: Visible) -> Case:
         """The case as it is now. Raises: NotFound, also for a case of somebody else."""
         case = self._kept.get(case_id)
-        if case is None or case.version != await self._version(case_id):
+        if case is None or case.version != await self._looks.submit(case_id):
             case = await get(self._database, self._catalogue, case_id, EVERYTHING)
             self._kept.put(case_id, case)
         if not may_see(case, visible):
             raise NotFound
         return case
 
-    async def _version(self, case_id: UUID) -> int | None:
+    async def _look(self, ids: list[UUID]) -> list[int | Exception | None]:
         async with self._database.glance() as connection:
-            return await store_cases.version(connection, case_id)
+            versions = await store_cases.versions(connection, ids)
+        return [versions.get(id) for id in ids]

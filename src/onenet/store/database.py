@@ -182,7 +182,8 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection for reading at one moment, without a lock that others would wait for."""
         try:
-            async with self._reader.connect() as connection:
+            # Ended by a commit: with a rollback the driver would forget what it has prepared.
+            async with self._reader.connect() as connection, connection.begin():
                 yield connection
         except (DBAPIError, NoFreeConnection) as error:
             if not _is_away(error):

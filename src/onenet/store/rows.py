@@ -70,7 +70,19 @@ def case_changes(case: Case) -> dict[str, Any]:
 
 def content_row(case: Case) -> dict[str, Any]:
     """The row of `case_content`."""
-    return {**case_key(case), "content": canonical(asdict(case.content))}
+    content = case.content
+    said = {
+        "applicant": _plain(content.applicant),
+        "answers": content.answers,
+        "form": content.form,
+        "materials": [_plain(material) for material in content.materials],
+    }
+    return {**case_key(case), "content": canonical(said)}
+
+
+def _plain(value: Applicant | MaterialGiven) -> dict[str, Any]:
+    """The fields of a value that holds only texts; `asdict` would copy what they hold as well."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
 def read_content(text: str) -> CaseContent:
