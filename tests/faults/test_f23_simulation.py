@@ -105,12 +105,6 @@ def test_a_seed_is_one_exact_history(opened: Stage) -> None:
         assert again.stdout.splitlines()[-1:] == [f"seed {seed}: {digest}"], again.stderr
 
 
-@pytest.mark.parametrize("seed", [1039, 1312])
-def test_what_is_refused_out_of_memory_is_looked_up(opened: Stage, seed: int) -> None:
-    """Who refuses saves nothing, and so does not find out that the case was moved on elsewhere."""
-    assert opened.run(seed).violations == ()
-
-
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_planted_accident_is_found(opened: Stage, mutant: Mutant) -> None:
     print(f"\nF23: {mutant.name}: {mutant.accident}: from seed 1", flush=True)

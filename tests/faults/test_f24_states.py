@@ -58,7 +58,7 @@ from tests.faults import form
 from tests.faults.case_model import DECIDED, LEADS_TO, Case, Refused, Task
 from tests.simulation import checks
 from tests.simulation.inline_sqlite import without_threads
-from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.mutants import MUTANTS, Mutant, instead_of
 
 EXAMPLES = {"sqlite": form.count(30, 200), "postgresql": form.count(8, 100)}
 STEPS = form.count(30, 50)
@@ -549,7 +549,7 @@ ACCIDENTS = [
     *(mutant for mutant in MUTANTS if mutant.name in ("stale_callback_applied", "superseded_answer_applied")),
     Mutant(
         "seen_by_strangers", "whoever knows a case's id sees it",
-        lambda: [mock.patch.object(cases, "may_see", return_value=True)],
+        lambda: [instead_of(cases.may_see, lambda case, visible: True)],
     ),
     Mutant(
         "keys_unread", "a repeated request is done again",

@@ -48,8 +48,8 @@ SCRIPTS: tuple[Words, ...] = (
 ASKING: tuple[Words, ...] = (
     (BLURRED,),
     (ACCEPTED, BLURRED),
-    (ACCEPTED, BLURRED),
     (ACCEPTED, BLURRED, COMPLETED),
+    (BLURRED, COMPLETED),
     (BLURRED, REJECTED),
 )
 """Some ask, and then decide all the same: before the applicant hands in, or too late."""
@@ -134,7 +134,7 @@ class Department:
         return answer
 
     def _script(self, task: dict[str, Any]) -> Words:
-        asks = task["submission"] < 3 and self.world.random.random() < 0.25
+        asks = task["submission"] < 3 and self.world.random.random() < 0.35
         return self.world.random.choice(ASKING if asks else SCRIPTS)
 
     async def _answer(self, task: str, words: Words, first: int) -> None:

@@ -145,7 +145,7 @@ async def _claim_for_ever(process: Process, which: Queue, count: int) -> list[Cl
 
 
 @contextmanager
-def _instead_of(honest: Callable[..., Any], other: Callable[..., Any]) -> Iterator[None]:
+def instead_of(honest: Callable[..., Any], other: Callable[..., Any]) -> Iterator[None]:
     """Replaces a function wherever the product knows it by name."""
     with ExitStack() as stack:
         for name, module in sorted(sys.modules.items()):
@@ -167,7 +167,7 @@ def _deciding(change: Callable[[Case, Command], tuple[Case, Command]]) -> Patch:
     def decide(case: Case, command: Command, now: Moment) -> Decision:
         return honest(*change(case, command), now)
 
-    return _instead_of(honest, decide)
+    return instead_of(honest, decide)
 
 
 def _with_the_present_token(case: Case, command: Command) -> tuple[Case, Command]:
@@ -204,7 +204,7 @@ def _read_without_lock() -> Patch:
         seen = process.gate.seen
         return {id: _with(case, steps=seen.get(id, case).steps) for id, case in fresh.items()}
 
-    return _instead_of(honest, load)
+    return instead_of(honest, load)
 
 
 def _numbered_by_a_counter() -> Patch:
@@ -216,7 +216,7 @@ def _numbered_by_a_counter() -> Patch:
         drawn[case_id] = first + len(new)
         return honest(case_id, first, head, new, **said)
 
-    return _instead_of(honest, link)
+    return instead_of(honest, link)
 
 
 def _unchained() -> Patch:
@@ -225,7 +225,7 @@ def _unchained() -> Patch:
     def link(case_id: UUID, seq: int, head: bytes, new: Sequence[Any], **said: Any) -> Any:
         return honest(case_id, seq, START, new, **said)
 
-    return _instead_of(honest, link)
+    return instead_of(honest, link)
 
 
 def _written_afterwards(part: bulk.Part) -> Patch:
@@ -240,7 +240,7 @@ def _written_afterwards(part: bulk.Part) -> Patch:
             await honest(connection, {**rows, part: ()})
             process.do(_write(process, honest, {part: late}))
 
-    return _instead_of(honest, write)
+    return instead_of(honest, write)
 
 
 async def _write(process: Process, honest: Any, rows: bulk.Rows) -> None:
@@ -255,17 +255,17 @@ def _not_released_with_the_end() -> Patch:
         if not any(event.type is EventType.STEP_COMPLETED for event in draft.events):
             honest(draft)
 
-    return _instead_of(honest, release)
+    return instead_of(honest, release)
 
 
 def _first_failure_for_ever() -> Patch:
     honest = retry.after_failure
-    return _instead_of(honest, lambda failure, subject, tries, **when: honest(failure, subject, 1, **when))
+    return instead_of(honest, lambda failure, subject, tries, **when: honest(failure, subject, 1, **when))
 
 
 def _number_not_looked_at() -> Patch:
     honest = answers.apply
-    return _instead_of(honest, lambda draft, task_id, outcome, seq: honest(draft, task_id, outcome, None))
+    return instead_of(honest, lambda draft, task_id, outcome, seq: honest(draft, task_id, outcome, None))
 
 
 MUTANTS = (
@@ -327,6 +327,6 @@ MUTANTS = (
     ),
     Mutant(
         "superseded_answer_applied", "an answer to an earlier submission counts for the present one",
-        lambda: [_instead_of(answers._is_over, lambda draft, task, step: False)],
+        lambda: [instead_of(answers._is_over, lambda draft, task, step: False)],
     ),
 )  # fmt: skip

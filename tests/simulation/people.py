@@ -98,7 +98,7 @@ async def look_after(world: World) -> None:
 
 
 async def _serve(world: World, needy: Needy, busy: set[Needy]) -> None:
-    await asyncio.sleep(world.random.choice((60.0, 7_200.0, 40_000.0)) * world.random.random())
+    await asyncio.sleep(world.random.choice((60.0, 600.0, 40_000.0)) * world.random.random())
     world.deeds += 1
     if needy in world.needy():
         key = f"deed-{world.deeds}"
