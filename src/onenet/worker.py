@@ -56,6 +56,7 @@ class Line:
 
     async def drain(self) -> None:
         """Waits until nothing is under way, nor about to be."""
+        self.hands.is_draining = True
         while not self.hands.are_all_free():
             self.look.clear()
             await self.look.wait()

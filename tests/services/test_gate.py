@@ -15,23 +15,26 @@ from sqlalchemy import event, select
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, Reply
-from onenet.domain.commands import DecideStep, Open, RecordAnswer, Withdraw
+from onenet.domain.commands import DecideStep, Open, RecordAnswer, RecordAttempt, Withdraw
 from onenet.domain.outcome import Accepted, Completed
-from onenet.domain.states import CaseState
+from onenet.domain.states import CaseState, StepState
 from onenet.errors import (
     CallbackConflict,
     Conflict,
     IdempotencyKeyReused,
     NotFound,
     PreconditionFailed,
+    StaleWrite,
     Unavailable,
 )
 from onenet.ids import new_id
-from onenet.services import record
+from onenet.services import record, steps
 from onenet.services.advance import Gate
 from onenet.services.change import Change, Once, Result
+from onenet.services.hands import Hand
+from onenet.services.leases import Claimed, Kind
 from onenet.services.numbering import NumberTemplate
-from onenet.store import cases, idempotency, tables
+from onenet.store import cases, idempotency, queue, tables
 from onenet.store.database import Database
 from onenet.store.idempotency import StoredAnswer
 from tests.factories import ACTOR, Shelf, make_bundle, make_content, make_member, make_opening
@@ -502,3 +505,40 @@ async def test_the_answer_of_a_key_outlives_the_gate(
     async with database.read() as connection:
         (done,) = (await idempotency.find(connection, [("frontend:app", "k-1")])).values()
     assert (done.case_id, done.answer) == (first.case_id, first.answer)
+
+
+# ---- two gates on one database
+
+
+async def test_a_result_is_decided_on_what_is_read_when_another_process_has_moved_the_case(
+    database: Database, shelf: Shelf, clock: FrozenClock
+) -> None:
+    """The gate goes by the case as it saved it last, and the answer of the department came in elsewhere."""
+    bundle = shelf.put(make_bundle())
+    here, there = (Gate(database, shelf.bundle_of, clock, clock) for _ in range(2))
+    here.employ(NoHands())
+    (case,) = await opened(here, bundle)
+    (claimed,) = await steps.claim(database, queue.TASKS, clock, 10)
+    (task_id,) = case.tasks
+    await there.submit(Change(case.id, RecordAnswer(task_id, Accepted()), ACTOR))
+    late = RecordAttempt(task_id, claimed.token, Completed())
+    with pytest.raises(StaleWrite):
+        await here.submit(Change(case.id, late, ACTOR, claimed=claimed))
+    after = await load_one(database, shelf, case.id)
+    assert after.steps["household"].state is StepState.ACCEPTED
+    assert (await record.verify(database)).tamperings == ()
+
+
+class NoHands:
+    """A worker of this process that is busy."""
+
+    lease = queue.LEASE
+
+    def take(self, department: str, *, is_new: bool) -> Hand | None:
+        return None
+
+    def begin(self, claimed: Claimed) -> None:
+        raise AssertionError("it took nothing")
+
+    def look(self, kind: Kind) -> None:
+        pass

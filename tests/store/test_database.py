@@ -99,11 +99,11 @@ async def test_no_statement_runs_for_ever(database: Database) -> None:
 
 def test_a_capability_is_taken_away_by_its_name() -> None:
     """None can be given: what an engine cannot do, no setting makes it do."""
-    able = Capabilities(skip_locked=True, session=True)
+    able = Capabilities(skip_locked=True, at_once=True, session=True)
     assert able.less("") == able
-    assert able.less("-session, -skip_locked") == Capabilities(skip_locked=False, session=False)
+    assert able.less("-session, -skip_locked") == Capabilities(skip_locked=False, at_once=True, session=False)
     for wrong in ("session", "+session", "-row_locks"):
-        with pytest.raises(MisconfiguredError, match="-skip_locked, -session"):
+        with pytest.raises(MisconfiguredError, match="-skip_locked, -at_once, -session"):
             able.less(wrong)
 
 

@@ -72,7 +72,9 @@ async def test_callers_that_share_sessions_are_answered(pooled_url: str) -> None
 async def test_control_without_the_setting_the_pooler_refuses(
     pooled_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(CAPABILITIES, "postgresql", Capabilities(skip_locked=True, session=True))
+    monkeypatch.setitem(
+        CAPABILITIES, "postgresql", Capabilities(skip_locked=True, at_once=True, session=True)
+    )
     with pytest.raises(ExceptionGroup) as refused:
         await ask_often(Database(pooled_url, pool_size=CALLERS))
     assert refused.group_contains(Unavailable)

@@ -23,12 +23,12 @@ from onenet.domain.states import FINAL_CASE
 from onenet.errors import StaleWrite, Unavailable
 from onenet.recent import Recent
 from onenet.services import leases
-from onenet.services.batch import Batch, repeated
+from onenet.services.batch import Batch, Decided, repeated
 from onenet.services.change import Change, Once, Result
 from onenet.services.leases import Claimed, Crew
 from onenet.services.numbering import reserve
 from onenet.services.together import Together
-from onenet.store import bulk, endpoints, idempotency
+from onenet.store import bulk, endpoints, idempotency, queue
 from onenet.store import cases as store_cases
 from onenet.store.cases import BundleOf
 from onenet.store.database import Database, is_retryable
@@ -60,6 +60,7 @@ class Gate:
         self._listeners: list[Listener] = []
         self._crew: Crew | None = None
         self._saved: Recent[UUID, Case] = Recent(MOST_REMEMBERED)
+        self._directory: endpoints.Directory | None = None
 
     def listen(self, listener: Listener) -> None:
         """Calls `listener` with the cases of each commit, after it."""
@@ -84,6 +85,14 @@ class Gate:
         Raises: whatever `decide` refuses with; Unavailable when nothing could be stored.
         """
         return await self._together.submit(change)
+
+    async def park(self, claimed: Claimed, reason: str) -> None:
+        """Takes a task off the queue whose case cannot be decided, with the reason in its row.
+
+        It would be called about again for ever otherwise. Raises: Unavailable.
+        """
+        async with self._database.transaction() as connection:
+            await queue.park(connection, queue.TASKS, claimed.row, claimed.token, reason)
 
     async def _commit_all(self, changes: Sequence[Change]) -> list[Result | Exception]:
         """Commits them together; if that fails, each alone, so that one cannot spoil the others."""
@@ -142,15 +151,22 @@ class Gate:
         self, changes: Sequence[Change], known: dict[UUID, Case] | None = None
     ) -> list[Result | Exception]:
         now = Moment(self._clock.now(), self._machine_clock.now())
+        able = self._database.capabilities.at_once
+        directory = self._directory if able and known and _needs_nothing_else(changes, known) else None
         batch = None
         try:
-            async with self._database.transaction() as connection:
-                batch = await self._load(connection, changes, known or {}, now)
-                outcomes = [batch.decide(change) for change in changes]
-                claimed = batch.claimed()
-                rows = batch.rows(changes, claimed)
-                await bulk.write(connection, rows)
+            if directory and directory.mark:
+                batch = Batch(now, known or {}, {}, serials={}, endpoints=directory.rows, crew=self._crew)
+                decided = batch.decide_all(changes)
                 crashing.point("before_commit")
+                async with self._database.glance() as connection:
+                    await bulk.write(connection, decided.rows, mark=directory.mark)
+            else:
+                async with self._database.transaction() as connection:
+                    batch = await self._load(connection, changes, known or {}, now)
+                    decided = batch.decide_all(changes)
+                    await bulk.write(connection, decided.rows, at_once=able)
+                    crashing.point("before_commit")
         except BaseException:
             if batch is not None:
                 batch.give_back()
@@ -159,8 +175,8 @@ class Gate:
         committed = batch.committed()
         self._remember(committed)
         self._tell(committed)
-        self._employ(batch, claimed, has_deliveries=bool(rows[bulk.DELIVERIES]))
-        return outcomes
+        self._employ(decided, left_due=batch.left_due)
+        return decided.outcomes
 
     async def _load(
         self, connection: AsyncConnection, changes: Sequence[Change], known: dict[UUID, Case], now: Moment
@@ -174,12 +190,13 @@ class Gate:
             for change in changes
             if change.opening and not (change.once and (change.once.scope, change.once.key) in done)
         ]
+        self._directory = await endpoints.directory(connection)
         return Batch(
             now,
             known | before,
             done,
             serials=await reserve(connection, opened, now.at),
-            endpoints=await endpoints.every(connection),
+            endpoints=self._directory.rows,
             crew=self._crew,
         )
 
@@ -222,15 +239,20 @@ class Gate:
             except Exception:
                 log.exception("listener_failed")
 
-    def _employ(self, batch: Batch, claimed: Sequence[Claimed], *, has_deliveries: bool) -> None:
+    def _employ(self, decided: Decided, *, left_due: bool) -> None:
         if self._crew is None:
             return
-        for each in claimed:
+        for each in decided.claimed:
             self._crew.begin(each)
-        if batch.left_due:
+        if left_due:
             self._crew.look("tasks")
-        if has_deliveries:
+        if decided.rows[bulk.DELIVERIES]:
             self._crew.look("deliveries")
+
+
+def _needs_nothing_else(changes: Sequence[Change], known: dict[UUID, Case]) -> bool:
+    """Whether the batch can be decided without a look at the database: results for cases that are known."""
+    return all(c.case_id in known and c.once is None and c.opening is None for c in changes)
 
 
 def _lost_race(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from onenet.domain.case import Case, Decision, Moment, Task
@@ -37,6 +37,14 @@ class _Entry:
     before: Case | None
     after: Case
     events: list[store_events.Event] = field(default_factory=list)
+
+
+class Decided(NamedTuple):
+    """What a batch came to: an outcome for each change, leases for the crew, the rows to write."""
+
+    outcomes: list[Result | Exception]
+    claimed: list[Claimed]
+    rows: dict[Part, list[Row]]
 
 
 class Batch:
@@ -75,7 +83,13 @@ class Batch:
 
     # ---- deciding
 
-    def decide(self, change: Change) -> Result | Exception:
+    def decide_all(self, changes: Sequence[Change]) -> Decided:
+        """Decides each in turn, on what those before it left."""
+        outcomes = [self._decide(change) for change in changes]
+        claimed = self._claimed()
+        return Decided(outcomes, claimed, self._rows(changes, claimed))
+
+    def _decide(self, change: Change) -> Result | Exception:
         """What becomes of one change; an error that is its own is its outcome."""
         once = change.once
         try:
@@ -161,7 +175,7 @@ class Batch:
             self._begun.append((entry, task.id, hand))
         return {**after.tasks, **taken} if taken else after.tasks
 
-    def claimed(self) -> list[Claimed]:
+    def _claimed(self) -> list[Claimed]:
         """The leases that stand at the end of the batch; the hands of others are given back."""
         departments = {e.owner: e for e in self._endpoints if e.kind == "department"}
         claimed = []
@@ -181,7 +195,7 @@ class Batch:
 
     # ---- rows
 
-    def rows(self, changes: Sequence[Change], claimed: Sequence[Claimed]) -> dict[Part, list[Row]]:
+    def _rows(self, changes: Sequence[Change], claimed: Sequence[Claimed]) -> dict[Part, list[Row]]:
         """Every row to write."""
         moved = [entry for entry in self._entries.values() if entry.after is not entry.before]
         found = store_changes.rows_of(Changed(entry.before, entry.after) for entry in moved)

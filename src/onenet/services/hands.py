@@ -38,11 +38,14 @@ class Hand:
 
 
 class Hands:
-    """Counts hands. `free`: how many are left. `changed` is set when one that somebody lacked comes back."""
+    """Counts hands. `free`: how many are left. `changed` is set when one that somebody lacked comes back, and
+    with `is_draining` when the last one does.
+    """
 
     def __init__(self, changed: asyncio.Event, most: int = MOST, most_for_one: int = MOST_FOR_ONE):
         """All are free."""
         self.free = most
+        self.is_draining = False
         self._changed = changed
         self._most = most
         self._most_for_one = most_for_one
@@ -86,7 +89,7 @@ class Hands:
             _let_go(self._behind[owner].popleft())
         else:
             self._active[owner] -= 1
-        if self.are_all_free():
+        if self.is_draining and self.are_all_free():
             self._changed.set()
 
 

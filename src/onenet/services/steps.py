@@ -31,6 +31,9 @@ from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 
 ACTOR = "system:worker"
+UNDECIDABLE = "undecidable"
+"""Why a task is held whose case cannot be read or decided: `onenet doctor --invariants` says more."""
+
 log = structlog.get_logger()
 
 
@@ -89,7 +92,18 @@ async def dispatch(gate: Gate, transport: Transport, clock: Clock, claimed: Clai
         log.exception("outcome_failed", task=str(row["id"]), attempt=row["attempt"])
         unclear = RecordAttempt(row["id"], claimed.token, Unclear("the answer could not be recorded"))
         unread = replace(attempt, outcome=unclear.outcome, excerpt="")
-        await gate.submit(replace(change, command=unclear, attempt=ended(row, unread)))
+        await _hold(gate, claimed, replace(change, command=unclear, attempt=ended(row, unread)))
+
+
+async def _hold(gate: Gate, claimed: Claimed, change: Change) -> None:
+    """Holds the step; where not even that can be decided, as the case cannot be read, its task alone."""
+    try:
+        await gate.submit(change)
+    except (StaleWrite, Unavailable):
+        raise
+    except Exception:
+        log.exception("case_undecidable", case=str(change.case_id), task=str(claimed.row["id"]))
+        await gate.park(claimed, UNDECIDABLE)
 
 
 def ended(row: Row, attempt: Attempt) -> dict[str, Any]:

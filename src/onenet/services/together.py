@@ -51,20 +51,19 @@ class Together(Generic[Item, Outcome]):
             return
         self._waiting = later
         self._rounds_left -= 1
+        self._busy |= {self._key(item) for item, _ in chosen}
         task = asyncio.create_task(self._round(chosen))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
     async def _round(self, chosen: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
-        keys = {self._key(item) for item, _ in chosen}
-        self._busy |= keys
         try:
             outcomes = await self._work([item for item, _ in chosen])
         except BaseException as error:
             outcomes = [error if isinstance(error, Exception) else asyncio.CancelledError()] * len(chosen)  # type: ignore[list-item]
             raise
         finally:
-            self._busy -= keys
+            self._busy -= {self._key(item) for item, _ in chosen}
             self._rounds_left += 1
             for (_, future), outcome in zip(chosen, outcomes, strict=True):
                 _tell(future, outcome)

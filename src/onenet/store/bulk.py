@@ -19,10 +19,12 @@ from uuid import UUID
 import orjson
 from sqlalchemy import Table, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.errors import StaleWrite
 from onenet.store import tables
+from onenet.store.endpoints import MARK
 
 Row = Mapping[str, Any]
 BEFORE = "before_"
@@ -93,9 +95,20 @@ Rows = Mapping[Part, Sequence[Row]]
 """What is to be written: for each part its rows, by column names; a change has its guards' values too."""
 
 
-async def write(connection: AsyncConnection, rows: Rows) -> None:
-    """Writes them all. Raises: StaleWrite when a row to change is not as it was read."""
-    if connection.dialect.name == "postgresql":
+async def write(
+    connection: AsyncConnection, rows: Rows, *, at_once: bool = True, mark: str | None = None
+) -> None:
+    """Writes them all. Raises: StaleWrite when a row to change is not as it was read.
+
+    `at_once`: the capability of that name; without it each part is a statement on every engine. With the
+    `mark` of the endpoints as they were read, the statement undoes itself when they have changed since then,
+    or a row has: it may then be a transaction by itself.
+    """
+    if mark is not None:
+        await _write_or_undo(connection, rows, mark)
+    elif connection.dialect.name != "postgresql":
+        await _write_each_sqlite(connection, rows)
+    elif at_once:
         await _write_at_once(connection, rows)
     else:
         await _write_each(connection, rows)
@@ -109,6 +122,25 @@ async def _write_at_once(connection: AsyncConnection, rows: Rows) -> None:
     found = (await connection.execute(_STATEMENT, parameters)).one()
     if tuple(found) != tuple(len(rows.get(part, ())) for part in GUARDED):
         raise StaleWrite
+
+
+async def _write_each(connection: AsyncConnection, rows: Rows) -> None:
+    for part in PARTS:
+        if given := rows.get(part):
+            result = await connection.execute(_EACH[part], {part.name: _as_json(given)})
+            if part.guards and result.rowcount != len(given):
+                raise StaleWrite
+
+
+async def _write_or_undo(connection: AsyncConnection, rows: Rows, mark: str) -> None:
+    parameters: dict[str, Any] = {part.name: _as_json(rows.get(part, ())) for part in PARTS}
+    parameters |= {f"{part.name}_count": len(rows.get(part, ())) for part in GUARDED}
+    try:
+        await connection.execute(_STATEMENT_OR_NOTHING, parameters | {"mark": mark})
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == UNDONE:
+            raise StaleWrite from error
+        raise
 
 
 def _as_json(rows: Sequence[Row]) -> str:
@@ -146,12 +178,25 @@ def _postgresql() -> str:
     return f"WITH {parts}\nSELECT {counts}"
 
 
+UNDONE = "22012"
+"""Division by zero: SQL has no other way to say that a statement is to undo itself."""
+
+
+def _postgresql_or_nothing() -> str:
+    parts = ",\n".join(f"{part.name} AS ({_postgresql_part(part)})" for part in PARTS)
+    facts = [f"(SELECT count(*) FROM {part.name}) = :{part.name}_count" for part in GUARDED]
+    facts.append(f"({MARK}) = :mark")
+    return f"WITH {parts}\nSELECT 1 / CASE WHEN {' AND '.join(facts)} THEN 1 ELSE 0 END"
+
+
+_EACH = {part: text(_postgresql_part(part)) for part in PARTS}
 _STATEMENT = text(_postgresql())
+_STATEMENT_OR_NOTHING = text(_postgresql_or_nothing())
 
 # ---- SQLite
 
 
-async def _write_each(connection: AsyncConnection, rows: Rows) -> None:
+async def _write_each_sqlite(connection: AsyncConnection, rows: Rows) -> None:
     for part in PARTS:
         if given := rows.get(part):
             statement, readers = _SQLITE[part]

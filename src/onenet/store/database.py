@@ -73,12 +73,14 @@ class Capabilities:
     """What an engine can do beyond the common ground; each is a speed-up, none is needed.
 
     Row locks are no capability: every engine locks rows, or, as SQLite, all of them.
-    skip_locked: a claim may pass over rows that others have locked. session: a connection is one session of
+    skip_locked: a claim may pass over rows that others have locked. at_once: one statement writes rows of
+    many tables and is a transaction by itself. session: a connection is one session of
     the server from transaction to transaction, on which prepared statements and settings may live; it is not
     behind a pooler in transaction mode.
     """
 
     skip_locked: bool
+    at_once: bool
     session: bool
 
     def less(self, taken: str) -> Capabilities:
@@ -91,8 +93,8 @@ class Capabilities:
 
 
 CAPABILITIES = {
-    "sqlite": Capabilities(skip_locked=False, session=True),
-    "postgresql": Capabilities(skip_locked=True, session=True),
+    "sqlite": Capabilities(skip_locked=False, at_once=False, session=True),
+    "postgresql": Capabilities(skip_locked=True, at_once=True, session=True),
 }
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
@@ -123,9 +125,9 @@ class Database:
         is_sqlite = self.backend == "sqlite"
         self._writer = self._engine(1 if is_sqlite else WRITERS, writes=True)
         self._reader = self._engine(4 if is_sqlite else pool_size, writes=False)
-        self._glancer = self._reader.execution_options(isolation_level="AUTOCOMMIT")
+        self._instant = self._reader if is_sqlite else self._engine(WRITERS, writes=True, instant=True)
 
-    def _engine(self, pool_size: int, *, writes: bool) -> AsyncEngine:
+    def _engine(self, pool_size: int, *, writes: bool, instant: bool = False) -> AsyncEngine:
         settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
         if self.url.get_driver_name() == "psycopg":
             # Statements go as they are: psycopg would read a long one through for its own marks each time.
@@ -133,6 +135,9 @@ class Database:
         if self.backend == "postgresql" and not writes:
             # A case's row, its steps and its events are read at one moment, on every engine.
             settings["isolation_level"] = "REPEATABLE READ"
+        if instant:
+            # A statement is a transaction; there is nothing to roll back when a connection is given back.
+            settings |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
         try:
             settings["connect_args"] = self._connect_args(writes=writes)
             engine = create_async_engine(self.url, **settings)
@@ -192,12 +197,16 @@ class Database:
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for reading one statement: no transaction is begun and ended around it."""
+        """A connection for one statement that reads, or where `at_once` is a capability one that also writes:
+        no transaction is begun and ended around it, which costs two more round trips.
+
+        Raises: as `transaction`.
+        """
         try:
-            async with self._glancer.connect() as connection:
+            async with self._instant.connect() as connection:
                 yield connection
         except (DBAPIError, NoFreeConnection) as error:
-            if not _is_away(error):
+            if not _is_away(error) or (isinstance(error, DBAPIError) and is_retryable(error)):
                 raise
             raise Unavailable("the database does not answer", retry_after_s=1) from error
 
@@ -210,6 +219,7 @@ class Database:
         """Closes every connection."""
         await self._writer.dispose()
         await self._reader.dispose()
+        await self._instant.dispose()
 
 
 def _drop_refused(context: ExceptionContext) -> None:

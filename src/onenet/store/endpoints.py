@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.store import tables
@@ -39,6 +39,29 @@ _COLUMNS = tuple(EndpointRow.__dataclass_fields__)
 _SELECT = select(*(tables.endpoint.c[name] for name in _COLUMNS))
 _EVERY = _SELECT.order_by(tables.endpoint.c.created_at, tables.endpoint.c.id)
 _OF_KIND = _EVERY.where(tables.endpoint.c.kind == bindparam("kind"))
+
+
+MARK = "SELECT count(*) || ':' || coalesce(sum(CAST(CAST(xmin AS text) AS bigint)), 0) FROM endpoint"
+"""A text that is another one after every change of an endpoint, on PostgreSQL: `xmin` is the transaction that
+wrote a row."""
+
+_MARKED = _EVERY.add_columns(literal_column(f"({MARK})"))
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """All endpoints at one moment, and their mark where the engine has one."""
+
+    rows: tuple[EndpointRow, ...]
+    mark: str | None
+
+
+async def directory(connection: AsyncConnection) -> Directory:
+    """All endpoints, oldest first."""
+    if connection.dialect.name != "postgresql":
+        return Directory(tuple(await every(connection)), None)
+    found = (await connection.execute(_MARKED)).all()
+    return Directory(tuple(_read(*row[:-1]) for row in found), found[0][-1] if found else None)
 
 
 @functools.lru_cache(maxsize=4_096)

@@ -164,6 +164,16 @@ _HELD = {
 }
 
 
+async def park(
+    connection: AsyncConnection, queue: Queue, row: Mapping[str, Any], token: UUID, reason: str
+) -> None:
+    """Holds a row under that lease, so that it is due no more; a lease that is lost by now stays lost."""
+    c = queue.work.c
+    same = (c.lane == row["lane"], c.case_id == row["case_id"], c.id == row["id"], c.lease_token == token)
+    held = {"state": "held", "next_at": None, "lease_token": None, "held_reason": reason}
+    await connection.execute(update(queue.work).where(*same).values(held))
+
+
 async def end_attempts(connection: AsyncConnection, queue: Queue, ended: Sequence[dict[str, Any]]) -> None:
     """Completes attempt rows, whoever owns the work by now: a call that was made stays on record.
 

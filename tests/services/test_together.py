@@ -1,0 +1,77 @@
+"""Together: what arrives while others are at work shares the next round, and none can spoil the others."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from onenet.services.together import Together
+
+pytestmark = pytest.mark.anyio
+
+
+class Work:
+    """Notes its rounds; each waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.rounds: list[list[str]] = []
+        self.go = asyncio.Event()
+
+    async def __call__(self, items: list[str]) -> list[str | Exception]:
+        self.rounds.append(items)
+        await self.go.wait()
+        return [ValueError(item) if item == "bad" else item.upper() for item in items]
+
+
+def gathering(work: Work, *, largest: int = 10, rounds: int = 1) -> Together[str, str]:
+    return Together(work, largest=largest, rounds=rounds, key=lambda item: item[0])
+
+
+async def test_what_arrives_meanwhile_shares_the_next_round() -> None:
+    work = Work()
+    together = gathering(work)
+    submitted = [asyncio.create_task(together.submit(item)) for item in ("a", "b", "c")]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    work.go.set()
+    assert await asyncio.gather(*submitted) == ["A", "B", "C"]
+    assert work.rounds == [["a"], ["b", "c"]]
+
+
+async def test_a_round_is_no_larger_than_it_may_be() -> None:
+    work = Work()
+    work.go.set()
+    together = gathering(work, largest=2)
+    await asyncio.gather(*(together.submit(item) for item in "abcde"))
+    assert [len(items) for items in work.rounds] == [1, 2, 2]
+
+
+async def test_an_outcome_that_is_an_error_is_raised_to_its_own_caller() -> None:
+    work = Work()
+    work.go.set()
+    together = gathering(work)
+    outcomes = await asyncio.gather(*map(together.submit, ("a", "bad", "c")), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [str, ValueError, str]
+
+
+async def test_two_rounds_never_work_on_the_same_key() -> None:
+    work = Work()
+    together = gathering(work, rounds=2)
+    submitted = [asyncio.create_task(together.submit(item)) for item in ("a1", "a2", "b1")]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert work.rounds == [["a1"], ["b1"]]
+    work.go.set()
+    assert await asyncio.gather(*submitted) == ["A1", "A2", "B1"]
+
+
+async def test_who_gives_up_waiting_stops_nothing() -> None:
+    work = Work()
+    together = gathering(work)
+    first, second = (asyncio.create_task(together.submit(item)) for item in ("a", "b"))
+    await asyncio.sleep(0)
+    first.cancel()
+    work.go.set()
+    assert await second == "B"
+    assert work.rounds == [["a"], ["b"]]
