@@ -27,6 +27,9 @@ from onenet.store.database import Database
 POLL_LEAST_S, POLL_MOST_S = 0.25, 1.0
 """An idle loop looks again after a random time between these; a commit in this process wakes it at once."""
 
+MOST_UNDER_WAY = 512
+"""Pieces of work of one kind that are called about or recorded, beyond which nothing new is begun."""
+
 MOST_CLAIMED = 64
 """Rows that one claim takes: few enough that other workers find some too."""
 
@@ -45,6 +48,10 @@ class Line:
         self.under_way: dict[asyncio.Task[None], Claimed] = {}
         self._call = call
 
+    def room(self) -> int:
+        """How many more pieces of work may be begun."""
+        return MOST_UNDER_WAY - len(self.under_way)
+
     def begin(self, claimed: Claimed) -> None:
         """Sets to work, in a task of its own."""
         hand = claimed.hand or self.hands.hold(claimed.row[self.which.owner])
@@ -52,7 +59,12 @@ class Line:
             claimed = claimed._replace(hand=hand)
         task = asyncio.create_task(self._work(claimed, hand))
         self.under_way[task] = claimed
-        task.add_done_callback(self.under_way.__delitem__)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        del self.under_way[task]
+        if self.room() == 1:
+            self.look.set()
 
     async def drain(self) -> None:
         """Waits until nothing is under way, nor about to be."""
@@ -107,8 +119,10 @@ class Worker:
     # ---- what the gate asks of its crew
 
     def take(self, department: str, *, is_new: bool) -> Hand | None:
-        """A hand, if one is free. New cases take none while older work waits in the tables."""
-        if self._transport is None or self._stopping.is_set() or (is_new and not self._tasks.keeps_up):
+        """A hand, if one is free; for a new case only while no older work waits, in the tables or here."""
+        if self._transport is None or self._stopping.is_set():
+            return None
+        if is_new and not (self._tasks.keeps_up and self._tasks.room()):
             return None
         return self._tasks.hands.take(department)
 
@@ -158,7 +172,7 @@ class Worker:
         """Claims as much as there are free hands, and sets each to work at once."""
         while not self._stopping.is_set():
             line.look.clear()
-            count = min(line.hands.free, MOST_CLAIMED)
+            count = min(line.hands.free, line.room(), MOST_CLAIMED)
             if count <= 0:
                 await line.look.wait()
                 continue

@@ -135,7 +135,7 @@ class Batch:
             case.id, case.seq, case.head_hash, decision.events, actor=change.actor, at=self._at
         )
         entry.events += new
-        tasks = self._leased(entry, after, change)
+        tasks = self._leased(entry, after)
         if not new and not differs(case, after):
             return case
         last = new[-1] if new else None
@@ -156,10 +156,8 @@ class Batch:
 
     # ---- leases
 
-    def _leased(self, entry: _Entry, after: Case, change: Change) -> Mapping[UUID, Task]:
+    def _leased(self, entry: _Entry, after: Case) -> Mapping[UUID, Task]:
         """The tasks of the case; what falls due now is under a lease, as far as this process has hands."""
-        if change.claimed is not None and change.claimed.hand is not None:
-            change.claimed.hand.give_back()
         now = self._now.machine_at
         taken = {}
         for task in after.tasks.values():

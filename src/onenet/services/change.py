@@ -40,8 +40,7 @@ class Change:
     `actor` says who, in the events: `frontend:app:subject`, `department:police`, `system:worker`. `render`
     makes the answer that is stored with `once`; `render_refusal` likewise for a conflict. `attempt`: the
     end of a call to a department, kept on record even when the command is refused; `claimed`: the task that
-    was called about, whose hand may go on with the case's next. `if_seq`: the event that must still be the
-    last.
+    was called about. `if_seq`: the event that must still be the last.
     """
 
     case_id: UUID

@@ -75,6 +75,8 @@ async def dispatch(gate: Gate, transport: Transport, clock: Clock, claimed: Clai
     """Hands one claimed task to its department and records what came of it, whatever that was."""
     row = claimed.row
     attempt = await _call(claimed.endpoint, transport, row, clock.now())
+    if claimed.hand is not None:
+        claimed.hand.give_back()  # the call is over; recording it keeps nobody from calling
     change = Change(
         case_id=row["case_id"],
         command=RecordAttempt(row["id"], claimed.token, attempt.outcome),
