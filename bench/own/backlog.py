@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.own.city import at_once, city
+from onenet import bootstrap
 from onenet.domain.case import Case
 
 HANDS = 256
@@ -48,9 +49,9 @@ def main(words: list[str]) -> None:
     parser.add_argument("--cases", type=int, default=0)
     options = parser.parse_args(words)
     if options.verb == "fill":
-        asyncio.run(fill(options.url, options.bundle, options.cases))
+        bootstrap.run(fill(options.url, options.bundle, options.cases))
     else:
-        asyncio.run(work(options.url))
+        bootstrap.run(work(options.url))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import cProfile
 import json
 import pstats
@@ -14,6 +13,7 @@ from typing import Any
 from sqlalchemy import text
 
 from bench.own.city import at_once, city
+from onenet import bootstrap
 from onenet.store.database import Database
 
 WARM_UP = 100
@@ -74,7 +74,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("--profile", action="store_true")
     options = parser.parse_args(words)
     profile = cProfile.Profile() if options.profile else None
-    measured = asyncio.run(run(options.url, options.cases, options.hands, profile))
+    measured = bootstrap.run(run(options.url, options.cases, options.hands, profile))
     if profile:
         for order in ("tottime", "cumtime"):
             pstats.Stats(profile, stream=sys.stderr).sort_stats(order).print_stats(45)

@@ -14,6 +14,7 @@ import time
 import httpx2
 
 from bench.own.city import at_once
+from onenet import bootstrap
 
 AT_ONCE = 64
 WARM_UP = 200
@@ -61,7 +62,7 @@ def main() -> None:
     """Reads ports, bodies and the number of calls from standard input."""
     asked = json.load(sys.stdin)
     bodies = [text.encode() for text in asked["bodies"]]
-    print(json.dumps({"rate": asyncio.run(run(asked["ports"], bodies, asked["calls"]))}))
+    print(json.dumps({"rate": bootstrap.run(run(asked["ports"], bodies, asked["calls"]))}))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 import psycopg
 
 from bench.own.city import city
+from onenet import bootstrap
 
 PAUSE_S = 0.02
 WARM_UP = 20
@@ -66,7 +67,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("url")
     parser.add_argument("--count", type=int, default=300)
     options = parser.parse_args(words)
-    took_ms = asyncio.run((cases if options.what == "cases" else raw)(options.url, options.count))
+    took_ms = bootstrap.run((cases if options.what == "cases" else raw)(options.url, options.count))
     cut = statistics.quantiles(took_ms, n=100)
     print(json.dumps({"p50": cut[49], "p99": cut[98]}))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import random
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 from sqlalchemy import text, update
 
 from bench.own.city import City, at_once, city
+from onenet import bootstrap
 from onenet.clock import SystemClock
 from onenet.services import cases, steps
 from onenet.store import queue
@@ -83,7 +83,7 @@ def main(words: list[str]) -> None:
     parser.add_argument("url")
     parser.add_argument("--count", type=int, default=2_000)
     options = parser.parse_args(words)
-    print(json.dumps(asyncio.run(run(options.url, options.count))))
+    print(json.dumps(bootstrap.run(run(options.url, options.count))))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(count(120
 
 @dataclass(slots=True)
 class Seen:
-    """What a run came to. `visits`: how often each task came. `leases`: how long each still was."""
+    """What a run came to. `visits`: how often each task came. `leases`: the most that each had left."""
 
     visits: Counter[str]
     leases: list[timedelta]
@@ -100,7 +100,7 @@ async def run(folder: Path, url: str, shifts: Sequence[dict[str, int]], altered:
 
 
 async def one_round(made: Office, there: Town, name: str) -> list[timedelta]:
-    """Cases that come in, are claimed and handed out; gives how long each lease was when first seen."""
+    """Cases that come in, are claimed and handed out; gives the most that each lease had left."""
     before = len(there.ledgers["police"].visits)
     async with made.client() as client:
         for number in range(CASES):
@@ -111,7 +111,8 @@ async def one_round(made: Office, there: Town, name: str) -> list[timedelta]:
         while len(leases) < CASES or await made.count(tables.task.c.next_at.is_not(None)):
             for task in await made.tasks():
                 if task["lease_token"] is not None and task["next_at"] is not None:
-                    leases.setdefault(str(task["id"]), task["next_at"] - SystemClock().now())
+                    left = task["next_at"] - SystemClock().now()
+                    leases[str(task["id"])] = max(left, leases.get(str(task["id"]), left))
             await asyncio.sleep(0.02)
     assert len(there.ledgers["police"].visits) == before + CASES
     return list(leases.values())
@@ -149,11 +150,11 @@ async def test_a_machine_whose_clock_is_set_ends_no_lease_early_or_late(
 async def test_control_leases_by_each_processs_own_clock_are_seen(
     backend: str, database_url: str, tmp_path: Path
 ) -> None:
-    # Without the bulkhead, or the one ahead has its hands full while it could take what the other holds.
+    # Without the bulkhead: the one ahead would have its hands full while it could take what the other holds.
     shifts = [{"first": 0, "second": SHIFTS["an hour ahead"]}]
     found = violations(await run(tmp_path, database_url, shifts, altered=["own_clock", "no_bulkhead"]))
-    assert any("times" in line for line in found)
-    assert any("a lease ends in" in line for line in found)
+    # The one ahead takes work that the other holds, or was first and keeps it for an hour.
+    assert [line for line in found if "times" in line or "a lease ends in" in line]
     assert "nobody was told that a clock is wrong" in found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Annotated
@@ -18,16 +17,16 @@ def serve(
     worker: Annotated[bool, typer.Option(help="Also do the worker's work in this process.")] = True,
 ) -> None:
     """Serve the API."""
-    from onenet.bootstrap import serve as run  # here: loading the web framework takes 0.5 s
+    from onenet import bootstrap  # here: loading the web framework takes 0.5 s
 
-    asyncio.run(run(read_settings(host=host, port=port), with_worker=worker))
+    bootstrap.run(bootstrap.serve(read_settings(host=host, port=port), with_worker=worker))
 
 
 def worker() -> None:
     """Hand out tasks, deliver webhooks, fire timers."""
-    from onenet.bootstrap import work
+    from onenet import bootstrap
 
-    asyncio.run(work(read_settings()))
+    bootstrap.run(bootstrap.work(read_settings()))
 
 
 def demo(
