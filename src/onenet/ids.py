@@ -40,7 +40,8 @@ def new_id(lane: int | None = None) -> UUID:
     Source: RFC 9562 section 5.7.
     """
     unix_ms = _stamp.next_ms()
-    value = unix_ms << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    chance = secrets.randbits(74)
+    value = unix_ms << 80 | 0x7 << 76 | chance >> 62 << 64 | 0b10 << 62 | chance & (1 << 62) - 1
     return UUID(int=value if lane is None else value & ~0xFF | lane)
 
 

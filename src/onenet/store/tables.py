@@ -255,7 +255,7 @@ step = Table(
         "(waits_for IS NULL) = (state IN ('completed', 'rejected', 'skipped', 'cancelled'))",
         name="waiting_says_why",
     ),
-    Index("ix_step_of_department", "department", "state", "lane", "case_id"),
+    Index("ix_step_of_department", "department", "lane", "case_id"),
 )
 
 task = Table(
