@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
@@ -20,6 +21,7 @@ from onenet.services import reconciler, steps, webhooks
 from onenet.services.advance import Gate
 from onenet.services.hands import Hand, Hands
 from onenet.services.leases import Claimed, Kind
+from onenet.services.steps import Fired
 from onenet.services.webhooks import Settling
 from onenet.store import queue
 from onenet.store.database import Database
@@ -32,6 +34,9 @@ MOST_UNDER_WAY = 512
 
 MOST_CLAIMED = 64
 """Rows that one claim takes: few enough that other workers find some too."""
+
+PUT_OFF_S = 60.0
+"""How long a timer that failed is left alone: it must not stand before those that would go well."""
 
 log = structlog.get_logger()
 
@@ -221,18 +226,26 @@ class Worker:
                 await queue.extend(connection, line.which, held, until, skip_locked=skip_locked)
 
     async def _fire(self) -> None:
+        put_off: dict[UUID, float] = {}
+        now_s = asyncio.get_running_loop().time
         while not self._stopping.is_set():
             self._timers_due.clear()
-            try:
-                fired = await steps.fire_timers(self._database, self._gate, self._clock, 100)
-            except Unavailable as error:
-                log.warning("database_away", queue="timer", reason=str(error))
-                fired = 0
-            except Exception:
-                log.exception("timers_failed")
-                fired = 0
-            if not fired:
+            put_off = {id: until_s for id, until_s in put_off.items() if until_s > now_s()}
+            fired = await self._fire_some(put_off)
+            put_off |= dict.fromkeys(fired.failed, now_s() + PUT_OFF_S)
+            if not fired.number:
                 await self._idle(self._timers_due)
+
+    async def _fire_some(self, leave_out: Collection[UUID]) -> Fired:
+        try:
+            return await steps.fire_timers(
+                self._database, self._gate, self._clock, MOST_CLAIMED, leave_out=leave_out
+            )
+        except Unavailable as error:
+            log.warning("database_away", queue="timer", reason=str(error))
+        except Exception:
+            log.exception("timers_failed")
+        return Fired(0, [])
 
     async def _reconcile(self) -> None:
         clocks = (self._clock, self._machine_clock)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -144,15 +144,26 @@ def _not_called(outcome: TryLater, now: datetime) -> Attempt:
     return Attempt(outcome, None, now, now, outcome.failure, "", 0)
 
 
-async def fire_timers(database: Database, gate: Gate, clock: Clock, limit: int) -> int:
-    """Fires timers that are due; gives how many went well. Firing one twice changes nothing."""
+class Fired(NamedTuple):
+    """How many timers went well, and the ids of those that did not."""
+
+    number: int
+    failed: list[UUID]
+
+
+async def fire_timers(
+    database: Database, gate: Gate, clock: Clock, limit: int, *, leave_out: Collection[UUID] = ()
+) -> Fired:
+    """Fires timers that are due. Firing twice changes nothing; one that fails keeps no other back."""
     async with database.read() as connection:
-        due: Sequence[tuple[UUID, UUID]] = await timers.due(connection, clock.now(), limit)
-    fired = await asyncio.gather(
+        due = await timers.due(connection, clock.now(), limit, leave_out=leave_out)
+    outcomes = await asyncio.gather(
         *(gate.submit(Change(case_id, FireTimer(timer_id), "system:timer")) for case_id, timer_id in due),
         return_exceptions=True,
     )
-    failed = [outcome for outcome in fired if isinstance(outcome, BaseException)]
-    for error in failed:  # one that fails must not keep the others from firing
-        log.error("timer_failed", exc_info=error)
-    return len(due) - len(failed)
+    failed = []
+    for (case_id, timer_id), outcome in zip(due, outcomes, strict=True):
+        if isinstance(outcome, BaseException):
+            log.error("timer_failed", case=str(case_id), timer=str(timer_id), exc_info=outcome)
+            failed.append(timer_id)
+    return Fired(len(due) - len(failed), failed)

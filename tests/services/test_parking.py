@@ -1,0 +1,68 @@
+"""A case that cannot be read is parked with the reason: not called about for ever, and in nobody's way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import select, update
+
+from onenet.adapters.transport import Transport
+from onenet.clock import FrozenClock
+from onenet.domain.bundle import Bundle
+from onenet.domain.case import Case
+from onenet.domain.states import CaseState
+from onenet.services import steps
+from onenet.services.advance import Gate
+from onenet.services.steps import UNDECIDABLE
+from onenet.store import tables
+from onenet.store.database import Database
+from onenet.store.queue import LEASE, TASKS
+from tests.adapters.loopback import answer, loopback
+from tests.factories import Shelf, make_bundle, make_opening
+from tests.store.seeding import load_one, save_department
+
+pytestmark = pytest.mark.anyio
+
+COMPLETED = answer(200, {"outcome": "completed"})
+BREAKAGES = {
+    "the content is no JSON": update(tables.case_content).values(content="{"),
+    "the bundle version does not exist": update(tables.cases).values(bundle_version=7),
+    "a step's results are no results": update(tables.step).values(results='[{"no": "result"}]'),
+}
+
+
+@pytest.fixture
+async def transport(anyio_backend: str) -> AsyncIterator[Transport]:
+    async with Transport() as opened:
+        yield opened
+
+
+async def opened(gate: Gate, bundle: Bundle) -> Case:
+    result = await gate.submit(make_opening(bundle))
+    assert result.case is not None
+    return result.case
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES)
+async def test_a_task_of_a_case_that_cannot_be_read_is_held_and_its_neighbour_goes_on(
+    database: Database, gate: Gate, transport: Transport, clock: FrozenClock, shelf: Shelf, breakage: str
+) -> None:
+    bundle = shelf.put(make_bundle())
+    broken, sound = [await opened(gate, bundle) for _ in range(2)]
+    statement = BREAKAGES[breakage]
+    of_case = statement.table.c.id if statement.table is tables.cases else statement.table.c.case_id
+    async with database.transaction() as connection:
+        await connection.execute(statement.where(of_case == broken.id))
+    async with loopback(COMPLETED) as department:
+        await save_department(database, "police", department.url)
+        for claimed in await steps.claim(database, TASKS, clock, 10):
+            await steps.dispatch(gate, transport, clock, claimed)
+        clock.advance(2 * LEASE)
+        assert await steps.claim(database, TASKS, clock, 10) == []
+    assert len(department.heard) == 2
+    assert (await load_one(database, shelf, sound.id)).state is CaseState.COMPLETED
+    t = tables.task.c
+    async with database.read() as connection:
+        row = (await connection.execute(select(tables.task).where(t.case_id == broken.id))).mappings().one()
+    assert (row["state"], row["held_reason"], row["next_at"]) == ("held", UNDECIDABLE, None)
