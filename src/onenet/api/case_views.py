@@ -191,9 +191,9 @@ def _step(case: Case, step: Step) -> dict[str, Any]:
     return given(
         {
             "code": step.code,
-            "names": dict(member.names),
+            "names": member.names,
             "department": department_view(case.bundle, step.department),
-            "state": step.state.value,
+            "state": step.state,
             "since": moment(step.since),
             "waiting": _waiting(step.waiting),
             "promised": limit_view(member.promised),

@@ -65,7 +65,11 @@ _NAMES = Event._fields
 
 def row(event: Event) -> dict[str, Any]:
     """The row of an event."""
-    return event._asdict() | {"lane": lane_of(event.case_id)}
+    case_id, seq, type, step, actor, at, data, prev_hash, hash = event
+    return {
+        "lane": lane_of(case_id), "case_id": case_id, "seq": seq, "type": type, "step": step, "actor": actor,
+        "at": at, "data": data, "prev_hash": prev_hash, "hash": hash,
+    }  # fmt: skip
 
 
 async def after(connection: AsyncConnection, case_id: UUID, seq: int, limit: int) -> list[Event]:
