@@ -1,7 +1,7 @@
 """Bulk: the rows of many cases and many tables, written together.
 
-PostgreSQL gets one statement, always the same text, whatever there is to write: each part takes its rows as
-one JSON value, so the statement is prepared once and costs one round trip. SQLite, whose statements are
+PostgreSQL gets one statement for all parts that have rows, and each part takes its rows as one JSON value: so
+there are a few statements, prepared once, and a batch costs one round trip. SQLite, whose statements are
 calls in the same process, gets one statement for each part that has rows.
 
 An update names what must still be so (`guards`): a row that is no longer as it was read is not written over,
@@ -10,6 +10,7 @@ and with it nothing at all is written.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Table, text
+from sqlalchemy import Table, TextClause, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -89,8 +90,6 @@ PARTS = (
 )  # fmt: skip
 """In the order of their foreign keys."""
 
-GUARDED = tuple(part for part in PARTS if part.guards)
-
 Rows = Mapping[Part, Sequence[Row]]
 """What is to be written: for each part its rows, by column names; a change has its guards' values too."""
 
@@ -100,16 +99,14 @@ async def write(
 ) -> None:
     """Writes them all. Raises: StaleWrite when a row to change is not as it was read.
 
-    `at_once`: the capability of that name; without it each part is a statement on every engine. With the
-    `mark` of the endpoints as they were read, the statement undoes itself when they have changed since then,
-    or a row has: it may then be a transaction by itself.
+    `at_once`: the capability of that name; without it each part is a statement on every engine. With it the
+    statement undoes itself when a row is not as it was read, or when the endpoints are not, whose `mark` is
+    given: it may be a transaction by itself.
     """
-    if mark is not None:
-        await _write_or_undo(connection, rows, mark)
-    elif connection.dialect.name != "postgresql":
+    if connection.dialect.name != "postgresql":
         await _write_each_sqlite(connection, rows)
     elif at_once:
-        await _write_at_once(connection, rows)
+        await _write_at_once(connection, rows, mark)
     else:
         await _write_each(connection, rows)
 
@@ -117,11 +114,20 @@ async def write(
 # ---- PostgreSQL
 
 
-async def _write_at_once(connection: AsyncConnection, rows: Rows) -> None:
-    parameters = {part.name: _as_json(rows.get(part, ())) for part in PARTS}
-    found = (await connection.execute(_STATEMENT, parameters)).one()
-    if tuple(found) != tuple(len(rows.get(part, ())) for part in GUARDED):
-        raise StaleWrite
+async def _write_at_once(connection: AsyncConnection, rows: Rows, mark: str | None) -> None:
+    parts = tuple(part for part in PARTS if rows.get(part))
+    if not parts:
+        return
+    parameters: dict[str, Any] = {part.name: _as_json(rows[part]) for part in parts}
+    parameters |= {f"{part.name}_count": len(rows[part]) for part in parts if part.guards}
+    if mark is not None:
+        parameters["mark"] = mark
+    try:
+        await connection.execute(_statement(parts, is_marked=mark is not None), parameters)
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == UNDONE:
+            raise StaleWrite from error
+        raise
 
 
 async def _write_each(connection: AsyncConnection, rows: Rows) -> None:
@@ -132,19 +138,8 @@ async def _write_each(connection: AsyncConnection, rows: Rows) -> None:
                 raise StaleWrite
 
 
-async def _write_or_undo(connection: AsyncConnection, rows: Rows, mark: str) -> None:
-    parameters: dict[str, Any] = {part.name: _as_json(rows.get(part, ())) for part in PARTS}
-    parameters |= {f"{part.name}_count": len(rows.get(part, ())) for part in GUARDED}
-    try:
-        await connection.execute(_STATEMENT_OR_NOTHING, parameters | {"mark": mark})
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == UNDONE:
-            raise StaleWrite from error
-        raise
-
-
 def _as_json(rows: Sequence[Row]) -> str:
-    return orjson.dumps(rows, default=_bytes_as_text).decode() if rows else "[]"
+    return orjson.dumps(rows, default=_bytes_as_text).decode()
 
 
 def _bytes_as_text(value: Any) -> str:
@@ -172,26 +167,20 @@ def _postgresql_part(part: Part) -> str:
     return f'UPDATE "{part.table.name}" t SET {changes} FROM {given} WHERE {" AND ".join(same)}{returned}'
 
 
-def _postgresql() -> str:
-    parts = ",\n".join(f"{part.name} AS ({_postgresql_part(part)})" for part in PARTS)
-    counts = ", ".join(f"(SELECT count(*) FROM {part.name})" for part in GUARDED)
-    return f"WITH {parts}\nSELECT {counts}"
-
-
 UNDONE = "22012"
 """Division by zero: SQL has no other way to say that a statement is to undo itself."""
 
 
-def _postgresql_or_nothing() -> str:
-    parts = ",\n".join(f"{part.name} AS ({_postgresql_part(part)})" for part in PARTS)
-    facts = [f"(SELECT count(*) FROM {part.name}) = :{part.name}_count" for part in GUARDED]
-    facts.append(f"({MARK}) = :mark")
-    return f"WITH {parts}\nSELECT 1 / CASE WHEN {' AND '.join(facts)} THEN 1 ELSE 0 END"
+@functools.cache
+def _statement(parts: tuple[Part, ...], *, is_marked: bool) -> TextClause:
+    """The statement for these parts; there are a dozen ways in which a batch is made up."""
+    facts = [f"(SELECT count(*) FROM {part.name}) = :{part.name}_count" for part in parts if part.guards]
+    facts += [f"({MARK}) = :mark"] if is_marked else []
+    written = ",\n".join(f"{part.name} AS ({_postgresql_part(part)})" for part in parts)
+    return text(f"WITH {written}\nSELECT 1 / CASE WHEN {' AND '.join(facts) or 'true'} THEN 1 ELSE 0 END")
 
 
 _EACH = {part: text(_postgresql_part(part)) for part in PARTS}
-_STATEMENT = text(_postgresql())
-_STATEMENT_OR_NOTHING = text(_postgresql_or_nothing())
 
 # ---- SQLite
 

@@ -65,10 +65,10 @@ _NAMES = Event._fields
 
 def row(event: Event) -> dict[str, Any]:
     """The row of an event."""
-    case_id, seq, type, step, actor, at, data, prev_hash, hash = event
+    case_id, seq, type, step, actor, at, data, prev_hash, own_hash = event
     return {
         "lane": lane_of(case_id), "case_id": case_id, "seq": seq, "type": type, "step": step, "actor": actor,
-        "at": at, "data": data, "prev_hash": prev_hash, "hash": hash,
+        "at": at, "data": data, "prev_hash": prev_hash, "hash": own_hash,
     }  # fmt: skip
 
 
