@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import time
@@ -40,6 +41,8 @@ DRAIN_S = 20
 
 START_PATIENCE_S, START_PAUSE_S = 30.0, 1.0
 """How long a process that starts waits for its database, and how often it looks."""
+
+COLLECT_AFTER = (50_000, 20, 50)
 
 log = structlog.get_logger()
 
@@ -149,6 +152,10 @@ class _Server(uvicorn.Server):
 
 def run(main: Coroutine[Any, Any, Value]) -> Value:
     """Runs a process: on uvloop where the extra `speed` is installed, which takes a third off every step."""
+    # What was loaded is for good, and cases come and go by the thousand: looking through all of them for
+    # cycles every 700 objects took 22 % of a worker's time.
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     try:
         import uvloop
     except ModuleNotFoundError:
