@@ -136,7 +136,7 @@ class IdempotencyKeyReused(
 
 
 class Unavailable(OnenetError, status=503, code="unavailable", zh="服务暂不可用"):
-    """The service cannot do this now; nothing was stored."""
+    """The service cannot do this now; try again under the same Idempotency-Key."""
 
 
 class NumbersExhausted(Unavailable, zh="当日办件编号已用完"):

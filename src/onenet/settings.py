@@ -7,6 +7,7 @@ Read once, by `app`, `worker`, `cli` and `demo`; everybody else is handed values
 from __future__ import annotations
 
 import os
+import tomllib
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -104,6 +105,8 @@ class Settings(BaseSettings):
         """Arguments, then variables, then files of variables, then the TOML file."""
         sources: list[PydanticBaseSettingsSource] = [init_settings, env_settings, FileSource(settings_cls)]
         if path := os.environ.get("ONENET_CONFIG"):
+            with Path(path).open("rb"):
+                pass  # pydantic takes a file that is not there for an empty one
             sources.append(TomlConfigSettingsSource(settings_cls, Path(path)))
         return tuple(sources)
 
@@ -133,5 +136,7 @@ def read_settings(**overrides: Any) -> Settings:
     except ValidationError as error:
         wrong = [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
         raise MisconfiguredError("; ".join(wrong)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise MisconfiguredError(f"ONENET_CONFIG: the file is no TOML: {error}") from None
     except OSError as error:
         raise MisconfiguredError(f"{error.filename}: {error.strerror}") from None

@@ -103,7 +103,7 @@ PROBLEM_RESPONSES: Mapping[int, tuple[str, str]] = {
     415: ("UnsupportedMediaType", "The body is not application/json in UTF-8"),
     422: ("KeyReused", "The Idempotency-Key was used with another request"),
     500: ("Internal", "Something went wrong inside onenet"),
-    503: ("Unavailable", "Not now; nothing was stored"),
+    503: ("Unavailable", "Not now; try again under the same Idempotency-Key"),
 }
 """Component name and description of each problem answer, by status."""
 

@@ -64,6 +64,9 @@ def main() -> None:
     except OnenetError as error:
         typer.echo(f"onenet: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        typer.echo(f"onenet: {error.filename}: {error.strerror} (see ONENET_DATA_DIR)", err=True)
+        sys.exit(2)
     except DBAPIError as error:
         words = str(error.orig).strip().splitlines()[0]
         typer.echo(
