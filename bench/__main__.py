@@ -29,6 +29,8 @@ BENCHES: tuple[tuple[tuple[str, ...], Bench], ...] = (
 )
 """What each module measures, and how."""
 
+USUAL_RUNS = 5
+
 EXTRAS = frozenset(engine.ALONE)
 """Measured only when asked for by their whole name."""
 
@@ -50,6 +52,8 @@ def main(words: list[str]) -> int:
                 except (NotMeasured, NoServer) as reason:
                     tell(f"not measured: {', '.join(chosen)}: {reason}")
     _print(figures)
+    if options.size < 1 or options.runs < USUAL_RUNS:
+        print("fewer or smaller runs than usual: a rehearsal, no result")
     if options.json:
         text = json.dumps([figure.as_json() for figure in figures], indent=2) + "\n"
         options.json.write_text(text, encoding="utf-8")
@@ -63,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dev.py bench", description="Each figure beside its yardstick.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="a name or how some begin; default: all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
-    parser.add_argument("--runs", type=int, default=5, help="how often; default: 5")
+    parser.add_argument("--runs", type=int, default=USUAL_RUNS, help=f"how often; default: {USUAL_RUNS}")
     parser.add_argument("--size", type=float, default=1.0, help="scales every count; default: 1")
     parser.add_argument(
         "--cases", type=int, default=100_000, help="closed cases for growth; default: 100,000"
