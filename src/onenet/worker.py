@@ -32,8 +32,9 @@ POLL_LEAST_S, POLL_MOST_S = 0.25, 1.0
 MOST_UNDER_WAY = 512
 """Pieces of work of one kind that are called about or recorded, beyond which nothing new is begun."""
 
-MOST_CLAIMED = 64
-"""Rows that one claim takes: few enough that other workers find some too."""
+MOST_CLAIMED = 32
+"""Rows that one claim takes: few enough that other workers find some too, and that a department which does
+not answer leaves room for the others: what is claimed beyond its hands waits here."""
 
 PUT_OFF_S = 60.0
 """How long a timer that failed is left alone: it must not stand before those that would go well."""
@@ -74,6 +75,7 @@ class Line:
     async def drain(self) -> None:
         """Waits until nothing is under way, nor about to be."""
         self.hands.is_draining = True
+        self.hands.dismiss()
         while not self.hands.are_all_free():
             self.look.clear()
             await self.look.wait()
@@ -161,8 +163,7 @@ class Worker:
                     group.create_task(self._reconcile()),
                 ]
                 await asyncio.wait(loops)
-                await self._tasks.drain()
-                await self._deliveries.drain()
+                await asyncio.gather(self._tasks.drain(), self._deliveries.drain())
                 beating.cancel()
 
     async def _dispatch(self, claimed: Claimed) -> None:

@@ -16,7 +16,7 @@ from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, Reply
 from onenet.domain.commands import DecideStep, Open, RecordAnswer, RecordAttempt, Withdraw
-from onenet.domain.outcome import Accepted, Completed
+from onenet.domain.outcome import Accepted, Completed, Received
 from onenet.domain.states import CaseState, StepState
 from onenet.errors import (
     CallbackConflict,
@@ -527,6 +527,31 @@ async def test_a_result_is_decided_on_what_is_read_when_another_process_has_move
     after = await load_one(database, shelf, case.id)
     assert after.steps["household"].state is StepState.ACCEPTED
     assert (await record.verify(database)).tamperings == ()
+
+
+@pytest.mark.parametrize("backend", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+async def test_two_gates_that_open_cases_and_answer_for_the_same_one_never_wait_for_one_another(
+    database: Database, shelf: Shelf, clock: FrozenClock
+) -> None:
+    """One knows the case and locks it when it writes, the other one when it reads; both take numbers."""
+    bundle = shelf.put(make_bundle())
+    here, there = (Gate(database, shelf.bundle_of, clock, clock) for _ in range(2))
+    here.employ(NoHands())
+    for _ in range(20):
+        (case,) = await opened(here, bundle)
+        due = await steps.claim(database, queue.TASKS, clock, 10)
+        (claimed,) = [each for each in due if each.row["case_id"] == case.id]
+        (task_id,) = case.tasks
+        result = Change(case.id, RecordAttempt(task_id, claimed.token, Received()), ACTOR, claimed=claimed)
+        answered = Change(case.id, RecordAnswer(task_id, Accepted()), ACTOR)
+        batches = (
+            here._commit_all([make_opening(bundle), result]),
+            there._commit_all([answered, make_opening(bundle)]),
+        )
+        await asyncio.gather(*batches)
+    async with database.read() as connection:
+        deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        assert (await connection.exec_driver_sql(deadlocks)).scalar_one() == 0
 
 
 class NoHands:

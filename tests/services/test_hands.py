@@ -47,7 +47,27 @@ async def test_one_that_gives_up_its_turn_does_not_take_the_next_one_with_it(han
     waiting = asyncio.create_task(fourth.wait())
     first.give_back()
     await waiting
+    assert hands.full() == ["fire"]
+
+
+async def test_who_waits_takes_nobody_elses_hand(hands: Hands) -> None:
+    """A department that does not answer and has a backlog would take every hand there is."""
+    for _ in range(10):
+        hands.hold("fire")
     assert hands.free == 2
+    assert hands.take("police")
+
+
+async def test_at_the_end_nobody_waits_for_a_turn_any_longer(hands: Hands) -> None:
+    under_way, _, waiting = (hands.hold("fire") for _ in range(3))
+    turn = asyncio.create_task(waiting.wait())
+    await asyncio.sleep(0)
+    hands.dismiss()
+    with pytest.raises(asyncio.CancelledError):
+        await turn
+    waiting.give_back()
+    under_way.give_back()
+    assert hands.full() == []
 
 
 async def test_giving_back_twice_frees_one_hand(hands: Hands) -> None:

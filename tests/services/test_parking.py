@@ -11,7 +11,7 @@ from onenet.adapters.transport import Transport
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case
-from onenet.domain.states import CaseState
+from onenet.domain.states import CaseState, StepState
 from onenet.services import steps
 from onenet.services.advance import Gate
 from onenet.services.steps import UNDECIDABLE
@@ -19,7 +19,7 @@ from onenet.store import tables
 from onenet.store.database import Database
 from onenet.store.queue import LEASE, TASKS
 from tests.adapters.loopback import answer, loopback
-from tests.factories import Shelf, make_bundle, make_opening
+from tests.factories import Shelf, make_bundle, make_member, make_opening
 from tests.store.seeding import load_one, save_department
 
 pytestmark = pytest.mark.anyio
@@ -66,3 +66,34 @@ async def test_a_task_of_a_case_that_cannot_be_read_is_held_and_its_neighbour_go
     async with database.read() as connection:
         row = (await connection.execute(select(tables.task).where(t.case_id == broken.id))).mappings().one()
     assert (row["state"], row["held_reason"], row["next_at"]) == ("held", UNDECIDABLE, None)
+
+
+async def test_a_task_whose_sheet_cannot_be_read_is_held_after_one_call(
+    database: Database, gate: Gate, transport: Transport, clock: FrozenClock, shelf: Shelf
+) -> None:
+    case = await opened(gate, shelf.put(make_bundle()))
+    async with database.transaction() as connection:
+        await connection.execute(update(tables.task).values(payload="{broken"))
+    await save_department(database, "police", "http://127.0.0.1:1")
+    (claimed,) = await steps.claim(database, TASKS, clock, 10)
+    await steps.dispatch(gate, transport, clock, claimed)
+    after = await load_one(database, shelf, case.id)
+    assert [(task.state, task.held_reason) for task in after.tasks.values()] == [("held", "needs_attention")]
+    assert after.steps["household"].state is StepState.HELD
+
+
+async def test_an_endpoint_that_cannot_be_read_stops_its_own_tasks_and_nobody_elses(
+    database: Database, gate: Gate, transport: Transport, clock: FrozenClock, shelf: Shelf
+) -> None:
+    bundle = shelf.put(make_bundle(make_member("a"), make_member("b", department="bank")))
+    async with loopback(COMPLETED) as department:
+        for code in ("police", "bank"):
+            await save_department(database, code, department.url)
+        async with database.transaction() as connection:
+            broken = update(tables.endpoint).where(tables.endpoint.c.owner == "bank").values(options="{")
+            await connection.execute(broken)
+        case = await opened(gate, bundle)
+        for claimed in await steps.claim(database, TASKS, clock, 10):
+            await steps.dispatch(gate, transport, clock, claimed)
+    after = await load_one(database, shelf, case.id)
+    assert {step.code: step.state for step in after.steps.values()} == {"a": "completed", "b": "held"}

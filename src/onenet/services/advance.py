@@ -182,20 +182,22 @@ class Gate:
         self, connection: AsyncConnection, changes: Sequence[Change], known: dict[UUID, Case], now: Moment
     ) -> Batch:
         keys = [(change.once.scope, change.once.key) for change in changes if change.once]
-        wanted = [c.case_id for c in changes if c.opening is None and c.case_id not in known]
-        before = await store_cases.load(connection, wanted, self._bundle_of, for_update=True)
         done = await idempotency.find(connection, keys)
         opened = [
             change.opening.template
             for change in changes
             if change.opening and not (change.once and (change.once.scope, change.once.key) in done)
         ]
+        # Counters before cases, always: a case that is known is locked only when it is written.
+        serials = await reserve(connection, opened, now.at)
+        wanted = [c.case_id for c in changes if c.opening is None and c.case_id not in known]
+        before = await store_cases.load(connection, wanted, self._bundle_of, for_update=True)
         self._directory = await endpoints.directory(connection)
         return Batch(
             now,
             known | before,
             done,
-            serials=await reserve(connection, opened, now.at),
+            serials=serials,
             endpoints=self._directory.rows,
             crew=self._crew,
         )

@@ -196,6 +196,8 @@ class Batch:
     def _rows(self, changes: Sequence[Change], claimed: Sequence[Claimed]) -> dict[Part, list[Row]]:
         """Every row to write."""
         moved = [entry for entry in self._entries.values() if entry.after is not entry.before]
+        # In the order in which `load` locks them: two gates must not wait for one another.
+        moved.sort(key=lambda entry: (entry.after.lane, entry.after.id))
         found = store_changes.rows_of(Changed(entry.before, entry.after) for entry in moved)
         found[bulk.ATTEMPTS] = [leases.attempt_begun(each.row, self._now.machine_at) for each in claimed]
         found[bulk.ATTEMPTS_CHANGED] = [leases.attempt_ended(c.attempt) for c in changes if c.attempt]

@@ -69,26 +69,33 @@ class Hands:
     def hold(self, owner: Owner) -> Hand:
         """A hand for a call that was claimed already; it may have to wait its turn."""
         hand = Hand(self, owner)
-        self.free -= 1
         if self._active[owner] < self._most_for_one:
             self._active[owner] += 1
+            self.free -= 1
         else:
             hand.turn = asyncio.get_running_loop().create_future()
             self._behind[owner].append(hand)
         return hand
 
+    def dismiss(self) -> None:
+        """Lets nobody wait for a turn any longer: their leases end, and somebody else makes those calls."""
+        for waiting in list(self._behind.values()):
+            for hand in list(waiting):
+                if hand.turn is not None:
+                    hand.turn.cancel()
+
     def took_back(self, hand: Hand) -> None:
         """Frees a hand and lets the next one that waits for it go."""
         owner = hand.owner
-        if self.free <= 0 or self._active[owner] >= self._most_for_one:
-            self._changed.set()
-        self.free += 1
         if hand in self._behind[owner]:
             self._behind[owner].remove(hand)
         elif self._behind[owner]:
             _let_go(self._behind[owner].popleft())
         else:
+            if self.free <= 0 or self._active[owner] >= self._most_for_one:
+                self._changed.set()
             self._active[owner] -= 1
+            self.free += 1
         if self.is_draining and self.are_all_free():
             self._changed.set()
 

@@ -129,8 +129,8 @@ async def _call(endpoint: EndpointRow | None, transport: Transport, row: Row, no
     if endpoint.state == "held":
         return _not_called(TryLater("gone", "the endpoint is held"), now)
     target = endpoint_of(endpoint)
-    sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), row["payload"], json.loads(row["payload"]))
     try:
+        sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), row["payload"], json.loads(row["payload"]))
         talk = adapter_for(target).submit(sheet)
         return await transport.drive(talk, endpoint=target, key=sheet.key, now=now)
     except OnenetError as error:

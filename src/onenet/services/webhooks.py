@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import DBAPIError
 
 from onenet import crashing
 from onenet.adapters import jetstream
@@ -12,6 +16,7 @@ from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import Clock
 from onenet.domain.outcome import TryLater
 from onenet.domain.retry import GiveUp, Retry, after_failure
+from onenet.errors import Unavailable
 from onenet.ids import to_text
 from onenet.services import relay
 from onenet.services.leases import Claimed
@@ -24,6 +29,8 @@ from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 
 LARGEST_BATCH = 200
+
+log = structlog.get_logger()
 
 _End = tuple[dict[str, Any], dict[str, Any]]
 """An attempt that ended, and what becomes of its delivery."""
@@ -47,23 +54,44 @@ class Settling:
         await self._together.submit((end, settled))
 
     async def _write(self, ends: list[_End]) -> list[Exception | None]:
+        """Writes them together; if that fails, each alone, so that one cannot spoil the others."""
+        try:
+            await self._write_all(sorted(ends, key=_key))
+        except DBAPIError as error:
+            if len(ends) == 1:
+                return [error]
+            return [(await self._write([end]))[0] for end in ends]
+        return [None] * len(ends)
+
+    async def _write_all(self, ends: list[_End]) -> None:
         async with self.database.transaction() as connection:
             await queue.end_attempts(connection, queue.DELIVERIES, [end for end, _ in ends])
             await deliveries.settle(connection, [settled for _, settled in ends])
             crashing.point("before_commit")
         crashing.point("after_commit")
-        return [None] * len(ends)
+
+
+def _key(end: _End) -> tuple[int, UUID, UUID]:
+    """In which order rows are locked: two workers must not wait for one another."""
+    return end[0]["lane"], end[0]["case_id"], end[0]["id"]
 
 
 async def deliver(settling: Settling, transport: Transport, clock: Clock, claimed: Claimed) -> None:
     """Tells one subscriber of one event; a result whose lease is lost changes nothing but the attempts."""
     row = claimed.row
     verdict_of: Verdict = _after_failure
-    if claimed.endpoint is not None and claimed.endpoint.adapter == jetstream.ADAPTER:
-        attempt = await _relay(claimed.endpoint, settling.database, transport, row, clock)
-        verdict_of = relay.after_failure
-    else:
-        attempt = await _post(claimed.endpoint, transport, row, clock.now())
+    try:
+        if claimed.endpoint is not None and claimed.endpoint.adapter == jetstream.ADAPTER:
+            attempt = await _relay(claimed.endpoint, settling.database, transport, row, clock)
+            verdict_of = relay.after_failure
+        else:
+            attempt = await _post(claimed.endpoint, transport, row, clock.now())
+    except Unavailable:
+        raise
+    except Exception as error:  # a row that cannot be sent: held in sight, instead of failing for ever
+        log.exception("delivery_failed", delivery=str(row["id"]))
+        refused = TryLater("refused", f"the delivery could not be made: {type(error).__name__}")
+        attempt = Attempt(refused, None, clock.now(), clock.now(), refused.failure, "", 0)
     await settling.settle(ended(row, attempt), _settled(claimed, attempt, verdict_of, clock.now()))
 
 

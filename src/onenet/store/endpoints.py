@@ -10,10 +10,13 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+import structlog
 from sqlalchemy import bindparam, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.store import tables
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +69,21 @@ async def directory(connection: AsyncConnection) -> Directory:
 
 @functools.lru_cache(maxsize=4_096)
 def _read(*values: Any) -> EndpointRow:
-    """The endpoint in a row. Read with every commit and seldom changed, so that it is seldom parsed."""
+    """The endpoint in a row. Read with every commit and seldom changed, so that it is seldom parsed.
+
+    One that cannot be read counts as held: its own tasks stop with a reason, and nobody else's do.
+    """
     row = dict(zip(_COLUMNS, values, strict=True))
-    return EndpointRow(
-        **row
-        | {
+    try:
+        parsed = {
             "secrets": tuple(json.loads(row["secrets"])),
-            "options": json.loads(row["options"]),
+            "options": dict(json.loads(row["options"])),
             "events": tuple(json.loads(row["events"])),
         }
-    )
+    except (TypeError, ValueError):
+        log.exception("endpoint_unreadable", endpoint=str(row["id"]), owner=row["owner"])
+        parsed = {"secrets": (), "options": {}, "events": (), "state": "held"}
+    return EndpointRow(**row | parsed)
 
 
 def _row(endpoint: EndpointRow) -> dict[str, Any]:
