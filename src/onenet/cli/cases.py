@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
 import typer
+from sqlalchemy import RowMapping
 
 from onenet.cli.opening import with_database
 from onenet.domain.case import Case, Step
+from onenet.domain.states import CaseState
 from onenet.errors import NotFound
 from onenet.services import cases
 from onenet.services.catalogue import Catalogue
 from onenet.store import cases as store_cases
+from onenet.store import inspection
 from onenet.store.cases import Visible
 from onenet.store.database import Database
 
@@ -49,11 +53,17 @@ def _step(step: Step) -> dict[str, object]:
 
 @app.command("list")
 def list_(
-    state: Annotated[str | None, typer.Option(help="Only cases in this state.")] = None,
+    state: Annotated[CaseState | None, typer.Option(help="Only cases in this state.")] = None,
+    held: Annotated[
+        bool, typer.Option("--held", help="Only open cases with a held step: why, since when.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List cases, newest first."""
+    """List cases, newest first; with --held a line for each held step, the longest held first."""
+    if held:
+        _tell_held(with_database(lambda db: _held(db, state, limit)), as_json=as_json)
+        return
     found = with_database(
         lambda db: cases.list_cases(db, Catalogue(db), EVERYTHING, state=state, limit=limit)
     )
@@ -62,6 +72,28 @@ def list_(
         return
     for case in found:
         typer.echo(f"{case.number:<22} {case.state.value:<17} {case.bundle.code:<30} {case.id}")
+
+
+async def _held(database: Database, state: CaseState | None, limit: int) -> Sequence[RowMapping]:
+    async with database.read() as connection:
+        return await inspection.held_steps(connection, state, limit)
+
+
+def _tell_held(steps: Sequence[RowMapping], *, as_json: bool) -> None:
+    if as_json:
+        shown = [
+            {
+                "number": step["number"], "id": str(step["id"]), "bundle": step["bundle_code"],
+                "state": step["state"], "step": step["code"], "department": step["department"],
+                "wait_reason": step["wait_reason"], "since": step["since"].isoformat(),
+            }
+            for step in steps
+        ]  # fmt: skip
+        typer.echo(json.dumps(shown))
+        return
+    for step in steps:
+        why = f"{step['wait_reason']:<24} since {step['since']:%Y-%m-%dT%H:%M:%SZ}"
+        typer.echo(f"{step['number']:<22} {step['code']:<32} {step['department']:<10} {why}")
 
 
 @app.command()

@@ -176,6 +176,38 @@ async def departments_with_due_tasks(connection: AsyncConnection, now: datetime)
     return set((await connection.execute(statement)).scalars())
 
 
+# ---- what waits for a person
+
+_SHOWN = (tables.cases.c[name] for name in ("lane", "id", "number", "bundle_code", "state"))
+_OPEN_CASE = select(*_SHOWN).where(OPEN).subquery("open_case")
+_HELD = and_(
+    tables.step.c.lane == _OPEN_CASE.c.lane,
+    tables.step.c.case_id == _OPEN_CASE.c.id,
+    tables.step.c.state == "held",
+)
+
+
+async def count_held(connection: AsyncConnection) -> tuple[int, datetime | None]:
+    """How many steps of open cases are held, and since when the oldest is."""
+    await no_time_limit(connection)
+    statement = select(func.count(), func.min(tables.step.c.since))
+    row = (await connection.execute(statement.select_from(_OPEN_CASE).join(tables.step, _HELD))).one()
+    return row[0], row[1]
+
+
+async def held_steps(connection: AsyncConnection, state: str | None, limit: int) -> Sequence[RowMapping]:
+    """Held steps of open cases, of those in this state when one is named; the longest held first."""
+    await no_time_limit(connection)
+    s, c = tables.step.c, _OPEN_CASE.c
+    statement = select(
+        c.number, c.id, c.bundle_code, c.state, s.code, s.department, s.wait_reason, s.since
+    ).join_from(_OPEN_CASE, tables.step, _HELD)
+    if state is not None:
+        statement = statement.where(c.state == state)
+    statement = statement.order_by(s.since, s.lane, s.case_id, s.code).limit(limit)
+    return (await connection.execute(statement)).mappings().all()
+
+
 def parked(row: RowMapping) -> bool:
     """Whether a delivery is open and will never be claimed."""
     return row["state"] in ("pending", "sending") and row["next_at"] is None

@@ -1,0 +1,22 @@
+"""The `onenet` script, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+
+def run(url: str, *words: str, **more: str) -> tuple[int, str, str]:
+    """Exit status, standard output, standard error."""
+    command = (sys.executable, "-c", "from onenet.cli import main; main()", *words)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("ONENET_")}
+    done = subprocess.run(
+        command,
+        check=False,
+        env={**plain, "ONENET_DATABASE_URL": url, **more},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stdout, done.stderr

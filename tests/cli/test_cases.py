@@ -1,0 +1,65 @@
+"""onenet case list, as an administrator runs it: which cases it shows, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from onenet.domain.outcome import Unclear
+from onenet.store.database import Database
+from tests.cli.commands import run
+from tests.domain.walk import begin
+from tests.factories import NOW
+from tests.store.seeding import save_new
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_held_steps_are_listed_with_their_reason_the_longest_held_first(
+    database_url: str, database: Database
+) -> None:
+    walks = [begin(at=NOW + timedelta(hours=hours)) for hours in (2, 1, 0)]
+    for walk in walks[:2]:
+        walk.attempt("household", Unclear("not JSON"))
+    await save_new(database, walks)
+    status, said, _ = run(database_url, "case", "list", "--held", "--json")
+    found = [(each["id"], each["step"], each["wait_reason"], each["since"]) for each in json.loads(said)]
+    assert (status, found) == (
+        0,
+        [
+            (str(walks[1].case.id), "household", "unclear_answer", "2026-11-23T02:00:00+00:00"),
+            (str(walks[0].case.id), "household", "unclear_answer", "2026-11-23T03:00:00+00:00"),
+        ],
+    )
+
+
+async def test_a_held_step_is_a_line_for_people(database_url: str, database: Database) -> None:
+    walk = begin()
+    walk.attempt("household", Unclear("not JSON"))
+    await save_new(database, [walk])
+    _, said, _ = run(database_url, "case", "list", "--held")
+    words = [walk.case.number, "household", "police", "unclear_answer", "since", "2026-11-23T01:00:00Z"]
+    assert said.split() == words
+
+
+@pytest.mark.parametrize(("state", "shown"), [("received", 1), ("rejected", 0)])
+async def test_held_steps_of_cases_in_one_state_are_listed(
+    database_url: str, database: Database, state: str, shown: int
+) -> None:
+    walk = begin()
+    walk.attempt("household", Unclear("not JSON"))
+    await save_new(database, [walk])
+    status, said, _ = run(database_url, "case", "list", "--held", "--state", state)
+    assert (status, len(said.splitlines())) == (0, shown)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_state_that_there_is_not_is_misuse(database_url: str) -> None:
+    status, _, error = run(database_url, "case", "list", "--state", "lost")
+    assert (status, "partly_completed" in error) == (2, True)
+
+
+def test_a_state_that_there_is_is_taken(database_url: str) -> None:
+    assert run(database_url, "case", "list", "--state", "partly_completed")[:2] == (0, "")
