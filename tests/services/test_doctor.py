@@ -6,16 +6,20 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 from onenet.clock import FrozenClock, SystemClock
 from onenet.domain.bundle import Department
+from onenet.domain.outcome import Received, TryLater, Unclear
 from onenet.services import doctor
 from onenet.services.doctor import Clocks, Remark
 from onenet.store import catalogue, endpoints
 from onenet.store.database import Database
+from tests.domain.walk import begin
 from tests.factories import NOW, names
-from tests.store.seeding import save_department, save_open_cases
+from tests.postgres import PostgresServer
+from tests.store.seeding import save_department, save_new, save_open_cases
 from tests.store.unreachable import unreachable_database
 
 pytestmark = pytest.mark.anyio
@@ -65,18 +69,85 @@ async def test_work_that_just_fell_due_is_none(database: Database, clock: Frozen
     assert found["due task"] == "ok"
 
 
-async def test_a_department_without_an_endpoint_is_a_finding_once_something_is_due_for_it(
+async def endpoints_told(database: Database, clock: FrozenClock) -> list[tuple[str, str]]:
+    """Level and words of what is said of endpoints."""
+    return [(each.level, each.says) for each in await look(database, clock) if each.check == "endpoints"]
+
+
+async def save_tried(database: Database, clock: FrozenClock, *failures: bool) -> None:
+    """A case of the police for each, whose task was called just now, in vain where it says so."""
+    walks = [begin() for _ in failures]
+    for walk, failed in zip(walks, failures, strict=True):
+        walk.now = clock.now()
+        walk.attempt("household", TryLater("transient", "503") if failed else Received())
+    await save_new(database, walks)
+
+
+async def test_a_department_without_an_endpoint_is_a_finding_once_a_task_waits_for_it(
+    database: Database, clock: FrozenClock
+) -> None:
+    await save_open_cases(database, 2)  # of the police
+    clock.advance(77 * SECOND)
+    assert await endpoints_told(database, clock) == [
+        ("finding", "department police has no endpoint; tasks that wait for it: 2, the oldest for 0:01:17")
+    ]
+
+
+async def test_a_task_that_is_not_due_until_its_next_try_is_told_all_the_same(
+    database: Database, clock: FrozenClock
+) -> None:
+    await save_tried(database, clock, True)
+    assert [level for level, _ in await endpoints_told(database, clock)] == ["finding"]
+
+
+async def test_departments_that_nothing_waits_for_share_one_line(
     database: Database, clock: FrozenClock
 ) -> None:
     async with database.transaction() as connection:
-        departments = [Department(code, names(code)) for code in ("police", "bank")]
+        departments = [Department(code, names(code)) for code in ("tax", "police", "bank")]
         await catalogue.save_departments(connection, departments, NOW)
-    await save_open_cases(database, 1)  # of the police
-    said = {r.says.split(";")[0]: r.level for r in await look(database, clock) if r.check == "endpoints"}
-    assert said == {
-        "department bank has no endpoint": "warning",
-        "department police has no endpoint": "finding",
-    }
+    await save_department(database, "police", "http://127.0.0.1:1")
+    assert await endpoints_told(database, clock) == [
+        ("warning", "departments without an endpoint, nothing waits for them: bank, tax")
+    ]
+
+
+async def test_tasks_whose_last_call_failed_are_a_warning(database: Database, clock: FrozenClock) -> None:
+    await save_department(database, "police", "http://127.0.0.1:1")
+    await save_tried(database, clock, True, False)
+    clock.advance(SECOND)
+    await save_tried(database, clock, True)
+    await save_open_cases(database, 1)
+    assert await endpoints_told(database, clock) == [
+        (
+            "warning",
+            "2 tasks of department police wait for their next try, the oldest since 2026-11-23T01:00:00Z",
+        )
+    ]
+
+
+async def test_tasks_that_were_never_called_are_no_warning(database: Database, clock: FrozenClock) -> None:
+    await save_department(database, "police", "http://127.0.0.1:1")
+    await save_open_cases(database, 1)
+    assert [level for level, _ in await endpoints_told(database, clock)] == ["ok"]
+
+
+async def test_held_steps_are_a_warning(database: Database, clock: FrozenClock) -> None:
+    walks = [begin(at=NOW + hours * 3600 * SECOND) for hours in (2, 1)]
+    for walk in walks:
+        walk.attempt("household", Unclear("not JSON"))
+    await save_new(database, walks)
+    (remark,) = [each for each in await look(database, clock) if each.check == "held steps"]
+    assert (remark.level, remark.says) == ("warning", "2, the oldest since 2026-11-23T02:00:00Z")
+
+
+async def test_a_held_step_that_was_decided_is_none(database: Database, clock: FrozenClock) -> None:
+    walk = begin()
+    walk.attempt("household", Unclear("not JSON"))
+    walk.decide("household", "release")
+    await save_new(database, [walk])
+    (remark,) = [each for each in await look(database, clock) if each.check == "held steps"]
+    assert remark.level == "ok"
 
 
 async def test_a_held_endpoint_is_a_finding(database: Database, clock: FrozenClock) -> None:
@@ -115,7 +186,44 @@ SAFE = {
     ],
 )
 def test_settings_of_postgresql_that_lose_cases_are_told(changed: dict[str, str], levels: list[str]) -> None:
-    assert [remark.level for remark in doctor.judge_postgresql(SAFE | changed)] == levels
+    assert [remark.level for remark in doctor.judge_postgresql(SAFE | changed, ["sync"])] == levels
+
+
+@pytest.mark.parametrize(
+    ("standbys", "level"),
+    [
+        (["sync"], "ok"),
+        (["async", "quorum"], "ok"),
+        ([], "finding"),
+        (["async", "potential"], "finding"),
+        ([None], "warning"),
+    ],
+)
+def test_a_synchronous_standby_that_is_not_there_is_a_finding(standbys: list[str | None], level: str) -> None:
+    assert [remark.level for remark in doctor.judge_postgresql(SAFE, standbys)] == [level]
+
+
+@pytest.mark.parametrize("commit", ["off", "local"])
+def test_where_no_write_waits_for_a_standby_its_absence_holds_none_up(commit: str) -> None:
+    remarks = doctor.judge_postgresql(SAFE | {"synchronous_commit": commit}, [])
+    assert [remark.says for remark in remarks if "not there" in remark.says] == []
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+async def test_a_server_that_waits_for_a_standby_in_vain_is_found(
+    database: Database, postgres: PostgresServer, clock: FrozenClock
+) -> None:
+    postgres.execute("ALTER SYSTEM SET synchronous_standby_names = 'away'")
+    try:
+        postgres.execute("SELECT pg_reload_conf()")
+        with anyio.fail_after(20):
+            while "every write waits for a standby that is not there: away" not in {  # noqa: ASYNC110  # asked of the server
+                remark.says for remark in await look(database, clock)
+            }:
+                await anyio.sleep(0.05)
+    finally:
+        postgres.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        postgres.execute("SELECT pg_reload_conf()")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ A check gives `ok`, `warning` (it works, and you should know) or `finding` (some
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -62,7 +62,8 @@ async def _durability(database: Database, clocks: Clocks) -> list[Remark]:
     async with database.read() as connection:
         if database.backend == "sqlite":
             return list(judge_sqlite(await _pragmas(connection)))
-        return list(judge_postgresql(await _shown(connection)))
+        states = await connection.execute(text("SELECT sync_state FROM pg_stat_replication"))
+        return list(judge_postgresql(await _shown(connection), list(states.scalars())))
 
 
 async def _pragmas(connection: AsyncConnection) -> dict[str, str]:
@@ -93,8 +94,8 @@ def judge_sqlite(pragmas: dict[str, str]) -> Iterator[Remark]:
         yield Remark("durability", "ok", "write-ahead log, synchronous FULL; losing the disk loses the data")
 
 
-def judge_postgresql(shown: dict[str, str]) -> Iterator[Remark]:
-    """What is to be said of a PostgreSQL server's settings."""
+def judge_postgresql(shown: dict[str, str], standbys: Sequence[str | None]) -> Iterator[Remark]:
+    """What is to be said of a PostgreSQL server's settings, and of the standbys that are connected."""
     for name in ("fsync", "full_page_writes"):
         if shown[name] != "on":
             yield Remark(
@@ -106,23 +107,38 @@ def judge_postgresql(shown: dict[str, str]) -> Iterator[Remark]:
             "durability", "warning", "no statement_timeout: one statement may hold its locks for ever",
             "behind a pooler onenet cannot set it: ALTER ROLE … SET statement_timeout = '10s'",
         )  # fmt: skip
+    yield _judge_standby(shown, standbys)
+
+
+def _judge_standby(shown: dict[str, str], standbys: Sequence[str | None]) -> Remark:
+    """Whether an answered case is on two disks. A state of None: the role may not see it."""
     if shown["synchronous_commit"] == "off":
-        yield Remark(
+        return Remark(
             "durability", "finding", "synchronous_commit is off",
             "ALTER SYSTEM SET synchronous_commit = on; with off the last answered cases may be lost",
         )  # fmt: skip
-    elif not shown["synchronous_standby_names"]:
-        yield Remark(
+    if not shown["synchronous_standby_names"]:
+        return Remark(
             "durability", "warning", "no synchronous standby: a lost disk may take answered cases along",
             "name one in synchronous_standby_names, see docs/administrators.md",
         )  # fmt: skip
-    elif shown["synchronous_commit"] == "local":
-        yield Remark(
+    if shown["synchronous_commit"] == "local":
+        return Remark(
             "durability", "warning", "synchronous_commit is local: nobody waits for the standby",
             "ALTER SYSTEM SET synchronous_commit = on",
         )  # fmt: skip
-    else:
-        yield Remark("durability", "ok", f"synchronous standby {shown['synchronous_standby_names']}")
+    names = shown["synchronous_standby_names"]
+    if {"sync", "quorum"}.intersection(standbys):
+        return Remark("durability", "ok", f"synchronous standby {names}")
+    if None in standbys:
+        return Remark(
+            "durability", "warning", f"synchronous standby {names}; whether it is there may not be seen",
+            "GRANT pg_monitor TO the role in ONENET_DATABASE_URL",
+        )  # fmt: skip
+    return Remark(
+        "durability", "finding", f"every write waits for a standby that is not there: {names}",
+        "start it; to go on without: ALTER SYSTEM SET synchronous_standby_names = '', then reload",
+    )  # fmt: skip
 
 
 async def _clock_skew(database: Database, clocks: Clocks) -> list[Remark]:
@@ -149,14 +165,12 @@ async def _departments(database: Database, clocks: Clocks) -> list[Remark]:
     async with database.read() as connection:
         known = {each.code for each in await catalogue.departments(connection)}
         registered = await endpoints.every(connection)
-        due = await inspection.departments_with_due_tasks(connection, clocks.machine.now())
+        waiting = await inspection.waiting_tasks(connection)
     reached = {endpoint.owner for endpoint in registered if endpoint.kind == "department"}
-    remarks: list[Remark] = []
-    for code in sorted((known | due) - reached):
-        level: Level = "finding" if code in due else "warning"
-        why = "tasks for it are due" if code in due else "nothing is due for it"
-        advice = f"onenet department add {code} --url …"
-        remarks.append(Remark("endpoints", level, f"department {code} has no endpoint; {why}", advice))
+    remarks = list(judge_waiting(waiting, reached, clocks.legal.now()))
+    if idle := sorted(known - reached - waiting.keys()):
+        says = f"departments without an endpoint, nothing waits for them: {', '.join(idle)}"
+        remarks.append(Remark("endpoints", "warning", says, "onenet department add … --url …"))
     for endpoint in registered:
         if endpoint.state == "held":
             says = f"the endpoint of {endpoint.kind} {endpoint.owner} is held"
@@ -165,6 +179,36 @@ async def _departments(database: Database, clocks: Clocks) -> list[Remark]:
     if not remarks:
         remarks.append(Remark("endpoints", "ok", f"{len(reached)} departments have an endpoint"))
     return remarks
+
+
+def judge_waiting(
+    waiting: Mapping[str, inspection.Waiting], reached: Collection[str], now: datetime
+) -> Iterator[Remark]:
+    """What is to be said of tasks whose department has no endpoint, or did not take the last call."""
+    for code, tasks in sorted(waiting.items()):
+        if code not in reached:
+            age = timedelta(seconds=int((now - tasks.oldest_at).total_seconds()))
+            waits = f"tasks that wait for it: {tasks.number}, the oldest for {age}"
+            says = f"department {code} has no endpoint; {waits}"
+            yield Remark("endpoints", "finding", says, f"onenet department add {code} --url …")
+        elif tasks.failing_since is not None:
+            since = _moment(tasks.failing_since)
+            says = f"{tasks.failing} tasks of department {code} wait for their next try"
+            advice = "is its system up, and is its address in `onenet department list` right?"
+            yield Remark("endpoints", "warning", f"{says}, the oldest since {since}", advice)
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def _held(database: Database, clocks: Clocks) -> list[Remark]:
+    async with database.read() as connection:
+        count, oldest = await inspection.count_held(connection)
+    if oldest is None:
+        return [Remark("held steps", "ok", "none")]
+    says = f"{count}, the oldest since {_moment(oldest)}"
+    return [Remark("held steps", "warning", says, "onenet case list --held")]
 
 
 async def _due(database: Database, clocks: Clocks) -> list[Remark]:
@@ -187,4 +231,4 @@ def judge_due(name: str, due_at: datetime | None, now: datetime) -> Remark:
     return Remark(f"due {name}", "finding", says, "is `onenet worker` running, and does its log tell errors?")
 
 
-CHECKS: Sequence[Look] = (_durability, _clock_skew, _departments, _due)
+CHECKS: Sequence[Look] = (_durability, _clock_skew, _departments, _held, _due)

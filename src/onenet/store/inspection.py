@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import RowMapping, Table, and_, bindparam, func, literal_column, select, text, tuple_, update
@@ -169,11 +169,31 @@ async def oldest_due(connection: AsyncConnection) -> dict[str, datetime | None]:
     return {name: await connection.scalar(statement) for name, statement in statements.items()}
 
 
-async def departments_with_due_tasks(connection: AsyncConnection, now: datetime) -> set[str]:
-    """Departments that a task is waiting to be sent to."""
+class Waiting(NamedTuple):
+    """A department's tasks that wait to be called, and those of them whose last call failed.
+
+    `oldest_at` is legal time, `failing_since` the machine's.
+    """
+
+    number: int
+    oldest_at: datetime
+    failing: int
+    failing_since: datetime | None
+
+
+async def waiting_tasks(connection: AsyncConnection) -> dict[str, Waiting]:
+    """What waits to be called, now or at its next try, by department; those without are left out."""
     t = tables.task.c
-    statement = select(t.department).where(t.next_at.is_not(None), t.next_at <= now).distinct()
-    return set((await connection.execute(statement)).scalars())
+    failed = t.tries > 0
+    statement = select(
+        t.department,
+        func.count(),
+        func.min(t.created_at),
+        func.count().filter(failed),
+        func.min(t.first_attempt_at).filter(failed),
+    )
+    statement = statement.where(t.next_at.is_not(None)).group_by(t.department)
+    return {department: Waiting(*rest) for department, *rest in await connection.execute(statement)}
 
 
 # ---- what waits for a person
