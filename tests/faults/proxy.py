@@ -1,7 +1,8 @@
 """A proxy in front of a database that passes bytes on, until it is told to do otherwise.
 
 `reset` drops every connection, `is_open` cleared swallows everything, `delay_s` slows it down, `cut_commits`
-ends a connection at its COMMIT: before the server gets it, or after, so that the answer is lost.
+ends a connection at the COMMIT of a transaction that writes: before the server gets it, or after, so that the
+answer is lost. Transactions that only read begin with their isolation level.
 """
 
 from __future__ import annotations
@@ -91,11 +92,15 @@ class Proxy:
         self, source: asyncio.StreamReader, target: asyncio.StreamWriter, client: asyncio.StreamWriter | None
     ) -> None:
         """Passes on until one side ends. `client`: where these bytes come from, if it may be cut off."""
+        is_reading = False
         with suppress(OSError):
             while data := await source.read(CHUNK):
                 await asyncio.sleep(self.delay_s)
                 await self.is_open.wait()
-                cut = self.cut_commits if client and b"COMMIT" in data else None
+                is_reading = is_reading or b"REPEATABLE READ" in data
+                is_commit = client is not None and b"COMMIT" in data
+                cut = self.cut_commits if is_commit and not is_reading else None
+                is_reading = is_reading and not is_commit
                 if cut != "before":
                     target.write(data)
                     await target.drain()
