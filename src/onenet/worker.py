@@ -75,7 +75,6 @@ class Line:
     async def drain(self) -> None:
         """Waits until nothing is under way, nor about to be."""
         self.hands.is_draining = True
-        self.hands.dismiss()
         while not self.hands.are_all_free():
             self.look.clear()
             await self.look.wait()

@@ -58,18 +58,6 @@ async def test_who_waits_takes_nobody_elses_hand(hands: Hands) -> None:
     assert hands.take("police")
 
 
-async def test_at_the_end_nobody_waits_for_a_turn_any_longer(hands: Hands) -> None:
-    under_way, _, waiting = (hands.hold("fire") for _ in range(3))
-    turn = asyncio.create_task(waiting.wait())
-    await asyncio.sleep(0)
-    hands.dismiss()
-    with pytest.raises(asyncio.CancelledError):
-        await turn
-    waiting.give_back()
-    under_way.give_back()
-    assert hands.full() == []
-
-
 async def test_giving_back_twice_frees_one_hand(hands: Hands) -> None:
     hand = hands.hold("fire")
     hand.give_back()

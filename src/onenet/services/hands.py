@@ -77,13 +77,6 @@ class Hands:
             self._behind[owner].append(hand)
         return hand
 
-    def dismiss(self) -> None:
-        """Lets nobody wait for a turn any longer: their leases end, and somebody else makes those calls."""
-        for waiting in list(self._behind.values()):
-            for hand in list(waiting):
-                if hand.turn is not None:
-                    hand.turn.cancel()
-
     def took_back(self, hand: Hand) -> None:
         """Frees a hand and lets the next one that waits for it go."""
         owner = hand.owner

@@ -35,23 +35,16 @@ def case_key(case: Case) -> dict[str, Any]:
 
 def case_row(case: Case) -> dict[str, Any]:
     """The row of `cases`."""
-    return {
-        "lane": case.lane,
-        "id": case.id,
+    return case_changes(case) | {
         "number": case.number,
         "bundle_code": case.bundle.code,
         "bundle_version": case.bundle.version,
         "jurisdiction": case.jurisdiction,
         "subject": case.subject,
         "client": case.client,
-        "state": case.state,
-        "seq": case.seq,
-        "version": case.version,
-        "head_hash": case.head_hash,
         "tracking_secret": case.tracking_secret,
         "utc_offset_minutes": case.utc_offset_minutes,
         "created_at": case.created_at,
-        "updated_at": case.updated_at,
     }
 
 
@@ -141,22 +134,12 @@ def read_step(row: RowMapping) -> Step:
 
 def task_row(case: Case, task: Task) -> dict[str, Any]:
     """The row of a task."""
-    return {
-        **case_key(case),
-        "id": task.id,
+    return task_changes(case, task) | {
         "step": task.step,
         "department": task.department,
         "submission": task.submission,
-        "state": task.state,
         "created_at": task.created_at,
         "payload": task.payload,
-        "attempt": task.attempt,
-        "tries": task.tries,
-        "next_at": task.next_at,
-        "lease_token": task.lease_token,
-        "first_attempt_at": task.first_attempt_at,
-        "applied_seq": task.applied_seq,
-        "held_reason": task.held_reason,
     }
 
 
