@@ -2,6 +2,8 @@
 
 Two kinds. *Circumstances* that cannot be had otherwise without a tool: another time, less patience. *Mutants*
 for the negative controls: a protection taken out, so that the scenario has to fail. Names take `=value`.
+
+Every `type: ignore` here stands where a name of the product is given another meaning, which is the point.
 """
 
 from __future__ import annotations

@@ -46,10 +46,6 @@ class Part:
         """A name of its own, for parameters."""
         return f"{self.table.name}_{'changed' if self.keys else 'added'}"
 
-    def before(self, row: Row) -> dict[str, Any]:
-        """The guards' values, out of the row as it was read."""
-        return {f"{BEFORE}{name}": row[name] for name in self.guards}
-
 
 def _changing(table: Table, keys: Sequence[str], fixed: Sequence[str], guards: Sequence[str] = ()) -> Part:
     names = [column.name for column in table.c if column.name not in (*keys, *fixed)]
