@@ -195,6 +195,7 @@ async def work(settings: Settings) -> None:
     async with process(settings) as made:
         worker = made.worker()
         _on_signal(_from_signal(worker.stop))
+        print("onenet works on what is due", flush=True)  # told to people, and from here on it drains
         await worker.run()
 
 

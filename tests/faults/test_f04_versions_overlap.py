@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from sqlalchemy import select
 
 from onenet.store import tables
 from tests.faults import held
+from tests.faults.children import Child
 from tests.faults.form import count
 from tests.faults.scenario import Scene, begin, conclude, scene, under_load, until
 from tests.faults.test_f28_stopped import STOP_LIMIT_S
@@ -22,6 +24,8 @@ from tests.faults.test_f28_stopped import STOP_LIMIT_S
 OVERLAPS = count(3, 200)
 WATCHED_S = 3.0
 """Longer than an idle worker waits between two looks: one that still claims has claimed by then."""
+
+AT_WORK = "onenet works"
 
 pytestmark = [
     pytest.mark.anyio,
@@ -69,13 +73,24 @@ async def _follow_one_another(made: Scene) -> None:
     """The one starts and works, the other one is told to go; then the other way round."""
     old, new = made.city.children["worker"], made.city.children["worker_b"]
     for _ in range(OVERLAPS):
+        started = new.said(AT_WORK)
         new.start()
         old.freeze()  # whatever is heard from here on is the new one's work
+        await until(made, _said_more(new, started), lambda: "the new worker does not start")
         await _heard_more(made)
         old.thaw()
         old.ask_to_stop()
         assert await old.status(STOP_LIMIT_S) == 0
         old, new = new, old
+
+
+def _said_more(child: Child, before: int) -> Callable[[], Awaitable[bool]]:
+    """What is heard may still be the old one's last word; and a process that starts has no drain yet."""
+
+    async def so() -> bool:
+        return child.said(AT_WORK) > before
+
+    return so
 
 
 async def _heard_more(made: Scene) -> None:
