@@ -104,7 +104,7 @@ async def test_changes_that_arrive_together_share_a_commit(
 ) -> None:
     with counted_commits(database) as commits:
         cases_ = await opened(gate, bundle, 50)
-    assert len(commits) <= 2
+    assert len(commits) <= 3  # the first alone, at once; a crowd beside it; then all others
     assert len({case.number for case in cases_}) == 50
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from onenet.services.hands import Hands
+from onenet.services.hands import MOST_BEHIND, Hands
 
 pytestmark = pytest.mark.anyio
 
@@ -16,9 +16,9 @@ def hands() -> Hands:
     return Hands(asyncio.Event(), most=4, most_for_one=2)
 
 
-async def test_a_department_gets_no_more_than_its_own(hands: Hands) -> None:
-    assert hands.take("fire")
-    assert hands.take("fire")
+async def test_a_department_gets_no_more_than_its_own_and_a_few_that_wait(hands: Hands) -> None:
+    taken = [hands.take("fire") for _ in range(2 + MOST_BEHIND)]
+    assert [hand is not None and hand.turn is None for hand in taken] == [True, True] + [False] * MOST_BEHIND
     assert hands.take("fire") is None
     assert hands.full() == ["fire"]
     assert hands.take("police")

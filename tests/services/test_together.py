@@ -24,8 +24,8 @@ class Work:
         return [ValueError(item) if item == "bad" else item.upper() for item in items]
 
 
-def gathering(work: Work, *, largest: int = 10, rounds: int = 1) -> Together[str, str]:
-    return Together(work, largest=largest, rounds=rounds, key=lambda item: item[0])
+def gathering(work: Work, *, largest: int = 10, rounds: int = 1, crowd: int = 1) -> Together[str, str]:
+    return Together(work, largest=largest, rounds=rounds, crowd=crowd, keys=lambda item: tuple(item[:2]))
 
 
 async def test_what_arrives_meanwhile_shares_the_next_round() -> None:
@@ -58,12 +58,27 @@ async def test_an_outcome_that_is_an_error_is_raised_to_its_own_caller() -> None
 async def test_two_rounds_never_work_on_the_same_key() -> None:
     work = Work()
     together = gathering(work, rounds=2)
-    submitted = [asyncio.create_task(together.submit(item)) for item in ("a1", "a2", "b1")]
+    submitted = [asyncio.create_task(together.submit(item)) for item in ("a1", "a2", "c1", "b3")]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert work.rounds == [["a1"], ["b1"]]
+    assert work.rounds == [["a1"], ["b3"]]
     work.go.set()
-    assert await asyncio.gather(*submitted) == ["A1", "A2", "B1"]
+    assert await asyncio.gather(*submitted) == ["A1", "A2", "C1", "B3"]
+
+
+async def test_few_share_the_next_round_and_a_crowd_gets_one_of_its_own() -> None:
+    work = Work()
+    together = gathering(work, rounds=2, crowd=3)
+    submitted = [asyncio.create_task(together.submit(item)) for item in ("a", "b", "c")]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert work.rounds == [["a"]]
+    submitted.append(asyncio.create_task(together.submit("d")))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert work.rounds == [["a"], ["b", "c", "d"]]
+    work.go.set()
+    assert await asyncio.gather(*submitted) == ["A", "B", "C", "D"]
 
 
 async def test_who_gives_up_waiting_stops_nothing() -> None:

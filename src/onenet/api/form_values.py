@@ -111,7 +111,7 @@ def _check_form(form: dict[str, Any]) -> dict[str, Any]:
                 todo += [(inner, depth + 1) for inner in node.values()]
             case list(node):
                 todo += [(inner, depth + 1) for inner in node]
-            case int(node) | float(node) if abs(node) > MAX_INTEGER:
+            case int(node) | float(node) if not abs(node) <= MAX_INTEGER:  # NaN is neither
                 raise _refuse(
                     "number_range", "数值应在 ±(2^53 - 1) 之内", "Expected numbers within ±(2^53 - 1)"
                 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from uuid import UUID
 
 import structlog
@@ -37,7 +37,11 @@ log = structlog.get_logger()
 
 LARGEST_BATCH = 200
 MOST_RETRIES = 5
-ROUNDS = 1
+ROUNDS = 2
+"""Batches under way at once on a server: one is decided here while the server writes the other."""
+
+CROWD = 16
+"""Changes that wait for a batch of their own; fewer share the next one."""
 
 MOST_REMEMBERED = 4_000
 """Cases that a gate keeps as it saved them, some 8 kB each, for its own worker's next result."""
@@ -55,7 +59,11 @@ class Gate:
         self._clock = clock
         self._machine_clock = machine_clock
         self._together: Together[Change, Result] = Together(
-            self._commit_all, largest=LARGEST_BATCH, rounds=ROUNDS, key=lambda change: change.case_id
+            self._commit_all,
+            largest=LARGEST_BATCH,
+            rounds=1 if database.backend == "sqlite" else ROUNDS,
+            crowd=CROWD,
+            keys=_keys,
         )
         self._listeners: list[Listener] = []
         self._crew: Crew | None = None
@@ -255,6 +263,13 @@ class Gate:
 def _needs_nothing_else(changes: Sequence[Change], known: dict[UUID, Case]) -> bool:
     """Whether the batch can be decided without a look at the database: results for cases that are known."""
     return all(c.case_id in known and c.once is None and c.opening is None for c in changes)
+
+
+def _keys(change: Change) -> tuple[Hashable, ...]:
+    """What two batches must not change at the same time: a case, and what is done once. Hashed quickly."""
+    if change.once is None:
+        return (change.case_id.int,)
+    return (change.case_id.int, (change.once.scope, change.once.key))
 
 
 def _lost_race(error: Exception) -> bool:

@@ -13,6 +13,9 @@ from onenet.store.queue import Owner
 
 MOST = 256
 MOST_FOR_ONE = 8
+MOST_BEHIND = 8
+"""Tasks of one department that fall due while its hands are full and wait here all the same: the next call
+follows at once, instead of after another look at the tables."""
 
 
 class Hand:
@@ -61,8 +64,8 @@ class Hands:
         return self.free == self._most
 
     def take(self, owner: Owner) -> Hand | None:
-        """A hand for a call that can begin now; None when there is none."""
-        if self.free <= 0 or self._active[owner] >= self._most_for_one:
+        """A hand for a call that can begin now, or soon; None when there is none."""
+        if self.free <= 0 or len(self._behind[owner]) >= MOST_BEHIND:
             return None
         return self.hold(owner)
 

@@ -34,7 +34,7 @@ class Reading:
         self._catalogue = catalogue
         self._kept: Recent[UUID, Case] = Recent(MOST_KEPT)
         self._looks: Together[UUID, int | None] = Together(
-            self._look, largest=MOST_KEYS, rounds=1, key=lambda case_id: case_id
+            self._look, largest=MOST_KEYS, rounds=1, keys=lambda case_id: (case_id,)
         )
 
     async def case(self, case_id: UUID, visible: Visible) -> Case:

@@ -15,16 +15,27 @@ Round = Callable[[list[Item]], Awaitable[list[Outcome | Exception]]]
 
 
 class Together(Generic[Item, Outcome]):
-    """Gathers items into rounds; `key` names what two rounds must not work on at the same time."""
+    """Gathers items into rounds; `keys` name what two rounds must not work on at the same time."""
 
     def __init__(
-        self, work: Round[Item, Outcome], *, largest: int, rounds: int, key: Callable[[Item], Hashable]
+        self,
+        work: Round[Item, Outcome],
+        *,
+        largest: int,
+        rounds: int,
+        keys: Callable[[Item], tuple[Hashable, ...]],
+        crowd: int = 1,
     ):
-        """`work` gives one outcome for each item, in order; at most `rounds` of it run at once."""
+        """`work` gives one outcome for each item, in order; at most `rounds` of it run at once.
+
+        A round begins beside another one when `crowd` items wait: a few share the next one instead.
+        """
         self._work = work
         self._largest = largest
-        self._rounds_left = rounds
-        self._key = key
+        self._rounds = rounds
+        self._under_way = 0
+        self._crowd = crowd
+        self._keys = keys
         self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
         self._busy: set[Hashable] = set()
         self._running: set[asyncio.Task[None]] = set()
@@ -40,31 +51,33 @@ class Together(Generic[Item, Outcome]):
         return await future
 
     def _start(self) -> None:
-        if not self._rounds_left or not self._waiting:
+        needed = self._crowd if self._under_way else 1
+        if self._under_way == self._rounds or len(self._waiting) < needed:
             return
         chosen: list[tuple[Item, asyncio.Future[Outcome]]] = []
         later: list[tuple[Item, asyncio.Future[Outcome]]] = []
         for entry in self._waiting:
-            ready = len(chosen) < self._largest and self._key(entry[0]) not in self._busy
+            ready = len(chosen) < self._largest and self._busy.isdisjoint(self._keys(entry[0]))
             (chosen if ready else later).append(entry)
         if not chosen:
             return
         self._waiting = later
-        self._rounds_left -= 1
-        self._busy |= {self._key(item) for item, _ in chosen}
-        task = asyncio.create_task(self._round(chosen))
+        self._under_way += 1
+        keys = {key for item, _ in chosen for key in self._keys(item)}
+        self._busy |= keys
+        task = asyncio.create_task(self._round(chosen, keys))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _round(self, chosen: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
+    async def _round(self, chosen: list[tuple[Item, asyncio.Future[Outcome]]], keys: set[Hashable]) -> None:
         try:
             outcomes = await self._work([item for item, _ in chosen])
         except BaseException as error:
             outcomes = [error if isinstance(error, Exception) else asyncio.CancelledError()] * len(chosen)  # type: ignore[list-item]
             raise
         finally:
-            self._busy -= {self._key(item) for item, _ in chosen}
-            self._rounds_left += 1
+            self._busy -= keys
+            self._under_way -= 1
             for (_, future), outcome in zip(chosen, outcomes, strict=True):
                 _tell(future, outcome)
             self._start()

@@ -43,7 +43,7 @@ class Settling:
         """One for each worker."""
         self.database = database
         self._together: Together[_End, None] = Together(
-            self._write, largest=LARGEST_BATCH, rounds=1, key=lambda end: end[0]["id"]
+            self._write, largest=LARGEST_BATCH, rounds=1, keys=lambda end: (end[0]["id"],)
         )
 
     async def settle(self, end: dict[str, Any], settled: dict[str, Any]) -> None:

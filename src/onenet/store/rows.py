@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
+import orjson
 from sqlalchemy import RowMapping
 
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Step, Task, Timer, Waiting
@@ -17,11 +17,8 @@ from onenet.domain.states import StepState, TaskState, TimerState
 Row = Mapping[str, Any]
 
 
-def _list(values: tuple[Any, ...]) -> str:
-    return _json([asdict(value) for value in values]) if values else "[]"
-
-
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _read_list(kind: Any, text: str) -> tuple[Any, ...]:
@@ -106,8 +103,8 @@ def step_row(case: Case, step: Step) -> dict[str, Any]:
         "resume": step.resume,
         "opinion": step.opinion,
         "reason": step.reason,
-        "results": _list(step.results),
-        "requests": _list(step.requests),
+        "results": _json(step.results) if step.results else "[]",
+        "requests": _json(step.requests) if step.requests else "[]",
     }
 
 
