@@ -7,6 +7,7 @@ status and their end. One client for both sides of every comparison.
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -64,6 +65,14 @@ def once(port: int, sent: bytes) -> Answer:
         return Answer(status, {name.lower(): value.strip() for name, _, value in lines}, connection.body)
 
     return _run(ask())
+
+
+async def submit_and_look(port: int, sent: bytes, look: Callable[[str], bytes]) -> None:
+    """Sends an application in, over a connection of its own, and looks at the case. Raises: NotMeasured."""
+    connection = await _connect(port)
+    _check(await connection.ask(sent), 202)
+    _check(await connection.ask(look(json.loads(connection.body)["id"])), 200)
+    connection.close()
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

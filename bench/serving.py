@@ -14,14 +14,33 @@ from bench.measure import NotMeasured
 
 _LISTENS = re.compile(r"listens on http://127\.0\.0\.1:(\d+)")
 _STOP_LIMIT_S = 30.0
+_SERVE = [sys.executable, "-c", "from onenet.cli import main; main()", "serve", "--port", "0"]
 
 
 @contextmanager
 def onenet(url: str, *, worker: bool = False) -> Iterator[int]:
     """The port of a running `onenet serve` over a prepared database."""
-    command = [sys.executable, "-c", "from onenet.cli import main; main()", "serve", "--port", "0"]
-    with _running([*command, "--worker" if worker else "--no-worker"], ONENET_DATABASE_URL=url) as port:
+    with _running([*_SERVE, "--worker" if worker else "--no-worker"], ONENET_DATABASE_URL=url) as port:
         yield port
+
+
+@contextmanager
+def working(url: str) -> Iterator[tuple[int, int]]:
+    """The port and the process id of a running `onenet serve --worker`."""
+    command = [
+        sys.executable,
+        "-c",
+        "from onenet.cli import main; main()",
+        "serve",
+        "--port",
+        "0",
+        "--worker",
+    ]
+    process = _start(command, ONENET_DATABASE_URL=url)
+    try:
+        yield _port(process), process.pid
+    finally:
+        _stop(process)
 
 
 @contextmanager
