@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,13 @@ from onenet.store.migrating import Migrator
 TOWN = "benchtown"
 CLIENT = "app"
 DEPARTMENTS = tuple(f"office_{number:02}" for number in range(20))
+STEPS = 5
+SHAPES = {
+    "five": tuple(f"five_{number}" for number in range(len(DEPARTMENTS) // STEPS)),
+    "wide": ("wide",),
+}
+"""Bundles of one shape: five steps in a row, by five departments each; or twenty steps side by side."""
+
 NOWHERE = "http://127.0.0.1:9/"
 """The address of departments that are never called."""
 
@@ -106,7 +113,7 @@ def _catalogue() -> dict[str, Any]:
             for code in DEPARTMENTS
         ],
         "bundles": [
-            _bundle("five", [_member(at, after=at - 1) for at in range(5)]),
+            *(_bundle(code, _row(number * STEPS)) for number, code in enumerate(SHAPES["five"])),
             _bundle("wide", [_member(at) for at in range(len(DEPARTMENTS))]),
         ],
     }  # fmt: skip
@@ -119,6 +126,10 @@ def _bundle(code: str, members: list[dict[str, Any]]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _member(at: int, after: int = -1) -> dict[str, Any]:
-    waits_for = [f"item_of_{DEPARTMENTS[after]}"] if after >= 0 else []
-    return {"item": f"item_of_{DEPARTMENTS[at]}", "after": waits_for}
+def _row(first: int) -> list[dict[str, Any]]:
+    places = range(first, first + STEPS)
+    return [_member(at, after=[at - 1] if at > first else []) for at in places]
+
+
+def _member(at: int, after: Sequence[int] = ()) -> dict[str, Any]:
+    return {"item": f"item_of_{DEPARTMENTS[at]}", "after": [f"item_of_{DEPARTMENTS[each]}" for each in after]}

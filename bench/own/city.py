@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from bench.town import CLIENT, TOWN
+from bench.town import CLIENT, SHAPES, TOWN
 from onenet.bootstrap import Process, process
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Applicant, Case, CaseContent
@@ -29,7 +30,7 @@ class City:
     """The parts, and the cases that a commit of this process has completed."""
 
     process: Process
-    bundle: Bundle
+    bundles: Iterator[Bundle]
     template: NumberTemplate
     completed: set[UUID]
     _grown: asyncio.Event
@@ -44,8 +45,8 @@ class City:
     async def submit(self) -> UUID:
         """Opens a case; it is on the disk afterwards."""
         blank = Case(
-            id=new_id(), number="", bundle=self.bundle, jurisdiction=TOWN, subject="s-1", client=CLIENT,
-            state=CaseState.RECEIVED, created_at=_UNSET, updated_at=_UNSET,
+            id=new_id(), number="", bundle=next(self.bundles), jurisdiction=TOWN, subject="s-1",
+            client=CLIENT, state=CaseState.RECEIVED, created_at=_UNSET, updated_at=_UNSET,
             tracking_secret="bench", content=_CONTENT,
         )  # fmt: skip
         opening = Opening(blank, self.template)
@@ -60,12 +61,13 @@ class City:
 
 
 @contextlib.asynccontextmanager
-async def city(url: str, bundle: str = "five", *, working: bool = True) -> AsyncIterator[City]:
+async def city(url: str, shape: str = "five", *, working: bool = True) -> AsyncIterator[City]:
     """The parts over a prepared database, with a worker unless told otherwise."""
     async with process(Settings(database_url=url)) as made:
         catalogue = made.parts.catalogue
         template = await catalogue.number_template(TOWN)
-        it = City(made, await catalogue.latest(bundle), template, set(), asyncio.Event())
+        bundles = [await catalogue.latest(code) for code in SHAPES[shape]]
+        it = City(made, itertools.cycle(bundles), template, set(), asyncio.Event())
         made.parts.gate.listen(it.on_commit)
         if not working:
             yield it
