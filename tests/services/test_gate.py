@@ -302,6 +302,36 @@ async def test_a_key_repeated_within_one_commit_has_one_effect(
         assert await count(connection, tables.cases) == 1
 
 
+async def test_who_opens_a_case_beside_a_repeated_key_gets_one_too(
+    database: Database, gate: Gate, bundle: Bundle
+) -> None:
+    """A gate that knows the endpoints takes keys of new cases for new, until the database says otherwise."""
+    await save_subscriber(database, "http://127.0.0.1:1")
+    first = await gate.submit(make_opening(bundle, once=once(), render=render))
+    changes = [make_opening(bundle, once=once(key), render=render) for key in ("k-1", "k-2", "k-3")]
+    again, *others = await gate._commit_all(changes)
+    assert isinstance(again, Result)
+    assert (again.replayed, again.answer) == (True, first.answer)
+    assert [isinstance(other, Result) and other.replayed for other in others] == [False, False]
+    async with database.read() as connection:
+        assert await count(connection, tables.cases) == 3
+        numbers = (await connection.execute(select(tables.cases.c.number))).scalars().all()
+    assert sorted(int(number[-4:]) for number in numbers) == [1, 2, 3]
+
+
+async def test_a_subscriber_that_comes_later_is_told_of_the_next_case(
+    database: Database, gate: Gate, bundle: Bundle
+) -> None:
+    await save_subscriber(database, "http://127.0.0.1:1")
+    await opened(gate, bundle)
+    late = await save_subscriber(database, "http://127.0.0.1:2", owner="other")
+    case = (await gate.submit(make_opening(bundle, client="other"))).case
+    assert case
+    async with database.read() as connection:
+        told = select(tables.delivery.c.endpoint_id).where(tables.delivery.c.case_id == case.id)
+        assert set((await connection.execute(told)).scalars()) == {late.id}
+
+
 async def test_a_key_with_another_fingerprint_is_a_conflict(
     database: Database, gate: Gate, bundle: Bundle
 ) -> None:

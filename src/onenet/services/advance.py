@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 import structlog
@@ -32,6 +33,7 @@ from onenet.store import bulk, endpoints, idempotency, queue
 from onenet.store import cases as store_cases
 from onenet.store.cases import BundleOf
 from onenet.store.database import Database, is_retryable
+from onenet.store.endpoints import Directory
 
 log = structlog.get_logger()
 
@@ -45,6 +47,8 @@ CROWD = 16
 
 MOST_REMEMBERED = 4_000
 """Cases that a gate keeps as it saved them, some 8 kB each, for its own worker's next result."""
+
+_NOTHING: Mapping[UUID, Case] = MappingProxyType({})
 
 Listener = Callable[[Sequence[Case]], None]
 
@@ -68,7 +72,7 @@ class Gate:
         self._listeners: list[Listener] = []
         self._crew: Crew | None = None
         self._saved: Recent[UUID, Case] = Recent(MOST_REMEMBERED)
-        self._directory: endpoints.Directory | None = None
+        self._directory: Directory | None = None
 
     def listen(self, listener: Listener) -> None:
         """Calls `listener` with the cases of each commit, after it."""
@@ -102,39 +106,46 @@ class Gate:
         async with self._database.transaction() as connection:
             await queue.park(connection, queue.TASKS, claimed.row, claimed.token, reason)
 
-    async def _commit_all(self, changes: Sequence[Change]) -> list[Result | Exception]:
+    async def _commit_all(
+        self, changes: Sequence[Change], *, trusting: bool = True
+    ) -> list[Result | Exception]:
         """Commits them together; if that fails, each alone, so that one cannot spoil the others."""
         try:
-            return await self._commit_known(changes)
+            return await (self._commit_trusting(changes) if trusting else self._commit(changes))
         except Unavailable as error:
             return [error for _ in changes]
         except Exception as error:  # noqa: BLE001  # whatever it is: with several changes it is not known whose it is
             if len(changes) > 1:
-                return [(await self._commit_all([change]))[0] for change in changes]
+                return [(await self._commit_all([change], trusting=False))[0] for change in changes]
             return [await self._commit_alone(changes[0], error)]
 
-    async def _commit_known(self, changes: Sequence[Change]) -> list[Result | Exception]:
-        """Takes cases as this gate saved them last; if one has moved since, all are read again.
+    async def _commit_trusting(self, changes: Sequence[Change]) -> list[Result | Exception]:
+        """Takes what this gate remembers for true, which saving finds out; if it is not, all is read again.
 
-        A change that is refused, or changes nothing, saves nothing, and so does not find that out: it is
-        decided again on what is read.
+        It trusts that cases are as it saved them last, that the endpoints are as they were, and that keys of
+        new cases are new. A change that is refused, or changes nothing, saves nothing, and so does not find
+        that out: it is decided again on what is read.
         """
         known = self._known(changes)
-        if not known:
+        directory = self._directory if self._directory and self._directory.mark else None
+        if not known and directory is None:
             return await self._commit(changes)
         try:
-            outcomes = await self._commit(changes, known)
-        except (StaleWrite, IntegrityError):  # the latter: an event of that number is there already
+            outcomes = await self._commit(changes, known, directory)
+        except (
+            StaleWrite,
+            IntegrityError,
+        ):  # the latter: an event of that number, or that key, is there already
             self._forget(known)
             return await self._commit(changes)
         doubtful = [
             place
             for place, (change, outcome) in enumerate(zip(changes, outcomes, strict=True))
-            if change.case_id in known and (isinstance(outcome, Exception) or outcome.reply == "unchanged")
+            if (change.opening or change.case_id in known) and _saved_nothing(outcome)
         ]
         if doubtful:
             self._forget(changes[place].case_id for place in doubtful)
-            again = await self._commit_all([changes[place] for place in doubtful])
+            again = await self._commit_all([changes[place] for place in doubtful], trusting=False)
             for place, outcome in zip(doubtful, again, strict=True):
                 outcomes[place] = outcome
         return outcomes
@@ -156,24 +167,28 @@ class Gate:
         return Unavailable("too many processes want this at once", retry_after_s=1)
 
     async def _commit(
-        self, changes: Sequence[Change], known: dict[UUID, Case] | None = None
+        self,
+        changes: Sequence[Change],
+        known: Mapping[UUID, Case] = _NOTHING,
+        directory: Directory | None = None,
     ) -> list[Result | Exception]:
+        """Raises: StaleWrite, IntegrityError when `known` or `directory`, which it trusts, are not so."""
         now = Moment(self._clock.now(), self._machine_clock.now())
-        able = self._database.capabilities.at_once
-        directory = self._directory if able and known and _needs_nothing_else(changes, known) else None
+        mark = directory.mark if directory else None
         batch = None
         try:
-            if directory and directory.mark:
-                batch = Batch(now, known or {}, {}, serials={}, endpoints=directory.rows, crew=self._crew)
+            if directory and _needs_nothing_else(changes, known):
+                batch = Batch(now, known, {}, serials={}, endpoints=directory.rows, crew=self._crew)
                 decided = batch.decide_all(changes)
                 crashing.point("before_commit")
                 async with self._database.glance() as connection:
-                    await bulk.write(connection, decided.rows, mark=directory.mark)
+                    await bulk.write(connection, decided.rows, mark=mark)
             else:
                 async with self._database.transaction() as connection:
-                    batch = await self._load(connection, changes, known or {}, now)
+                    batch = await self._load(connection, changes, known, directory, now)
                     decided = batch.decide_all(changes)
-                    await bulk.write(connection, decided.rows, at_once=able)
+                    at_once = self._database.capabilities.at_once
+                    await bulk.write(connection, decided.rows, at_once=at_once, mark=mark)
                     crashing.point("before_commit")
         except BaseException:
             if batch is not None:
@@ -187,9 +202,19 @@ class Gate:
         return decided.outcomes
 
     async def _load(
-        self, connection: AsyncConnection, changes: Sequence[Change], known: dict[UUID, Case], now: Moment
+        self,
+        connection: AsyncConnection,
+        changes: Sequence[Change],
+        known: Mapping[UUID, Case],
+        directory: Directory | None,
+        now: Moment,
     ) -> Batch:
-        keys = [(change.once.scope, change.once.key) for change in changes if change.once]
+        """What is neither known nor trusted. With a directory the keys of new cases are trusted to be new."""
+        keys = [
+            (change.once.scope, change.once.key)
+            for change in changes
+            if change.once and not (directory and change.opening)
+        ]
         done = await idempotency.find(connection, keys)
         opened = [
             change.opening.template
@@ -200,13 +225,15 @@ class Gate:
         serials = await reserve(connection, opened, now.at)
         wanted = [c.case_id for c in changes if c.opening is None and c.case_id not in known]
         before = await store_cases.load(connection, wanted, self._bundle_of, for_update=True)
-        self._directory = await endpoints.directory(connection)
+        if directory is None:
+            directory = await endpoints.directory(connection)
+            self._directory = directory if self._database.capabilities.at_once else None
         return Batch(
             now,
-            known | before,
+            {**known, **before},
             done,
             serials=serials,
-            endpoints=self._directory.rows,
+            endpoints=directory.rows,
             crew=self._crew,
         )
 
@@ -260,9 +287,13 @@ class Gate:
             self._crew.look("deliveries")
 
 
-def _needs_nothing_else(changes: Sequence[Change], known: dict[UUID, Case]) -> bool:
+def _needs_nothing_else(changes: Sequence[Change], known: Mapping[UUID, Case]) -> bool:
     """Whether the batch can be decided without a look at the database: results for cases that are known."""
     return all(c.case_id in known and c.once is None and c.opening is None for c in changes)
+
+
+def _saved_nothing(outcome: Result | Exception) -> bool:
+    return isinstance(outcome, Exception) or outcome.reply == "unchanged"
 
 
 def _keys(change: Change) -> tuple[Hashable, ...]:
