@@ -27,6 +27,7 @@ from onenet.domain.events import EventType
 from onenet.domain.states import StepState, TimerState
 from onenet.services import steps
 from onenet.services.advance import Gate
+from onenet.services.batch import repeated
 from onenet.services.change import Change, Result
 from onenet.services.leases import Claimed
 from onenet.store import bulk, cases, events, idempotency
@@ -83,8 +84,11 @@ class _InboxApart(WatchedGate):
         once = change.once
         if once is None or not isinstance(change.command, RecordAnswer):
             return await super().submit(change)
-        if repeated := await self.replay(once):
-            return repeated
+        key = (once.scope, once.key)
+        async with self.process.database.read() as connection:
+            known = await idempotency.find(connection, [key])
+        if known:
+            return repeated(known[key], once)
         result = await super().submit(replace(change, once=None))
         assert result.answer is not None
         now = self.process.clock.now()

@@ -24,8 +24,8 @@ from onenet.domain.states import FINAL_CASE
 from onenet.errors import StaleWrite, Unavailable
 from onenet.recent import Recent
 from onenet.services import leases
-from onenet.services.batch import Batch, Decided, repeated
-from onenet.services.change import Change, Once, Result
+from onenet.services.batch import Batch, Decided
+from onenet.services.change import Change, Result
 from onenet.services.leases import Claimed, Crew
 from onenet.services.numbering import reserve
 from onenet.services.together import Together
@@ -81,15 +81,6 @@ class Gate:
     def employ(self, crew: Crew) -> None:
         """Gives this process's own worker what falls due, as far as it has hands."""
         self._crew = crew
-
-    async def replay(self, once: Once) -> Result | None:
-        """The stored answer, when this was done before; whatever has changed since then does not matter.
-
-        Raises: `once.conflict` when the key was used for another request.
-        """
-        async with self._database.read() as connection:
-            done = (await idempotency.find(connection, [(once.scope, once.key)])).get((once.scope, once.key))
-        return repeated(done, once) if done else None
 
     async def submit(self, change: Change) -> Result:
         """Puts a change through and waits until it is committed.
