@@ -1,29 +1,37 @@
-"""dispatch.vs_client: tasks handed to twenty departments over real HTTP, beside the bare client."""
+"""dispatch.*: tasks handed to twenty departments over real HTTP, beside the client alone."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 
 import psycopg
 
 from bench import backlog, serving, town
 from bench.ground import Ground, tell
-from bench.measure import Figure, beside
+from bench.measure import Figure, figure, interleave
 
-NAMES = ("dispatch.vs_client",)
+YARDSTICKS = {
+    "dispatch.vs_client": "httpx2's client alone",
+    "dispatch.vs_transport": "httpx2's transport alone",
+}
+NAMES = tuple(YARDSTICKS)
 CALLS = 3_000
 
 
 def measure(ground: Ground, names: list[str]) -> Iterator[Figure]:
-    """The figure."""
+    """The figures of these names, all measured in the same rounds."""
     with serving.receivers(len(town.DEPARTMENTS)) as ports:
         bodies = _bodies(ground)
-        measures = {
-            "onenet": lambda: _onenet(ground, ports),
-            "httpx2 alone": lambda: _client(ground, ports, bodies),
-        }
-        yield from beside("dispatch.vs_client", "calls/s", measures, ground.runs, tell)
+        measures = {"onenet": partial(_onenet, ground, ports)}
+        for name in names:
+            measures[YARDSTICKS[name]] = partial(_alone, ground, name, ports, bodies)
+        given = interleave(ground.runs, measures, tell)
+    for name in names:
+        yardstick = YARDSTICKS[name]
+        if {"onenet", yardstick} <= given.keys():
+            yield figure(name, "calls/s", given["onenet"], yardstick, given[yardstick])
 
 
 def _cases(ground: Ground) -> int:
@@ -53,6 +61,7 @@ def _bodies(ground: Ground) -> list[str]:
     ]
 
 
-def _client(ground: Ground, ports: list[int], bodies: list[str]) -> float:
+def _alone(ground: Ground, name: str, ports: list[int], bodies: list[str]) -> float:
     asked = {"ports": ports, "bodies": bodies, "calls": _cases(ground) * len(ports)}
-    return float(ground.own("client", asked=json.dumps(asked))["rate"])
+    way = name.removeprefix("dispatch.vs_")
+    return float(ground.own("client", way, asked=json.dumps(asked))["rate"])
