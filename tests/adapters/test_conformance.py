@@ -146,6 +146,14 @@ async def test_json_that_cannot_be_read_is_unclear(name: str, content_type: str)
 
 
 @each_adapter
+async def test_an_answer_that_lies_beyond_64_kb_of_blanks_is_unclear(name: str) -> None:
+    said = answer(200, b" " * 65_536 + b'{"outcome": "rejected"}', content_type="application/json")
+    async with loopback(said) as department:
+        attempt = await submit(name, department.url)
+    assert isinstance(attempt.outcome, Unclear)
+
+
+@each_adapter
 async def test_the_key_and_a_valid_signature_are_sent(name: str) -> None:
     async with loopback(answer(202)) as department:
         await submit(name, department.url)

@@ -21,6 +21,9 @@ from onenet.errors import MalformedJson
 _MAX_FAULTS = 5
 _MAX_POINTER = 64
 
+_MAX_BLANKS = 1_024
+"""More blanks are no empty answer: something may have come after them that was cut off."""
+
 
 def _as_text(value: object) -> object:
     """Departments send ids as "001" and as 1; 0 is an id, true is none."""
@@ -75,10 +78,14 @@ def answered_object(response: httpx2.Response) -> Mapping[str, Any] | None:
     """
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = media_type == "application/json" or media_type.endswith("+json")
-    if response.status_code == 202 or not is_json or not response.content.strip():
+    if response.status_code == 202 or not is_json or _is_empty(response.content):
         return None
     value = read_json(response.content)
     return value if isinstance(value, dict) and value else None
+
+
+def _is_empty(body: bytes) -> bool:
+    return len(body) <= _MAX_BLANKS and not body.strip()
 
 
 def callback_object(body: bytes) -> Mapping[str, Any]:
