@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -44,7 +45,7 @@ def answer(status: int, body: object = b"", **headers: str) -> bytes:
 
 
 @asynccontextmanager
-async def loopback(*conducts: bytes | Conduct) -> AsyncIterator[Loopback]:
+async def loopback(*conducts: bytes | Conduct, tls: ssl.SSLContext | None = None) -> AsyncIterator[Loopback]:
     """A server that meets the first request with the first conduct, and so on; the last one stays."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -77,9 +78,9 @@ async def loopback(*conducts: bytes | Conduct) -> AsyncIterator[Loopback]:
         return len(running.heard)
 
     serving: set[asyncio.Task[None]] = set()
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     port: Any = server.sockets[0].getsockname()[1]
-    running = Loopback(f"http://127.0.0.1:{port}")
+    running = Loopback(f"{'https' if tls else 'http'}://127.0.0.1:{port}")
     try:
         yield running
     finally:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import shutil
+import ssl
+import subprocess
 from asyncio import StreamWriter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -27,7 +31,24 @@ pytestmark = pytest.mark.anyio
 SHORT = Limits(total_s=1.0)
 BODY = '{"名": 1}'.encode()
 
+OPENSSL = shutil.which("openssl")
+
 Flood = Callable[[StreamWriter], Awaitable[None]]
+
+
+@pytest.fixture
+def own_certificate(tmp_path: Path) -> ssl.SSLContext:
+    """A server's, for the name localhost, signed by itself."""
+    assert OPENSSL is not None
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [OPENSSL, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    return tls
 
 
 async def post(url: str, *, limits: Limits | None = None, **changes: Any) -> Attempt:
@@ -185,10 +206,72 @@ async def test_the_body_goes_out_unchanged_under_our_headers() -> None:
     assert (heard.headers["webhook-id"], heard.headers["idempotency-key"]) == ("msg_1", '"msg_1"')
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+async def test_a_request_that_may_be_repeated_is_not(method: str) -> None:
+    """The second one goes over the connection that the first one left, and meets its end."""
+
+    def talk(url: str) -> Talk:
+        yield httpx2.Request(method, url)
+        yield httpx2.Request(method, url)
+        return Received()
+
+    async with loopback(answer(202), cut_off(b"")) as department:
+        attempt = await drive(talk(department.url))
+    assert (attempt.failure, len(department.heard)) == ("transient", 2)
+
+
+async def posted(url: str, times: int) -> list[Attempt]:
+    """One after the other, without a pause, over the connections of one transport."""
+    fields: dict[str, Any] = {"secrets": [SECRET], "message_id": "msg_1", "now": NOW}
+    async with Transport() as transport:
+        return [await transport.post_signed(url, BODY, **fields) for _ in range(times)]
+
+
+async def test_a_connection_that_was_closed_while_idle_is_not_used_again() -> None:
+    async with loopback(cut_off(answer(202))) as department:  # it never says that it will close
+        attempts = await posted(department.url, 20)
+    assert [attempt.outcome for attempt in attempts] == [Received()] * 20
+
+
+async def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one() -> None:
+    async with loopback(answer(202) + answer(200, b"stray"), answer(202)) as department:
+        attempts = await posted(department.url, 2)
+    assert [(attempt.status, attempt.excerpt) for attempt in attempts] == [(202, "")] * 2
+
+
+@pytest.mark.parametrize(
+    ("method", "headers"),
+    [
+        ("GE T", {}),
+        ("POST", {"x unit": "7"}),
+        ("POST", {"x-unit": "7\r\nx-other: 8"}),
+        ("POST", {"x-unit": "\0"}),
+    ],
+    ids=["method", "name", "line break", "NUL"],
+)
+async def test_a_request_that_is_not_http_is_refused_without_a_call(
+    method: str, headers: dict[str, str]
+) -> None:
+    def talk(url: str) -> Talk:
+        yield httpx2.Request(method, url, headers=headers)
+        return Received()
+
+    async with loopback(answer(202)) as department:
+        attempt = await drive(talk(department.url))
+    assert (attempt.failure, department.heard) == ("refused", [])
+
+
+async def test_a_large_header_of_an_answer_is_borne() -> None:
+    async with loopback(answer(202, content_security_policy="a" * 60_000)) as department:
+        attempt = await post(department.url)
+    assert attempt.outcome == Received()
+
+
 async def test_an_adapter_cannot_replace_our_headers() -> None:
     wanted = {
         "Webhook-Id": "tsk_other", "Webhook-Signature": "v1,x", "Idempotency-Key": "x", "User-Agent": "x",
         "Content-Type": "text/xml", "Accept-Encoding": "gzip", "Host": "other.example", "Cookie": "a=1",
+        "Expect": "100-continue",
     }  # fmt: skip
 
     def talk(url: str) -> Talk:
@@ -228,7 +311,7 @@ async def test_a_talk_ends_at_its_first_failed_answer() -> None:
     "url",
     ["", "not an address", "//host/", "ftp://host/", "http://", "http:///path", "http://[::1/", "http://a\0b/",
      "http://⒈.com/", "http://name:password@127.0.0.1/", "http://127.0.0.1:0/", "http://127.0.0.1:99999/",
-     "http://127.0.0.1:-1/"],
+     "http://127.0.0.1:-1/", "http://a\\b/"],
 )  # fmt: skip
 async def test_a_bad_address_is_refused_without_a_call(url: str) -> None:
     attempt = await post(url)
@@ -257,6 +340,15 @@ async def test_a_host_without_tls_is_transient_for_an_https_address() -> None:
     async with loopback(answer(202)) as plain:
         attempt = await post(plain.url.replace("http://", "https://"))
     assert (attempt.failure, plain.heard) == ("transient", [])
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="needs the command openssl to make a certificate")
+async def test_a_certificate_that_nobody_vouches_for_is_transient(own_certificate: ssl.SSLContext) -> None:
+    async with loopback(answer(202), tls=own_certificate) as department:
+        attempt = await post(department.url.replace("127.0.0.1", "localhost"))
+    assert (attempt.failure, department.heard) == ("transient", [])
+    assert isinstance(attempt.outcome, TryLater)
+    assert attempt.outcome.reason == "no secure connection"
 
 
 async def test_an_adapter_that_finds_its_options_wrong_is_refused() -> None:

@@ -229,9 +229,9 @@ async def test_a_crash_in_the_middle_of_a_call_sends_the_same_key_and_bytes(
         await asyncio.sleep(0)
 
     await opened(gate, bundle)
-    async with loopback(never_answer, COMPLETED) as department:
+    async with loopback(never_answer, COMPLETED) as department, Transport() as of_the_dying:
         await save_department(database, "police", department.url)
-        dying = asyncio.create_task(steps.dispatch(gate, Transport(), clock, await claim(database, clock)))
+        dying = asyncio.create_task(steps.dispatch(gate, of_the_dying, clock, await claim(database, clock)))
         await asked.wait()
         dying.cancel()
         await asyncio.gather(dying, return_exceptions=True)

@@ -5,13 +5,13 @@ An adapter never sees a failed answer: what it means does not depend on the depa
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx2
 
+from onenet.adapters import wire
 from onenet.adapters.json_reader import read_json
 from onenet.domain.outcome import FailureClass, Received, TryLater
 from onenet.domain.retry import LONGEST_RETRY_AFTER_S
@@ -35,18 +35,11 @@ class NotCalled(Exception):
 
 ERRORS: tuple[tuple[tuple[type[Exception], ...], FailureClass, str | None], ...] = (
     ((NotCalled, MisconfiguredError), "refused", None),
-    ((httpx2.InvalidURL, httpx2.UnsupportedProtocol), "refused", "the address is not valid"),
-    ((httpx2.LocalProtocolError,), "refused", "the request is not valid HTTP"),
-    ((httpx2.ConnectTimeout,), "transient", "no connection within the time allowed"),
-    ((TimeoutError,), "transient", "no whole answer within the time allowed"),
-    ((ssl.SSLError,), "transient", "no secure connection"),
-    ((httpx2.ConnectError,), "transient", "no connection"),
-    ((httpx2.RemoteProtocolError,), "transient", "the answer broke off or is not valid HTTP"),
-    ((httpx2.TransportError, OSError), "transient", "the connection broke off"),
+    ((httpx2.InvalidURL,), "refused", "the address is not valid"),
+    *wire.ERRORS,
 )
-"""Errors of a call, the first row that fits. `OSError` covers `gaierror`, which can escape the client's own
-error class; a row too few here turns one bad host name into a crash of the worker. A reason of None: the
-error's own words, which are ours.
+"""Errors of a call, the first row that fits; a row too few turns one bad host name into a crash of the
+worker. A reason of None: the error's own words, which are ours.
 """
 
 ERROR_TYPES = tuple(error for errors, _, _ in ERRORS for error in errors)

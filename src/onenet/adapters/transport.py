@@ -1,16 +1,15 @@
-"""The one owner of the HTTP client: hands requests to departments and subscribers, signed and within limits.
+"""Hands requests to departments and subscribers, signed and within limits.
 
-Each call is one attempt: one deadline around all of it, the body cut raw at 64 kB, no redirect, no cookie,
-no proxy from the environment, HTTP/1.1. It uses the transport beneath httpx2's client, which knows none of
-these in the first place. Whatever happens on the network becomes an outcome; nothing is retried here.
+Each call is one attempt: one deadline around all of it, the body cut raw at 64 kB. Whatever happens on the
+wire becomes an outcome; nothing is retried here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -23,10 +22,8 @@ from onenet.adapters import failures, signing
 from onenet.adapters.base import Endpoint, Talk
 from onenet.adapters.jetstream import Streams
 from onenet.adapters.masking import excerpt
+from onenet.adapters.wire import Wire
 from onenet.domain.outcome import FailureClass, Outcome, Received, TryLater
-
-_KEEP_ALIVE_S = 4.0
-"""Less than the 5 s after which common servers drop an idle connection, perhaps just as we write to it."""
 
 _FIXED = {
     "accept-encoding": "identity",
@@ -37,13 +34,22 @@ _RESERVED = frozenset(
     {
         *_FIXED,
         *("webhook-id", "webhook-timestamp", "webhook-signature", "idempotency-key"),
-        *("host", "content-length", "content-encoding", "transfer-encoding", "connection", "cookie"),
+        *(
+            "host",
+            "content-length",
+            "content-encoding",
+            "transfer-encoding",
+            "connection",
+            "cookie",
+            "expect",
+        ),
     }
 )
 """Headers of a request that no adapter sets."""
 
-_HIDDEN = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
-"""Headers of an answer that no longer describe the body as it is handed on."""
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e]*")
+"""What a method or the name of a header may be, and the value of one that an adapter sets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +99,9 @@ class Transport:
     def __init__(self, limits: Limits | None = None) -> None:
         self.streams = Streams()
         self._limits = limits or Limits()
-        # One for all pools: loading the system's certificates takes 60 ms.
-        self._tls = httpx2.create_ssl_context(trust_env=False)
-        self._pools: dict[tuple[str, str, int | None], httpx2.AsyncHTTPTransport] = {}
+        self._wire = Wire(
+            connect_s=self._limits.connect_s, connections_per_host=self._limits.connections_per_host
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,9 +114,7 @@ class Transport:
     async def aclose(self) -> None:
         """Closes every connection."""
         await self.streams.aclose()
-        pools, self._pools = self._pools, {}
-        for pool in pools.values():
-            await pool.aclose()
+        await self._wire.aclose()
 
     async def drive(self, talk: Talk, *, endpoint: Endpoint, key: str, now: datetime) -> Attempt:
         """One attempt to hand a task over: plays the adapter's talk against the endpoint.
@@ -156,55 +160,31 @@ class Transport:
         )
 
     async def _call(self, wanted: httpx2.Request, identity: _Identity) -> httpx2.Response:
-        """One request and its answer, the body read to its end or to the limit."""
-        request = self._sealed(wanted, identity)
-        answer = await self._pool(request.url).handle_async_request(request)
-        body = bytearray()
-        async with aclosing(answer.aiter_raw()) as chunks:
-            async for chunk in chunks:
-                body += chunk
-                if len(body) >= self._limits.answer_bytes:
-                    break
-        # Without the encoding: we asked for none, and unpacking is what a bomb waits for.
-        # As bytes: a department may well write them in an encoding of its own.
-        headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in _HIDDEN]
-        return httpx2.Response(
-            answer.status_code, headers=headers, content=bytes(body[: self._limits.answer_bytes])
-        )
-
-    def _sealed(self, wanted: httpx2.Request, identity: _Identity) -> httpx2.Request:
-        """The adapter's method, address and body under our headers. Raises: NotCalled."""
+        """The adapter's method, address and body under our headers; what was answered. Raises: NotCalled."""
         body = wanted.read()
         _check_address(wanted.url)
         if len(body) > self._limits.request_bytes:
             raise failures.NotCalled(f"the body is larger than {self._limits.request_bytes} bytes")
         if not identity.secrets:
             raise failures.NotCalled("the endpoint has no signing secret")
-        own = [(name, value) for name, value in wanted.headers.multi_items() if name not in _RESERVED]
         proof = signing.sign(body, identity.secrets, message_id=identity.message_id, at=identity.now())
         key = {"idempotency-key": f'"{identity.message_id}"'}
-        return httpx2.Request(
+        return await self._wire.send(
             wanted.method,
             wanted.url,
-            headers=[*own, *_FIXED.items(), *key.items(), *proof.items()],
-            content=body,
-            # No others: the deadline around the whole call covers reading, writing and waiting for the pool.
-            extensions={"timeout": {"connect": self._limits.connect_s}},
+            [*_own_headers(wanted), *_FIXED.items(), *key.items(), *proof.items()],
+            body,
+            answer_bytes=self._limits.answer_bytes,
         )
 
-    def _pool(self, url: httpx2.URL) -> httpx2.AsyncHTTPTransport:
-        """The connections to that host: one that hangs fills its own pool and nobody else's."""
-        host = (url.scheme, url.host, url.port)
-        if host not in self._pools:
-            limit = self._limits.connections_per_host
-            self._pools[host] = httpx2.AsyncHTTPTransport(
-                verify=self._tls,
-                trust_env=False,
-                limits=httpx2.Limits(
-                    max_connections=limit, max_keepalive_connections=limit, keepalive_expiry=_KEEP_ALIVE_S
-                ),
-            )
-        return self._pools[host]
+
+def _own_headers(wanted: httpx2.Request) -> list[tuple[str, str]]:
+    """What the adapter may say beside us. Raises: NotCalled when it would not be HTTP."""
+    own = [(name, value) for name, value in wanted.headers.multi_items() if name not in _RESERVED]
+    tokens = [wanted.method, *(name for name, _ in own)]
+    if not all(map(_TOKEN.fullmatch, tokens)) or not all(_VALUE.fullmatch(value) for _, value in own):
+        raise failures.NotCalled("the request is not valid HTTP")
+    return own
 
 
 def _check_address(url: httpx2.URL) -> None:

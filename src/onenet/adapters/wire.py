@@ -1,0 +1,127 @@
+"""The wire: one request and its answer. The only module that knows the HTTP client, which is aiohttp.
+
+Adapters speak in httpx2's requests and responses, and so does this module to those above it. No redirect is
+followed, no cookie kept, no proxy of the environment asked, no body unpacked, nothing sent a second time.
+Source: docs/decisions/0020.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+
+import aiohttp
+import httpx2
+from yarl import URL
+
+from onenet.domain.outcome import FailureClass
+
+KEEP_ALIVE_S = 4.0
+"""Less than the 5 s after which common servers drop an idle connection, perhaps just as we write to it."""
+
+_HEADER_BYTES = 65_536
+"""Of one line; a head of more than 128 lines is no answer either."""
+
+_AUTOMATIC = ("accept", "accept-encoding", "content-type", "user-agent")
+"""Headers that the client would add by itself."""
+
+_HIDDEN = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
+"""Headers of an answer that no longer describe the body as it is handed on."""
+
+
+class _NotFound(Exception):
+    """The name of the host cannot even be asked for."""
+
+
+class _BrokenOff(Exception):
+    """The connection was lost between request and answer."""
+
+
+_NO_ANSWER = "the answer broke off or is not valid HTTP"
+
+ERRORS: tuple[tuple[tuple[type[Exception], ...], FailureClass, str], ...] = (
+    ((aiohttp.InvalidURL,), "refused", "the address is not valid"),
+    ((aiohttp.ConnectionTimeoutError,), "transient", "no connection within the time allowed"),
+    ((TimeoutError,), "transient", "no whole answer within the time allowed"),
+    ((aiohttp.ClientSSLError, ssl.SSLError), "transient", "no secure connection"),
+    ((_NotFound, aiohttp.ClientConnectorError), "transient", "no connection"),
+    ((aiohttp.ClientResponseError, aiohttp.ClientPayloadError), "transient", _NO_ANSWER),
+    ((_BrokenOff, aiohttp.ClientError, OSError), "transient", "the connection broke off"),
+)
+"""What can go wrong on the wire: the first row that fits says what it means."""
+
+
+class Wire:
+    """Keeps the connections, a few for each host: one that hangs fills its own and nobody else's.
+
+    Made and closed within one event loop. `connect_s`: for one try to connect, handshake included.
+    """
+
+    def __init__(self, *, connect_s: float, connections_per_host: int) -> None:
+        tls = httpx2.create_ssl_context(trust_env=False)
+        tls.set_alpn_protocols(["http/1.1"])
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                ssl=tls, limit=0, limit_per_host=connections_per_host, keepalive_timeout=KEEP_ALIVE_S
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # No total: the deadline of the caller covers reading, writing and waiting for a connection.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s),
+            auto_decompress=False,
+            max_line_size=_HEADER_BYTES,
+            max_field_size=_HEADER_BYTES,
+            trust_env=False,
+            skip_auto_headers=_AUTOMATIC,
+            middlewares=[_once],
+        )
+
+    async def aclose(self) -> None:
+        """Closes every connection."""
+        await self._session.close()
+
+    async def send(
+        self,
+        method: str,
+        url: httpx2.URL,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        answer_bytes: int,
+    ) -> httpx2.Response:
+        """The answer, its body as it came, read to its end or to the limit. Raises: those of `ERRORS`."""
+        for _ in range(2):
+            # Lets the loop notice which idle connections the other side has closed, before one is picked.
+            await asyncio.sleep(0)
+        async with self._session.request(
+            method, _address(url), headers=headers, data=body or None, allow_redirects=False
+        ) as answer:
+            read = bytearray()
+            async for chunk in answer.content.iter_any():
+                read += chunk
+                if len(read) >= answer_bytes:
+                    break
+        # Without the encoding: we asked for none, and unpacking is what a bomb waits for.
+        # As bytes: a department may well write them in an encoding of its own.
+        kept = [(name, value) for name, value in answer.raw_headers if name.lower() not in _HIDDEN]
+        return httpx2.Response(answer.status, headers=kept, content=bytes(read[:answer_bytes]))
+
+
+def _address(url: httpx2.URL) -> URL:
+    """The same address, letter by letter. Raises: aiohttp.InvalidURL for a host like `a\\b`."""
+    try:
+        return URL(str(url), encoded=True)
+    except ValueError:
+        raise aiohttp.InvalidURL(str(url)) from None
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Hides from the client the errors that it would answer by sending a GET or a PUT a second time."""
+    try:
+        return await handler(request)
+    except UnicodeError as error:  # of the resolver, for `a..example`
+        raise _NotFound from error
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _BrokenOff from error
