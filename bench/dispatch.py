@@ -15,6 +15,7 @@ from bench.measure import Figure, figure, interleave
 YARDSTICKS = {
     "dispatch.vs_client": "httpx2's client alone",
     "dispatch.vs_transport": "httpx2's transport alone",
+    "dispatch.vs_aiohttp": "aiohttp alone",
 }
 NAMES = tuple(YARDSTICKS)
 CALLS = 3_000

@@ -1,7 +1,8 @@
-"""What POSTs to departments cost without onenet: through httpx2's client, or what is beneath it.
+"""What POSTs to departments cost without onenet: through httpx2's client, what is beneath it, or aiohttp.
 
 `client` is what a user would write: an `AsyncClient` of eight connections for each department, and the answer
 read. `transport` leaves out all that the client adds: no default headers, no cookies, no redirects, no hooks.
+`aiohttp` is one session, eight connections for each host: the client that onenet itself uses.
 Bodies of real tasks and headers of the same size either way; no signing, no adapter, no database.
 """
 
@@ -14,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+import aiohttp
 import httpx2
 
 from bench.own.city import at_once
@@ -40,7 +42,7 @@ async def run(way: str, ports: list[int], bodies: list[bytes], calls: int) -> di
     """Calls per second, and microseconds of this process for each."""
     numbers = iter(range(1 << 40))
     async with AsyncExitStack() as stack:
-        post = await (_client if way == "client" else _transport)(stack, ports)
+        post = await WAYS[way](stack, ports)
 
         async def call() -> None:
             number = next(numbers)
@@ -88,6 +90,22 @@ async def _transport(stack: AsyncExitStack, ports: list[int]) -> Post:
         return answer.status_code
 
     return post
+
+
+async def _aiohttp(stack: AsyncExitStack, ports: list[int]) -> Post:
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=8, keepalive_timeout=4.0)
+    timeout = aiohttp.ClientTimeout(total=15.0)
+    session = await stack.enter_async_context(aiohttp.ClientSession(connector=connector, timeout=timeout))
+
+    async def post(port: int, body: bytes) -> int:
+        async with session.post(f"http://127.0.0.1:{port}/", data=body, headers=HEADERS) as answer:
+            await answer.read()
+        return answer.status
+
+    return post
+
+
+WAYS = {"client": _client, "transport": _transport, "aiohttp": _aiohttp}
 
 
 def main(words: list[str]) -> None:
