@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable
 from typing import cast
 
 import uvloop
@@ -16,9 +17,10 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
 
 
 class Receiver(asyncio.Protocol):
-    """Reads just far enough to know where a request ends."""
+    """Reads just far enough to know where a request ends; `heard` is given its body."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: bytes = _ANSWER, heard: Callable[[bytes], None] | None = None) -> None:
+        self._answer, self._heard = answer, heard
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -34,8 +36,11 @@ class Receiver(asyncio.Protocol):
             length = 0 if at < 0 else int(head[at + 17 :].split(b"\r\n", 1)[0])
             if len(self._buffer) < head_end + 4 + length:
                 return
+            body = self._buffer[head_end + 4 : head_end + 4 + length]
             self._buffer = self._buffer[head_end + 4 + length :]
-            self._transport.write(_ANSWER)
+            self._transport.write(self._answer)
+            if self._heard:
+                self._heard(body)
 
 
 async def main(count: int) -> None:
