@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute
 
 from onenet.api import faults, negotiation
 from onenet.api.parts import parts
+from onenet.api.routes import StraightRoute
 from onenet.errors import (
     Fault,
     Forbidden,
@@ -123,6 +124,7 @@ class Operation:
             response_class=HTMLResponse if "text/html" in self.offers else JSONResponse,
             responses=dict(self.answers),
             include_in_schema=self.in_contract,
+            route_class_override=StraightRoute,
         )
 
 
