@@ -132,7 +132,10 @@ class CaseSubmission(Request):
 
     def to_applicant(self) -> Applicant:
         """The applicant as the engine knows one."""
-        return Applicant(**self.applicant.model_dump())
+        said = self.applicant
+        return Applicant(
+            name=said.name, kind=said.kind, id_type=said.id_type, id_no=said.id_no, phone=said.phone
+        )
 
 
 class SupplementSubmission(Request):
@@ -158,7 +161,7 @@ class StepDecision(Request):
 
 def materials_given(materials: list[MaterialShape]) -> tuple[MaterialGiven, ...]:
     """The materials as the engine knows them."""
-    return tuple(MaterialGiven(**material.model_dump()) for material in materials)
+    return tuple(MaterialGiven(each.code, each.reference, each.sha256) for each in materials)
 
 
 # ---- answers

@@ -7,7 +7,7 @@ controls, depth and non-finite numbers before.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, WithJsonSchema
@@ -99,31 +99,35 @@ def _is_answer(entry: Any, *, several: bool) -> bool:
 def _check_form(form: dict[str, Any]) -> dict[str, Any]:
     """No number is beyond what every reader of JSON keeps exactly, and no text too long."""
     _check_names(form)
-    todo: list[tuple[Any, int]] = [(value, 0) for value in form.values()]
+    todo: list[tuple[Iterable[Any], int]] = [(form.values(), 0)]
     while todo:
-        value, depth = todo.pop()
-        match value:
-            case dict() | list() if depth >= MAX_FORM_DEPTH:
-                raise _refuse(
-                    "too_deep", f"至多嵌套 {MAX_FORM_DEPTH} 层", f"Expected at most {MAX_FORM_DEPTH} levels"
-                )
-            case dict(node):
-                todo += [(inner, depth + 1) for inner in node.values()]
-            case list(node):
-                todo += [(inner, depth + 1) for inner in node]
-            case int(node) | float(node) if not abs(node) <= MAX_INTEGER:  # NaN is neither
+        values, depth = todo.pop()
+        for value in values:
+            kind = type(value)
+            if kind is str:
+                if len(value) > MAX_TEXT:
+                    raise _refuse(
+                        "string_too_long",
+                        f"至多 {MAX_TEXT} 个字符",
+                        f"Expected at most {MAX_TEXT} characters",
+                    )
+            elif kind is dict or kind is list:
+                if depth >= MAX_FORM_DEPTH:
+                    raise _refuse(
+                        "too_deep",
+                        f"至多嵌套 {MAX_FORM_DEPTH} 层",
+                        f"Expected at most {MAX_FORM_DEPTH} levels",
+                    )
+                todo.append((value.values() if kind is dict else value, depth + 1))
+            elif (kind is int or kind is float) and not abs(value) <= MAX_INTEGER:  # NaN is neither
                 raise _refuse(
                     "number_range", "数值应在 ±(2^53 - 1) 之内", "Expected numbers within ±(2^53 - 1)"
-                )
-            case str(node) if len(node) > MAX_TEXT:
-                raise _refuse(
-                    "string_too_long", f"至多 {MAX_TEXT} 个字符", f"Expected at most {MAX_TEXT} characters"
                 )
     return form
 
 
 def _check_names(members: Mapping[str, Any]) -> None:
-    if not all(_NAME.fullmatch(name) for name in members):
+    if not all(map(_NAME.fullmatch, members)):
         raise _refuse(
             "member_name",
             "成员名应为字母、数字和下划线，字母开头，至多 64 个字符",
