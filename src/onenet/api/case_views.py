@@ -14,13 +14,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
-from onenet.domain.bundle import Bundle, Limit
+from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import Case, Step, Waiting
 from onenet.domain.events import EVENT_KINDS, EventType
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
@@ -86,10 +86,11 @@ def _view(caller: Caller) -> str:
 
 def case_view(case: Case, caller: Caller, *, with_secret: bool = False) -> dict[str, Any]:
     """The members of a case."""
-    here = f"/v1/cases/{case.id}"
+    id = str(case.id)
+    here = f"/v1/cases/{id}"
     return given(
         {
-            "id": str(case.id),
+            "id": id,
             "number": case.number,
             "state": case.state.value,
             "seq": case.seq,
@@ -126,7 +127,8 @@ def case_text(case: Case, caller: Caller) -> str:
 
 def step_views(case: Case, caller: Caller) -> list[dict[str, Any]]:
     """The steps that this caller may see, in the bundle's order."""
-    return [_step(case, step) for step in case.steps.values() if _may_see(step, caller)]
+    fixed = _fixed(case.bundle)
+    return [_step(fixed[step.code], step) for step in case.steps.values() if _may_see(step, caller)]
 
 
 def event_views(events: Sequence[Event], case: Case, caller: Caller) -> list[dict[str, Any]]:
@@ -142,7 +144,8 @@ def event_views(events: Sequence[Event], case: Case, caller: Caller) -> list[dic
 
 def progress_view(case: Case) -> dict[str, Any]:
     """How a case stands, for whoever holds its number and secret: nothing that a person wrote."""
-    steps = [_step(case, step) for step in case.steps.values()]
+    fixed = _fixed(case.bundle)
+    steps = [_step(fixed[step.code], step) for step in case.steps.values()]
     shown = ("code", "names", "department", "state", "since")
     return {
         "number": case.number,
@@ -186,37 +189,50 @@ def _may_see(step: Step, caller: Caller) -> bool:
     return caller.kind != "department" or step.department == caller.client
 
 
-def _step(case: Case, step: Step) -> dict[str, Any]:
-    member = case.bundle.member(step.code)
-    return given(
-        {
-            "code": step.code,
-            "names": member.names,
-            "department": department_view(case.bundle, step.department),
-            "state": step.state,
-            "since": moment(step.since),
-            "waiting": _waiting(step.waiting),
-            "promised": limit_view(member.promised),
-            "statutory": limit_view(member.statutory),
-            "results": [given(asdict(result)) for result in step.results],
-            "requests": [asdict(request) for request in step.requests],
-            "reason": step.reason,
-            "opinion": step.opinion,
-        }
-    )
+class _Fixed(NamedTuple):
+    """What the bundle says about a step, as members: `mark` stands before what moves, `limits` amid it."""
+
+    mark: dict[str, Any]
+    limits: dict[str, Any]
 
 
-def _waiting(waiting: Waiting | None) -> dict[str, Any] | None:
-    if waiting is None:
-        return None
-    return given(
-        {
-            "waits_for": waiting.waits_for,
-            "reason": waiting.reason,
-            "refs": list(waiting.refs),
-            "until": moment(waiting.until) if waiting.until else None,
-        }
-    )
+_FIXED: Recent[int, tuple[Bundle, dict[str, _Fixed]]] = Recent(1_000)
+"""By the bundle's identity, which the entry keeps alive."""
+
+
+def _fixed(bundle: Bundle) -> dict[str, _Fixed]:
+    """What the bundle says about each of its steps, by code."""
+    found = _FIXED.get(id(bundle))
+    if found is None:
+        found = (bundle, {member.code: _fixed_of(bundle, member) for member in bundle.members})
+        _FIXED.put(id(bundle), found)
+    return found[1]
+
+
+def _fixed_of(bundle: Bundle, member: Member) -> _Fixed:
+    department = department_view(bundle, member.department)
+    mark = {"code": member.code, "names": dict(member.names), "department": department}
+    limits = {"promised": limit_view(member.promised), "statutory": limit_view(member.statutory)}
+    return _Fixed(mark, given(limits))
+
+
+def _step(fixed: _Fixed, step: Step) -> dict[str, Any]:
+    said = {**fixed.mark, "state": step.state, "since": moment(step.since)}
+    if step.waiting is not None:
+        said["waiting"] = _waiting(step.waiting)
+    said |= fixed.limits
+    said["results"] = [given(asdict(result)) for result in step.results]
+    said["requests"] = [asdict(request) for request in step.requests]
+    if step.reason is not None:
+        said["reason"] = step.reason
+    if step.opinion is not None:
+        said["opinion"] = step.opinion
+    return said
+
+
+def _waiting(waiting: Waiting) -> dict[str, Any]:
+    said = {"waits_for": waiting.waits_for, "reason": waiting.reason, "refs": list(waiting.refs)}
+    return said | {"until": moment(waiting.until)} if waiting.until else said
 
 
 def _event(event: Event, caller: Caller) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -164,8 +165,9 @@ class PageQuery(Query):
         return min(self.limit, LARGEST_PAGE)
 
 
+@lru_cache(maxsize=1_000)
 def moment(at: datetime) -> str:
-    """A time as it leaves the house."""
+    """A time as it leaves the house. The steps of one case mostly have the same."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
