@@ -68,7 +68,6 @@ def _check(value: Any, max_depth: int, max_keys: int, *, has_escapes: bool) -> N
 
     JSON has control characters only as escapes: a body without a backslash has none.
     """
-    is_control = _CONTROL.search if has_escapes else _nowhere
     keys = 0
     # A list around it makes the value an entry like all others; `_pointer` leaves that list out.
     todo: list[tuple[dict[str, Any] | list[Any], int, _Path]] = [([value], 0, None)]
@@ -80,20 +79,23 @@ def _check(value: Any, max_depth: int, max_keys: int, *, has_escapes: bool) -> N
             keys += len(node)
             if keys > max_keys:
                 raise _malformed("too_many_keys", limit=max_keys)
-            if any(map(is_control, node)):
-                raise _malformed("control_character", pointer=_pointer(path))
+        if has_escapes:
+            _refuse_controls(node, path)
         for name, child in node.items() if type(node) is dict else enumerate(node):
             kind = type(child)
-            if kind is str and is_control(child):
-                raise _malformed("control_character", pointer=_pointer((path, name)))
             if kind is dict or kind is list:
                 todo.append((child, depth + 1, (path, name)))
             elif kind is float and not math.isfinite(child):
                 raise _malformed("not_finite", pointer=_pointer((path, name)))
 
 
-def _nowhere(text: str) -> None:
-    return None
+def _refuse_controls(node: dict[str, Any] | list[Any], path: _Path) -> None:
+    """Passes when neither a name nor a text right in this node holds one."""
+    if type(node) is dict and any(map(_CONTROL.search, node)):
+        raise _malformed("control_character", pointer=_pointer(path))
+    for name, child in node.items() if type(node) is dict else enumerate(node):
+        if type(child) is str and _CONTROL.search(child):
+            raise _malformed("control_character", pointer=_pointer((path, name)))
 
 
 def _pointer(path: _Path) -> str:

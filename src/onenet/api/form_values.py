@@ -71,29 +71,32 @@ COMPONENTS: Mapping[str, dict[str, Any]] = {
 
 def _check_answers(answers: dict[str, Any]) -> dict[str, Any]:
     _check_names(answers)
-    for answer in answers.values():
-        several = isinstance(answer, list)
-        entries = answer if isinstance(answer, list) else [answer]
-        if len(entries) > MAX_ENTRIES or not all(_is_answer(entry, several=several) for entry in entries):
-            raise _refuse(
-                "answer_type",
-                "每个答案应为 true/false、±(2^53 - 1) 之内的整数、至多 100 字符的文字，或若干选项代码",
-                "Expected each answer to be true or false, an integer within ±(2^53 - 1), text of at most 100"
-                " characters, or a list of options",
-            )
+    if not all(map(_is_given, answers.values())):
+        raise _refuse(
+            "answer_type",
+            "每个答案应为 true/false、±(2^53 - 1) 之内的整数、至多 100 字符的文字，或若干选项代码",
+            "Expected each answer to be true or false, an integer within ±(2^53 - 1), text of at most 100"
+            " characters, or a list of options",
+        )
     return answers
 
 
-def _is_answer(entry: Any, *, several: bool) -> bool:
-    match entry:
+def _is_given(answer: Any) -> bool:
+    match answer:
         case str():
-            return len(entry) <= MAX_ANSWER_TEXT
+            return len(answer) <= MAX_ANSWER_TEXT
         case bool():
-            return not several
+            return True
         case int():
-            return not several and abs(entry) <= MAX_INTEGER
+            return abs(answer) <= MAX_INTEGER
+        case list():
+            return len(answer) <= MAX_ENTRIES and all(map(_is_option, answer))
         case _:
             return False
+
+
+def _is_option(entry: Any) -> bool:
+    return isinstance(entry, str) and len(entry) <= MAX_ANSWER_TEXT
 
 
 def _check_form(form: dict[str, Any]) -> dict[str, Any]:

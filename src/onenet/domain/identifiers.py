@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from operator import mul
 
 # [0-9], since \d and int() also take full-width and Arabic digits.
 _IDENTITY_NUMBER = re.compile(r"[0-9]{17}[0-9X]")
 _IDENTITY_CHECKS = "10X98765432"
+_IDENTITY_WEIGHTS = tuple(2 ** (17 - place) % 11 for place in range(17))
 
 _USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_USCC_WEIGHTS = tuple(pow(3, place, 31) for place in range(17))
 _USCC = re.compile(f"[{_USCC_ALPHABET}]{{18}}")
 
 
@@ -31,7 +34,7 @@ def is_identity_number(text: str) -> bool:
     number = normalise_identity_number(text)
     if not _IDENTITY_NUMBER.fullmatch(number):
         return False
-    total = sum(int(digit) * (2 ** (17 - place) % 11) for place, digit in enumerate(number[:17]))
+    total = sum(map(mul, _IDENTITY_WEIGHTS, map(int, number[:17])))
     return _IDENTITY_CHECKS[total % 11] == number[17]
 
 
@@ -42,7 +45,7 @@ def is_uscc(text: str) -> bool:
     """
     if not _USCC.fullmatch(text):
         return False
-    total = sum(_USCC_ALPHABET.index(sign) * pow(3, place, 31) for place, sign in enumerate(text[:17]))
+    total = sum(map(mul, _USCC_WEIGHTS, map(_USCC_ALPHABET.index, text[:17])))
     return _USCC_ALPHABET[-total % 31] == text[17]
 
 
