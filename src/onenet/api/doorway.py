@@ -11,7 +11,7 @@ import secrets
 import traceback
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onenet.api import negotiation, problems
@@ -32,8 +32,13 @@ HOUSE_HEADERS = {
 }
 """On every answer, unless the route has set its own."""
 
+_HOUSE = tuple((name.lower().encode(), value.encode()) for name, value in HOUSE_HEADERS.items())
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+
+RawHeaders = list[tuple[bytes, bytes]]
+"""As ASGI has them: names in small letters."""
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +49,7 @@ class Doorway:
     def __init__(self, app: ASGIApp, *, version: str, public_url: str):
         """`version` is told in every answer; problems have their addresses below `public_url`."""
         self._app = app
-        self._version = version
+        self._said_version = (b"api-version", version.encode())
         self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,17 +79,17 @@ class Doorway:
         language = negotiation.language(headers.get("accept-language"))
         return problems.response(error, public_url=self._public_url, language=language, mark=mark)
 
-    def _headers(self, mark: RequestMark, span: str | None) -> dict[str, str]:
-        said = HOUSE_HEADERS | {"API-Version": self._version, "X-Request-Id": mark.request_id}
+    def _headers(self, mark: RequestMark, span: str | None) -> RawHeaders:
+        said = [*_HOUSE, self._said_version, (b"x-request-id", mark.request_id.encode())]
         if mark.trace_id and span:
-            said["traceparent"] = f"00-{mark.trace_id}-{span}"
+            said.append((b"traceparent", f"00-{mark.trace_id}-{span}".encode()))
         return said
 
 
 class _Answer:
     """Sends an answer on with the house's headers; for HEAD, ends it after its head."""
 
-    def __init__(self, send: Send, headers: dict[str, str], *, without_body: bool):
+    def __init__(self, send: Send, headers: RawHeaders, *, without_body: bool):
         self._send = send
         self._headers = headers
         self._without_body = without_body
@@ -92,10 +97,10 @@ class _Answer:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            said = MutableHeaders(raw=list(message.get("headers", ())))
-            for name, value in self._headers.items():
-                said.setdefault(name, value)
-            await self._send({**message, "headers": said.raw})
+            said = list(message.get("headers", ()))
+            names = {name for name, _ in said}
+            said += [header for header in self._headers if header[0] not in names]
+            await self._send({**message, "headers": said})
             if self._without_body:
                 await self._send({"type": "http.response.body", "body": b""})
         elif not self._without_body:
