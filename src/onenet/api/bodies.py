@@ -6,6 +6,7 @@ The dependency that reads a body is also what the contract is written from (`one
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -74,9 +75,7 @@ async def read_bytes(request: Request, limit: int) -> bytes:
 def require_json(request: Request) -> None:
     """Passes when the body is announced as JSON in UTF-8, once. Raises: UnsupportedMediaType."""
     announced = request.headers.getlist("content-type")
-    kind, *parameters = (part.strip().lower() for part in (announced or [""])[0].split(";"))
-    charsets = [p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")]
-    if len(announced) != 1 or kind != "application/json" or not _UTF8.issuperset(charsets):
+    if len(announced) != 1 or not _is_json(announced[0]):
         raise UnsupportedMediaType(
             faults=(
                 Fault(
@@ -87,6 +86,14 @@ def require_json(request: Request) -> None:
                 ),
             )
         )
+
+
+@lru_cache(maxsize=100)
+def _is_json(content_type: str) -> bool:
+    """Whether this says JSON in UTF-8. Clients say the same each time."""
+    kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = [p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")]
+    return kind == "application/json" and _UTF8.issuperset(charsets)
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 Language = Literal["zh", "en"]
@@ -20,10 +21,11 @@ def language(header: str | None) -> Language:
     return "zh" if liked["zh"] > liked["en"] else "en"
 
 
-def media_type(header: str | None, offers: Sequence[str]) -> str | None:
+@lru_cache(maxsize=100)
+def media_type(header: str | None, offers: tuple[str, ...]) -> str | None:
     """The offer that the header likes best, the earlier one on a draw; None when it takes none of them.
 
-    A missing header takes everything. Source: RFC 9110 section 12.5.1.
+    A missing header takes everything. Clients say the same each time. Source: RFC 9110 section 12.5.1.
     """
     if header is None or not header.strip():
         return offers[0]

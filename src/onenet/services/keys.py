@@ -12,7 +12,7 @@ import re
 import secrets
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from onenet.clock import Clock
@@ -64,7 +64,6 @@ class Caller:
     kind: KeyKind
     client: str
     scopes: frozenset[str]
-    key_id: str
     subject: str | None = None
 
     @property
@@ -74,7 +73,7 @@ class Caller:
 
     def acting_for(self, subject: str) -> Caller:
         """The same caller, acting for this subject."""
-        return replace(self, subject=subject)
+        return Caller(self.kind, self.client, self.scopes, subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class Keyring:
         right = hmac.compare_digest(_hash(token), key.hash if key else bytes(32))
         if key is None or not right or not key.is_live(now):
             raise Unauthenticated
-        return Caller(kind=key.kind, client=key.client, scopes=key.scopes, key_id=str(key.id))
+        return Caller(kind=key.kind, client=key.client, scopes=key.scopes)
 
     async def _key(self, public: str, now: datetime) -> ApiKey | None:
         read_at, key = self._known.get(public, (None, None))
