@@ -6,7 +6,6 @@ is asked: one given to a question whose `when` is false, or not known yet, chang
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -150,8 +149,8 @@ def check_plan(bundle: Bundle, plan: Plan) -> tuple[Fault, ...]:
         Fault("answer_missing", "需要回答此问题", "An answer to this question is needed", f"/answers/{code}")
         for code in plan.missing
     ]
-    groups = Counter(m.alternative for m in bundle.members if m.alternative and plan.applies[m.code])
-    if any(count > 1 for count in groups.values()):
+    chosen = [m.alternative for m in bundle.members if m.alternative and plan.applies[m.code]]
+    if len(set(chosen)) < len(chosen):
         both = "The answers choose two members of which at most one may apply"
         faults.append(Fault("alternatives_clash", "所答内容选中了两个互斥的事项", both, "/answers"))
     if not plan.missing and not plan.members:

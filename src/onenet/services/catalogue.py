@@ -168,11 +168,17 @@ class Catalogue:
         raise NotFound(f"no template of case numbers for {jurisdiction}")
 
     async def _current(self) -> _Snapshot:
-        async with self._reading:
-            kept = self._snapshot
-            if kept is None or time.monotonic() - kept.read_at_s >= self._max_age_s:
-                kept = self._snapshot = await self._read()
-            return kept
+        kept = self._fresh()
+        if kept is None:
+            async with self._reading:
+                kept = self._fresh() or await self._read()
+                self._snapshot = kept
+        return kept
+
+    def _fresh(self) -> _Snapshot | None:
+        """What was read last, while it is young enough."""
+        kept = self._snapshot
+        return kept if kept and time.monotonic() - kept.read_at_s < self._max_age_s else None
 
     async def _read(self) -> _Snapshot:
         read_at_s = time.monotonic()
