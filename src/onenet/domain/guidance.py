@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from onenet.domain.bundle import Bundle, Field, Json, Material, Member, Question, Wait
-from onenet.domain.chain import canonical
 from onenet.domain.expression import Unknown, evaluate, parse
 from onenet.errors import Fault
 from onenet.recent import Recent
@@ -59,12 +58,15 @@ def counted_answers(bundle: Bundle, answers: Mapping[str, Json]) -> dict[str, Js
 
 
 _PLANS: Recent[tuple[int, str], tuple[Bundle, Plan]] = Recent(1_000)
-"""By the bundle's identity, which the entry keeps alive, and the answers: there are few ways to answer."""
+"""By the bundle's identity, which the entry keeps alive, and the answers: there are few ways to answer.
+
+Answers in another order are another entry: to write them in one order takes longer than to look for them.
+"""
 
 
 def plan(bundle: Bundle, answers: Mapping[str, Json]) -> Plan:
     """Works out members, materials and the next question. `answers` has passed `questions.check_answers`."""
-    key = (id(bundle), canonical(answers))
+    key = (id(bundle), repr(answers))
     found = _PLANS.get(key)
     if found is None:
         found = (bundle, _plan(bundle, answers))

@@ -12,7 +12,6 @@ from uuid import UUID
 from onenet.domain import guidance
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
-from onenet.domain.chain import canonical
 from onenet.domain.commands import Command, DecideStep, HandInSupplement, Open, Withdraw
 from onenet.domain.questions import check_answers
 from onenet.domain.states import CaseState
@@ -113,7 +112,7 @@ _SCHEMAS: Recent[tuple[int, str], tuple[guidance.Plan, str]] = Recent(1_000)
 
 def _schema(bundle: Bundle, plan: guidance.Plan, answers: Mapping[str, Any]) -> str:
     """The schema of the form that these answers ask for, as text."""
-    key = (id(plan), canonical(answers))
+    key = (id(plan), repr(answers))
     found = _SCHEMAS.get(key)
     if found is None:
         found = (plan, forms.as_text(guidance.form_schema(bundle, plan.members, answers)))
