@@ -27,7 +27,8 @@ from onenet.api.operations import require_permissions
 from onenet.api.parts import Parts
 from onenet.console import views
 
-NOUNS = (catalogue, cases, case_actions, events, progress, callbacks, endpoints, health, about)
+NOUNS = (cases, case_actions, events, progress, callbacks, catalogue, endpoints, health, about)
+"""In the order in which routes are looked through: what is asked most comes first."""
 
 
 class Application(FastAPI):

@@ -174,6 +174,7 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
                 host=settings.host,
                 port=settings.port,
                 log_level="warning",
+                access_log=False,  # it is put into words before its level is looked at
                 server_header=False,
                 timeout_graceful_shutdown=DRAIN_S,
             ),
