@@ -22,9 +22,10 @@ class StraightRoute(APIRoute):
     def __init__(self, path: str, endpoint: Callable[..., Any], **stated: Any):
         """`stated` is what FastAPI says about any route."""
         super().__init__(path, endpoint, **stated)
-        steps = (*self.dependant.dependencies, self.dependant)
-        if all(_takes_only_the_request(step) for step in steps):
-            self._dependencies = [(step.name, step.call) for step in steps[:-1] if step.call]
+        needed = self.dependant.dependencies
+        is_straight = not any(each.dependencies for each in needed)
+        if is_straight and all(map(_takes_only_the_request, (*needed, self.dependant))):
+            self._dependencies = [(step.name, step.call) for step in needed if step.call]
             self.app = self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
