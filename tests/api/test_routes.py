@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import httpx2
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 
 from onenet.api.routes import StraightRoute
 from onenet.errors import Forbidden
@@ -31,10 +31,11 @@ async def echo(request: Request, word: Annotated[str, Depends(read_word)]) -> Re
 
 
 async def post(path: str, guard: Any = None) -> httpx2.Response:
-    app, router = FastAPI(), APIRouter(route_class=StraightRoute)
+    app = FastAPI()
     dependencies = [Depends(guard)] if guard else []
-    router.add_api_route(path, echo, methods=["POST"], dependencies=dependencies)
-    app.include_router(router)
+    app.router.add_api_route(
+        path, echo, methods=["POST"], dependencies=dependencies, route_class_override=StraightRoute
+    )
     app.add_exception_handler(Forbidden, lambda request, error: Response(status_code=403))
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://onenet") as client:
         return await client.post(path.replace("{id}", "1"), content="hello")
