@@ -95,7 +95,7 @@ def no_sync() -> None:
 
     prepare = database._prepare_sqlite
 
-    def prepared(engine: Any, begin: str) -> None:
+    def prepared(engine: Any, begin: str | None) -> None:
         prepare(engine, begin)
 
         def on_connect(connection: Any, record: Any) -> None:

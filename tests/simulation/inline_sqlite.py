@@ -1,7 +1,7 @@
 """SQLite without threads: `aiosqlite`'s surface over `sqlite3`, each call done before it returns.
 
-With threads the order of things would depend on the machine. SQL, transactions and the product's Database
-stay as they are; only the hop to another thread is left out, so that one seed gives one history.
+With threads the order of things would depend on the machine. SQL, transactions, cursors and the product's
+Database stay as they are; only the hop to another thread is left out, so that one seed gives one history.
 """
 
 from __future__ import annotations
@@ -13,50 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-import aiosqlite
-
-
-class _Cursor:
-    """A cursor whose awaitables are never waited for."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._cursor = connection.cursor()
-        self.arraysize = 1
-
-    async def __aenter__(self) -> _Cursor:
-        return self
-
-    @property
-    def description(self) -> Any:
-        return self._cursor.description
-
-    @property
-    def rowcount(self) -> int:
-        return self._cursor.rowcount
-
-    @property
-    def lastrowid(self) -> int | None:
-        return self._cursor.lastrowid
-
-    async def execute(self, statement: str, parameters: Any = ()) -> _Cursor:
-        self._cursor.execute(statement, parameters)
-        return self
-
-    async def executemany(self, statement: str, parameters: Any) -> _Cursor:
-        self._cursor.executemany(statement, parameters)
-        return self
-
-    async def fetchone(self) -> Any:
-        return self._cursor.fetchone()
-
-    async def fetchmany(self, size: int | None = None) -> list[Any]:
-        return self._cursor.fetchmany(size or self.arraysize)
-
-    async def fetchall(self) -> list[Any]:
-        return self._cursor.fetchall()
-
-    async def close(self) -> None:
-        self._cursor.close()
+from onenet.store import visits
 
 
 class _AtOnce:
@@ -90,8 +47,11 @@ class _Connection:
     def isolation_level(self) -> str | None:
         return self._conn.isolation_level
 
-    def cursor(self) -> _Cursor:
-        return _Cursor(self._conn)
+    def cursor(self) -> visits.Cursor:
+        return visits.Cursor(self)
+
+    async def visit(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        work(self._conn)
 
     async def create_function(self, *words: Any, **named: Any) -> None:
         self._conn.create_function(*words, **named)
@@ -112,6 +72,6 @@ class _Connection:
 
 @contextmanager
 def without_threads() -> Iterator[None]:
-    """While this is open, whoever connects through aiosqlite gets a connection without a thread."""
-    with mock.patch.object(aiosqlite, "connect", _Connection):
+    """While this is open, whoever connects gets a connection without a thread."""
+    with mock.patch.object(visits, "Connection", _Connection):
         yield

@@ -137,6 +137,14 @@ async def test_a_reader_sees_one_moment(database: Database) -> None:
         assert await count(reading, case_counter) == before + 1
 
 
+async def test_a_glance_sees_what_was_committed_since(database: Database) -> None:
+    """No transaction holds it to an earlier moment."""
+    async with database.glance() as glancing:
+        before = await count(glancing, case_counter)
+        await count_one(database)
+        assert await count(glancing, case_counter) == before + 1
+
+
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("way", ["transaction", "read"])
 async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path: Path, kind: str, way: str) -> None:

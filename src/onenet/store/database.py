@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from onenet.errors import MisconfiguredError, Unavailable
+from onenet.store import visits
 
 BUSY_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 10.0
@@ -125,7 +126,7 @@ class Database:
         is_sqlite = self.backend == "sqlite"
         self._writer = self._engine(1 if is_sqlite else WRITERS, writes=True)
         self._reader = self._engine(4 if is_sqlite else pool_size, writes=False)
-        self._instant = self._reader if is_sqlite else self._engine(WRITERS, writes=True, instant=True)
+        self._instant = self._engine(1 if is_sqlite else WRITERS, writes=not is_sqlite, instant=True)
 
     def _engine(self, pool_size: int, *, writes: bool, instant: bool = False) -> AsyncEngine:
         settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
@@ -138,13 +139,14 @@ class Database:
         if instant:
             # A statement is a transaction; there is nothing to roll back when a connection is given back.
             settings |= {"isolation_level": "AUTOCOMMIT", "pool_reset_on_return": None}
+            settings["skip_autocommit_rollback"] = True  # would be a visit to the thread of SQLite's driver
         try:
             settings["connect_args"] = self._connect_args(writes=writes)
             engine = create_async_engine(self.url, **settings)
         except ModuleNotFoundError as error:
             raise MisconfiguredError("PostgreSQL needs its driver: pip install 'onenet[postgres]'") from error
         if self.backend == "sqlite":
-            _prepare_sqlite(engine, "BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
+            _prepare_sqlite(engine, None if instant else "BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
         else:
             event.listen(engine.sync_engine, "handle_error", _drop_refused)
         return engine
@@ -152,7 +154,7 @@ class Database:
     def _connect_args(self, *, writes: bool) -> dict[str, Any]:
         """How the driver is to connect. Raises: ModuleNotFoundError."""
         if self.backend == "sqlite":
-            return {"timeout": BUSY_TIMEOUT_S}
+            return {"timeout": BUSY_TIMEOUT_S, "async_creator_fn": visits.connect}
         if self.url.get_driver_name() != "psycopg":
             return {}
         from psycopg import AsyncRawCursor
@@ -240,8 +242,11 @@ def is_retryable(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in RETRYABLE_SQLSTATES
 
 
-def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
-    """Sets each connection up, and takes BEGIN away from the driver, which would begin too late."""
+def _prepare_sqlite(engine: AsyncEngine, begin: str | None) -> None:
+    """Sets each connection up, and takes BEGIN away from the driver, which would begin too late.
+
+    `begin` None: each statement is a transaction by itself.
+    """
 
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, record: Any) -> None:
@@ -250,6 +255,9 @@ def _prepare_sqlite(engine: AsyncEngine, begin: str) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+    if begin is None:
+        return
 
     @event.listens_for(engine.sync_engine, "begin")
     def on_begin(connection: Any) -> None:

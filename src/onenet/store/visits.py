@@ -1,0 +1,115 @@
+"""Visits to the thread of SQLite's driver: one for each statement, instead of four.
+
+Most of what SQLite costs beyond PostgreSQL is the way to that thread and back. The driver goes it to make a
+cursor, to execute, to fetch and to close; here all of that is done while it is there once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import aiosqlite
+
+FIRST_ROWS = 256
+"""Come with the statement. Whoever reads more than that goes for them, so that no result is in memory whole
+unless it is asked for whole.
+"""
+
+
+class Connection(aiosqlite.Connection):
+    """A connection to SQLite whose cursors cost one visit a statement."""
+
+    def __init__(self, file: str, **settings: Any):
+        """Opens nothing yet."""
+        super().__init__(lambda: sqlite3.connect(file, **settings), iter_chunk_size=FIRST_ROWS)
+        self._thread.daemon = True  # as SQLAlchemy has it: one that nobody closed must not hold the process
+
+    def cursor(self) -> Cursor:  # type: ignore[override]  # the driver's own costs a visit
+        """A cursor; nothing is done yet."""
+        return Cursor(self)
+
+    async def visit(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Does this in the driver's thread."""
+        await self._execute(lambda: work(self._conn))  # type: ignore[no-untyped-call]
+
+
+def connect(file: str, **settings: Any) -> Connection:
+    """A connection, for SQLAlchemy's `async_creator_fn`; it is opened when it is awaited."""
+    return Connection(file, **settings)
+
+
+class Visited(Protocol):
+    """What a cursor wants of its connection."""
+
+    async def visit(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Does this where the connection lives."""
+
+
+class Cursor:
+    """One statement and its rows, as SQLAlchemy wants them of a driver's cursor."""
+
+    arraysize = 1
+
+    def __init__(self, connection: Visited):
+        """Made by `Connection.cursor` only."""
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+        self._connection = connection
+        self._rows: deque[Any] = deque()
+        self._unread: sqlite3.Cursor | None = None
+
+    async def __aenter__(self) -> Cursor:
+        """Itself: there is nothing to prepare."""
+        return self
+
+    async def execute(self, statement: str, parameters: Sequence[Any] = ()) -> None:
+        """Executes it and fetches its first rows."""
+        await self._connection.visit(lambda driver: self._begin(driver.execute(statement, parameters)))
+
+    async def executemany(self, statement: str, many: Sequence[Sequence[Any]]) -> None:
+        """Executes it with each of these parameters."""
+        await self._connection.visit(lambda driver: self._begin(driver.executemany(statement, many)))
+
+    async def fetchone(self) -> Any:
+        """The next row; None after the last."""
+        rows = await self.fetchmany(1)
+        return rows[0] if rows else None
+
+    async def fetchmany(self, size: int | None = None) -> list[Any]:
+        """The next rows, at most so many."""
+        wanted = size or self.arraysize
+        if len(self._rows) < wanted and (unread := self._unread):
+            await self._connection.visit(lambda _: self._fetch(unread, max(wanted, FIRST_ROWS)))
+        return [self._rows.popleft() for _ in range(min(wanted, len(self._rows)))]
+
+    async def fetchall(self) -> list[Any]:
+        """All rows that are left."""
+        if unread := self._unread:
+            await self._connection.visit(lambda _: self._rows.extend(unread.fetchall()))
+            self._unread = None
+        rows = list(self._rows)
+        self._rows.clear()
+        return rows
+
+    async def close(self) -> None:
+        """Ends the statement, if rows of it were left unread."""
+        if unread := self._unread:
+            self._unread = None
+            await self._connection.visit(lambda _: unread.close())
+
+    # ---- in the driver's thread
+
+    def _begin(self, cursor: sqlite3.Cursor) -> None:
+        self.description, self.lastrowid = cursor.description, cursor.lastrowid
+        if cursor.description:
+            self._fetch(cursor, FIRST_ROWS)
+        self.rowcount = cursor.rowcount  # of UPDATE ... RETURNING it is known after the last row
+
+    def _fetch(self, cursor: sqlite3.Cursor, count: int) -> None:
+        rows = cursor.fetchmany(count)
+        self._rows.extend(rows)
+        self._unread = cursor if len(rows) == count else None
