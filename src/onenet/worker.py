@@ -72,6 +72,10 @@ class Line:
         if self.room() == 1:
             self.look.set()
 
+    def send_away(self) -> list[Claimed]:
+        """What was claimed and only waits its turn; it will not be called about."""
+        return [each for each in self.under_way.values() if each.hand and each.hand.send_away()]
+
     async def drain(self) -> None:
         """Waits until nothing is under way, nor about to be."""
         self.hands.is_draining = True
@@ -84,8 +88,8 @@ class Line:
     async def _work(self, claimed: Claimed, hand: Hand) -> None:
         """Nothing that one piece of work does may stop the loop; its lease ends and it is due again."""
         try:
-            await hand.wait()
-            await self._call(claimed)
+            if await hand.wait():
+                await self._call(claimed)
         except Exception:
             log.exception("work_failed", queue=self.which.work.name)
         finally:
@@ -162,8 +166,20 @@ class Worker:
                     group.create_task(self._reconcile()),
                 ]
                 await asyncio.wait(loops)
-                await asyncio.gather(self._tasks.drain(), self._deliveries.drain())
+                await asyncio.gather(self._drain(self._tasks), self._drain(self._deliveries))
                 beating.cancel()
+
+    async def _drain(self, line: Line) -> None:
+        """Gives back what only waits its turn, for others to claim at once, and finishes what is under way.
+
+        A department that hangs would otherwise be called again and again, eight at a time, for minutes.
+        """
+        waiting = line.send_away()
+        try:
+            await steps.give_back(self._database, line.which, self._machine_clock, waiting)
+        except Exception:
+            log.exception("give_back_failed", queue=line.which.work.name)  # their leases end by themselves
+        await line.drain()
 
     async def _dispatch(self, claimed: Claimed) -> None:
         if self._transport is not None:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 
 import pytest
+from sqlalchemy import func, select
 
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case
 from onenet.domain.states import CaseState
-from onenet.services import record
+from onenet.services import record, steps
 from onenet.services.advance import Gate
+from onenet.services.hands import MOST_FOR_ONE
+from onenet.store import queue
 from onenet.store.database import Database
-from onenet.worker import Worker
-from tests.adapters.loopback import answer, loopback
+from onenet.worker import Line, Worker
+from tests.adapters.loopback import Loopback, answer, loopback
 from tests.factories import Shelf, make_bundle, make_member, make_opening
+from tests.faults.evidence import calls_cut
 from tests.store.seeding import load_one, save_department, save_subscriber
 
 pytestmark = pytest.mark.anyio
@@ -190,3 +196,123 @@ async def test_work_of_another_process_is_found_by_looking(
             await opened(Gate(other, shelf.bundle_of, clock, clock), bundle)
             await until(heard)
     await other.close()
+
+
+WAITING = 4
+"""Beyond the calls that one department or subscriber may have under way."""
+
+
+@dataclass
+class Hanging:
+    """Somebody who does not answer before `go_on`."""
+
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def conduct(self, writer: asyncio.StreamWriter) -> None:
+        await self.go_on.wait()
+        writer.write(COMPLETED)
+        await writer.drain()
+
+
+async def attempts_given_back(database: Database, which: queue.Queue) -> int:
+    a = which.attempts.c
+    statement = select(func.count()).where(a.reason == "given_back", a.ended_at.is_not(None))
+    async with database.read() as connection:
+        return int((await connection.execute(statement)).scalar_one())
+
+
+async def work_of(database: Database, which: queue.Queue) -> Counter[tuple[str, int, bool]]:
+    """How much work there is by its state, its attempts, and whether somebody owns it."""
+    c = which.work.c
+    statement = select(c.state, c.attempt, c.lease_token.is_not(None))
+    async with database.read() as connection:
+        return Counter(
+            (state, number, bool(owned)) for state, number, owned in await connection.execute(statement)
+        )
+
+
+async def cut(database: Database) -> int:
+    async with database.read() as connection:
+        return await calls_cut(connection)
+
+
+@asynccontextmanager
+async def hanging_calls(
+    database: Database, gate: Gate, shelf: Shelf, which: queue.Queue
+) -> AsyncIterator[tuple[Hanging, Loopback]]:
+    """More work for one who hangs than a worker may call about at once; nobody works on it yet."""
+    bundle, hanging = shelf.put(make_bundle()), Hanging()
+    async with loopback(hanging.conduct) as hung, loopback(answer(202)) as other:
+        department, subscriber = (hung, other) if which is queue.TASKS else (other, hung)
+        await save_department(database, "police", department.url)
+        await save_subscriber(database, subscriber.url, events_wanted=("case.received",))
+        for _ in range(MOST_FOR_ONE + WAITING):
+            await opened(gate, bundle)
+        try:
+            yield hanging, hung
+        finally:
+            hanging.go_on.set()
+
+
+@pytest.mark.parametrize("which", [queue.TASKS, queue.DELIVERIES], ids=["tasks", "deliveries"])
+async def test_a_draining_worker_gives_back_what_waits_its_turn_and_another_one_takes_it_at_once(
+    database: Database, database_url: str, gate: Gate, worker: Worker, clock: FrozenClock, shelf: Shelf,
+    which: queue.Queue,
+) -> None:  # fmt: skip
+    other = Database(database_url)
+    rival = Worker(other, Gate(other, shelf.bundle_of, clock, clock), clock, clock)
+    async with hanging_calls(database, gate, shelf, which) as (hanging, hung):
+        draining = asyncio.create_task(worker.run())
+        await until(lambda: heard(hung, MOST_FOR_ONE))
+        worker.stop()
+
+        async def given_back() -> bool:
+            return await attempts_given_back(database, which) == WAITING
+
+        await until(given_back)
+        expected = {("sending", 1, True): MOST_FOR_ONE, ("pending", 1, False): WAITING}
+        assert await work_of(database, which) == expected
+        async with at_work(rival):
+            await until(lambda: heard(hung, MOST_FOR_ONE + WAITING))
+            assert not draining.done(), "its calls hang"
+            hanging.go_on.set()
+            async with asyncio.timeout(DEADLINE_S):
+                await draining
+    await other.close()
+    keys = [each.headers["webhook-id"] for each in hung.heard]
+    assert len(keys) == len(set(keys)) == MOST_FOR_ONE + WAITING
+    assert {number for _, number, _ in await work_of(database, which)} == {1, 2}
+    assert await cut(database) == 0
+
+
+@pytest.mark.parametrize("which", [queue.TASKS, queue.DELIVERIES], ids=["tasks", "deliveries"])
+async def test_control_a_worker_that_keeps_what_waits_its_turn_calls_on_while_it_drains(
+    database: Database, gate: Gate, worker: Worker, shelf: Shelf, which: queue.Queue,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(Line, "send_away", lambda line: [])
+    async with hanging_calls(database, gate, shelf, which) as (hanging, hung):
+        draining = asyncio.create_task(worker.run())
+        await until(lambda: heard(hung, MOST_FOR_ONE))
+        worker.stop()
+        hanging.go_on.set()
+        async with asyncio.timeout(DEADLINE_S):
+            await draining
+    assert len(hung.heard) == MOST_FOR_ONE + WAITING
+    assert await attempts_given_back(database, which) == 0
+
+
+async def test_what_was_given_back_is_not_what_a_lost_lease_left(
+    database: Database, gate: Gate, clock: FrozenClock, shelf: Shelf
+) -> None:
+    """Somebody else owns the task by now: it stays theirs."""
+    await opened(gate, shelf.put(make_bundle()))
+    slow = await steps.claim(database, queue.TASKS, clock, 1)
+    clock.advance(2 * queue.LEASE)
+    await steps.claim(database, queue.TASKS, clock, 1)
+    await steps.give_back(database, queue.TASKS, clock, slow)
+    assert await work_of(database, queue.TASKS) == {("sending", 2, True): 1}
+
+
+async def heard(hung: Loopback, number: int) -> bool:
+    return len(hung.heard) == number

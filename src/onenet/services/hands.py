@@ -25,13 +25,16 @@ class Hand:
         """Made by `Hands` only."""
         self._hands = hands
         self.owner = owner
-        self.turn: asyncio.Future[None] | None = None
+        self.turn: asyncio.Future[bool] | None = None
         self._held = True
 
-    async def wait(self) -> None:
-        """Waits until the department has a hand free for this call."""
-        if self.turn is not None:
-            await self.turn
+    async def wait(self) -> bool:
+        """Waits until the department has a hand free for this call; False when it was sent away instead."""
+        return self.turn is None or await self.turn
+
+    def send_away(self) -> bool:
+        """Ends the wait of a call that has no turn yet; whether it had none."""
+        return _end_wait(self, has_turn=False)
 
     def give_back(self) -> None:
         """The call is over; giving back again changes nothing."""
@@ -86,7 +89,7 @@ class Hands:
         if hand in self._behind[owner]:
             self._behind[owner].remove(hand)
         elif self._behind[owner]:
-            _let_go(self._behind[owner].popleft())
+            _end_wait(self._behind[owner].popleft(), has_turn=True)
         else:
             if self.free <= 0 or self._active[owner] >= self._most_for_one:
                 self._changed.set()
@@ -96,6 +99,8 @@ class Hands:
             self._changed.set()
 
 
-def _let_go(hand: Hand) -> None:
-    if hand.turn is not None and not hand.turn.done():
-        hand.turn.set_result(None)
+def _end_wait(hand: Hand, *, has_turn: bool) -> bool:
+    if hand.turn is None or hand.turn.done():
+        return False
+    hand.turn.set_result(has_turn)
+    return True

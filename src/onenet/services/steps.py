@@ -34,6 +34,9 @@ ACTOR = "system:worker"
 UNDECIDABLE = "undecidable"
 """Why a task is held whose case cannot be read or decided: `onenet doctor --invariants` says more."""
 
+GIVEN_BACK = "given_back"
+"""Why an attempt ended that never came to a call: its worker was told to stop while it waited its turn."""
+
 log = structlog.get_logger()
 
 
@@ -64,6 +67,18 @@ async def claim(
     by_owner: dict[object, EndpointRow] = {e.owner: e for e in known if e.kind == "department"}
     by_owner |= {e.id: e for e in known if e.kind == "subscriber"}
     return [Claimed(dict(row), token, by_owner.get(row[which.owner])) for row in rows]
+
+
+async def give_back(database: Database, which: queue.Queue, clock: Clock, waiting: Sequence[Claimed]) -> None:
+    """Gives claimed work back that nobody was called about: it is due at once. Raises: Unavailable."""
+    if not waiting:
+        return
+    now = clock.now()
+    unmade = Attempt(TryLater("transient", GIVEN_BACK), None, now, now, None, "", 0)
+    back = sorted(waiting, key=lambda each: (each.row["lane"], each.row["case_id"], each.row["id"]))
+    async with database.transaction() as connection:
+        await queue.give_back(connection, which, [(each.row, each.token) for each in back], now)
+        await queue.end_attempts(connection, which, [ended(each.row, unmade) for each in back])
 
 
 def endpoint_of(row: EndpointRow) -> Endpoint:

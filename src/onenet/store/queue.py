@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Table, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import RowMapping, Table, bindparam, case, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.store import tables
@@ -162,6 +162,38 @@ _HELD = {
     )
     for queue in (TASKS, DELIVERIES)
 }
+
+
+async def give_back(
+    connection: AsyncConnection,
+    queue: Queue,
+    held: Sequence[tuple[Mapping[str, Any], UUID]],
+    now: datetime,
+) -> None:
+    """Makes rows due that nobody was called about: (row, token) each; a lease that is lost stays lost.
+
+    A first attempt that never was does not start the clock of those that will be.
+    """
+    c = queue.work.c
+    same = (c[name] == bindparam(f"key_{name}") for name in ("lane", "case_id", "id", "lease_token"))
+    statement = (
+        update(queue.work)
+        .where(*same)
+        .values(
+            state="pending",
+            next_at=bindparam("now"),
+            lease_token=None,
+            first_attempt_at=case((c.attempt > 1, c.first_attempt_at)),
+        )
+    )
+    keys = [
+        {
+            "key_lane": row["lane"], "key_case_id": row["case_id"], "key_id": row["id"],
+            "key_lease_token": token, "now": now,
+        }
+        for row, token in held
+    ]  # fmt: skip
+    await connection.execute(statement, keys)
 
 
 async def park(
