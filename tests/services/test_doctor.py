@@ -12,7 +12,9 @@ import pytest
 from onenet.clock import FrozenClock, SystemClock
 from onenet.domain.bundle import Department
 from onenet.domain.outcome import Received, TryLater, Unclear
-from onenet.services import doctor
+from onenet.resources import example_catalogue_dir
+from onenet.services import doctor, keys
+from onenet.services.catalogue import publish
 from onenet.services.doctor import Clocks, Remark
 from onenet.store import catalogue, endpoints
 from onenet.store.database import Database
@@ -34,9 +36,28 @@ async def look(database: Database, at: FrozenClock) -> list[Remark]:
 
 async def test_a_database_at_rest_has_no_finding(database: Database, clock: FrozenClock) -> None:
     """But for the tests' own PostgreSQL, whose fsync is off, which is just what has to be found."""
+    await publish(database, example_catalogue_dir(), clock)
+    await keys.create(database, kind="frontend", client="app", now=NOW)
     found = [remark for remark in await look(database, clock) if remark.level == "finding"]
     expected = [] if database.backend == "sqlite" else ["fsync is off"]
     assert [remark.says for remark in found] == expected
+
+
+async def test_a_catalogue_and_a_front_end_s_key_that_are_missing_are_findings(
+    database: Database, clock: FrozenClock
+) -> None:
+    found = {remark.check: remark for remark in await look(database, clock) if remark.level == "finding"}
+    assert found["catalogue"].advice == "onenet catalogue publish"
+    assert found["keys"].advice == "onenet key create frontend …"
+
+
+async def test_a_key_that_has_ended_is_a_key_that_is_missing(database: Database, clock: FrozenClock) -> None:
+    for kind in ("frontend", "administrator"):
+        await keys.create(database, kind=kind, client="app", now=NOW, lives_for=timedelta(days=1))
+    assert [remark.level for remark in await look(database, clock) if remark.check == "keys"] == ["ok"]
+    clock.advance(timedelta(days=1))
+    levels = [remark.level for remark in await look(database, clock) if remark.check == "keys"]
+    assert levels == ["finding", "warning"]
 
 
 async def test_the_clocks_of_one_machine_agree(database: Database) -> None:

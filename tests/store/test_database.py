@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
+from structlog.testing import capture_logs
 
 from onenet.errors import MisconfiguredError, Unavailable
 from onenet.ids import new_id
 from onenet.store import database as store_database
 from onenet.store import patience
-from onenet.store.database import Capabilities, Database, async_url
+from onenet.store.database import Capabilities, Database, Presence, async_url
 from onenet.store.tables import case_counter, jurisdiction
 from tests.databases import sqlite_file
 from tests.factories import NOW
@@ -165,6 +167,36 @@ async def test_a_database_that_is_read_only_is_unavailable_and_comes_back(
     assert refused.value.retry_after_s == 1
     postgres.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
     await count_one(database)
+
+
+@on_postgresql
+async def test_the_log_has_one_line_when_the_database_goes_and_one_when_it_is_back(
+    database: Database, postgres: PostgresServer
+) -> None:
+    """However many ask meanwhile; and a database that only reads is not back because it does."""
+    name = database.url.database
+    await count_one(database)
+    with capture_logs() as lines:
+        postgres.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        await database.close()  # a session keeps what it began with
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await count_one(database)
+            await database.ping()
+        postgres.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        for _ in range(2):
+            await count_one(database)
+    assert [(line["event"], line["to"]) for line in lines] == [
+        ("database_away", "write"),
+        ("database_back", "write"),
+    ]
+    assert "read-only" in lines[0]["reason"]
+
+
+def test_a_crowd_that_takes_every_connection_is_no_absence() -> None:
+    with capture_logs() as lines:
+        Presence("read").note(NoFreeConnection())
+    assert lines == []
 
 
 @on_postgresql

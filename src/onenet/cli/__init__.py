@@ -9,7 +9,18 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from onenet import __version__
-from onenet.cli import cases, catalogues, databases, departments, doctor, keys, records, relays, running
+from onenet.cli import (
+    cases,
+    catalogues,
+    databases,
+    departments,
+    doctor,
+    endpoints,
+    keys,
+    records,
+    relays,
+    running,
+)
 from onenet.errors import OnenetError
 from onenet.settings import read_settings
 
@@ -27,6 +38,7 @@ app.command("doctor")(doctor.run)
 app.add_typer(databases.app, name="db", help="The database's tables.")
 app.add_typer(catalogues.app, name="catalogue", help="Jurisdictions, departments, items and bundles.")
 app.add_typer(departments.app, name="department", help="How departments are reached.")
+app.add_typer(endpoints.app, name="endpoint", help="Endpoints that are in nobody's use.")
 app.add_typer(keys.app, name="key", help="API keys.")
 app.add_typer(cases.app, name="case", help="Cases, read only.")
 app.add_typer(relays.app, name="relay", help="Events of all cases to a message broker.")

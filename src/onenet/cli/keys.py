@@ -1,16 +1,17 @@
-"""key create, rotate, revoke: the token is shown once."""
+"""key create, list, rotate, revoke: the token is shown once."""
 
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from typing import Annotated, Literal
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
 
 import typer
 
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.services import keys
+from onenet.store.callers import ApiKey
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -37,6 +38,39 @@ def create(
         ),
         as_json,
     )
+
+
+@app.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """List keys, also those that have ended, without anything that opens something."""
+    now, found = SystemClock().now(), with_database(keys.list_keys)
+    if as_json:
+        typer.echo(json.dumps([_members(key, now) for key in found]))
+        return
+    for key in found:
+        name = f"onk_{key.public}  {key.kind:<13} {key.client:<20}"
+        typer.echo(f"{name} created {_moment(key.created_at)}  {_end(key, now)}")
+
+
+def _members(key: ApiKey, now: datetime) -> dict[str, Any]:
+    moments = {name: getattr(key, name) for name in ("created_at", "expires_at", "revoked_at")}
+    return {
+        "id": str(key.id), "public": key.public, "kind": key.kind, "client": key.client,
+        "live": key.is_live(now), **{name: at and at.isoformat() for name, at in moments.items()},
+    }  # fmt: skip
+
+
+def _end(key: ApiKey, now: datetime) -> str:
+    """When it ends or ended, and why."""
+    if key.revoked_at is not None:
+        return f"{'revoked' if key.revoked_at <= now else 'ends'} {_moment(key.revoked_at)}"
+    if key.expires_at is None:
+        return "has no end"
+    return f"{'expired' if key.expires_at <= now else 'expires'} {_moment(key.expires_at)}"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 @app.command()

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.clock import Clock
 from onenet.errors import Unavailable
-from onenet.store import catalogue, endpoints, inspection
+from onenet.store import callers, catalogue, endpoints, inspection
 from onenet.store.database import Database
 
 Level = Literal["ok", "warning", "finding"]
@@ -231,4 +231,32 @@ def judge_due(name: str, due_at: datetime | None, now: datetime) -> Remark:
     return Remark(f"due {name}", "finding", says, "is `onenet worker` running, and does its log tell errors?")
 
 
-CHECKS: Sequence[Look] = (_durability, _clock_skew, _departments, _held, _due)
+async def _catalogue(database: Database, clocks: Clocks) -> list[Remark]:
+    async with database.read() as connection:
+        count = len(await catalogue.latest(connection))
+    if not count:
+        advice = "onenet catalogue publish"
+        return [Remark("catalogue", "finding", "nothing is published: no case can be sent in", advice)]
+    return [Remark("catalogue", "ok", f"{count} bundles are published")]
+
+
+async def _keys(database: Database, clocks: Clocks) -> list[Remark]:
+    async with database.read() as connection:
+        keys = await callers.every(connection)
+    live = {key.kind for key in keys if key.is_live(clocks.machine.now())}
+    return list(judge_keys(live))
+
+
+def judge_keys(live: Collection[str]) -> Iterator[Remark]:
+    """What is to be said of the kinds of keys that open anything now."""
+    if "frontend" not in live:
+        says = "no front-end has a key that is live: no case can be sent in"
+        yield Remark("keys", "finding", says, "onenet key create frontend …")
+    if "administrator" not in live:
+        says = "no administrator has a key that is live: nobody can decide about held steps"
+        yield Remark("keys", "warning", says, "onenet key create administrator …")
+    if {"frontend", "administrator"} <= set(live):
+        yield Remark("keys", "ok", "front-ends and administrators have keys that are live")
+
+
+CHECKS: Sequence[Look] = (_durability, _clock_skew, _catalogue, _keys, _departments, _held, _due)

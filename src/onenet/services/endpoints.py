@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from onenet.adapters import signing
 from onenet.adapters.registry import adapter_for, installed
 from onenet.domain.events import EventType
-from onenet.errors import Fault, InvalidInput, MisconfiguredError, UnknownReference
+from onenet.errors import Conflict, Fault, InvalidInput, MisconfiguredError, NotFound, UnknownReference
 from onenet.ids import new_id
 from onenet.services.change import Once
 from onenet.services.once import do_once
 from onenet.services.steps import endpoint_of
+from onenet.store import catalogue, inspection
 from onenet.store import endpoints as store
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
@@ -132,6 +133,23 @@ async def _write(connection: AsyncConnection, row: EndpointRow, *, keeps_secret:
     row = replace(row, id=old.id, created_at=old.created_at, secrets=kept)
     await store.replace(connection, row)
     return Registered(row, replaced=True)
+
+
+async def remove(database: Database, department: str) -> EndpointRow:
+    """Takes the endpoint of a department away that the catalogue does not know; gives what it was.
+
+    Raises: NotFound when it has none, Conflict when the catalogue knows it or tasks wait for it.
+    """
+    async with database.transaction() as connection:
+        endpoint = await store.of_department(connection, department)
+        if endpoint is None:
+            raise NotFound(f"department {department} has no endpoint")
+        if department in {each.code for each in await catalogue.departments(connection)}:
+            raise Conflict(f"the catalogue knows department {department}: register its new address instead")
+        if waiting := (await inspection.waiting_tasks(connection)).get(department):
+            raise Conflict(f"{waiting.number} tasks wait for department {department}")
+        await store.remove(connection, endpoint.id)
+        return endpoint
 
 
 async def list_endpoints(database: Database, kind: str | None = None) -> list[EndpointRow]:

@@ -175,6 +175,12 @@ async def revoke(database: Database, public: str, *, now: datetime) -> None:
             raise NotFound("no live key has this public part")
 
 
+async def list_keys(database: Database) -> list[ApiKey]:
+    """All keys, live or not, the oldest first."""
+    async with database.read() as connection:
+        return await callers.every(connection)
+
+
 def _leave_room(live: Sequence[ApiKey]) -> None:
     """Passes when one more key may live. Raises: Conflict, naming those that do."""
     if len(live) >= MAX_LIVE_KEYS:

@@ -113,8 +113,8 @@ async def run(
                 after = done.last or FIRST
                 if done.last is None:
                     break
-        except Unavailable as error:
-            log.warning("database_away", queue="reconciler", reason=str(error))
+        except Unavailable:
+            continue  # the database has told the log
         except Exception:
             log.exception("reconciler_failed")
 

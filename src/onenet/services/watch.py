@@ -77,8 +77,8 @@ class Watch:
             await asyncio.sleep(POLL_S)
             try:
                 await self._look()
-            except Unavailable as error:
-                log.warning("database_away", reason=str(error))
+            except Unavailable:
+                continue  # whoever waits goes on waiting; the database has told the log
             except Exception:  # whoever waits goes on waiting; the database comes back
                 log.exception("watch_failed")
 

@@ -41,6 +41,7 @@ class ApiKey:
 
 
 _BY_PUBLIC = select(api_key).where(api_key.c.public == bindparam("public"))
+_EVERY = select(api_key).order_by(api_key.c.created_at, api_key.c.id)
 _LIVE_OF_CLIENT = (
     select(api_key)
     .where(api_key.c.kind == bindparam("kind"), api_key.c.client == bindparam("client"))
@@ -69,6 +70,11 @@ async def live_of_client(
     """The keys of a client that still open something, the oldest first."""
     rows = await connection.execute(_LIVE_OF_CLIENT, {"kind": kind, "client": client, "now": now})
     return [_key(row) for row in rows]
+
+
+async def every(connection: AsyncConnection) -> list[ApiKey]:
+    """All keys, live or not, the oldest first."""
+    return [_key(row) for row in await connection.execute(_EVERY)]
 
 
 async def add(connection: AsyncConnection, key: ApiKey) -> None:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import structlog
 from sqlalchemy import URL, ExceptionContext, event, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
@@ -68,6 +69,8 @@ REFUSING_SQLSTATES = frozenset({"25006", "25P03"})
 """It is read-only (a standby, or before a fail-over); it ended a transaction that idled. The connection is of
 no use any more: one that began read-only stays so, whatever the server has become meanwhile."""
 
+log = structlog.get_logger()
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -112,6 +115,28 @@ def async_url(url: str) -> URL:
     return parsed.set(drivername=DRIVERS[backend])
 
 
+class Presence:
+    """Whether the database does its part in one way, reading or writing: the log tells when that changes.
+
+    Apart, as a full or read-only one still reads.
+    """
+
+    def __init__(self, to: str):
+        """It is there until it is not."""
+        self._to = to
+        self._is_away = False
+
+    def note(self, error: DBAPIError | NoFreeConnection | None) -> None:
+        """What came of the last use. That every connection was taken is no absence."""
+        if isinstance(error, NoFreeConnection) or self._is_away is (error is not None):
+            return
+        self._is_away = error is not None
+        if error is None:
+            log.warning("database_back", to=self._to)
+        else:
+            log.warning("database_away", to=self._to, reason=str(error.orig).strip().partition("\n")[0])
+
+
 class Database:
     """A database that transactions and reads are opened on."""
 
@@ -126,6 +151,7 @@ class Database:
         is_sqlite = self.backend == "sqlite"
         self._writer = self._engine(1 if is_sqlite else WRITERS, writes=True)
         self._reader = self._engine(4 if is_sqlite else pool_size, writes=False)
+        self._reading, self._writing = Presence("read"), Presence("write")
         self._instant = self._engine(1 if is_sqlite else WRITERS, writes=not is_sqlite, instant=True)
 
     def _engine(self, pool_size: int, *, writes: bool, instant: bool = False) -> AsyncEngine:
@@ -183,7 +209,9 @@ class Database:
         except (DBAPIError, NoFreeConnection) as error:
             if not _is_away(error) or (isinstance(error, DBAPIError) and is_retryable(error)):
                 raise
+            self._writing.note(error)
             raise Unavailable("the database does not answer", retry_after_s=1) from error
+        self._writing.note(None)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -195,7 +223,9 @@ class Database:
         except (DBAPIError, NoFreeConnection) as error:
             if not _is_away(error):
                 raise
+            self._reading.note(error)
             raise Unavailable("the database does not answer", retry_after_s=1) from error
+        self._reading.note(None)
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[AsyncConnection]:

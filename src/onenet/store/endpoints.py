@@ -11,7 +11,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, insert, literal_column, select, update
+from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.store import tables
@@ -110,6 +110,11 @@ async def replace(connection: AsyncConnection, endpoint: EndpointRow) -> None:
     """Writes an endpoint over the row of its id."""
     table = tables.endpoint
     await connection.execute(update(table).where(table.c.id == endpoint.id).values(_row(endpoint)))
+
+
+async def remove(connection: AsyncConnection, id: UUID) -> None:
+    """Takes the row of this id away."""
+    await connection.execute(delete(tables.endpoint).where(tables.endpoint.c.id == id))
 
 
 async def every(connection: AsyncConnection, kind: str | None = None) -> list[EndpointRow]:

@@ -1,0 +1,43 @@
+"""onenet endpoint remove: only what nothing will ever be sent to."""
+
+from __future__ import annotations
+
+import pytest
+
+from onenet.clock import SystemClock
+from onenet.resources import example_catalogue_dir
+from onenet.services import catalogue
+from onenet.store.database import Database
+from tests.cli.commands import run
+from tests.store.seeding import save_department, save_open_cases
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
+
+
+async def test_the_endpoint_of_a_misspelt_department_is_taken_away(
+    database: Database, database_url: str
+) -> None:
+    await save_department(database, "polcie", "http://127.0.0.1:9/")
+    status, said, _ = run(database_url, "endpoint", "remove", "polcie")
+    assert (status, said) == (0, "polcie is no longer reached at http://127.0.0.1:9/\n")
+    assert run(database_url, "department", "list")[1] == ""
+    status, _, error = run(database_url, "endpoint", "remove", "polcie")
+    assert (status, error) == (2, "onenet: department polcie has no endpoint\n")
+
+
+async def test_the_endpoint_of_a_department_of_the_catalogue_stays(
+    database: Database, database_url: str
+) -> None:
+    await catalogue.publish(database, example_catalogue_dir(), SystemClock())
+    await save_department(database, "police", "http://127.0.0.1:9/")
+    status, _, error = run(database_url, "endpoint", "remove", "police")
+    assert (status, "the catalogue knows department police" in error) == (2, True)
+    assert "police" in run(database_url, "department", "list")[1]
+
+
+async def test_the_endpoint_that_tasks_wait_for_stays(database: Database, database_url: str) -> None:
+    """The catalogue knew the department when the case came in."""
+    await save_open_cases(database, 1)
+    await save_department(database, "police", "http://127.0.0.1:9/")
+    status, _, error = run(database_url, "endpoint", "remove", "police")
+    assert (status, error) == (2, "onenet: 1 tasks wait for department police\n")

@@ -1,0 +1,53 @@
+"""onenet key list: which keys there are, and nothing that opens anything."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.cli.commands import run
+
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+def made(url: str, *words: str) -> str:
+    """The token of a key that is made now."""
+    status, said, _ = run(url, "key", "create", *words, "--json")
+    assert status == 0
+    token: str = json.loads(said)["token"]
+    return token
+
+
+def test_each_key_is_listed_with_its_owner_and_its_end(database_url: str) -> None:
+    app, ops = made(database_url, "frontend", "app"), made(database_url, "administrator", "ops")
+    run(database_url, "key", "revoke", ops[4:12])
+    _, said, _ = run(database_url, "key", "list", "--json")
+    listed = json.loads(said)
+    assert [(key["public"], key["kind"], key["client"], key["live"]) for key in listed] == [
+        (app[4:12], "frontend", "app", True),
+        (ops[4:12], "administrator", "ops", False),
+    ]
+    assert [key["revoked_at"] is None for key in listed] == [True, False]
+    assert all(key["created_at"] < key["expires_at"] for key in listed)
+
+
+def test_a_line_says_how_a_key_ends(database_url: str) -> None:
+    made(database_url, "frontend", "app")
+    ops = made(database_url, "administrator", "ops")
+    run(database_url, "key", "revoke", ops[4:12])
+    _, said, _ = run(database_url, "key", "list")
+    first, second = said.splitlines()
+    moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+    assert re.fullmatch(rf"onk_\w{{8}}  frontend +app +created {moment}  expires {moment}", first)
+    assert re.fullmatch(rf"onk_{ops[4:12]}  administrator +ops +created {moment}  revoked {moment}", second)
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_no_secret_is_listed(database_url: str, words: list[str]) -> None:
+    token = made(database_url, "frontend", "app")
+    _, said, _ = run(database_url, "key", "list", *words)
+    assert token[4:12] in said
+    assert token[13:] not in said
+    assert "hash" not in said
