@@ -210,11 +210,11 @@ class Worker:
             return await steps.claim(
                 self._database, line.which, self._machine_clock, count, lease=self.lease, leave_out=leave_out
             )
-        except Unavailable as error:
-            log.warning("database_away", queue=line.which.work.name, reason=str(error))
+        except Unavailable:
+            return []  # the database has told the log
         except Exception:
             log.exception("claim_failed", queue=line.which.work.name)
-        return []
+            return []
 
     async def _keep_leases(self) -> None:
         """Makes the leases of what has long been under way end later, before they end."""
@@ -226,8 +226,8 @@ class Worker:
             known = {task for line in lines for task in line.under_way}
             try:
                 await self._extend_leases(long)
-            except Unavailable as error:
-                log.warning("database_away", queue="lease", reason=str(error))
+            except Unavailable:
+                continue  # the database has told the log
             except Exception:
                 log.exception("leases_failed")
 
@@ -257,11 +257,11 @@ class Worker:
             return await steps.fire_timers(
                 self._database, self._gate, self._clock, MOST_CLAIMED, leave_out=leave_out
             )
-        except Unavailable as error:
-            log.warning("database_away", queue="timer", reason=str(error))
+        except Unavailable:
+            return Fired(0, [])  # the database has told the log
         except Exception:
             log.exception("timers_failed")
-        return Fired(0, [])
+            return Fired(0, [])
 
     async def _reconcile(self) -> None:
         clocks = (self._clock, self._machine_clock)
