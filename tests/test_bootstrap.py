@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -39,3 +41,9 @@ async def test_a_file_that_cannot_be_opened_is_not_waited_for(tmp_path: Path) ->
 async def test_a_database_without_tables_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(MisconfiguredError, match="onenet db upgrade"):
         await start(f"sqlite:///{tmp_path / 'empty.sqlite3'}")
+
+
+def test_what_a_worker_starts_with_does_not_load_the_web_framework() -> None:
+    """A worker serves nobody; a third of its start would be for nothing."""
+    words = "import sys, onenet.bootstrap; sys.exit('fastapi' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", words], check=False).returncode == 0

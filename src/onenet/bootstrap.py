@@ -21,7 +21,6 @@ from sqlalchemy.exc import OperationalError
 
 from onenet import crashing
 from onenet.api.parts import Parts
-from onenet.app import create_app
 from onenet.clock import Clock, ScaledClock
 from onenet.errors import MisconfiguredError, Unavailable
 from onenet.resources import migrations_dir
@@ -181,6 +180,8 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
 
     Raises: MisconfiguredError, Unavailable.
     """
+    from onenet.app import create_app  # here: a worker has no use for it, and loading it takes 0.3 s
+
     await _can_listen(settings)
     async with process(settings) as made:
         worker = made.worker() if with_worker else None
