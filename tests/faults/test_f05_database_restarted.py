@@ -65,10 +65,13 @@ async def test_a_database_that_is_away_or_read_only_is_a_503_with_retry_after_an
         cluster.set("default_transaction_read_only", "off")
         await made.applicants.send(1)
         report = await conclude(made, Counter(away=1, read_only=1))
+        server = made.city.children["server"]
+        gone, back = server.said("database_away"), server.said("database_back")
     assert [(answer.status_code, answer.headers.get("retry-after")) for answer in (away, refused)] == [
         (503, "1"),
         (503, "1"),
     ]
+    assert gone == back > 0, "who reads the log does not know whether it is back"
     assert report.violations == ()
 
 
