@@ -20,6 +20,7 @@ from onenet.store.database import CAPABILITIES, Capabilities, Database
 from tests.databases import migrate
 from tests.factories import NOW, Shelf
 from tests.postgres import PostgresServer, start_postgres
+from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401  # a hook of pytest-xdist
 
 TEMPLATE = "onenet_template"
 
