@@ -90,7 +90,7 @@ class Department:
         world.note(self.code, f"{key} {mood}")
         match mood:
             case "down":
-                raise httpx2.ConnectError("refused")
+                raise ConnectionRefusedError("refused")
             case "lost_before":
                 await asyncio.sleep(DEADLINE_S)
                 raise TimeoutError
