@@ -1,57 +1,253 @@
-"""Routes: a request that brings no parameters goes straight to its endpoint, past nobody who guards it."""
+"""Every route: who may use it, which methods it serves, what every answer carries."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
 
 import httpx2
 import pytest
-from fastapi import Depends, FastAPI, Request, Response
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.routing import Route
 
-from onenet.api.routes import StraightRoute
-from onenet.errors import Forbidden
+from onenet.api.operations import WITHOUT_KEY, Operation, operation_of, require_permissions
+from onenet.app import Application, create_app
+from onenet.console import views
+from onenet.errors import MisconfiguredError
+from onenet.services.keys import KINDS, SCOPES
+from tests.api.conftest import Tokens, submission
 
 pytestmark = pytest.mark.anyio
 
-
-async def read_word(request: Request) -> str:
-    return (await request.body()).decode()
-
-
-async def refuse(request: Request) -> None:
-    raise Forbidden
-
-
-async def refuse_by_need(request: Request, word: Annotated[str, Depends(read_word)]) -> None:
-    raise Forbidden
-
-
-async def echo(request: Request, word: Annotated[str, Depends(read_word)]) -> Response:
-    return Response(word)
+FREE = {
+    "/health/live": "public",
+    "/health/ready": "public",
+    "/v1/openapi.json": "public",
+    "/openapi.json": "public",
+    "/docs": "public",
+    "/problems/{code}": "public",
+    "/v1/progress/{number}": "secret",
+    "/v1/callbacks/{department}": "signature",
+}
+"""The routes that need no key. A new one is added here on purpose, or not at all."""
 
 
-async def post(path: str, guard: Any = None) -> httpx2.Response:
-    app = FastAPI()
-    dependencies = [Depends(guard)] if guard else []
-    app.router.add_api_route(
-        path, echo, methods=["POST"], dependencies=dependencies, route_class_override=StraightRoute
-    )
-    app.add_exception_handler(Forbidden, lambda request, error: Response(status_code=403))
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://onenet") as client:
-        return await client.post(path.replace("{id}", "1"), content="hello")
+def a_path(route: APIRoute) -> str:
+    return re.sub(r"\{[^}]*\}", "x1", route.path)
 
 
-async def test_an_endpoint_gets_what_its_dependencies_found() -> None:
-    assert (await post("/words")).text == "hello"
+def routes(app: Application) -> list[APIRoute]:
+    return [route for route in app.routes if isinstance(route, APIRoute)]
 
 
-async def test_a_guard_is_asked_first() -> None:
-    assert (await post("/words", refuse)).status_code == 403
+def test_every_route_has_a_permission(app: Application) -> None:
+    stated = {route.path: operation_of(route) for route in routes(app)}
+    assert len(stated) > 20
+    assert [path for path, operation in stated.items() if operation is None] == []
+    known = SCOPES | WITHOUT_KEY
+    assert [
+        path for path, operation in stated.items() if operation and operation.permission not in known
+    ] == []
 
 
-async def test_a_guard_with_needs_of_its_own_is_asked_too() -> None:
-    assert (await post("/words", refuse_by_need)).status_code == 403
+def test_only_these_routes_need_no_key(app: Application) -> None:
+    stated = [(route.path, operation_of(route)) for route in routes(app)]
+    assert {path: found.permission for path, found in stated if found and not found.needs_key} == FREE
 
 
-async def test_a_route_with_parameters_is_led_by_the_framework() -> None:
-    assert (await post("/words/{id}", refuse)).status_code == 403
+def test_what_is_no_operation_is_a_page_of_the_console(app: Application) -> None:
+    others = {getattr(route, "path", "?") for route in app.routes if operation_of(route) is None}
+    pages = {
+        getattr(route, "path", "?")
+        for route in views.routes(app.state.parts.database, app.state.parts.catalogue)
+    }
+    assert others == pages
+
+
+def test_a_route_without_permission_is_not_started_with() -> None:
+    async def forgotten() -> None: ...
+
+    plain = Route("/v1/plain", forgotten)
+    bare = APIRoute("/v1/bare", forgotten)
+    unknown = FastAPI()
+    Operation("GET", "/v1/odd", forgotten, "t", "no:such", {200: {}}).add_to(unknown)
+    for route in (plain, bare, unknown.router.routes[-1]):
+        with pytest.raises(MisconfiguredError, match=r"/v1/(plain|bare|odd)"):
+            require_permissions([route])
+
+
+async def test_without_a_key_every_protected_route_is_401(
+    app: Application, anonymous: httpx2.AsyncClient
+) -> None:
+    for route in routes(app):
+        operation = operation_of(route)
+        if operation is None or not operation.needs_key:
+            continue
+        answer = await anonymous.request(operation.method, a_path(route))
+        assert (answer.status_code, route.path) == (401, route.path)
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+async def test_each_kind_of_key_opens_what_its_table_says_and_nothing_else(
+    app: Application, anonymous: httpx2.AsyncClient, tokens: Tokens
+) -> None:
+    """The truth table of kinds and routes. Behind an open door wait 404, 400 or 415, never 401 or 403."""
+    for kind, scopes in KINDS.items():
+        headers = {"Authorization": f"Bearer {getattr(tokens, kind)}", "Onenet-Subject": "citizen-1"}
+        for route in routes(app):
+            operation = operation_of(route)
+            if operation is None or not operation.needs_key:
+                continue
+            answer = await anonymous.request(operation.method, a_path(route), headers=headers)
+            is_open = answer.status_code not in (401, 403)
+            assert (kind, route.path, is_open) == (kind, route.path, operation.permission in scopes)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer onk_aaaaaaaa_" + "b" * 43,
+        "Bearer onk_aaaaaaaa_" + "b" * 42,
+        "Basic b25rOng=",
+        "Bearer " + "x" * 9000,
+        "Bearer \x00",
+    ],
+)
+async def test_a_wrong_key_is_401(anonymous: httpx2.AsyncClient, authorization: str) -> None:
+    answer = await anonymous.get("/v1/bundles", headers={"Authorization": authorization})
+    assert answer.status_code == 401
+    assert answer.json()["type"].endswith("/problems/unauthenticated")
+
+
+async def test_two_authorization_headers_are_401(anonymous: httpx2.AsyncClient, tokens: Tokens) -> None:
+    twice = [("Authorization", f"Bearer {tokens.frontend}")] * 2
+    assert (await anonymous.get("/v1/bundles", headers=twice)).status_code == 401
+
+
+async def test_a_front_end_must_say_for_whom_it_acts(anonymous: httpx2.AsyncClient, tokens: Tokens) -> None:
+    wrong = [({}, 403, 400), ({"Onenet-Subject": "a b"}, 400, 400), ({"Onenet-Subject": "x" * 129}, 400, 400)]
+    for subject, reading, writing in wrong:
+        headers = {"Authorization": f"Bearer {tokens.frontend}"} | subject
+        read = await anonymous.get("/v1/cases", headers=headers)
+        write = await anonymous.post("/v1/cases", headers=headers)
+        assert (read.status_code, write.status_code) == (reading, writing)
+        assert read.json()["errors"][0]["header"] == write.json()["errors"][0]["header"] == "Onenet-Subject"
+
+
+async def test_options_and_405_name_every_method_of_the_path(anonymous: httpx2.AsyncClient) -> None:
+    options = await anonymous.options("/v1/cases")
+    assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS, POST")
+    for method in ("DELETE", "PATCH", "PUT", "TRACE"):
+        answer = await anonymous.request(method, "/v1/cases")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, OPTIONS, POST")
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_head_works_wherever_get_does(
+    app: Application, administrator: httpx2.AsyncClient, frontend: httpx2.AsyncClient
+) -> None:
+    made = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "k"})
+    for path in ("/v1/bundles", "/health/live", made.headers["location"], "/docs", "/v1/openapi.json"):
+        get, head = await administrator.get(path), await administrator.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == get.headers["content-type"]
+    assert (await administrator.head("/v1/bundles/newborn/guidance")).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/v1/cases/", "/v1", "/", "/v1/nothing", "/v1/cases/x/", "//v1/cases"])
+async def test_an_unknown_path_is_404_and_never_a_redirect(anonymous: httpx2.AsyncClient, path: str) -> None:
+    answer = await anonymous.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "https://onenet.example/problems/not-found"
+
+
+async def test_every_answer_carries_the_headers_of_the_house(anonymous: httpx2.AsyncClient) -> None:
+    for path in ("/health/live", "/v1/cases", "/nowhere", "/docs", "/health/live?x=1"):
+        headers = (await anonymous.get(path)).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+        assert headers["referrer-policy"] == "same-origin"
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "server" not in headers
+        assert headers["cache-control"]
+        assert re.fullmatch(r"\d+\.\d+\.\d+\S*", headers["api-version"])
+        assert headers["x-request-id"].startswith("req_")
+
+
+async def test_a_request_id_and_a_trace_are_echoed_and_named_in_the_problem(
+    anonymous: httpx2.AsyncClient,
+) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    sent = {"X-Request-Id": "abc-1", "traceparent": f"00-{trace}-00f067aa0ba902b7-01"}
+    answer = await anonymous.get("/nowhere", headers=sent)
+    assert answer.headers["x-request-id"] == "abc-1"
+    assert answer.headers["traceparent"].startswith(f"00-{trace}-")
+    assert answer.json()["instance"] == "urn:onenet:request:abc-1"
+    assert answer.json()["trace_id"] == trace
+
+
+async def test_an_ill_formed_request_id_is_replaced(anonymous: httpx2.AsyncClient) -> None:
+    answer = await anonymous.get("/nowhere", headers={"X-Request-Id": "a b", "traceparent": "00-0-0-0"})
+    assert answer.headers["x-request-id"].startswith("req_")
+    assert "traceparent" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("query", "type"),
+    [
+        ("nothing=1", "unknown-parameter"),
+        ("limit=1&limit=2", "validation"),
+        ("limit=0", "validation"),
+        ("limit=1_0", "validation"),
+        ("limit=1.0", "validation"),
+        ("limit=%EF%BC%91", "validation"),
+        ("limit=-1", "validation"),
+        ("limit=", "validation"),
+        ("cursor=abc", "bad-cursor"),
+        ("cursor=W10", "bad-cursor"),
+        ("cursor=!", "validation"),
+        ("audience=child", "validation"),
+        ("q=%00", "validation"),
+        ("q=" + "x" * 9000, "validation"),
+    ],
+)
+async def test_a_wrong_query_is_400(frontend: httpx2.AsyncClient, query: str, type: str) -> None:
+    answer = await frontend.get(f"/v1/bundles?{query}")
+    assert (answer.status_code, answer.json()["type"]) == (400, f"https://onenet.example/problems/{type}")
+
+
+async def test_a_route_without_parameters_knows_none(frontend: httpx2.AsyncClient) -> None:
+    answer = await frontend.get("/v1/bundles/newborn?x=1")
+    assert answer.json()["type"].endswith("unknown-parameter")
+    assert answer.json()["errors"][0]["parameter"] == "x"
+
+
+async def test_a_limit_above_the_greatest_is_cut_and_not_refused(frontend: httpx2.AsyncClient) -> None:
+    assert (await frontend.get("/v1/bundles?limit=1000000")).status_code == 200
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "application/json;q=0"])
+async def test_what_is_not_served_is_406(frontend: httpx2.AsyncClient, accept: str) -> None:
+    answer = await frontend.get("/v1/bundles", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (406, "application/problem+json")
+
+
+async def test_the_pages_for_people_come_without_script_and_without_another_host(
+    anonymous: httpx2.AsyncClient,
+) -> None:
+    for path in ("/docs", "/problems/validation"):
+        page = await anonymous.get(path)
+        assert page.status_code == 200
+        assert "<script" not in page.text
+        assert "http://" not in page.text
+        assert "https://" not in page.text
+
+
+async def test_docs_can_be_switched_off(app: Application) -> None:
+    without = create_app(app.state.parts, docs_enabled=False)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(without), base_url="http://x") as client:
+        assert (await client.get("/docs")).status_code == 404

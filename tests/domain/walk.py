@@ -119,9 +119,12 @@ class Walk:
         return [event.type for event in self.events]
 
 
-def begin(bundle: Bundle | None = None, *, at: datetime = NOW, **content: Any) -> Walk:
+def begin(
+    bundle: Bundle | None = None, *, at: datetime = NOW, lane: int | None = None, **content: Any
+) -> Walk:
     """A walk whose case was just opened; `content` as in `make_content`."""
-    blank = make_blank(bundle, content=make_content(**content), number="32050020261123000001", at=at)
+    given = make_content(**content)
+    blank = make_blank(bundle, content=given, number="32050020261123000001", at=at, lane=lane)
     walk = Walk(blank, at)
     walk.tell(Open())
     return walk

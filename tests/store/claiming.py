@@ -13,24 +13,26 @@ from onenet.store.database import Database
 
 
 def claim_everything(url: str, now: datetime) -> list[tuple[UUID, int]]:
-    """Claims tasks in small batches until none is due; gives each one's id and attempt."""
+    """Claims tasks in small batches, each way, until none is due; gives each one's id and attempt."""
     return asyncio.run(_claim_everything(url, now))
 
 
 async def _claim_everything(url: str, now: datetime) -> list[tuple[UUID, int]]:
     database = Database(url)
     claimed: list[tuple[UUID, int]] = []
+    skip_locked = database.capabilities.skip_locked
     while True:
+        wanted = queue.Wanted(new_id(), now, 5)
         async with database.read() as connection:
             lanes = await queue.due_lanes(connection, queue.TASKS, now)
         if not lanes:
             break
         random.shuffle(lanes)
         async with database.transaction() as connection:
-            rows = await queue.claim(
-                connection, queue.TASKS, lanes, token=new_id(), now=now, count=5,
-                skip_locked=database.capabilities.skip_locked,
-            )  # fmt: skip
+            if database.capabilities.at_once and random.random() < 0.5:
+                rows = await queue.claim_at_once(connection, queue.TASKS, wanted, skip_locked=skip_locked)
+            else:
+                rows = await queue.claim(connection, queue.TASKS, lanes, wanted, skip_locked=skip_locked)
         claimed += [(row["id"], row["attempt"]) for row in rows]
     await database.close()
     return claimed

@@ -30,9 +30,9 @@ async def save_new(database: Database, walks: Sequence[Walk]) -> None:
         walk.case = saved(None, walk.case)
 
 
-async def save_open_cases(database: Database, count: int) -> list[Case]:
-    """That many cases of one step, whose task is due."""
-    walks = [begin() for _ in range(count)]
+async def save_open_cases(database: Database, count: int, *, lane: int | None = None) -> list[Case]:
+    """That many cases of one step, whose task is due; in that lane, if one is named."""
+    walks = [begin(lane=lane) for _ in range(count)]
     await save_new(database, walks)
     return [walk.case for walk in walks]
 

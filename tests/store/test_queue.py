@@ -16,7 +16,7 @@ from sqlalchemy import RowMapping, bindparam, func, insert, select, tuple_, upda
 from onenet.ids import new_id
 from onenet.store import bulk, deliveries, queue, tables
 from onenet.store.database import Database
-from onenet.store.queue import DELIVERIES, LEASE, TASKS, Queue
+from onenet.store.queue import DELIVERIES, LEASE, MOST_OF_A_LANE, TASKS, Queue
 from tests.factories import NOW
 from tests.store.claiming import claim_everything
 from tests.store.seeding import save_open_cases, save_subscriber
@@ -37,16 +37,13 @@ async def claim(
     which: Queue = TASKS,
     token: UUID | None = None,
 ) -> list[RowMapping]:
+    """As `steps.claim` does on this engine."""
+    wanted, skip_locked = queue.Wanted(token or new_id(), now, count), database.capabilities.skip_locked
     async with database.transaction() as connection:
+        if database.capabilities.at_once:
+            return list(await queue.claim_at_once(connection, which, wanted, skip_locked=skip_locked))
         lanes = await queue.due_lanes(connection, which, now)
-        if not lanes:
-            return []
-        return list(
-            await queue.claim(
-                connection, which, lanes, token=token or new_id(), now=now, count=count,
-                skip_locked=database.capabilities.skip_locked,
-            )
-        )  # fmt: skip
+        return list(await queue.claim(connection, which, lanes, wanted, skip_locked=skip_locked))
 
 
 async def save_deliveries(database: Database, count: int) -> None:
@@ -213,8 +210,10 @@ async def test_an_expired_lease_is_claimed_under_a_new_token_with_the_same_key_a
     assert (second["attempt"], second["first_attempt_at"]) == (2, SOON)
 
 
-async def test_a_claim_takes_no_more_than_it_was_asked_for_and_the_oldest_first(database: Database) -> None:
-    cases = await save_open_cases(database, 5)
+async def test_a_claim_takes_no_more_than_it_was_asked_for_and_the_oldest_of_a_lane_first(
+    database: Database,
+) -> None:
+    cases = await save_open_cases(database, 5, lane=7)
     async with database.transaction() as connection:
         for number, case in enumerate(cases):
             at = NOW - timedelta(minutes=number)
@@ -223,6 +222,14 @@ async def test_a_claim_takes_no_more_than_it_was_asked_for_and_the_oldest_first(
             )
     claimed = await claim(database, count=2)
     assert {row["case_id"] for row in claimed} == {cases[4].id, cases[3].id}
+
+
+@on_postgresql
+async def test_the_backlog_of_a_lane_keeps_no_other_lane_back(database: Database) -> None:
+    await save_open_cases(database, 3 * MOST_OF_A_LANE, lane=7)
+    await save_open_cases(database, 2, lane=8)
+    claimed = await claim(database, count=MOST_OF_A_LANE + 2)
+    assert Counter(row["lane"] for row in claimed) == {7: MOST_OF_A_LANE, 8: 2}
 
 
 async def test_the_lanes_and_the_moment_of_what_is_due_are_known(database: Database) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
+from sqlalchemy import RowMapping
 
 from onenet import crashing
 from onenet.adapters.base import Endpoint, TaskSheet
@@ -50,23 +51,38 @@ async def claim(
     leave_out: Sequence[queue.Owner] = (),
 ) -> list[Claimed]:
     """Claims up to `count` due rows, and commits that before anybody is called."""
-    now = clock.now()
-    async with database.read() as connection:
-        lanes = await queue.due_lanes(connection, which, now)
-    if not lanes:
-        return []
-    token = new_id()
-    async with database.transaction() as connection:
-        rows = await queue.claim(
-            connection, which, lanes, token=token, now=now, count=count,
-            skip_locked=database.capabilities.skip_locked, lease=lease, leave_out=leave_out,
-        )  # fmt: skip
-        known = await endpoints.every(connection) if rows else []
-        crashing.point("before_claim_commit")
+    wanted = queue.Wanted(new_id(), clock.now(), count, lease, leave_out)
+    at_once = database.capabilities.at_once
+    rows, known = await (_claim_at_once if at_once else _claim)(database, which, wanted)
     crashing.point("after_claim_commit")
     by_owner: dict[object, EndpointRow] = {e.owner: e for e in known if e.kind == "department"}
     by_owner |= {e.id: e for e in known if e.kind == "subscriber"}
-    return [Claimed(dict(row), token, by_owner.get(row[which.owner])) for row in rows]
+    return [Claimed(dict(row), wanted.token, by_owner.get(row[which.owner])) for row in rows]
+
+
+_Found = tuple[Sequence[RowMapping], Sequence[EndpointRow]]
+
+
+async def _claim_at_once(database: Database, which: queue.Queue, wanted: queue.Wanted) -> _Found:
+    skip_locked = database.capabilities.skip_locked
+    async with database.glance() as connection:
+        crashing.point("before_claim_commit")
+        rows = await queue.claim_at_once(connection, which, wanted, skip_locked=skip_locked)
+        return rows, await endpoints.every(connection) if rows else []
+
+
+async def _claim(database: Database, which: queue.Queue, wanted: queue.Wanted) -> _Found:
+    """Looks first: where a claim locks the whole database, an idle worker would lock it for nothing."""
+    async with database.read() as connection:
+        lanes = await queue.due_lanes(connection, which, wanted.now)
+    if not lanes:
+        return [], []
+    skip_locked = database.capabilities.skip_locked
+    async with database.transaction() as connection:
+        rows = await queue.claim(connection, which, lanes, wanted, skip_locked=skip_locked)
+        known = await endpoints.every(connection) if rows else []
+        crashing.point("before_claim_commit")
+    return rows, known
 
 
 async def give_back(database: Database, which: queue.Queue, clock: Clock, waiting: Sequence[Claimed]) -> None:

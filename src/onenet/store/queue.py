@@ -1,22 +1,25 @@
 """Claiming due work: tasks and deliveries alike, under a lease with a fencing token.
 
-One statement, the same on every engine. What is claimed stays due: `next_at` becomes the end of the lease, so
-that the work of a worker that died is simply due again and is claimed under another token; there is no
-separate rescue that could be forgotten. The outer condition on `next_at` is the protection: two workers may
+What is claimed stays due: `next_at` becomes the end of the lease, so that the work of a worker that died is
+simply due again and is claimed under another token; there is no separate rescue that could be forgotten. The
+outer condition on `next_at` is the protection: two workers may
 choose the same rows, the second waits for the first's commit, looks again and matches none.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Table, bindparam, case, func, insert, select, tuple_, update
+from sqlalchemy import RowMapping, Table, bindparam, case, func, insert, select, text, tuple_, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.ids import LANES
 from onenet.store import tables
 from onenet.store.among import MOST_KEYS, among
 
@@ -24,6 +27,9 @@ Owner = str | UUID
 """A department by its code, or a subscriber's endpoint by its id."""
 
 LEASE = timedelta(seconds=30)
+
+MOST_OF_A_LANE = 8
+"""Rows that a claim takes of one lane before it looks at the next: no backlog keeps other lanes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,20 @@ class Queue:
 
 TASKS = Queue(tables.task, "department", "", tables.attempt, "task_id")
 DELIVERIES = Queue(tables.delivery, "endpoint_id", UUID(int=0), tables.delivery_attempt, "delivery_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a claim is to take: at most `count` rows due `now`, under `token` until `lease` has passed.
+
+    `leave_out`: departments, or endpoints of subscribers, that can take nothing now.
+    """
+
+    token: UUID
+    now: datetime
+    count: int
+    lease: timedelta = LEASE
+    leave_out: Sequence[Owner] = ()
 
 
 async def due_lanes(connection: AsyncConnection, queue: Queue, now: datetime) -> list[int]:
@@ -99,35 +119,82 @@ _CLAIMS = {
 
 
 async def claim(
-    connection: AsyncConnection,
-    queue: Queue,
-    lanes: Sequence[int],
-    *,
-    token: UUID,
-    now: datetime,
-    count: int,
-    skip_locked: bool,
-    lease: timedelta = LEASE,
-    leave_out: Sequence[Owner] = (),
+    connection: AsyncConnection, queue: Queue, lanes: Sequence[int], wanted: Wanted, *, skip_locked: bool
 ) -> Sequence[RowMapping]:
-    """Claims up to `count` due rows under `token` and notes that an attempt began. Gives the rows.
-
-    `leave_out`: departments, or endpoints of subscribers, that can take nothing now.
-    """
+    """Claims what is due in these lanes, the oldest first, and notes that attempts began. Gives the rows."""
     statement = _CLAIMS[queue.work.name, skip_locked]
-    parameters: dict[str, Any] = {"lanes": list(lanes), "now": now, "until": now + lease, "token": token}
-    parameters |= {"count": count, "leave_out": [queue.nobody, *leave_out]}
+    parameters = _parameters(wanted) | {
+        "lanes": list(lanes),
+        "leave_out": [queue.nobody, *wanted.leave_out],
+    }
     claimed = (await connection.execute(statement, parameters)).mappings().all()
     if claimed:
         begun = [
             {
                 "lane": row["lane"], "case_id": row["case_id"], queue.of: row["id"],
-                "number": row["attempt"], "started_at": now,
+                "number": row["attempt"], "started_at": wanted.now,
             }
             for row in claimed
         ]  # fmt: skip
         await connection.execute(insert(queue.attempts), begun)
     return claimed
+
+
+# ---- where one statement may do it all
+
+
+def _at_once(queue: Queue, *, skip_locked: bool) -> Any:
+    """Looks through the lanes from `first` on, until it has enough: what is due is never read whole."""
+    work, attempts = queue.work.name, queue.attempts.name
+    owners = queue.work.c[queue.owner].type.compile(postgresql.dialect())  # type: ignore[no-untyped-call]
+    return text(f"""
+        WITH due AS MATERIALIZED (
+            SELECT found.* FROM generate_series(0, {LANES - 1}) AS further CROSS JOIN LATERAL (
+                SELECT lane, case_id, id FROM {work}
+                WHERE lane = (:first + further) % {LANES} AND next_at IS NOT NULL AND next_at <= :now
+                  AND {queue.owner} <> ALL(CAST(:leave_out AS {owners}[]))
+                ORDER BY next_at LIMIT {MOST_OF_A_LANE} {"FOR UPDATE SKIP LOCKED" if skip_locked else ""}
+            ) AS found LIMIT :count
+        ), claimed AS (
+            UPDATE {work} w
+            SET state = 'sending', attempt = attempt + 1, next_at = :until, lease_token = :token,
+                first_attempt_at = coalesce(first_attempt_at, :now)
+            FROM due
+            WHERE w.lane = due.lane AND w.case_id = due.case_id AND w.id = due.id
+              AND w.next_at IS NOT NULL AND w.next_at <= :now
+            RETURNING w.*
+        ), begun AS (
+            INSERT INTO {attempts} (lane, case_id, {queue.of}, number, started_at)
+            SELECT lane, case_id, id, attempt, CAST(:now AS timestamptz) FROM claimed
+        )
+        SELECT {", ".join(column.name for column in queue.work.c)} FROM claimed
+    """).columns(*queue.work.c)  # noqa: S608  # names of our own tables
+
+
+_AT_ONCE = {
+    (queue.work.name, skip_locked): _at_once(queue, skip_locked=skip_locked)
+    for queue in (TASKS, DELIVERIES)
+    for skip_locked in (True, False)
+}
+
+
+async def claim_at_once(
+    connection: AsyncConnection, queue: Queue, wanted: Wanted, *, skip_locked: bool
+) -> Sequence[RowMapping]:
+    """`claim` by one statement, where that is a capability; it may be a transaction by itself.
+
+    Workers begin at lanes of their own, by chance, and take the oldest of each.
+    """
+    parameters = _parameters(wanted) | {
+        "leave_out": list(wanted.leave_out),
+        "first": random.randrange(LANES),  # noqa: S311  # spreads workers, no secret
+    }
+    return (await connection.execute(_AT_ONCE[queue.work.name, skip_locked], parameters)).mappings().all()
+
+
+def _parameters(wanted: Wanted) -> dict[str, Any]:
+    until = wanted.now + wanted.lease
+    return {"now": wanted.now, "until": until, "token": wanted.token, "count": wanted.count}
 
 
 async def extend(
