@@ -23,7 +23,7 @@ from typing import Any
 from bench import load
 from bench.own.city import at_once
 from bench.own.receivers import Receiver
-from bench.town import DEPARTMENTS, TOWN
+from bench.town import DEPARTMENTS, SHAPES, TOWN
 from onenet import bootstrap
 from onenet.adapters import signing
 from onenet.services import endpoints
@@ -36,7 +36,7 @@ LIMIT_S = 120.0
 _TAKEN = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 _CASE = json.dumps(
     {
-        "bundle": "five", "jurisdiction": TOWN, "form": {},
+        "bundle": SHAPES["five"][0], "jurisdiction": TOWN, "form": {},
         "applicant": {"kind": "natural_person", "name": "张三", "id_type": "other", "id_no": "T-001"},
     }
 ).encode()  # fmt: skip
