@@ -233,12 +233,14 @@ class Gate:
     def _known(self, changes: Sequence[Change]) -> dict[UUID, Case]:
         """Cases that need not be loaded: results came in for them, and this gate was the last to save them.
 
-        Somebody else may have moved one on since then; saving it finds that out.
+        Somebody else may have moved one on since then; saving it finds that out. Where somebody else's
+        change comes in with the result, the case is read: its stored answer would not be taken back.
         """
         found: dict[UUID, Case] = {}
+        others = {change.case_id for change in changes if change.claimed is None}
         for change in changes:
             case = found.get(change.case_id) or self._saved.get(change.case_id)
-            if case is None or change.claimed is None:
+            if case is None or change.claimed is None or change.case_id in others:
                 continue
             claimed = leases.with_claimed(case, change.claimed)
             if claimed is None:
