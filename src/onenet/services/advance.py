@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from uuid import UUID
 
@@ -27,7 +27,7 @@ from onenet.services import leases
 from onenet.services.batch import Batch, Decided
 from onenet.services.change import Change, Result
 from onenet.services.leases import Claimed, Crew
-from onenet.services.numbering import reserve
+from onenet.services.numbering import NumberTemplate, reserve
 from onenet.services.together import Together
 from onenet.store import bulk, endpoints, idempotency, queue
 from onenet.store import cases as store_cases
@@ -207,13 +207,8 @@ class Gate:
             if change.once and not (directory and change.opening)
         ]
         done = await idempotency.find(connection, keys)
-        opened = [
-            change.opening.template
-            for change in changes
-            if change.opening and not (change.once and (change.once.scope, change.once.key) in done)
-        ]
         # Counters before cases, always: a case that is known is locked only when it is written.
-        serials = await reserve(connection, opened, now.at)
+        serials = await reserve(connection, _templates(changes, done), now.at)
         wanted = [c.case_id for c in changes if c.opening is None and c.case_id not in known]
         before = await store_cases.load(connection, wanted, self._bundle_of, for_update=True)
         if directory is None:
@@ -283,6 +278,18 @@ class Gate:
 def _needs_nothing_else(changes: Sequence[Change], known: Mapping[UUID, Case]) -> bool:
     """Whether the batch can be decided without a look at the database: results for cases that are known."""
     return all(c.case_id in known and c.once is None and c.opening is None for c in changes)
+
+
+def _templates(changes: Sequence[Change], done: Container[tuple[str, str]]) -> list[NumberTemplate]:
+    """One for each case that will be opened: a key that is repeated opens one, or none. A number too many
+    would be a gap.
+    """
+    wanted: dict[Hashable, NumberTemplate] = {}
+    for change in changes:
+        key = (change.once.scope, change.once.key) if change.once else None
+        if change.opening and key not in done:
+            wanted.setdefault(key or change.case_id, change.opening.template)
+    return list(wanted.values())
 
 
 def _saved_nothing(outcome: Result | Exception) -> bool:
