@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +26,7 @@ from onenet.errors import MisconfiguredError, Unavailable
 from onenet.resources import migrations_dir
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
-from onenet.services.clock import machine_time
+from onenet.services.clock import MachineTime, machine_time
 from onenet.services.keys import Keyring
 from onenet.services.reading import Reading
 from onenet.services.watch import Watch
@@ -76,12 +76,10 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
     """The parts, over a database that is at the newest revision. Raises: MisconfiguredError, Unavailable."""
     crashing.arm(settings.crash)
     url = settings.resolved_database_url()
-    if not await _is_current(Migrator(url, migrations_dir())):
-        raise MisconfiguredError("the database is not at the newest revision: run `onenet db upgrade`")
+    migrator = Migrator(url, migrations_dir())
     database = Database(url, capabilities=settings.capabilities or "")
     try:
-        await durability.check(database)
-        time = await machine_time(database)
+        time = await _patiently(lambda: _first_look(migrator, database), of_server=migrator.is_of_server)
         made = _put_together(settings, database, time.clock)
         keeping = asyncio.create_task(time.run())
         try:
@@ -111,22 +109,35 @@ def _put_together(settings: Settings, database: Database, machine_clock: Clock) 
     return Process(parts, clock, timedelta(seconds=settings.lease_s))
 
 
-async def _is_current(migrator: Migrator) -> bool:
-    """Whether the database is at the newest revision; waits for a server, as hosts start in any order.
+async def _first_look(migrator: Migrator, database: Database) -> MachineTime:
+    """The database's time, if everything about it is as it must be. Raises: MisconfiguredError."""
+    if not await asyncio.to_thread(migrator.is_current):
+        raise MisconfiguredError("the database is not at the newest revision: run `onenet db upgrade`")
+    await durability.check(database)
+    return await machine_time(database)
 
+
+async def _patiently(look: Callable[[], Awaitable[MachineTime]], *, of_server: bool) -> MachineTime:
+    """What the look gives; it is repeated while a server is away, as hosts start in any order.
+
+    All of it: a server that restarts answers the first question and not the second.
     Raises: Unavailable when it stays away: whoever supervises the process starts it again.
     """
-    patience_s = START_PATIENCE_S if migrator.is_of_server else 0.0
+    patience_s = START_PATIENCE_S if of_server else 0.0
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return await asyncio.to_thread(migrator.is_current)
-        except OperationalError as error:
-            reason = str(error.orig).strip().splitlines()[0]
+            return await look()
+        except (OperationalError, Unavailable) as error:
+            reason = _reason(error)
             if time.monotonic() >= deadline:
                 raise Unavailable(f"no database after {patience_s:.0f} s: {reason}") from None
             log.warning("database_away", at="start", reason=reason)
         await asyncio.sleep(START_PAUSE_S)
+
+
+def _reason(error: OperationalError | Unavailable) -> str:
+    return str(error.orig if isinstance(error, OperationalError) else error).strip().splitlines()[0]
 
 
 class _Server(uvicorn.Server):
