@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url
 
+from onenet import bootstrap
+from onenet.settings import Settings
 from tests.faults.form import count
 from tests.faults.invariants import nothing_doubled
 from tests.faults.ports import Ports
-from tests.faults.proxy import Cut, Proxy, to_socket
+from tests.faults.proxy import Cut, Proxy, Streams, to_socket
 from tests.faults.scenario import Scene, begin, conclude, gather_now, scene, under_load, until
 
 ROUNDS = count(2, 50)
@@ -61,6 +63,26 @@ async def test_unknown_commits_are_settled_by_their_key(
     assert report.violations == ()
     assert set(injected) == set(FAULTS)
     assert set(report.evidence.ledger.errors) <= {"503", "ReadTimeout"}
+
+
+async def test_a_server_that_goes_away_between_two_questions_of_a_start_is_waited_for(
+    backend: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "START_PAUSE_S", 0.1)
+    async with _behind_proxy(database_url) as (proxy, url):
+        whole, asked = proxy.upstream, 0
+
+        async def away_for_a_while() -> Streams:
+            nonlocal asked
+            asked += 1
+            if asked in (2, 3):
+                raise OSError("nobody there")
+            return await whole()
+
+        proxy.upstream = away_for_a_while
+        async with bootstrap.process(Settings(database_url=url)) as made:
+            await made.parts.database.ping()
+    assert asked > 3
 
 
 async def test_a_reader_who_waits_outlives_the_loss_of_every_connection(
