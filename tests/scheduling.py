@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it ships no types
 
 
-class ByModule(LoadScopeScheduling):  # type: ignore[misc]
+class ByModule(LoadScopeScheduling):  # type: ignore[misc]  # so its class is Any
     """Deals out single tests, but all of a marked module at once."""
 
     def _split_scope(self, nodeid: str) -> str:

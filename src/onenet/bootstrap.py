@@ -43,6 +43,7 @@ START_PATIENCE_S, START_PAUSE_S = 30.0, 1.0
 """How long a process that starts waits for its database, and how often it looks."""
 
 COLLECT_AFTER = (50_000, 20, 50)
+"""New objects, and rounds of each generation, after which cycles are looked for; `run` says why."""
 
 log = structlog.get_logger()
 

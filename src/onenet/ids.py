@@ -14,6 +14,7 @@ import time
 from uuid import UUID
 
 LANES = 256
+"""How many there are: a lane is the low byte of an id."""
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from onenet.ids import new_id
+from onenet.ids import LANES, new_id
 from onenet.store import cases, idempotency, queue
 from onenet.store.among import MOST_KEYS, among
 from onenet.store.database import Database
@@ -37,7 +37,7 @@ async def plans(database: Database, shelf: Shelf) -> dict[str, str]:
         )
         await queue.due_lanes(connection, queue.TASKS, NOW)
         wanted, skip_locked = queue.Wanted(new_id(), NOW, 20), database.capabilities.skip_locked
-        await queue.claim(connection, queue.TASKS, list(range(256)), wanted, skip_locked=skip_locked)
+        await queue.claim(connection, queue.TASKS, list(range(LANES)), wanted, skip_locked=skip_locked)
         if database.capabilities.at_once:
             await queue.claim_at_once(connection, queue.TASKS, wanted, skip_locked=skip_locked)
         await cases.load(connection, keys, shelf.bundle_of, for_update=True)

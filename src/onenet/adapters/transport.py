@@ -33,16 +33,8 @@ _FIXED = {
 _RESERVED = frozenset(
     {
         *_FIXED,
-        *("webhook-id", "webhook-timestamp", "webhook-signature", "idempotency-key"),
-        *(
-            "host",
-            "content-length",
-            "content-encoding",
-            "transfer-encoding",
-            "connection",
-            "cookie",
-            "expect",
-        ),
+        *("webhook-id", "webhook-timestamp", "webhook-signature", "idempotency-key", "expect"),
+        *("host", "content-length", "content-encoding", "transfer-encoding", "connection", "cookie"),
     }
 )
 """Headers of a request that no adapter sets."""

@@ -77,7 +77,8 @@ def main() -> None:
         typer.echo(f"onenet: {error}", err=True)
         sys.exit(2)
     except OSError as error:
-        typer.echo(f"onenet: {error.filename}: {error.strerror} (see ONENET_DATA_DIR)", err=True)
+        where = f"{error.filename}: {error.strerror} (see ONENET_DATA_DIR)" if error.filename else str(error)
+        typer.echo(f"onenet: {where}", err=True)
         sys.exit(2)
     except DBAPIError as error:
         words = str(error.orig).strip().splitlines()[0]

@@ -123,10 +123,7 @@ class Gate:
             return await self._commit(changes)
         try:
             outcomes = await self._commit(changes, known, directory)
-        except (
-            StaleWrite,
-            IntegrityError,
-        ):  # the latter: an event of that number, or that key, is there already
+        except (StaleWrite, IntegrityError):  # the latter: that event or that key is there already
             self._forget(known)
             return await self._commit(changes)
         doubtful = [

@@ -20,6 +20,7 @@ from onenet.clock import Clock
 from onenet.domain.commands import Reconcile
 from onenet.domain.stalls import stalls
 from onenet.errors import NotFound, Unavailable
+from onenet.ids import LANES
 from onenet.services.advance import Gate
 from onenet.services.change import Change
 from onenet.store import cases, inspection
@@ -104,7 +105,7 @@ async def run(
     database: Database, gate: Gate, clock: Clock, machine_clock: Clock, stopping: asyncio.Event
 ) -> None:
     """A round every minute until `stopping`; each worker begins somewhere else."""
-    after: Key = (random.randrange(256), UUID(int=0))  # noqa: S311  # spreads workers, no secret
+    after: Key = (random.randrange(LANES), UUID(int=0))  # noqa: S311  # spreads workers, no secret
     while not await _stopped(stopping, EVERY_S):
         ends_s = time.monotonic() + ROUND_S
         try:
