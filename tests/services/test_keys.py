@@ -7,9 +7,10 @@ from datetime import timedelta
 import pytest
 
 from onenet.clock import FrozenClock
+from onenet.domain.principal import PERMISSIONS, Role
 from onenet.errors import Conflict, NotFound, Unauthenticated
 from onenet.services import keys
-from onenet.services.keys import CACHE_FOR, KINDS, TOKEN, Keyring, NewKey
+from onenet.services.keys import CACHE_FOR, TOKEN, Keyring, NewKey
 from onenet.store import tables
 from onenet.store.database import Database
 
@@ -24,9 +25,9 @@ async def make(database: Database, clock: FrozenClock, **changes: object) -> New
 async def test_a_key_tells_who_calls_and_what_they_may(database: Database, clock: FrozenClock) -> None:
     made = await make(database, clock)
     assert TOKEN.fullmatch(made.token)
-    caller = await Keyring(database, clock).caller(made.token)
-    assert (caller.kind, caller.client, caller.scopes) == ("frontend", "app", KINDS["frontend"])
-    assert caller.acting_for("s-1").id == "frontend:app/s-1"
+    who = await Keyring(database, clock).principal(made.token)
+    assert (who.role, who.client, who.permissions) == ("frontend", "app", PERMISSIONS[Role.FRONTEND])
+    assert who.acting_for("s-1").id == "frontend:app/s-1"
 
 
 async def test_no_row_holds_the_token(database: Database, clock: FrozenClock) -> None:
@@ -44,25 +45,25 @@ async def test_a_token_with_one_other_character_is_refused(database: Database, c
     wrong = token[:-1] + ("a" if token[-1] != "a" else "b")
     for refused in (wrong, token + "a", token[:-1], "", "onk_", token.upper()):
         with pytest.raises(Unauthenticated):
-            await Keyring(database, clock).caller(refused)
+            await Keyring(database, clock).principal(refused)
 
 
 async def test_an_expired_key_opens_nothing(database: Database, clock: FrozenClock) -> None:
     made = await make(database, clock, lives_for=timedelta(days=1))
     ring = Keyring(database, clock)
-    await ring.caller(made.token)
+    await ring.principal(made.token)
     clock.advance(timedelta(days=1))
     with pytest.raises(Unauthenticated):
-        await ring.caller(made.token)
+        await ring.principal(made.token)
 
 
 async def test_a_revoked_key_is_refused_within_five_seconds(database: Database, clock: FrozenClock) -> None:
     made, ring = await make(database, clock), Keyring(database, clock)
-    await ring.caller(made.token)
+    await ring.principal(made.token)
     await keys.revoke(database, made.key.public, now=clock.now())
     clock.advance(CACHE_FOR)
     with pytest.raises(Unauthenticated):
-        await ring.caller(made.token)
+        await ring.principal(made.token)
     with pytest.raises(NotFound):
         await keys.revoke(database, made.key.public, now=clock.now())
 
@@ -72,13 +73,13 @@ async def test_a_rotation_leaves_both_keys_for_the_overlap(database: Database, c
     new = await keys.rotate(database, old.key.public, now=clock.now(), overlap=timedelta(hours=24))
     ring = Keyring(database, clock)
     for made in (old, new):
-        await ring.caller(made.token)
+        await ring.principal(made.token)
     with pytest.raises(Conflict):
         await keys.rotate(database, new.key.public, now=clock.now(), overlap=timedelta(hours=24))
     clock.advance(timedelta(hours=24))
-    await ring.caller(new.token)
+    await ring.principal(new.token)
     with pytest.raises(Unauthenticated):
-        await ring.caller(old.token)
+        await ring.principal(old.token)
 
 
 async def test_a_client_has_at_most_two_live_keys(database: Database, clock: FrozenClock) -> None:
@@ -109,4 +110,4 @@ async def test_a_key_that_should_not_be_is_not_made(
 
 async def test_a_key_can_have_less_than_its_kind(database: Database, clock: FrozenClock) -> None:
     made = await make(database, clock, scopes=frozenset({"catalogue:read"}))
-    assert (await Keyring(database, clock).caller(made.token)).scopes == {"catalogue:read"}
+    assert (await Keyring(database, clock).principal(made.token)).permissions == {"catalogue:read"}

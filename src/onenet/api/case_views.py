@@ -23,9 +23,10 @@ from onenet.api.shapes import given, moment
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import Case, Step, Waiting
 from onenet.domain.events import EVENT_KINDS, EventType
+from onenet.domain.principal import Principal, Role
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
+from onenet.errors import NotFound
 from onenet.recent import Recent
-from onenet.services.keys import Caller
 from onenet.store.cases import Visible
 from onenet.store.events import Event
 
@@ -49,24 +50,26 @@ SHAPE_VERSION = 1
 """Raised when a view changes for the same event, so that nobody keeps an old one."""
 
 
-def visible_to(caller: Caller) -> Visible:
+def visible_to(caller: Principal) -> Visible:
     """Which cases a caller may see at all."""
-    match caller.kind:
-        case "frontend":
+    match caller.role:
+        case Role.FRONTEND:
             # Never None: that would mean every subject.
             return Visible(subject=caller.subject or "", client=caller.client)
-        case "department":
+        case Role.DEPARTMENT:
             return Visible(department=caller.client)
-        case "administrator":
+        case Role.ADMINISTRATOR:
             return Visible()
+        case _:
+            raise NotFound  # no rule yet lets these roles see a case
 
 
-def case_tag(case: Case, caller: Caller, representation: str) -> str:
+def case_tag(case: Case, caller: Principal, representation: str) -> str:
     """The strong ETag of one representation of a case for this caller; it begins with the last seq."""
     return f'"{case.seq}.{_view_mark(case, caller, representation)}"'
 
 
-def seq_of_tags(tags: list[str] | None, case: Case, caller: Caller) -> int | None:
+def seq_of_tags(tags: list[str] | None, case: Case, caller: Principal) -> int | None:
     """The event that the case's own ETag in If-Match names; None without a condition, -1 for foreign tags."""
     if tags is None:
         return None
@@ -75,16 +78,16 @@ def seq_of_tags(tags: list[str] | None, case: Case, caller: Caller) -> int | Non
     return max((int(seq) for seq, _, of in parts if of == mark and _SEQ.fullmatch(seq)), default=-1)
 
 
-def _view_mark(case: Case, caller: Caller, representation: str) -> str:
+def _view_mark(case: Case, caller: Principal, representation: str) -> str:
     return entity_tag(SHAPE_VERSION, case.id.bytes, representation, _view(caller)).strip('"')[:16]
 
 
-def _view(caller: Caller) -> str:
+def _view(caller: Principal) -> str:
     """Whose view it is, where views differ: each department sees its own steps."""
-    return f"department:{caller.client}" if caller.kind == "department" else caller.kind
+    return f"department:{caller.client}" if caller.role is Role.DEPARTMENT else caller.role
 
 
-def case_view(case: Case, caller: Caller, *, with_secret: bool = False) -> dict[str, Any]:
+def case_view(case: Case, caller: Principal, *, with_secret: bool = False) -> dict[str, Any]:
     """The members of a case."""
     id = str(case.id)
     here = f"/v1/cases/{id}"
@@ -115,7 +118,7 @@ def case_view(case: Case, caller: Caller, *, with_secret: bool = False) -> dict[
 _TEXTS: Recent[tuple[UUID, int, str], str] = Recent(2_000)
 
 
-def case_text(case: Case, caller: Caller) -> str:
+def case_text(case: Case, caller: Principal) -> str:
     """The members of a case as JSON. Many look again and again, and a case seldom changes."""
     key = (case.id, case.version, _view(caller))
     text = _TEXTS.get(key)
@@ -125,20 +128,20 @@ def case_text(case: Case, caller: Caller) -> str:
     return text
 
 
-def step_views(case: Case, caller: Caller) -> list[dict[str, Any]]:
+def step_views(case: Case, caller: Principal) -> list[dict[str, Any]]:
     """The steps that this caller may see, in the bundle's order."""
     fixed = _fixed(case.bundle)
     return [_step(fixed[step.code], step) for step in case.steps.values() if _may_see(step, caller)]
 
 
-def event_views(events: Sequence[Event], case: Case, caller: Caller) -> list[dict[str, Any]]:
+def event_views(events: Sequence[Event], case: Case, caller: Principal) -> list[dict[str, Any]]:
     """The events that this caller may see."""
     own = {code for code, step in case.steps.items() if _may_see(step, caller)}
     return [
         _event(event, caller)
         for event in events
-        if caller.kind == "administrator"
-        or (EVENT_KINDS[EventType(event.type)].public and (event.step in own or caller.kind == "frontend"))
+        if caller.role is Role.ADMINISTRATOR
+        or (EVENT_KINDS[EventType(event.type)].public and (event.step in own or caller.role is Role.FRONTEND))
     ]
 
 
@@ -185,8 +188,8 @@ def department_view(bundle: Bundle, code: str) -> dict[str, Any]:
     return {"code": code, "names": dict(bundle.departments[code].names)}
 
 
-def _may_see(step: Step, caller: Caller) -> bool:
-    return caller.kind != "department" or step.department == caller.client
+def _may_see(step: Step, caller: Principal) -> bool:
+    return caller.role is not Role.DEPARTMENT or step.department == caller.client
 
 
 class _Fixed(NamedTuple):
@@ -235,14 +238,14 @@ def _waiting(waiting: Waiting) -> dict[str, Any]:
     return said | {"until": moment(waiting.until)} if waiting.until else said
 
 
-def _event(event: Event, caller: Caller) -> dict[str, Any]:
+def _event(event: Event, caller: Principal) -> dict[str, Any]:
     return given(
         {
             "seq": event.seq,
             "type": event.type,
             "at": moment(datetime.fromisoformat(event.at)),
             "step": event.step,
-            "actor": event.actor if caller.kind == "administrator" else None,
+            "actor": event.actor if caller.role is Role.ADMINISTRATOR else None,
             "data": json.loads(event.data),
         }
     )

@@ -22,10 +22,10 @@ from onenet.api.parts import Parts, parts
 from onenet.api.shapes import Page, given
 from onenet.api.waiting import LONGEST_WAIT_S, preferred_wait_s
 from onenet.domain.case import Case, Reply
+from onenet.domain.principal import Principal
 from onenet.errors import BadCursor, Conflict
 from onenet.services import cases
 from onenet.services.cases import Replying, Submission
-from onenet.services.keys import Caller
 from onenet.services.once import answered
 from onenet.store.cases import Position
 from onenet.store.idempotency import StoredAnswer
@@ -146,7 +146,7 @@ async def load(request: Request, case_id: str) -> Case:
 
 
 def replying_to(
-    request: Request, who: Caller, raw: bytes, *, if_seq: int | None = None, opens: bool = True
+    request: Request, who: Principal, raw: bytes, *, if_seq: int | None = None, opens: bool = True
 ) -> Replying:
     """How a change that this request asks for is made once and answered."""
 
@@ -169,7 +169,7 @@ def retry_after(case: Case) -> str | None:
 
 
 async def _after_waiting(
-    known: Parts, who: Caller, case: Case, accepted: StoredAnswer, wait_s: int
+    known: Parts, who: Principal, case: Case, accepted: StoredAnswer, wait_s: int
 ) -> Response:
     """The case with its first outcome, or the 202 when there was none in that time."""
     applied = {"Preference-Applied": f"wait={wait_s}"}
@@ -209,7 +209,11 @@ def _position(cursor: str | None, filters: Mapping[str, str | None]) -> Position
 
 
 def _page(
-    request: Request, found: list[Case], query: CaseListQuery, filters: Mapping[str, str | None], who: Caller
+    request: Request,
+    found: list[Case],
+    query: CaseListQuery,
+    filters: Mapping[str, str | None],
+    who: Principal,
 ) -> dict[str, Any]:
     shown = found[: query.size]
     last = shown[-1] if len(found) > query.size else None

@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from starlette.requests import Request
 
+from onenet.domain.principal import Principal
 from onenet.errors import Fault, IdempotencyKeyInvalid, IdempotencyKeyMissing, IdempotencyKeyReused
 from onenet.services.change import Once
-from onenet.services.keys import Caller
 
 HEADER = "Idempotency-Key"
 PATTERN = r'^([!#-+\--:<-\[\]-~]{1,255}|"([!#-\[\]-~]|\\["\\]){1,255}")$'
@@ -33,7 +33,7 @@ Values: TypeAlias = list[str]
 """A header's values, one for each line it was sent on."""
 
 
-def once(request: Request, caller: Caller, body: bytes) -> Once:
+def once(request: Request, caller: Principal, body: bytes) -> Once:
     """What the gate needs to do this request once. Raises: IdempotencyKeyMissing, IdempotencyKeyInvalid."""
     value = key_value(request.headers.getlist(HEADER))
     return Once(

@@ -21,6 +21,7 @@ from starlette.routing import BaseRoute
 from onenet.api import faults, negotiation
 from onenet.api.parts import parts
 from onenet.api.routes import StraightRoute
+from onenet.domain.principal import EVERY_PERMISSION, Principal, Role
 from onenet.errors import (
     Fault,
     Forbidden,
@@ -30,7 +31,6 @@ from onenet.errors import (
     Unauthenticated,
     UnknownParameter,
 )
-from onenet.services.keys import SCOPES, Caller
 
 JSON = ("application/json",)
 SUBJECT_HEADER = "Onenet-Subject"
@@ -92,15 +92,15 @@ class Operation:
             raise NotAcceptable(f"served here: {', '.join(self.offers)}")
         request.state.media_type = offered
 
-    async def admit(self, request: Request) -> Caller:
+    async def admit(self, request: Request) -> Principal:
         """Who is calling, if they may use this route. Raises: Unauthenticated, Forbidden, InvalidInput."""
-        who = await parts(request).keyring.caller(_token(request))
-        if self.permission not in who.scopes:
+        who = await parts(request).keyring.principal(_token(request))
+        if self.permission not in who.permissions:
             raise Forbidden
         if not self.is_for_subject:
             return who
         subject = _subject(request)
-        if who.kind != "frontend":
+        if who.role is not Role.FRONTEND:
             return who
         if subject is None:
             # Only front-ends write, so the contract demands it there; readers of other kinds have no subject.
@@ -158,13 +158,13 @@ class Operations:
         return state
 
 
-def caller(request: Request) -> Caller:
+def caller(request: Request) -> Principal:
     """Who was let in."""
-    found: Caller = request.state.caller
+    found: Principal = request.state.caller
     return found
 
 
-async def identify(request: Request) -> Caller:
+async def identify(request: Request) -> Principal:
     """Who is calling, asked anew: a stream outlives keys. Raises: Unauthenticated, Forbidden."""
     stated = operation_of(request.scope["route"])
     if stated is None:
@@ -183,7 +183,7 @@ def require_permissions(routes: Sequence[BaseRoute]) -> None:
     """Passes when each route has a known permission. Raises: MisconfiguredError."""
     for route in routes:
         stated = operation_of(route)
-        if stated is None or stated.permission not in SCOPES | WITHOUT_KEY:
+        if stated is None or stated.permission not in EVERY_PERMISSION | WITHOUT_KEY:
             raise MisconfiguredError(f"the route {getattr(route, 'path', route)} has no permission")
 
 

@@ -1,4 +1,4 @@
-"""API keys: who is calling, and what callers of each kind may do.
+"""API keys: whose they are, how they are made, changed and ended.
 
 A token is `onk_<public, 8>_<secret, 43>`, 256 random bits in base 62. Only its SHA-256 is stored, which is
 enough for a secret of that strength (ASVS 6.5.2); the token itself is shown once, when it is made.
@@ -11,11 +11,12 @@ import hmac
 import re
 import secrets
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from onenet.clock import Clock
+from onenet.domain.principal import PERMISSIONS, Principal, Role
 from onenet.errors import Conflict, NotFound, Unauthenticated
 from onenet.ids import new_id
 from onenet.store import callers
@@ -30,50 +31,9 @@ MAX_LIVE_KEYS = 2
 CACHE_FOR = timedelta(seconds=5)
 MAX_CACHED = 10_000
 
-KINDS: Mapping[KeyKind, frozenset[str]] = {
-    "frontend": frozenset({"catalogue:read", "cases:read", "cases:write"}),
-    "department": frozenset({"catalogue:read", "cases:read"}),
-    "administrator": frozenset(
-        {
-            "catalogue:read",
-            "cases:read",
-            "steps:decide",
-            "attempts:read",
-            "deliveries:read",
-            "endpoints:read",
-            "endpoints:write",
-        }
-    ),
-}
-"""The scopes a key of each kind has, unless it was made with fewer. What is not here is denied."""
-
-SCOPES = frozenset[str]().union(*KINDS.values())
-
 # Without ":" and "/", which join it to the kind and the subject: no two callers have the same id.
 _CLIENT = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
 _BASE62 = string.digits + string.ascii_letters
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks. `client`: the code of the front-end, department or administrator.
-
-    `subject`: for whom a front-end acts, an opaque name out of its own world; None for every other kind.
-    """
-
-    kind: KeyKind
-    client: str
-    scopes: frozenset[str]
-    subject: str | None = None
-
-    @property
-    def id(self) -> str:
-        """The caller's name in records and as the owner of Idempotency-Keys; outlives a change of keys."""
-        return f"{self.kind}:{self.client}" + (f"/{self.subject}" if self.subject else "")
-
-    def acting_for(self, subject: str) -> Caller:
-        """The same caller, acting for this subject."""
-        return Caller(self.kind, self.client, self.scopes, subject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +45,7 @@ class NewKey:
 
 
 class Keyring:
-    """Tells callers by their tokens.
+    """Tells principals by their tokens.
 
     Live keys are remembered for five seconds, so a request costs no query of its own; a revoked key may
     still work for that long.
@@ -97,7 +57,7 @@ class Keyring:
         self._clock = clock
         self._known: dict[str, tuple[datetime, ApiKey]] = {}
 
-    async def caller(self, token: str) -> Caller:
+    async def principal(self, token: str) -> Principal:
         """Whose token this is. Raises: Unauthenticated, the same for every reason."""
         found = TOKEN.fullmatch(token)
         if found is None:
@@ -108,7 +68,7 @@ class Keyring:
         right = hmac.compare_digest(_hash(token), key.hash if key else bytes(32))
         if key is None or not right or not key.is_live(now):
             raise Unauthenticated
-        return Caller(kind=key.kind, client=key.client, scopes=key.scopes)
+        return _principal(key)
 
     async def _key(self, public: str, now: datetime) -> ApiKey | None:
         read_at, key = self._known.get(public, (None, None))
@@ -136,9 +96,10 @@ async def create(
 
     Raises: Conflict when the client has two live keys already, or for a scope, name or life it cannot have.
     """
-    wanted = KINDS[kind] if scopes is None else scopes
-    if not wanted <= KINDS[kind]:
-        raise Conflict(f"a key of kind {kind} can have: {', '.join(sorted(KINDS[kind]))}")
+    allowed = PERMISSIONS[Role(kind)]
+    wanted = allowed if scopes is None else scopes
+    if not wanted <= allowed:
+        raise Conflict(f"a key of kind {kind} can have: {', '.join(sorted(allowed))}")
     if not _CLIENT.fullmatch(client):
         raise Conflict(
             "a client's code is small letters, digits, - and _, at most 64, a letter or digit first"
@@ -179,6 +140,11 @@ async def list_keys(database: Database) -> list[ApiKey]:
     """All keys, live or not, the oldest first."""
     async with database.read() as connection:
         return await callers.every(connection)
+
+
+def _principal(key: ApiKey) -> Principal:
+    department = key.client if key.kind == "department" else None
+    return Principal(Role(key.kind), key.client, key.scopes, department=department)
 
 
 def _leave_room(live: Sequence[ApiKey]) -> None:
