@@ -1,0 +1,74 @@
+"""Blobs: what is stored of something sealed. `0x01 | kid (2) | nonce (12) | ciphertext | tag (16)`.
+
+`kid` names the key-encryption key; 0 stands for the data key of the row's case. The associated data are
+`table.column|row`, so that what was sealed for one place opens at no other: with the column alone, the values
+of two rows could be exchanged unseen (security.md section 5, measured).
+
+A column of text holds the same in letters: its first character is the blob's first byte, and the others are
+the rest in base64. No text that is stored in the clear begins with that character: JSON, tokens and
+excerpts have no control characters.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import Error, a2b_base64, b2a_base64
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+
+from onenet.encryption.suites import NONCE_BYTES, TAG_BYTES, Cipher
+
+VERSION = b"\x01"
+MARK = VERSION.decode()
+HEAD_BYTES = 3 + NONCE_BYTES
+OF_CASE = 0
+"""The kid of what is sealed with the data key of a case."""
+
+
+class Unreadable(ValueError):
+    """What is stored cannot be opened: it was altered, moved, sealed with another key, or its key is gone."""
+
+
+def seal(cipher: Cipher, kid: int, plain: bytes, *, place: str, row: UUID | str) -> bytes:
+    """The blob. Nonces are random: one key is good for 2^32 of them (NIST SP 800-38D, section 8.3)."""
+    nonce = os.urandom(NONCE_BYTES)
+    head = VERSION + kid.to_bytes(2, "big") + nonce
+    return head + cipher.encrypt(nonce, plain, f"{place}|{row}".encode())
+
+
+def unseal(cipher: Cipher, blob: bytes, *, place: str, row: UUID | str) -> bytes:
+    """What was sealed. Raises: Unreadable, without a word of what it is."""
+    if len(blob) < HEAD_BYTES + TAG_BYTES or blob[:1] != VERSION:
+        raise Unreadable(f"{place}: this is nothing that was sealed")
+    try:
+        return cipher.decrypt(blob[3:HEAD_BYTES], blob[HEAD_BYTES:], f"{place}|{row}".encode())
+    except InvalidTag:
+        raise Unreadable(f"{place}: it was altered, moved, or sealed with another key") from None
+
+
+def kid_of(blob: bytes) -> int:
+    """The number of the key that sealed it. Raises: Unreadable."""
+    if len(blob) < HEAD_BYTES + TAG_BYTES or blob[:1] != VERSION:
+        raise Unreadable("this is nothing that was sealed")
+    return int.from_bytes(blob[1:3], "big")
+
+
+def is_sealed(text: str) -> bool:
+    """Whether a text from the database is a blob in letters."""
+    return text[:1] == MARK
+
+
+def to_text(blob: bytes) -> str:
+    """The blob in letters, for a column of text."""
+    return MARK + b2a_base64(blob[1:], newline=False).decode()
+
+
+def from_text(text: str) -> bytes:
+    """The blob in a column of text. Raises: Unreadable."""
+    if not is_sealed(text):
+        raise Unreadable("this was stored in the clear")
+    try:
+        return VERSION + a2b_base64(text[1:], strict_mode=True)
+    except (Error, ValueError):
+        raise Unreadable("this is no base64") from None
