@@ -9,7 +9,9 @@ python3 dev.py fuzz      Schemathesis against a running server, at length
 python3 dev.py bench     measure, each figure beside its yardstick  ([NAME ...] [--json FILE] [--runs N])
 python3 dev.py check     lint, types, import direction, API contract, house rules
 python3 dev.py openapi   write openapi/openapi.json from the code
+python3 dev.py asvs      write the table of docs/security.md from docs/asvs.yaml
 python3 dev.py lock      write requirements.lock anew   (further words go to uv, as --upgrade)
+python3 dev.py sbom      write sbom.cdx.json: what a production environment holds, as CycloneDX
 
 Each verb first makes `.venv`, when it is missing or when the locked packages have changed.
 """
@@ -35,12 +37,15 @@ ROOT = Path(__file__).resolve().parent
 LOCK = ROOT / "requirements.lock"
 CONTRACT = ROOT / "openapi" / "openapi.json"
 FAULTS = ROOT / "tests" / "faults"
+SBOM = ROOT / "sbom.cdx.json"
 VENV = ROOT / ".venv"
 STAMP = VENV / "onenet.stamp"
 PEERS = ROOT / "bench" / "requirements.txt"
 PEERS_VENV = ROOT / ".venv-bench"
 BIN_NAME = "Scripts" if os.name == "nt" else "bin"
 BIN = VENV / BIN_NAME
+
+SECURITY_RULES = [f"tests/security/test_{name}.py" for name in ("asvs", "code", "floors")]
 
 UV_COMPILE = (
     "pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes"
@@ -131,7 +136,7 @@ def check(words: list[str]) -> None:
         "format": (BIN / "ruff", "format", "--quiet", "--check", "."),
         "types": (BIN / "mypy", "--strict"),
         "import direction": (BIN / "lint-imports",),
-        "house rules": (BIN / "python", "-m", "pytest", "-q", "tests/test_architecture.py"),
+        "house rules": (BIN / "python", "-m", "pytest", "-q", "tests/test_architecture.py", *SECURITY_RULES),
         "API contract is exported": (BIN / "onenet", "openapi", "--check"),
         "API contract is valid": (BIN / "openapi-spec-validator", CONTRACT),
     }
@@ -152,6 +157,10 @@ def openapi(words: list[str]) -> None:
     CONTRACT.write_bytes(text)
 
 
+def asvs(words: list[str]) -> None:
+    become(BIN / "python", "-m", "tests.security.asvs", *words)
+
+
 def lock(words: list[str]) -> None:
     """Resolve for every platform and Python at once; only uv does, so it visits in a folder of its own."""
     say("writing requirements.lock")
@@ -162,6 +171,27 @@ def lock(words: list[str]) -> None:
     set_up()
 
 
+def sbom(words: list[str]) -> None:
+    """List what a site installs, without what tests need; the tool for it only visits, as `lock`'s does."""
+    if words:
+        print("sbom takes no further words", file=sys.stderr)
+        sys.exit(2)
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = ",".join(sorted(project["optional-dependencies"].keys() - {"dev"}))
+    pins = re.findall(r"^[a-z0-9-]+==[^\\\n]+", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    with tempfile.TemporaryDirectory() as folder:
+        site, tool, constraints = Path(folder) / "site", Path(folder) / "tool", Path(folder) / "pins.txt"
+        constraints.write_text("\n".join(pins), encoding="utf-8")
+        say(f"installing onenet[{extras}] with the versions of requirements.lock")
+        run(*make_environment(site), "install", "--constraint", constraints, f"{ROOT}[{extras}]")
+        say(f"writing {SBOM.name}")
+        run(*make_environment(tool), "install", "cyclonedx-bom>=7.5,<8")
+        options = ("--pyproject", ROOT / "pyproject.toml", "--output-reproducible", "--output-file", SBOM)
+        run(tool / BIN_NAME / "cyclonedx-py", "environment", *options, site / BIN_NAME / "python")
+
+
 VERBS = {
     "demo": demo,
     "test": test,
@@ -170,7 +200,9 @@ VERBS = {
     "bench": bench,
     "check": check,
     "openapi": openapi,
+    "asvs": asvs,
     "lock": lock,
+    "sbom": sbom,
 }
 
 
