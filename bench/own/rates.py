@@ -15,9 +15,9 @@ from sqlalchemy import text, update
 from bench.own.city import City, at_once, city
 from onenet import bootstrap
 from onenet.clock import SystemClock
+from onenet.domain.visibility import EVERYTHING
 from onenet.services import cases, steps
 from onenet.store import queue
-from onenet.store.cases import Visible
 from onenet.store.database import Database
 
 HANDS = 64
@@ -66,7 +66,7 @@ async def _read(here: City, ids: list[Any]) -> None:
     parts, left = here.process.parts, iter(ids)
 
     async def one() -> None:
-        await cases.get(parts.database, parts.catalogue, next(left), Visible())
+        await cases.get(parts.database, parts.catalogue, next(left), EVERYTHING)
 
     await at_once(len(ids), HANDS, one)
 

@@ -213,12 +213,14 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
         _on_signal(on_stop)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(made.parts.watch.run())
+            recording = group.create_task(made.parts.reading.accesses.run())
             working = group.create_task(worker.run()) if worker else None
             await server.serve()
             if worker and working:
                 worker.stop()
                 await working
             watching.cancel()
+            recording.cancel()
 
 
 async def work(settings: Settings) -> None:

@@ -119,11 +119,14 @@ def app(parts: Parts) -> Application:
 
 @dataclass(frozen=True)
 class Tokens:
-    """A token of each kind; the department is `health`."""
+    """A token of each kind; the department is `health`, supervisor and auditor are confined to nothing."""
 
     frontend: str
     department: str
     administrator: str
+    officer: str
+    supervisor: str
+    auditor: str
 
 
 @pytest.fixture
@@ -134,6 +137,9 @@ async def tokens(database: Database, clock: FrozenClock) -> Tokens:
         (await keys.create(database, kind="frontend", client="app", now=now)).token,
         (await keys.create(database, kind="department", client="health", now=now)).token,
         (await keys.create(database, kind="administrator", client="root", now=now)).token,
+        (await keys.create(database, kind="officer", client="health", now=now)).token,
+        (await keys.create(database, kind="supervisor", client="city", now=now)).token,
+        (await keys.create(database, kind="auditor", client="city", now=now)).token,
     )
 
 
@@ -172,3 +178,15 @@ def department(anonymous: httpx2.AsyncClient, tokens: Tokens) -> httpx2.AsyncCli
 def administrator(anonymous: httpx2.AsyncClient, tokens: Tokens) -> httpx2.AsyncClient:
     """An administrator."""
     return acting(anonymous, tokens.administrator)
+
+
+@pytest.fixture
+def supervisor(anonymous: httpx2.AsyncClient, tokens: Tokens) -> httpx2.AsyncClient:
+    """A supervisor of everything."""
+    return acting(anonymous, tokens.supervisor)
+
+
+@pytest.fixture
+def auditor(anonymous: httpx2.AsyncClient, tokens: Tokens) -> httpx2.AsyncClient:
+    """An auditor of everything."""
+    return acting(anonymous, tokens.auditor)

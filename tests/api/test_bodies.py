@@ -17,6 +17,7 @@ from onenet.api.bodies import MAX_BODY_BYTES, MAX_CALLBACK_BYTES
 from onenet.api.openapi import body_of
 from onenet.api.operations import operation_of
 from onenet.app import Application
+from onenet.domain.principal import PERMISSIONS, Role
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.api.conftest import submission
@@ -69,11 +70,16 @@ POISON: dict[str, bytes] = {
 
 @pytest.fixture
 async def posts(
-    app: Application, frontend: httpx2.AsyncClient, administrator: httpx2.AsyncClient
+    app: Application,
+    frontend: httpx2.AsyncClient,
+    administrator: httpx2.AsyncClient,
+    supervisor: httpx2.AsyncClient,
 ) -> list[tuple[httpx2.AsyncClient, str]]:
     """Every POST route that reads JSON, with a path that leads to something and somebody who may use it."""
     case = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "first"})
     filled = {"{case_id}": case.json()["id"], "{step}": "certificate", "{code}": "newborn"}
+    may = ((supervisor, Role.SUPERVISOR), (administrator, Role.ADMINISTRATOR), (frontend, Role.FRONTEND))
+    allowed = {permission: client for client, role in may for permission in PERMISSIONS[role]}
     found = []
     for route in app.routes:
         operation = operation_of(route)
@@ -81,8 +87,7 @@ async def posts(
             path = route.path
             for name, value in filled.items():
                 path = path.replace(name, value)
-            is_for_subject = operation.permission in ("cases:write", "catalogue:read")
-            found.append((frontend if is_for_subject else administrator, path))
+            found.append((allowed[operation.permission], path))
     assert len(found) == 6
     return found
 

@@ -62,7 +62,7 @@ async def test_a_signed_answer_is_applied_and_its_repetition_is_not(
 
 async def test_an_answer_that_the_state_does_not_allow_is_a_conflict_and_on_record(
     anonymous: httpx2.AsyncClient,
-    administrator: httpx2.AsyncClient,
+    auditor: httpx2.AsyncClient,
     clock: FrozenClock,
     secret: str,
     task: str,
@@ -70,8 +70,8 @@ async def test_an_answer_that_the_state_does_not_allow_is_a_conflict_and_on_reco
     answer = await call(anonymous, clock, secret, {"task": task, "outcome": "resumed"})
     assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
     assert answer.json()["type"].endswith("/problems/state-conflict")
-    case = (await administrator.get("/v1/cases")).json()["items"][0]
-    events = (await administrator.get(case["links"]["events"])).json()["items"]
+    case = (await auditor.get("/v1/cases")).json()["items"][0]
+    events = (await auditor.get(case["links"]["events"])).json()["items"]
     assert "answer.refused" in [event["type"] for event in events]
 
 

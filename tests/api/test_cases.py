@@ -78,12 +78,17 @@ async def test_a_department_sees_the_cases_it_has_a_step_in_and_only_that_step(
     assert "示例" not in seen.text
 
 
-async def test_an_administrator_sees_every_case_and_who_did_what(
-    frontend: httpx2.AsyncClient, administrator: httpx2.AsyncClient
+async def test_an_auditor_sees_who_did_what_and_nothing_that_was_written(
+    frontend: httpx2.AsyncClient, auditor: httpx2.AsyncClient
 ) -> None:
     case = await opened(frontend)
-    events = (await administrator.get(case["links"]["events"])).json()["items"]
+    await frontend.post(
+        case["links"]["withdrawal"], json={"reason": "示例"}, headers={"Idempotency-Key": "w"}
+    )
+    events = (await auditor.get(case["links"]["events"])).json()["items"]
     assert events[0]["actor"] == "frontend:app/citizen-1"
+    assert len(events) == events[-1]["seq"]
+    assert "示例" not in (await auditor.get(case["links"]["self"])).text
     assert "actor" not in (await frontend.get(case["links"]["events"])).text
 
 
@@ -184,12 +189,12 @@ async def test_what_nobody_asked_for_cannot_be_supplemented(frontend: httpx2.Asy
 
 
 async def test_a_step_that_is_not_held_cannot_be_decided(
-    frontend: httpx2.AsyncClient, administrator: httpx2.AsyncClient
+    frontend: httpx2.AsyncClient, supervisor: httpx2.AsyncClient
 ) -> None:
     case = await opened(frontend)
     for step, status in (("certificate", 409), ("nothing", 404)):
         path = f"{case['links']['self']}/steps/{step}/decisions"
-        answer = await administrator.post(
+        answer = await supervisor.post(
             path, json={"action": "release", "reason": "查过"}, headers={"Idempotency-Key": f"d-{step}"}
         )
         assert (step, answer.status_code) == (step, status), answer.text

@@ -78,7 +78,7 @@ def address(folder: Path) -> str | None:
 def view(folder: Path, case_id: str) -> Any:
     """A case as the service shows it; None while it does not answer."""
     keys = json.loads((folder / "onenet-demo.json").read_text())
-    headers = {"Authorization": f"Bearer {keys['administrator_key']}"}
+    headers = {"Authorization": f"Bearer {keys['auditor_key']}"}
     try:
         answer = httpx2.get(f"{address(folder)}/v1/cases/{case_id}", headers=headers, trust_env=False)
     except httpx2.HTTPError:

@@ -52,7 +52,7 @@ async def test_a_catalogue_and_a_front_end_s_key_that_are_missing_are_findings(
 
 
 async def test_a_key_that_has_ended_is_a_key_that_is_missing(database: Database, clock: FrozenClock) -> None:
-    for kind in ("frontend", "administrator"):
+    for kind in ("frontend", "supervisor"):
         await keys.create(database, kind=kind, client="app", now=NOW, lives_for=timedelta(days=1))
     assert [remark.level for remark in await look(database, clock) if remark.check == "keys"] == ["ok"]
     clock.advance(timedelta(days=1))

@@ -23,6 +23,7 @@ from onenet.domain.commands import Withdraw
 from onenet.domain.outcome import Completed
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.states import StepState, TaskState, TimerState
+from onenet.domain.visibility import EVERYTHING
 from onenet.ids import to_text
 from onenet.services import steps, webhooks
 from onenet.services.advance import Gate
@@ -325,7 +326,7 @@ async def test_a_subscriber_that_is_gone_is_held(
         claimed = await claim(database, clock, DELIVERIES)
         await webhooks.deliver(Settling(database), transport, clock, claimed)
     async with database.read() as connection:
-        (row,) = await deliveries.page(connection, after=None, state="held", limit=10)
+        (row,) = await deliveries.page(connection, EVERYTHING, after=None, state="held", limit=10)
     assert (row["id"], row["held_reason"]) == (claimed.row["id"], "endpoint")
 
 
@@ -340,7 +341,7 @@ async def test_a_late_delivery_result_changes_nothing_but_its_attempt(
         await webhooks.deliver(Settling(database), transport, clock, await claim(database, clock, DELIVERIES))
         await webhooks.deliver(Settling(database), transport, clock, frozen)
     async with database.read() as connection:
-        (row,) = await deliveries.page(connection, after=None, state=None, limit=10)
+        (row,) = await deliveries.page(connection, EVERYTHING, after=None, state=None, limit=10)
     assert row["state"] == "done"
     assert [a["status"] for a in await attempts(database, row["id"], DELIVERIES)] == [410, 204]
 

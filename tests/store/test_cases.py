@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,11 +12,13 @@ from sqlalchemy import event, select
 
 from onenet.domain.case import Case
 from onenet.domain.outcome import SupplementNeeded, SupplementRequest
+from onenet.domain.principal import Principal, Role
+from onenet.domain.visibility import EVERYTHING, Visible, visible
 from onenet.errors import StaleWrite
 from onenet.ids import lane_of
 from onenet.services.advance import Gate
 from onenet.store import cases, tables
-from onenet.store.cases import Position, Visible
+from onenet.store.cases import Position
 from onenet.store.changes import Changed
 from onenet.store.changes import saved as as_saved
 from onenet.store.database import Database
@@ -204,10 +207,14 @@ async def test_every_row_of_a_case_is_in_the_lane_of_its_id(
 # ---- lists
 
 
-async def ids(database: Database, visible: Visible, limit: int = 100, **how: Any) -> list[UUID]:
+def of_department(code: str) -> Principal:
+    return Principal(Role.DEPARTMENT, code, frozenset(), department=code)
+
+
+async def ids(database: Database, seen: Visible, limit: int = 100, **how: Any) -> list[UUID]:
     wanted: dict[str, Any] = {"state": None, "bundle": None, "after": None, **how}
     async with database.read() as connection:
-        return await cases.page(connection, visible, limit=limit, **wanted)
+        return await cases.page(connection, seen, limit=limit, **wanted)
 
 
 async def test_pages_follow_one_another_without_a_gap_although_all_cases_are_of_one_moment(
@@ -216,7 +223,7 @@ async def test_pages_follow_one_another_without_a_gap_although_all_cases_are_of_
     saved = await save_open_cases(database, 23)
     seen: list[UUID] = []
     after = None
-    while page := await ids(database, Visible(), limit=5, after=after):
+    while page := await ids(database, EVERYTHING, limit=5, after=after):
         seen += page
         after = Position(NOW, page[-1])
     assert seen == sorted((case.id for case in saved), key=lambda id: (lane_of(id), id))
@@ -228,18 +235,20 @@ async def test_a_list_holds_only_what_its_reader_may_see(database: Database) -> 
     )
     theirs.case = theirs.case._replace(subject="s-2")
     await save_new(database, [mine, theirs, foreign])
-    assert set(await ids(database, Visible(subject="s-1"))) == {mine.case.id, foreign.case.id}
-    assert set(await ids(database, Visible(department="police"))) == {mine.case.id, theirs.case.id}
-    assert await ids(database, Visible(subject="s-2", department="bank")) == []
-    assert await ids(database, Visible(subject="s-1"), bundle="another") == []
-    assert await ids(database, Visible(subject="s-1", client="another-front-end")) == []
-    assert len(await ids(database, Visible(), state="received")) == 3
+    app = Principal(Role.FRONTEND, "app", frozenset())
+    reader, other = visible(app.acting_for("s-1")), replace(app, client="another-front-end")
+    assert set(await ids(database, reader)) == {mine.case.id, foreign.case.id}
+    assert set(await ids(database, visible(of_department("police")))) == {mine.case.id, theirs.case.id}
+    assert await ids(database, reader, bundle="another") == []
+    assert await ids(database, visible(other.acting_for("s-1"))) == []
+    assert await ids(database, visible(Principal(Role.FRONTEND, "app", frozenset()))) == []
+    assert len(await ids(database, EVERYTHING, state="received")) == 3
 
 
 async def test_a_department_does_not_see_a_case_whose_step_for_it_is_skipped(database: Database) -> None:
     walk = begin(make_bundle(make_member("a"), make_member("b", department="bank", when="false")))
     await save_new(database, [walk])
-    assert await ids(database, Visible(department="bank")) == []
+    assert await ids(database, visible(of_department("bank"))) == []
 
 
 async def test_the_case_of_a_task_is_found_by_the_task_alone(database: Database) -> None:

@@ -19,16 +19,18 @@ from onenet.api.case_shapes import (
     Withdrawal,
     materials_given,
 )
-from onenet.api.case_views import seq_of_tags
+from onenet.api.case_views import seq_of_tags, step_views
 from onenet.api.cases import load, replying_to
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
-from onenet.domain.case import Case
 from onenet.domain.commands import DecideStep, HandInSupplement
+from onenet.domain.delegation import Owner
+from onenet.errors import NotFound
 from onenet.services import cases
 from onenet.services.cases import Replying
 from onenet.services.change import Result
+from onenet.services.reading import Seen
 
 operations = Operations("cases")
 
@@ -50,10 +52,10 @@ DecisionBody = Annotated[Body[StepDecision], Depends(JsonBody(StepDecision, exam
 )
 async def hand_in_supplement(request: Request, case_id: CaseId, body: SupplementBody) -> Response:
     """Hands in what a step asked for: materials, corrected fields, or both; the step goes on then."""
-    case, said = await load(request, case_id), body.value
+    seen, said = await load(request, case_id), body.value
     command = HandInSupplement(said.step, materials_given(said.materials), said.form)
-    replying = _replying(request, case, body.raw)
-    return _answer(await cases.hand_in_supplement(parts(request).gate, case, command, replying))
+    replying = _replying(request, seen, body.raw)
+    return _answer(await cases.hand_in_supplement(parts(request).gate, seen.case, command, replying))
 
 
 @operations(
@@ -65,9 +67,9 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
 )
 async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody) -> Response:
     """Takes a case back: its open steps are cancelled, and what departments still answer is only recorded."""
-    case = await load(request, case_id)
-    replying = _replying(request, case, body.raw)
-    return _answer(await cases.withdraw(parts(request).gate, case.id, body.value.reason, replying))
+    seen = await load(request, case_id)
+    replying = _replying(request, seen, body.raw)
+    return _answer(await cases.withdraw(parts(request).gate, seen.case.id, body.value.reason, replying))
 
 
 @operations(
@@ -79,16 +81,20 @@ async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody)
 )
 async def decide_step(request: Request, case_id: CaseId, step: StepCode, body: DecisionBody) -> Response:
     """Decides about a step that is held: lets it go on, or closes it; the reason goes on record."""
-    case, said = await load(request, case_id), body.value
+    seen, said = await load(request, case_id), body.value
+    if step not in {shown["code"] for shown in step_views(seen.case, seen.sight.view)}:
+        raise NotFound  # a step of another department
     command = DecideStep(step, said.action, said.reason)
-    replying = _replying(request, case, body.raw)
-    return _answer(await cases.decide_step(parts(request).gate, case.id, command, replying))
+    replying = _replying(request, seen, body.raw)
+    return _answer(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
 
 
-def _replying(request: Request, case: Case, raw: bytes) -> Replying:
-    who = caller(request)
+def _replying(request: Request, seen: Seen, raw: bytes) -> Replying:
+    who, (case, sight) = caller(request), seen
     if_match = preconditions.listed_tags(request.headers.getlist("if-match"))
-    return replying_to(request, who, raw, if_seq=seq_of_tags(if_match, case, who), opens=False)
+    actor = who.name_for(Owner(case.client, case.subject))
+    if_seq = seq_of_tags(if_match, case, sight.view)
+    return replying_to(request, who, sight.view, raw, actor=actor, if_seq=if_seq, opens=False)
 
 
 def _answer(result: Result) -> Response:

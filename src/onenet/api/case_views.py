@@ -1,10 +1,6 @@
-"""What a caller is shown of a case, its steps and its events. Pure: domain objects in, JSON members out.
+"""What somebody is shown of a case, its steps and its events. Pure: domain objects in, JSON members out.
 
-| caller | steps | events |
-|---|---|---|
-| front-end, for the subject | all | public ones |
-| department | its own | its own steps', public ones |
-| administrator | all | all, with the actor |
+How much that is, a `View` says: the field rule of `domain.visibility`.
 """
 
 from __future__ import annotations
@@ -23,11 +19,9 @@ from onenet.api.shapes import given, moment
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import Case, Step, Waiting
 from onenet.domain.events import EVENT_KINDS, EventType
-from onenet.domain.principal import Principal, Role
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
-from onenet.errors import NotFound
+from onenet.domain.visibility import WHOLE, View
 from onenet.recent import Recent
-from onenet.store.cases import Visible
 from onenet.store.events import Event
 
 POLL_SOON_S = 2
@@ -46,48 +40,29 @@ ANSWERED = frozenset(
 
 _SEQ = re.compile("[0-9]{1,9}")
 
-SHAPE_VERSION = 1
+SHAPE_VERSION = 2
 """Raised when a view changes for the same event, so that nobody keeps an old one."""
 
 
-def visible_to(caller: Principal) -> Visible:
-    """Which cases a caller may see at all."""
-    match caller.role:
-        case Role.FRONTEND:
-            # Never None: that would mean every subject.
-            return Visible(subject=caller.subject or "", client=caller.client)
-        case Role.DEPARTMENT:
-            return Visible(department=caller.client)
-        case Role.ADMINISTRATOR:
-            return Visible()
-        case _:
-            raise NotFound  # no rule yet lets these roles see a case
+def case_tag(case: Case, view: View, representation: str) -> str:
+    """The strong ETag of one representation of a case in this view; it begins with the last seq."""
+    return f'"{case.seq}.{_view_mark(case, view, representation)}"'
 
 
-def case_tag(case: Case, caller: Principal, representation: str) -> str:
-    """The strong ETag of one representation of a case for this caller; it begins with the last seq."""
-    return f'"{case.seq}.{_view_mark(case, caller, representation)}"'
-
-
-def seq_of_tags(tags: list[str] | None, case: Case, caller: Principal) -> int | None:
+def seq_of_tags(tags: list[str] | None, case: Case, view: View) -> int | None:
     """The event that the case's own ETag in If-Match names; None without a condition, -1 for foreign tags."""
     if tags is None:
         return None
-    mark = _view_mark(case, caller, "case")
+    mark = _view_mark(case, view, "case")
     parts = [tag.strip('"').partition(".") for tag in tags]
     return max((int(seq) for seq, _, of in parts if of == mark and _SEQ.fullmatch(seq)), default=-1)
 
 
-def _view_mark(case: Case, caller: Principal, representation: str) -> str:
-    return entity_tag(SHAPE_VERSION, case.id.bytes, representation, _view(caller)).strip('"')[:16]
+def _view_mark(case: Case, view: View, representation: str) -> str:
+    return entity_tag(SHAPE_VERSION, case.id.bytes, representation, view.mark).strip('"')[:16]
 
 
-def _view(caller: Principal) -> str:
-    """Whose view it is, where views differ: each department sees its own steps."""
-    return f"department:{caller.client}" if caller.role is Role.DEPARTMENT else caller.role
-
-
-def case_view(case: Case, caller: Principal, *, with_secret: bool = False) -> dict[str, Any]:
+def case_view(case: Case, view: View, *, with_secret: bool = False) -> dict[str, Any]:
     """The members of a case."""
     id = str(case.id)
     here = f"/v1/cases/{id}"
@@ -101,7 +76,7 @@ def case_view(case: Case, caller: Principal, *, with_secret: bool = False) -> di
             "jurisdiction": case.jurisdiction,
             "created_at": moment(case.created_at),
             "updated_at": moment(case.updated_at),
-            "steps": step_views(case, caller),
+            "steps": step_views(case, view),
             "links": {
                 "self": here,
                 "events": f"{here}/events",
@@ -118,37 +93,37 @@ def case_view(case: Case, caller: Principal, *, with_secret: bool = False) -> di
 _TEXTS: Recent[tuple[UUID, int, str], str] = Recent(2_000)
 
 
-def case_text(case: Case, caller: Principal) -> str:
+def case_text(case: Case, view: View) -> str:
     """The members of a case as JSON. Many look again and again, and a case seldom changes."""
-    key = (case.id, case.version, _view(caller))
+    key = (case.id, case.version, view.mark)
     text = _TEXTS.get(key)
     if text is None:
-        text = as_json(case_view(case, caller))
+        text = as_json(case_view(case, view))
         _TEXTS.put(key, text)
     return text
 
 
-def step_views(case: Case, caller: Principal) -> list[dict[str, Any]]:
-    """The steps that this caller may see, in the bundle's order."""
+def step_views(case: Case, view: View) -> list[dict[str, Any]]:
+    """The steps in this view, in the bundle's order."""
     fixed = _fixed(case.bundle)
-    return [_step(fixed[step.code], step) for step in case.steps.values() if _may_see(step, caller)]
+    return [_step(fixed[step.code], step, view) for step in case.steps.values() if _may_see(step, view)]
 
 
-def event_views(events: Sequence[Event], case: Case, caller: Principal) -> list[dict[str, Any]]:
-    """The events that this caller may see."""
-    own = {code for code, step in case.steps.items() if _may_see(step, caller)}
+def event_views(events: Sequence[Event], case: Case, view: View) -> list[dict[str, Any]]:
+    """The events in this view."""
+    own = {code for code, step in case.steps.items() if _may_see(step, view)}
     return [
-        _event(event, caller)
+        _event(event, view)
         for event in events
-        if caller.role is Role.ADMINISTRATOR
-        or (EVENT_KINDS[EventType(event.type)].public and (event.step in own or caller.role is Role.FRONTEND))
+        if view.has_record
+        or (EVENT_KINDS[EventType(event.type)].public and (event.step in own or view.department is None))
     ]
 
 
 def progress_view(case: Case) -> dict[str, Any]:
     """How a case stands, for whoever holds its number and secret: nothing that a person wrote."""
     fixed = _fixed(case.bundle)
-    steps = [_step(fixed[step.code], step) for step in case.steps.values()]
+    steps = [_step(fixed[step.code], step, WHOLE) for step in case.steps.values()]
     shown = ("code", "names", "department", "state", "since")
     return {
         "number": case.number,
@@ -188,8 +163,8 @@ def department_view(bundle: Bundle, code: str) -> dict[str, Any]:
     return {"code": code, "names": dict(bundle.departments[code].names)}
 
 
-def _may_see(step: Step, caller: Principal) -> bool:
-    return caller.role is not Role.DEPARTMENT or step.department == caller.client
+def _may_see(step: Step, view: View) -> bool:
+    return view.department is None or step.department == view.department
 
 
 class _Fixed(NamedTuple):
@@ -219,11 +194,13 @@ def _fixed_of(bundle: Bundle, member: Member) -> _Fixed:
     return _Fixed(mark, given(limits))
 
 
-def _step(fixed: _Fixed, step: Step) -> dict[str, Any]:
+def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
     said = {**fixed.mark, "state": step.state, "since": moment(step.since)}
     if step.waiting is not None:
         said["waiting"] = _waiting(step.waiting)
     said |= fixed.limits
+    if not view.has_words:
+        return said | {"results": [], "requests": []}
     said["results"] = [given(asdict(result)) for result in step.results]
     said["requests"] = [asdict(request) for request in step.requests]
     if step.reason is not None:
@@ -238,14 +215,22 @@ def _waiting(waiting: Waiting) -> dict[str, Any]:
     return said | {"until": moment(waiting.until)} if waiting.until else said
 
 
-def _event(event: Event, caller: Principal) -> dict[str, Any]:
+def _event(event: Event, view: View) -> dict[str, Any]:
     return given(
         {
             "seq": event.seq,
             "type": event.type,
             "at": moment(datetime.fromisoformat(event.at)),
             "step": event.step,
-            "actor": event.actor if caller.role is Role.ADMINISTRATOR else None,
-            "data": json.loads(event.data),
+            "actor": event.actor if view.has_record else None,
+            "data": _told(json.loads(event.data), view),
         }
     )
+
+
+PLAIN = frozenset({"state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps"})
+"""Members of an event's data in which nobody wrote anything."""
+
+
+def _told(data: dict[str, Any], view: View) -> dict[str, Any]:
+    return data if view.has_words else {name: value for name, value in data.items() if name in PLAIN}

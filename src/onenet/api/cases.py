@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from onenet.api import case_views, cursors, examples
 from onenet.api.answers import answer, answer_text, as_json, page, stored
+from onenet.api.applying import applying
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, CaseListQuery, CaseQuery
 from onenet.api.case_shapes import CaseShape, CaseSubmission, StepList, materials_given
@@ -23,10 +24,12 @@ from onenet.api.shapes import Page, given
 from onenet.api.waiting import LONGEST_WAIT_S, preferred_wait_s
 from onenet.domain.case import Case, Reply
 from onenet.domain.principal import Principal
+from onenet.domain.visibility import Sight, View
 from onenet.errors import BadCursor, Conflict
 from onenet.services import cases
 from onenet.services.cases import Replying, Submission
 from onenet.services.once import answered
+from onenet.services.reading import Seen
 from onenet.store.cases import Position
 from onenet.store.idempotency import StoredAnswer
 
@@ -50,7 +53,7 @@ SubmissionBody = Annotated[Body[CaseSubmission], Depends(JsonBody(CaseSubmission
             links=CASE_LINKS,
         ),
     },
-    takes=("Idempotency-Key", "Prefer"),
+    takes=("Idempotency-Key", "Onenet-Delegation", "Prefer"),
 )
 async def submit_case(request: Request, body: SubmissionBody) -> Response:
     """Sends in an application.
@@ -59,11 +62,17 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
     decide the steps. A 202 is a promise: the case is stored and will be carried through every step.
     """
     who, known = caller(request), parts(request)
-    replying = replying_to(request, who, body.raw)
     said = _submission(body.value)
+    meant = await applying(request, who, said.bundle, said.jurisdiction)
+    replying = replying_to(request, who, meant.view, body.raw, actor=meant.actor)
     try:
         result = await cases.submit(
-            known.gate, known.catalogue, said, subject=who.subject or "", client=who.client, replying=replying
+            known.gate,
+            known.catalogue,
+            said,
+            subject=meant.owner.subject,
+            client=meant.owner.client,
+            replying=replying,
         )
     except Conflict:
         # The catalogue may have moved on since the first try; its repetition still gets its answer.
@@ -76,7 +85,9 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
         raise RuntimeError("the gate gave no answer to a submission")
     if wait_s is None or result.replayed or result.case is None:
         return stored(result.answer, replayed=result.replayed)
-    return await _after_waiting(known, who, result.case, result.answer, wait_s)
+    return await _after_waiting(
+        known, who, Seen(result.case, Sight("own", (), meant.view)), result.answer, wait_s
+    )
 
 
 @operations(
@@ -86,19 +97,29 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
     answers={200: answers_with("A page of cases, newest first", Page[CaseShape], examples.CASE_PAGE)},
 )
 async def list_cases(request: Request, query: ListQuery) -> Response:
-    """Lists cases: a front-end sees its subject's, a department those with a step of its own."""
+    """Lists cases: an applicant's own, those with a step of a department, those of a jurisdiction."""
     who, known = caller(request), parts(request)
-    filters = {"list": "cases", "of": who.id, "state": query.state, "bundle": query.bundle}
+    now = known.machine_clock.now()
+    visible = await known.reading.visible(who, now)
+    filters = {
+        "list": "cases",
+        "of": who.id,
+        "for": who.visitor,
+        "state": query.state,
+        "bundle": query.bundle,
+    }
     found = await cases.list_cases(
         known.database,
         known.catalogue,
-        case_views.visible_to(who),
+        visible,
         state=query.state,
         bundle=query.bundle,
         after=_position(query.cursor, filters),
         limit=query.size + 1,
     )
-    return answer(request, _page(request, found, query, filters, who))
+    seen = [Seen(case, sight) for case in found if (sight := visible.sight_of(case))]
+    known.reading.note(seen[: query.size], who, now, "case")
+    return answer(request, _page(request, seen, query, filters))
 
 
 @operations(
@@ -109,16 +130,16 @@ async def list_cases(request: Request, query: ListQuery) -> Response:
 )
 async def get_case(request: Request, case_id: CaseId, query: OneQuery) -> Response:
     """Shows a case, at once or as soon as something has happened to it after `since`."""
-    who, known = caller(request), parts(request)
-    case = await load(request, case_id)
+    known = parts(request)
+    case, sight = await load(request, case_id)
     since = case.seq if query.since is None else query.since
     if query.wait and case.seq <= since and case_views.poll_after_s(case) is not None:
         await known.watch.wait(case.id, since, min(query.wait, LONGEST_WAIT_S))
-        case = await load(request, case_id)
+        case, sight = await load(request, case_id)
     return answer_text(
         request,
-        lambda: case_views.case_text(case, who),
-        tag=case_views.case_tag(case, who, "case"),
+        lambda: case_views.case_text(case, sight.view),
+        tag=case_views.case_tag(case, sight.view, "case"),
         headers={"Retry-After": retry_after(case)},
     )
 
@@ -131,35 +152,43 @@ async def get_case(request: Request, case_id: CaseId, query: OneQuery) -> Respon
 )
 async def list_steps(request: Request, case_id: CaseId) -> Response:
     """Lists the steps of a case that the caller may see."""
-    who, case = caller(request), await load(request, case_id)
+    case, sight = await load(request, case_id)
     return answer(
         request,
-        {"items": case_views.step_views(case, who)},
-        tag=case_views.case_tag(case, who, "steps"),
+        {"items": case_views.step_views(case, sight.view)},
+        tag=case_views.case_tag(case, sight.view, "steps"),
         headers={"Retry-After": retry_after(case)},
     )
 
 
-async def load(request: Request, case_id: str) -> Case:
+async def load(request: Request, case_id: str, what: str = "case") -> Seen:
     """The case of this id, if the caller may see it. Raises: NotFound."""
-    return await parts(request).reading.case(UUID(case_id), case_views.visible_to(caller(request)))
+    known = parts(request)
+    return await known.reading.case(UUID(case_id), caller(request), known.machine_clock.now(), what=what)
 
 
 def replying_to(
-    request: Request, who: Principal, raw: bytes, *, if_seq: int | None = None, opens: bool = True
+    request: Request,
+    who: Principal,
+    view: View,
+    raw: bytes,
+    *,
+    actor: str,
+    if_seq: int | None = None,
+    opens: bool = True,
 ) -> Replying:
     """How a change that this request asks for is made once and answered."""
 
     def render(case: Case, reply: Reply) -> StoredAnswer:
-        members = case_views.case_view(case, who, with_secret=opens)
+        members = case_views.case_view(case, view, with_secret=opens)
         headers = {
             "Location": f"/v1/cases/{case.id}",
-            "ETag": case_views.case_tag(case, who, "case"),
+            "ETag": case_views.case_tag(case, view, "case"),
             "Retry-After": retry_after(case),
         }
         return StoredAnswer(202 if opens else 200, as_json(members), given(headers))
 
-    return Replying(actor=who.id, once=once(request, who, raw), render=render, if_seq=if_seq)
+    return Replying(actor=actor, once=once(request, who, raw), render=render, if_seq=if_seq)
 
 
 def retry_after(case: Case) -> str | None:
@@ -169,9 +198,10 @@ def retry_after(case: Case) -> str | None:
 
 
 async def _after_waiting(
-    known: Parts, who: Principal, case: Case, accepted: StoredAnswer, wait_s: int
+    known: Parts, who: Principal, opened: Seen, accepted: StoredAnswer, wait_s: int
 ) -> Response:
     """The case with its first outcome, or the 202 when there was none in that time."""
+    case, view = opened.case, opened.sight.view
     applied = {"Preference-Applied": f"wait={wait_s}"}
     deadline = known.machine_clock.now().timestamp() + wait_s
     while not case_views.has_outcome(case):
@@ -180,9 +210,9 @@ async def _after_waiting(
             response = stored(accepted, replayed=False)
             response.headers.update(applied)
             return response
-        case = await known.reading.case(case.id, case_views.visible_to(who))
-    headers = {"Location": f"/v1/cases/{case.id}", "ETag": case_views.case_tag(case, who, "case")}
-    members = case_views.case_view(case, who, with_secret=True)
+        case, _ = await known.reading.case(case.id, who, known.machine_clock.now())
+    headers = {"Location": f"/v1/cases/{case.id}", "ETag": case_views.case_tag(case, view, "case")}
+    members = case_views.case_view(case, view, with_secret=True)
     return stored(StoredAnswer(200, as_json(members), headers | applied), replayed=False)
 
 
@@ -209,13 +239,9 @@ def _position(cursor: str | None, filters: Mapping[str, str | None]) -> Position
 
 
 def _page(
-    request: Request,
-    found: list[Case],
-    query: CaseListQuery,
-    filters: Mapping[str, str | None],
-    who: Principal,
+    request: Request, found: list[Seen], query: CaseListQuery, filters: Mapping[str, str | None]
 ) -> dict[str, Any]:
     shown = found[: query.size]
-    last = shown[-1] if len(found) > query.size else None
+    last = shown[-1].case if len(found) > query.size else None
     cursor = cursors.write([last.created_at.isoformat(), str(last.id)], filters) if last else None
-    return page(request, [case_views.case_view(case, who) for case in shown], cursor)
+    return page(request, [case_views.case_view(case, sight.view) for case, sight in shown], cursor)

@@ -14,10 +14,15 @@ TAG_HEADER = {"ETag": {"description": "Names this version.", "schema": {"type": 
 HEADER_PARAMETERS: Mapping[str, dict[str, Any]] = {
     "Onenet-Subject": {
         "required": False,
-        "description": "For whom a front-end acts: an opaque name out of its own world."
-        " A front-end that leaves it out is answered 403; other kinds of keys need none.",
+        "description": "For whom a front-end or a clerk acts: an opaque name out of their own world."
+        " Whoever of them leaves it out is answered 403; everybody else needs none.",
         "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
         "example": "citizen-7f3a",
+    },
+    "Onenet-Delegation": {
+        "required": False,
+        "description": "The delegation by which the application is sent in for somebody else.",
+        "schema": {"type": "string", "pattern": "^dlg_[0-7][0-9A-HJKMNP-TV-Z]{25}$"},
     },
     "Idempotency-Key": {
         "required": True,

@@ -10,7 +10,7 @@ from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from onenet.api import cursors, examples
+from onenet.api import case_views, cursors, examples
 from onenet.api.answers import answer, as_json, page, stored
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, StepCode
@@ -29,6 +29,7 @@ from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.shapes import Page, given, moment
 from onenet.domain.sheet import TASK_PREFIX
+from onenet.domain.visibility import TECHNICAL, Subject, View, Visible
 from onenet.errors import BadCursor, NotFound
 from onenet.ids import from_text, to_text
 from onenet.services import deliveries, endpoints
@@ -115,9 +116,10 @@ async def list_endpoints(request: Request, query: EndpointQuery) -> Response:
 )
 async def list_deliveries(request: Request, query: DeliveryQuery) -> Response:
     """Lists what was, is and will be sent to subscribers."""
-    filters = {"list": "deliveries", "state": query.state}
+    filters = {"list": "deliveries", "of": caller(request).id, "state": query.state}
     found = await deliveries.list_deliveries(
         parts(request).database,
+        await _visible(request),
         after=_position(query.cursor, filters),
         state=query.state,
         limit=query.size + 1,
@@ -138,8 +140,10 @@ async def list_delivery_attempts(request: Request, delivery_id: DeliveryId) -> R
     found = from_text(DELIVERY_PREFIX, delivery_id)
     if found is None:
         raise NotFound
-    made = await deliveries.delivery_attempts(parts(request).database, found)
-    return answer(request, {"items": [_attempt(each) for each in made]})
+    visible = await _visible(request)
+    made = await deliveries.delivery_attempts(parts(request).database, found, visible)
+    view = visible.sights[0].view if visible.sights else TECHNICAL
+    return answer(request, {"items": [_attempt(each, view) for each in made]})
 
 
 @operations(
@@ -150,10 +154,18 @@ async def list_delivery_attempts(request: Request, delivery_id: DeliveryId) -> R
 )
 async def list_step_attempts(request: Request, case_id: CaseId, step: StepCode) -> Response:
     """Lists the calls made to the department of a step."""
-    case = await load(request, case_id)
+    case, sight = await load(request, case_id, "attempts")
+    if step not in {shown["code"] for shown in case_views.step_views(case, sight.view)}:
+        raise NotFound
     made = await deliveries.step_attempts(parts(request).database, case, step)
-    items = [_attempt(each) | {"task": to_text(TASK_PREFIX, task_id)} for task_id, each in made]
+    items = [_attempt(each, sight.view) | {"task": to_text(TASK_PREFIX, task_id)} for task_id, each in made]
     return answer(request, {"items": items})
+
+
+async def _visible(request: Request) -> Visible:
+    """Of which cases the caller sees deliveries."""
+    known = parts(request)
+    return await known.reading.visible(caller(request), known.machine_clock.now(), of=Subject.DELIVERIES)
 
 
 def _endpoint(row: EndpointRow) -> dict[str, Any]:
@@ -186,7 +198,7 @@ def _delivery(row: Delivery) -> dict[str, Any]:
     )
 
 
-def _attempt(row: Attempt) -> dict[str, Any]:
+def _attempt(row: Attempt, view: View) -> dict[str, Any]:
     return given(
         {
             "number": row.number,
@@ -195,7 +207,7 @@ def _attempt(row: Attempt) -> dict[str, Any]:
             "status": row.status,
             "failure": row.failure,
             "reason": row.reason,
-            "excerpt": row.excerpt,
+            "excerpt": row.excerpt if view.has_words else None,
         }
     )
 

@@ -17,13 +17,13 @@ from onenet.api.case_queries import CaseId, EventQuery
 from onenet.api.case_shapes import EventList
 from onenet.api.cases import load, retry_after
 from onenet.api.contract import answers_with
-from onenet.api.operations import Operations, caller, identify
+from onenet.api.operations import Operations, identify
 from onenet.api.parts import Parts, parts
 from onenet.api.shapes import LARGEST_PAGE
 from onenet.api.waiting import LONGEST_WAIT_S
-from onenet.domain.case import Case
 from onenet.errors import Fault, InvalidInput, OnenetError, Unavailable
 from onenet.services import cases
+from onenet.services.reading import Seen
 from onenet.store.events import Event
 
 JSON, STREAM = "application/json", "text/event-stream"
@@ -59,7 +59,7 @@ async def list_events(request: Request, case_id: CaseId, query: EventsAfter) -> 
     without gap or repeat. A comment comes every 15 s; after 5 minutes the stream ends and is opened again.
     """
     since = _last_event_id(request, query.since)
-    case = await load(request, case_id)
+    case, sight = await load(request, case_id, "events")
     if request.state.media_type == STREAM:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Authorization, Accept"}
         return StreamingResponse(_stream(request, case.id, since), headers=headers, media_type=STREAM)
@@ -67,19 +67,19 @@ async def list_events(request: Request, case_id: CaseId, query: EventsAfter) -> 
     found = await _after(request, case.id, since, limit)
     if not found and query.wait and case_views.poll_after_s(case) is not None:
         await parts(request).watch.wait(case.id, since, min(query.wait, LONGEST_WAIT_S))
-        case = await load(request, case_id)
+        case, sight = await load(request, case_id, "events")
         found = await _after(request, case.id, since, limit)
-    return _listed(request, case, since, found)
+    return _listed(request, Seen(case, sight), since, found)
 
 
-def _listed(request: Request, case: Case, since: int, found: list[Event]) -> Response:
+def _listed(request: Request, seen: Seen, since: int, found: list[Event]) -> Response:
     here, next_since = request.url.path, found[-1].seq if found else since
     members = {
-        "items": case_views.event_views(found, case, caller(request)),
+        "items": case_views.event_views(found, seen.case, seen.sight.view),
         "next_since": next_since,
         "links": {"self": f"{here}?since={since}", "next": f"{here}?since={next_since}"},
     }
-    return answer(request, members, headers={"Retry-After": retry_after(case)})
+    return answer(request, members, headers={"Retry-After": retry_after(seen.case)})
 
 
 async def _stream(request: Request, case_id: UUID, since: int) -> AsyncIterator[bytes]:
@@ -90,11 +90,12 @@ async def _stream(request: Request, case_id: UUID, since: int) -> AsyncIterator[
         while True:
             try:
                 who = await identify(request)
-                case = await known.reading.case(case_id, case_views.visible_to(who))
+                now = known.machine_clock.now()
+                case, sight = await known.reading.case(case_id, who, now, what="events")
                 found = await _after(request, case_id, since, LARGEST_PAGE)
             except OnenetError:
                 return
-            for members in case_views.event_views(found, case, who):
+            for members in case_views.event_views(found, case, sight.view):
                 yield _frame(members)
             if found:
                 since = found[-1].seq

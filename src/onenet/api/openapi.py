@@ -49,7 +49,7 @@ SECURITY_SCHEMES = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "onk_<8 characters>_<43 characters>",
-        "description": "An API key of a front-end, a department or an administrator.",
+        "description": "An API key of a system, or a person's access token.",
     },
     "signature": {
         "type": "apiKey",
@@ -114,8 +114,6 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> set[type[BaseModel]
     operation["security"] = _SECURITY.get(stated.permission, [{"apiKey": []}])
     takes = _headers(stated)
     named = [{"name": name, "in": "header", **contract.HEADER_PARAMETERS[name]} for name in takes]
-    if stated.permission == "cases:write":
-        named[0] |= {"required": True}  # only front-ends write, and those act for somebody
     if parameters := [*map(_without_null, operation.get("parameters", [])), *named]:
         operation["parameters"] = parameters
     body = body_of(route)

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 from onenet.api import faults, negotiation
 from onenet.api.parts import parts
 from onenet.api.routes import StraightRoute
-from onenet.domain.principal import EVERY_PERMISSION, Principal, Role
+from onenet.domain.principal import BY_SUBJECT, EVERY_PERMISSION, PERMISSIONS, Principal
 from onenet.errors import (
     Fault,
     Forbidden,
@@ -38,12 +38,15 @@ SUBJECT_HEADER = "Onenet-Subject"
 WITHOUT_KEY = frozenset({"public", "signature", "secret"})
 """Permissions that need no API key: nothing to protect, or another proof that the service itself checks."""
 
+BY_SUBJECT_NEEDED = frozenset[str]().union(*(PERMISSIONS[role] for role in BY_SUBJECT)) - {"catalogue:read"}
+"""Permissions under which a front-end or a clerk does something for somebody."""
+
 _SUBJECT = re.compile("[!-~]{1,128}")
 
 _SUBJECT_FAULT = Fault(
     "subject",
-    "前端须指明代表谁：1 至 128 个可见 ASCII 字符，只出现一次",
-    "A front-end says for whom it acts: 1 to 128 visible ASCII characters, sent once",
+    "前端和窗口人员须指明代表谁：1 至 128 个可见 ASCII 字符，只出现一次",
+    "A front-end or a clerk says for whom it acts: 1 to 128 visible ASCII characters, sent once",
     header=SUBJECT_HEADER,
 )
 
@@ -79,8 +82,8 @@ class Operation:
 
     @property
     def is_for_subject(self) -> bool:
-        """Whether a front-end has to say for whom it acts."""
-        return self.permission.startswith("cases:")
+        """Whether a front-end or a clerk has to say for whom they act."""
+        return self.permission in BY_SUBJECT_NEEDED
 
     async def __call__(self, request: Request) -> None:
         """Lets the request in. Raises: Unauthenticated, Forbidden, InvalidInput, NotAcceptable."""
@@ -100,12 +103,11 @@ class Operation:
         if not self.is_for_subject:
             return who
         subject = _subject(request)
-        if who.role is not Role.FRONTEND:
-            return who
-        if subject is None:
-            # Only front-ends write, so the contract demands it there; readers of other kinds have no subject.
-            raise (InvalidInput if self.permission == "cases:write" else Forbidden)(faults=(_SUBJECT_FAULT,))
-        return who.acting_for(subject)
+        if who.role in BY_SUBJECT:
+            if subject is None:
+                raise Forbidden(faults=(_SUBJECT_FAULT,))
+            return who.acting_for(subject)
+        return who
 
     def add_to(self, app: FastAPI) -> None:
         """Makes it a route of the application; its name and docstring are the words of the contract."""

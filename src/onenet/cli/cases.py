@@ -14,18 +14,17 @@ from sqlalchemy import RowMapping
 from onenet.cli.opening import with_database
 from onenet.domain.case import Case, Step
 from onenet.domain.states import CaseState
+from onenet.domain.visibility import EVERYTHING
 from onenet.errors import NotFound
 from onenet.services import cases
 from onenet.services.catalogue import Catalogue
 from onenet.store import cases as store_cases
 from onenet.store import inspection
-from onenet.store.cases import Visible
 from onenet.store.database import Database
 
 app = typer.Typer(no_args_is_help=True)
 Number = Annotated[str, typer.Argument(help="The case's number or id.")]
 AsJson = Annotated[bool, typer.Option("--json")]
-EVERYTHING = Visible()
 
 
 async def _find(database: Database, number: str) -> Case:

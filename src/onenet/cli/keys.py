@@ -25,8 +25,14 @@ def _show(made: keys.NewKey, as_json: bool) -> None:
 
 @app.command()
 def create(
-    kind: Annotated[Literal["frontend", "department", "administrator"], typer.Argument()],
-    client: Annotated[str, typer.Argument(help="Code of the front-end, department or administrator.")],
+    kind: Annotated[
+        Literal["frontend", "department", "administrator", "officer", "supervisor", "auditor"],
+        typer.Argument(),
+    ],
+    client: Annotated[str, typer.Argument(help="Whose it is: a code; of an officer the department's.")],
+    jurisdiction: Annotated[
+        list[str] | None, typer.Option(help="Only there and below; may be given several times.")
+    ] = None,
     days: Annotated[int, typer.Option(help="How long it lives.", min=1, max=366)] = 366,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
@@ -34,7 +40,14 @@ def create(
     now = SystemClock().now()
     _show(
         with_database(
-            lambda db: keys.create(db, kind=kind, client=client, now=now, lives_for=timedelta(days=days))
+            lambda db: keys.create(
+                db,
+                kind=kind,
+                client=client,
+                now=now,
+                lives_for=timedelta(days=days),
+                jurisdictions=frozenset(jurisdiction or ()),
+            )
         ),
         as_json,
     )
@@ -56,7 +69,8 @@ def _members(key: ApiKey, now: datetime) -> dict[str, Any]:
     moments = {name: getattr(key, name) for name in ("created_at", "expires_at", "revoked_at")}
     return {
         "id": str(key.id), "public": key.public, "kind": key.kind, "client": key.client,
-        "live": key.is_live(now), **{name: at and at.isoformat() for name, at in moments.items()},
+        "live": key.is_live(now), "jurisdictions": sorted(key.jurisdictions),
+        **{name: at and at.isoformat() for name, at in moments.items()},
     }  # fmt: skip
 
 

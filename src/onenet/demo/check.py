@@ -100,10 +100,10 @@ async def _work(run: Run) -> None:
     await asyncio.gather(*(_one_case(run, expected) for expected in CASES))
     if run.failures:
         return
-    key = run.town.plan.folder.credentials().administrator_key
-    async with client_for(run.town.plan.base_url, key) as administrator:
+    key = run.town.plan.folder.credentials().auditor_key
+    async with client_for(run.town.plan.base_url, key) as auditor:
         await _until_quiet(run)
-        cases = [await _told(administrator, run.view(expected.bundle)) for expected in CASES]
+        cases = [await _told(auditor, run.view(expected.bundle)) for expected in CASES]
         await _until_webhooks(run, cases)
     await _prove(run, cases)
 
@@ -168,19 +168,19 @@ async def _until_webhooks(run: Run, cases: Sequence[Told]) -> None:
         await asyncio.sleep(0.05)
 
 
-async def _told(administrator: httpx2.AsyncClient, view: View) -> Told:
+async def _told(auditor: httpx2.AsyncClient, view: View) -> Told:
     """Everything that the service tells of a case."""
     here = f"/v1/cases/{view['id']}"
     events: list[Any] = []
     page: Mapping[str, Any] = {"next_since": 0, "items": [True]}
     while page["items"]:
-        page = await ask(administrator, "GET", f"{here}/events?since={page['next_since']}")
+        page = await ask(auditor, "GET", f"{here}/events?since={page['next_since']}")
         events += page["items"]
     attempts = {
-        step["code"]: (await ask(administrator, "GET", f"{here}/steps/{step['code']}/attempts"))["items"]
+        step["code"]: (await ask(auditor, "GET", f"{here}/steps/{step['code']}/attempts"))["items"]
         for step in view["steps"]
     }
-    return Told(await ask(administrator, "GET", here), events, attempts)
+    return Told(await ask(auditor, "GET", here), events, attempts)
 
 
 async def _prove(run: Run, cases: Sequence[Told]) -> None:

@@ -89,5 +89,13 @@ async def _make_keys(folder: Folder, database: Database) -> None:
         credentials = replace(credentials, frontend_key=made.token)
         folder.save(credentials)
     if not credentials.administrator_key:
-        made = await keys.create(database, kind="administrator", client="demo_officer", now=now)
-        folder.save(replace(credentials, administrator_key=made.token))
+        made = await keys.create(database, kind="administrator", client="demo_administrator", now=now)
+        credentials = replace(credentials, administrator_key=made.token)
+        folder.save(credentials)
+    if not credentials.supervisor_key:
+        made = await keys.create(database, kind="supervisor", client="demo_supervisor", now=now)
+        credentials = replace(credentials, supervisor_key=made.token)
+        folder.save(credentials)
+    if not credentials.auditor_key:
+        made = await keys.create(database, kind="auditor", client="demo_auditor", now=now)
+        folder.save(replace(credentials, auditor_key=made.token))

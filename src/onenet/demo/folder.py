@@ -35,6 +35,8 @@ class Credentials:
     )
     frontend_key: str = ""
     administrator_key: str = ""
+    supervisor_key: str = ""
+    auditor_key: str = ""
 
 
 class Folder:

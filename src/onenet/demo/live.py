@@ -88,7 +88,7 @@ async def _go_on(scene: Scene, *, open_browser: bool) -> None:
     newest = scene.front_end.notebook.newest()
     if open_browser and newest:
         webbrowser.open(scene.page(newest))
-    async with client_for(scene.town.plan.base_url, credentials.administrator_key) as officer:
+    async with client_for(scene.town.plan.base_url, credentials.supervisor_key) as officer:
         await until_one_ends(
             scene.front_end.follow(),
             decide_held(officer, scene.front_end.open_cases),

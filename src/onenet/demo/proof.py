@@ -14,7 +14,7 @@ Event = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the service tells an administrator of one case. `attempts`: by step, calls to its department."""
+    """What the service tells an auditor of one case. `attempts`: by step, calls to its department."""
 
     view: View
     events: Sequence[Event]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from onenet.domain.delegation import Owner
 from onenet.domain.states import Word
 
 
@@ -12,9 +13,9 @@ class Role(Word):
     """What somebody is to the service. Source: security.md section 4.
 
     frontend: a system of the city that acts for applicants. citizen: an applicant. agent: a person who acts
-    for an enterprise. clerk: at the counter, for who stands before it. officer: a person of a department;
-    department: its system. supervisor: of jurisdictions. administrator: configures, and reads no case.
-    auditor: sees who did what.
+    for an enterprise, by its delegation. clerk: at the counter, for who stands before it. officer: a person
+    of a department; department: its system. supervisor: of jurisdictions. administrator: configures, and
+    reads no case. auditor: sees who did what.
     """
 
     FRONTEND = "frontend"
@@ -28,30 +29,42 @@ class Role(Word):
     AUDITOR = "auditor"
 
 
+_APPLICANT = frozenset({"catalogue:read", "cases:read", "content:read", "cases:write"})
+_OWNER = _APPLICANT | {"delegations:read", "delegations:write", "access-log:read"}
+_EMERGENCY = frozenset({"break-glass:ask", "break-glass:read"})
+
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    Role.FRONTEND: frozenset({"catalogue:read", "cases:read", "cases:write"}),
-    Role.CITIZEN: frozenset(),
-    Role.AGENT: frozenset(),
-    Role.CLERK: frozenset(),
-    Role.OFFICER: frozenset(),
-    Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read"}),
-    Role.SUPERVISOR: frozenset(),
-    Role.ADMINISTRATOR: frozenset(
-        {
-            "catalogue:read",
-            "cases:read",
-            "steps:decide",
-            "attempts:read",
-            "deliveries:read",
-            "endpoints:read",
-            "endpoints:write",
-        }
-    ),
-    Role.AUDITOR: frozenset(),
+    Role.FRONTEND: _OWNER,
+    Role.CITIZEN: _OWNER,
+    Role.AGENT: _APPLICANT | {"delegations:read"},
+    Role.CLERK: _APPLICANT | {"content:reveal"},
+    Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read"}),
+    Role.OFFICER: frozenset({"catalogue:read", "cases:read", "content:read", "steps:decide", "attempts:read"})
+    | _EMERGENCY,
+    Role.SUPERVISOR: frozenset(
+        {"catalogue:read", "cases:read", "steps:decide", "attempts:read", "deliveries:read"}
+    )
+    | _EMERGENCY
+    | {"break-glass:approve"},
+    Role.ADMINISTRATOR: frozenset({"catalogue:read", "deliveries:read", "endpoints:read", "endpoints:write"})
+    | _EMERGENCY
+    | {"break-glass:approve"},
+    Role.AUDITOR: frozenset(
+        {"catalogue:read", "cases:read", "attempts:read", "deliveries:read", "endpoints:read"}
+    )
+    | {"break-glass:audit"},
 }
 """What each role may ask for at all, unless less was given. What is not here is denied."""
 
 EVERY_PERMISSION = frozenset[str]().union(*PERMISSIONS.values())
+
+LONGEST_ACTOR = 255
+"""Characters that the record has room for."""
+
+_ACTING = frozenset({Role.FRONTEND, Role.CITIZEN, Role.AGENT, Role.CLERK})
+
+BY_SUBJECT = frozenset({Role.FRONTEND, Role.CLERK})
+"""Roles that say with each request for whom they act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,8 @@ class Principal:
     `client`: whose world the subject is named in: the code of a front-end, of an issuer of tokens, of a
     department, of an administrator's key. `subject`: an opaque name of a person in that world; None for a
     system that acts for nobody. `department`: of an officer or a department's system. `jurisdictions`: codes
-    it is confined to, with all below them; empty: everywhere.
+    it is confined to, with all below them; empty: everywhere. `visitor`: for whom a clerk acts, a name in
+    the clerk's own world.
     """
 
     role: Role
@@ -70,12 +84,24 @@ class Principal:
     subject: str | None = None
     department: str | None = None
     jurisdictions: frozenset[str] = frozenset()
+    visitor: str | None = None
 
     @property
     def id(self) -> str:
         """Its name in records and as the owner of Idempotency-Keys; outlives a change of keys and tokens."""
         return f"{self.role}:{self.client}" + (f"/{self.subject}" if self.subject else "")
 
+    def name_for(self, owner: Owner) -> str:
+        """Its name in the record of this owner's case: both, where one acts for another (ASVS 8.3.3)."""
+        acts_for = self.role in _ACTING and owner != (self.client, self.subject)
+        return f"{self.id} for {owner}" if acts_for else self.id
+
     def acting_for(self, subject: str) -> Principal:
-        """The same, acting for this subject."""
-        return replace(self, subject=subject)
+        """The same, acting for this subject; whoever acts for nobody but itself stays as it is."""
+        match self.role:
+            case Role.FRONTEND:
+                return replace(self, subject=subject)
+            case Role.CLERK:
+                return replace(self, visitor=subject)
+            case _:
+                return self

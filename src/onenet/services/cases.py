@@ -15,6 +15,7 @@ from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Repl
 from onenet.domain.commands import Command, DecideStep, HandInSupplement, Open, Withdraw
 from onenet.domain.questions import check_answers
 from onenet.domain.states import CaseState
+from onenet.domain.visibility import Visible
 from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
 from onenet.ids import new_id
 from onenet.recent import Recent
@@ -24,7 +25,7 @@ from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change, Once, Opening, Result
 from onenet.store import cases as store_cases
 from onenet.store import events as store_events
-from onenet.store.cases import Position, Visible
+from onenet.store.cases import Position
 from onenet.store.database import Database
 from onenet.store.events import Event
 from onenet.store.idempotency import StoredAnswer
@@ -187,26 +188,12 @@ async def decide_step(gate: Gate, case_id: UUID, command: DecideStep, replying: 
     return await gate.submit(_change(case_id, command, replying))
 
 
-def may_see(case: Case, visible: Visible) -> bool:
-    """Whether a caller may see a case; the same rule as `store.cases.page` uses for lists."""
-    if visible.subject is not None and case.subject != visible.subject:
-        return False
-    if visible.client is not None and case.client != visible.client:
-        return False
-    if visible.department is not None:
-        return any(
-            step.department == visible.department and step.state.value != "skipped"
-            for step in case.steps.values()
-        )
-    return True
-
-
 async def get(database: Database, catalogue: Catalogue, case_id: UUID, visible: Visible) -> Case:
     """One case. Raises: NotFound, also for a case of somebody else."""
     async with database.read() as connection:
         fetched = await store_cases.fetch(connection, [case_id])
     case = (await store_cases.assemble(fetched, catalogue.bundle)).get(case_id)
-    if case is None or not may_see(case, visible):
+    if case is None or visible.sight_of(case) is None:
         raise NotFound
     return case
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,6 +140,12 @@ class Catalogue:
         """Whether the bundle is offered in that jurisdiction: it, or one above it, is named by the bundle."""
         line = _line(await self._current(), jurisdiction)
         return any(each.code in bundle.jurisdictions for each in line)
+
+    async def below(self, codes: Iterable[str]) -> frozenset[str]:
+        """These jurisdictions and all below them; an unknown code has nothing below it."""
+        snapshot, tops = await self._current(), frozenset(codes)
+        lines = {code: _line(snapshot, code) for code in snapshot.jurisdictions}
+        return tops | {code for code, line in lines.items() if any(above.code in tops for above in line)}
 
     async def jurisdictions(self) -> list[Jurisdiction]:
         """All jurisdictions, by code."""

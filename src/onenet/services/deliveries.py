@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from onenet.domain.case import Case
+from onenet.domain.visibility import Visible
 from onenet.errors import NotFound
 from onenet.store import deliveries as store
 from onenet.store import queue
@@ -46,18 +47,23 @@ class Attempt:
 
 
 async def list_deliveries(
-    database: Database, *, after: tuple[datetime, UUID] | None, state: str | None, limit: int
+    database: Database,
+    visible: Visible,
+    *,
+    after: tuple[datetime, UUID] | None,
+    state: str | None,
+    limit: int,
 ) -> list[Delivery]:
-    """A page of deliveries, newest first; ask for one more than you show."""
+    """A page of deliveries about visible cases, newest first; ask for one more than you show."""
     async with database.read() as connection:
-        rows = await store.page(connection, after=after, state=state, limit=limit)
+        rows = await store.page(connection, visible, after=after, state=state, limit=limit)
     return [_read(Delivery, row) for row in rows]
 
 
-async def delivery_attempts(database: Database, delivery_id: UUID) -> list[Attempt]:
+async def delivery_attempts(database: Database, delivery_id: UUID, visible: Visible) -> list[Attempt]:
     """The calls made for a delivery, in order. Raises: NotFound when there is no such delivery."""
     async with database.read() as connection:
-        if not await store.exists(connection, delivery_id):
+        if not await store.exists(connection, visible, delivery_id):
             raise NotFound
         rows = await store.attempts(connection, queue.DELIVERIES, delivery_id)
     return [_read(Attempt, row) for row in rows]

@@ -6,6 +6,7 @@ A check gives `ok`, `warning` (it works, and you should know) or `finding` (some
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -247,16 +248,16 @@ async def _keys(database: Database, clocks: Clocks) -> list[Remark]:
     return list(judge_keys(live))
 
 
-def judge_keys(live: Collection[str]) -> Iterator[Remark]:
+def judge_keys(live: AbstractSet[str]) -> Iterator[Remark]:
     """What is to be said of the kinds of keys that open anything now."""
     if "frontend" not in live:
         says = "no front-end has a key that is live: no case can be sent in"
         yield Remark("keys", "finding", says, "onenet key create frontend …")
-    if "administrator" not in live:
-        says = "no administrator has a key that is live: nobody can decide about held steps"
-        yield Remark("keys", "warning", says, "onenet key create administrator …")
-    if {"frontend", "administrator"} <= set(live):
-        yield Remark("keys", "ok", "front-ends and administrators have keys that are live")
+    if live.isdisjoint({"supervisor", "officer"}):
+        says = "no supervisor or officer has a key that is live: no key decides about held steps"
+        yield Remark("keys", "warning", says, "onenet key create supervisor …")
+    elif "frontend" in live:
+        yield Remark("keys", "ok", "front-ends have keys that are live, and somebody decides held steps")
 
 
 CHECKS: Sequence[Look] = (_durability, _clock_skew, _catalogue, _keys, _departments, _held, _due)

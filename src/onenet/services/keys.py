@@ -12,7 +12,7 @@ import re
 import secrets
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from onenet.clock import Clock
@@ -91,8 +91,9 @@ async def create(
     now: datetime,
     scopes: frozenset[str] | None = None,
     lives_for: timedelta = LONGEST_LIFE,
+    jurisdictions: frozenset[str] = frozenset(),
 ) -> NewKey:
-    """Makes a key; `scopes` may narrow what its kind allows.
+    """Makes a key; `scopes` may narrow what its kind allows, `jurisdictions` where.
 
     Raises: Conflict when the client has two live keys already, or for a scope, name or life it cannot have.
     """
@@ -107,6 +108,7 @@ async def create(
     if not timedelta(0) < lives_for <= LONGEST_LIFE:
         raise Conflict(f"a key lives at most {LONGEST_LIFE.days} days")
     new = _new_key(kind, client, wanted, now, lives_for)
+    new = replace(new, key=replace(new.key, jurisdictions=jurisdictions))
     async with database.transaction() as connection:
         _leave_room(await callers.live_of_client(connection, kind, client, now))
         await callers.add(connection, new.key)
@@ -124,6 +126,7 @@ async def rotate(database: Database, public: str, *, now: datetime, overlap: tim
             raise NotFound("no live key has this public part")
         _leave_room(await callers.live_of_client(connection, old.kind, old.client, now))
         new = _new_key(old.kind, old.client, old.scopes, now, LONGEST_LIFE)
+        new = replace(new, key=replace(new.key, jurisdictions=old.jurisdictions))
         await callers.add(connection, new.key)
         await callers.revoke(connection, public, now + overlap)
     return new
@@ -143,8 +146,11 @@ async def list_keys(database: Database) -> list[ApiKey]:
 
 
 def _principal(key: ApiKey) -> Principal:
-    department = key.client if key.kind == "department" else None
-    return Principal(Role(key.kind), key.client, key.scopes, department=department)
+    role = Role(key.kind)
+    # What a role may no longer do, no key of it may, whatever was written when it was made.
+    permissions = key.scopes & PERMISSIONS[role]
+    department = key.client if role in (Role.DEPARTMENT, Role.OFFICER) else None
+    return Principal(role, key.client, permissions, department=department, jurisdictions=key.jurisdictions)
 
 
 def _leave_room(live: Sequence[ApiKey]) -> None:

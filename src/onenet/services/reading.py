@@ -1,35 +1,53 @@
-"""Reading: a case as readers want it. One that has not changed since it was read last is not read again.
+"""Reading: a case as one principal may see it. One that has not changed since is not read again.
 
 A look costs one indexed row, the case's version, which every change raises; and looks that come together
-share a statement. So whoever asks again and again gets the truth of this moment for little.
+share a statement. So whoever asks again and again gets the truth of this moment for little. A foreign case
+and none at all cost the same statements: time tells nobody which ids there are.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from onenet.domain.case import Case
+from onenet.domain.delegation import Owner
+from onenet.domain.principal import Principal, Role
+from onenet.domain.visibility import EVERYTHING, Sight, Subject, Visible, visible
 from onenet.errors import NotFound
 from onenet.recent import Recent
-from onenet.services.cases import get, may_see
+from onenet.services.accesses import Accesses
+from onenet.services.cases import get
 from onenet.services.catalogue import Catalogue
 from onenet.services.together import Together
 from onenet.store import cases as store_cases
+from onenet.store import delegations
+from onenet.store import visibility as store_visibility
+from onenet.store.accesses import Access
 from onenet.store.among import MOST_KEYS
-from onenet.store.cases import Visible
 from onenet.store.database import Database
 
 MOST_KEPT = 2_000
 """Some 8 kB each."""
 
-EVERYTHING = Visible()
+DELEGATES = frozenset({Role.FRONTEND, Role.CITIZEN, Role.AGENT})
+"""Roles whose subject may have been given a delegation."""
+
+
+class Seen(NamedTuple):
+    """A case, and how it is seen."""
+
+    case: Case
+    sight: Sight
 
 
 class Reading:
-    """Reads cases; one for a process."""
+    """Reads cases, and notes who did; one for a process."""
 
     def __init__(self, database: Database, catalogue: Catalogue):
         """Has read nothing yet."""
+        self.accesses = Accesses(database)
         self._database = database
         self._catalogue = catalogue
         self._kept: Recent[UUID, Case] = Recent(MOST_KEPT)
@@ -37,17 +55,54 @@ class Reading:
             self._look, largest=MOST_KEYS, rounds=1, keys=lambda case_id: (case_id,)
         )
 
-    async def case(self, case_id: UUID, visible: Visible) -> Case:
-        """The case as it is now. Raises: NotFound, also for a case of somebody else."""
+    async def visible(self, who: Principal, now: datetime, *, of: Subject = Subject.CASES) -> Visible:
+        """Everything that this principal sees now, by itself and by what it was given."""
+        within = await self._within(who)
+        if who.role not in DELEGATES or who.subject is None:
+            return visible(who, within=within, of=of)
+        async with self._database.glance() as connection:
+            given = await delegations.to(connection, Owner(who.client, who.subject), now)
+        live = [each for each in given if each.is_live(now)]
+        return visible(who, within=within, delegations=live, of=of)
+
+    async def case(self, case_id: UUID, who: Principal, now: datetime, *, what: str = "case") -> Seen:
+        """The case as it is now, noted. Raises: NotFound, also for a case of somebody else; Unavailable."""
+        ways = visible(who, within=await self._within(who))
+        kept = self._kept.get(case_id)
+        if kept is None or ways.sight_of(kept) is None:
+            ways = await self.visible(who, now)
+            async with self._database.glance() as connection:
+                if not await store_visibility.sees(connection, ways, case_id):
+                    raise NotFound
+        case = await self._fresh(case_id)
+        sight = ways.sight_of(case)
+        if sight is None:
+            raise NotFound
+        self.note([Seen(case, sight)], who, now, what)
+        return Seen(case, sight)
+
+    def note(self, looks: list[Seen], who: Principal, now: datetime, what: str) -> None:
+        """Notes who looked at these. An owner who looks how the own case stands is no news to anybody."""
+        for case, sight in looks:
+            if sight.rule != "own":
+                self.accesses.note(access(case, sight, who, now, what))
+
+    async def _within(self, who: Principal) -> frozenset[str] | None:
+        return await self._catalogue.below(who.jurisdictions) if who.jurisdictions else None
+
+    async def _fresh(self, case_id: UUID) -> Case:
         case = self._kept.get(case_id)
         if case is None or case.version != await self._looks.submit(case_id):
             case = await get(self._database, self._catalogue, case_id, EVERYTHING)
             self._kept.put(case_id, case)
-        if not may_see(case, visible):
-            raise NotFound
         return case
 
     async def _look(self, ids: list[UUID]) -> list[int | Exception | None]:
         async with self._database.glance() as connection:
             versions = await store_cases.versions(connection, ids)
         return [versions.get(id) for id in ids]
+
+
+def access(case: Case, sight: Sight, who: Principal, now: datetime, what: str) -> Access:
+    """The record of a look."""
+    return Access(case.id, Owner(case.client, case.subject), now, who.id, who.role, sight.rule, what)

@@ -1,1 +1,4 @@
 """The tables and the statements over them. Nothing here commits but `database.Database`."""
+
+# The metadata knows every table, whichever module of the store is loaded first.
+from onenet.store import access_tables as access_tables

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.store.tables import api_key
 
-KeyKind = Literal["frontend", "department", "administrator"]
+KeyKind = Literal["frontend", "department", "administrator", "officer", "supervisor", "auditor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class ApiKey:
     """A key as it is stored.
 
     `hash`: SHA-256 of the whole token, which holds 256 random bits. `client`: the code of the front-end,
-    department or administrator it belongs to. `expires_at` None: no end. `revoked_at`: from then on it is
+    department or administrator it belongs to; of an officer's key the department. `jurisdictions`: what it is
+    confined to; empty: nothing. `expires_at` None: no end. `revoked_at`: from then on it is
     refused; a moment in the future is the end of a rotation.
     """
 
@@ -34,6 +35,7 @@ class ApiKey:
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    jurisdictions: frozenset[str] = frozenset()
 
     def is_live(self, now: datetime) -> bool:
         """Whether the key still opens anything."""
@@ -91,6 +93,7 @@ async def add(connection: AsyncConnection, key: ApiKey) -> None:
             "created_at": key.created_at,
             "expires_at": key.expires_at,
             "revoked_at": key.revoked_at,
+            "jurisdictions": json.dumps(sorted(key.jurisdictions)),
         },
     )
 
@@ -112,4 +115,5 @@ def _key(row: Row[Any]) -> ApiKey:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        jurisdictions=frozenset(json.loads(row.jurisdictions)),
     )

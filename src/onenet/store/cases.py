@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, Step, Task, Timer
 from onenet.domain.states import CaseState
+from onenet.domain.visibility import Visible
 from onenet.ids import lane_of
-from onenet.store import bulk, rows, tables
+from onenet.store import bulk, rows, tables, visibility
 from onenet.store.among import MOST_KEYS, among
 from onenet.store.changes import Changed, rows_of
 
@@ -132,34 +133,6 @@ async def save(connection: AsyncConnection, changes: Sequence[Changed]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Visible:
-    """Which cases a caller may see: all, a subject's of one front-end, or those with a step of a department.
-
-    Subjects are names out of a front-end's own world: two front-ends may use the same one for two people.
-    """
-
-    subject: str | None = None
-    client: str | None = None
-    department: str | None = None
-
-
-def _visible(visible: Visible) -> list[Any]:
-    """The one criterion that every list of cases uses."""
-    criteria: list[Any] = []
-    if visible.subject is not None:
-        criteria.append(tables.cases.c.subject == visible.subject)
-    if visible.client is not None:
-        criteria.append(tables.cases.c.client == visible.client)
-    if visible.department is not None:
-        same = (tables.step.c.lane == tables.cases.c.lane, tables.step.c.case_id == tables.cases.c.id)
-        theirs = select(1).where(
-            *same, tables.step.c.department == visible.department, tables.step.c.state != "skipped"
-        )
-        criteria.append(theirs.exists())
-    return criteria
-
-
-@dataclass(frozen=True, slots=True)
 class Position:
     """Where a page ends: the last case's age and key."""
 
@@ -178,7 +151,7 @@ async def page(
 ) -> list[UUID]:
     """Ids of visible cases, newest first, after a position."""
     c = tables.cases.c
-    statement = select(c.id).where(*_visible(visible))
+    statement = select(c.id).where(visibility.criterion(visible))
     if state is not None:
         statement = statement.where(c.state == state)
     if bundle is not None:

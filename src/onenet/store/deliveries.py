@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import RowMapping, and_, bindparam, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.domain.visibility import Visible
 from onenet.ids import lane_of
-from onenet.store import tables
+from onenet.store import tables, visibility
 from onenet.store.bulk import Row
 from onenet.store.queue import Queue
 
@@ -55,10 +56,15 @@ async def unsettled_up_to(connection: AsyncConnection, row: Row) -> list[str]:
 
 
 async def page(
-    connection: AsyncConnection, *, after: tuple[datetime, UUID] | None, state: str | None, limit: int
+    connection: AsyncConnection,
+    visible: Visible,
+    *,
+    after: tuple[datetime, UUID] | None,
+    state: str | None,
+    limit: int,
 ) -> Sequence[RowMapping]:
-    """Deliveries, newest first, after a position."""
-    statement = select(tables.delivery)
+    """Deliveries about visible cases, newest first, after a position."""
+    statement = select(tables.delivery).where(visibility.of_case(visible, _d.lane, _d.case_id))
     if state is not None:
         statement = statement.where(_d.state == state)
     if after is not None:
@@ -69,9 +75,10 @@ async def page(
     return (await connection.execute(statement)).mappings().all()
 
 
-async def exists(connection: AsyncConnection, id: UUID) -> bool:
-    """Whether there is a delivery of this id."""
-    statement = select(_d.id).where(_d.lane == lane_of(id), _d.id == id)
+async def exists(connection: AsyncConnection, visible: Visible, id: UUID) -> bool:
+    """Whether there is a delivery of this id about a visible case."""
+    theirs = visibility.of_case(visible, _d.lane, _d.case_id)
+    statement = select(_d.id).where(_d.lane == lane_of(id), _d.id == id, theirs)
     return (await connection.execute(statement)).first() is not None
 
 

@@ -17,7 +17,12 @@ LANE = "lane"
 ROOT = "cases"
 SHARDS = 32
 
-BY_OWN_KEY: Mapping[str, str] = {"case_number": "number", "case_counter": "scope", "idempotency_key": "key"}
+BY_OWN_KEY: Mapping[str, str] = {
+    "case_number": "number",
+    "case_counter": "scope",
+    "idempotency_key": "key",
+    "delegation": "delegate_subject",
+}
 """Small tables that are asked for the lane, or for a number, by those who do not know it yet."""
 
 REFERENCE = frozenset({"jurisdiction", "department", "bundle_version", "api_key", "endpoint"})

@@ -123,7 +123,11 @@ api_key = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("expires_at", Timestamp),
     Column("revoked_at", Timestamp),
-    CheckConstraint("kind IN ('frontend', 'department', 'administrator')", name="kind_known"),
+    Column("jurisdictions", Text, nullable=False, server_default="[]"),
+    CheckConstraint(
+        "kind IN ('frontend', 'department', 'administrator', 'officer', 'supervisor', 'auditor')",
+        name="kind_known",
+    ),
 )
 
 endpoint = Table(

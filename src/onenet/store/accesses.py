@@ -1,0 +1,90 @@
+"""Access records: who looked at whose case, when, by which rule, and at what. Only ever added to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import and_, insert, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.domain.delegation import Owner
+from onenet.ids import lane_of, new_id
+from onenet.store.access_tables import access_record
+
+_c = access_record.c
+
+
+class Access(NamedTuple):
+    """One look, or `times` like ones within a second. `what`: case, events, application, attempts, reveal.
+
+    `rule`: the way in, as `domain.visibility` names it. `fields`: what was shown of what a person said.
+    """
+
+    case_id: UUID
+    owner: Owner
+    at: datetime
+    who: str
+    role: str
+    rule: str
+    what: str
+    fields: tuple[str, ...] = ()
+    purpose: str | None = None
+    times: int = 1
+    id: UUID | None = None
+
+
+async def add(connection: AsyncConnection, accesses: Iterable[Access]) -> None:
+    """Writes them."""
+    rows = [
+        {
+            "lane": lane_of(each.case_id),
+            "id": new_id(lane_of(each.case_id)),
+            "case_id": each.case_id,
+            "owner_client": each.owner.client,
+            "owner_subject": each.owner.subject,
+            "at": each.at,
+            "who": each.who,
+            "role": each.role,
+            "rule": each.rule,
+            "what": each.what,
+            "fields": json.dumps(list(each.fields)),
+            "purpose": each.purpose,
+            "times": each.times,
+        }
+        for each in accesses
+    ]
+    await connection.execute(insert(access_record), rows)
+
+
+async def page(
+    connection: AsyncConnection, owner: Owner, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Access]:
+    """Who looked at this owner's cases, newest first, after a position."""
+    statement = select(access_record).where(
+        _c.owner_subject == owner.subject, _c.owner_client == owner.client
+    )
+    if after is not None:
+        at, id = after
+        later = and_(_c.at == at, tuple_(_c.lane, _c.id) > (lane_of(id), id))
+        statement = statement.where(or_(_c.at < at, later))
+    statement = statement.order_by(_c.at.desc(), _c.lane, _c.id).limit(limit)
+    return [
+        Access(
+            case_id=row.case_id,
+            owner=owner,
+            at=row.at,
+            who=row.who,
+            role=row.role,
+            rule=row.rule,
+            what=row.what,
+            fields=tuple(json.loads(row.fields)),
+            purpose=row.purpose,
+            times=row.times,
+            id=row.id,
+        )
+        for row in await connection.execute(statement)
+    ]

@@ -1,0 +1,55 @@
+"""Visibility as SQL: the one criterion of every query of cases and of what hangs on them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.domain.visibility import Column, Condition, Visible
+from onenet.ids import lane_of
+from onenet.store import tables
+
+_c, _s = tables.cases.c, tables.step.c
+
+_PLAIN: dict[Column, ColumnElement[Any]] = {
+    Column.ID: _c.id,
+    Column.CLIENT: _c.client,
+    Column.SUBJECT: _c.subject,
+    Column.BUNDLE: _c.bundle_code,
+    Column.JURISDICTION: _c.jurisdiction,
+}
+
+
+def criterion(visible: Visible) -> ColumnElement[bool]:
+    """Whether a row of `cases` is visible: true for one of the ways in, false where there is none."""
+    if not visible.sights:
+        return false()
+    return or_(*(and_(true(), *map(_condition, sight.conditions)) for sight in visible.sights))
+
+
+def of_case(visible: Visible, lane: ColumnElement[Any], case_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether the case is visible that a row of another table hangs on."""
+    if any(not sight.conditions for sight in visible.sights):
+        return true()
+    return exists(select(1).where(_c.lane == lane, _c.id == case_id, criterion(visible)))
+
+
+async def sees(connection: AsyncConnection, visible: Visible, case_id: UUID) -> bool:
+    """Whether there is such a case for this principal: the same work for a foreign one and for none."""
+    statement = select(_c.id).where(_c.lane == lane_of(case_id), _c.id == case_id, criterion(visible))
+    return (await connection.execute(statement)).first() is not None
+
+
+def _condition(condition: Condition) -> ColumnElement[bool]:
+    values = sorted(condition.values)
+    column = _PLAIN.get(condition.column)
+    if column is not None:
+        return column == values[0] if len(values) == 1 else column.in_(values)
+    # A step that is skipped is nobody's business.
+    theirs = select(1).where(
+        _s.lane == _c.lane, _s.case_id == _c.id, _s.department.in_(values), _s.state != "skipped"
+    )
+    return exists(theirs)
