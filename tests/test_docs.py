@@ -93,7 +93,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     }
     assert documented == {
         f"{PREFIX}{name.upper()}": "–"
-        if field.default is None
+        if field.default in (None, ())
         else str(field.default).replace("True", "true").replace("False", "false")
         for name, field in Settings.model_fields.items()
     }

@@ -27,8 +27,10 @@ from onenet.resources import migrations_dir
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.clock import MachineTime, machine_time
+from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.reading import Reading
+from onenet.services.tokens import AccessTokens, check_worlds
 from onenet.services.watch import Watch
 from onenet.settings import Settings
 from onenet.store import durability
@@ -81,17 +83,22 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
     database = Database(url, capabilities=settings.capabilities or "")
     try:
         time = await _patiently(lambda: _first_look(migrator, database), of_server=migrator.is_of_server)
-        made = _put_together(settings, database, time.clock)
+        await check_worlds(database, settings.issuers, time.clock.now())
+        tokens = AccessTokens(settings.issuers, database, time.clock)
+        made = _put_together(settings, database, tokens, time.clock)
         keeping = asyncio.create_task(time.run())
         try:
             yield made
         finally:
             keeping.cancel()
+            await tokens.aclose()
     finally:
         await database.close()
 
 
-def _put_together(settings: Settings, database: Database, machine_clock: Clock) -> Process:
+def _put_together(
+    settings: Settings, database: Database, tokens: AccessTokens, machine_clock: Clock
+) -> Process:
     clock = legal_clock(settings, machine_clock)
     catalogue = Catalogue(database)
     gate = Gate(database, catalogue.bundle, clock, machine_clock)
@@ -104,7 +111,7 @@ def _put_together(settings: Settings, database: Database, machine_clock: Clock) 
         watch=watch,
         catalogue=catalogue,
         reading=Reading(database, catalogue),
-        keyring=Keyring(database, machine_clock),
+        identity=Identity(Keyring(database, machine_clock), tokens),
         machine_clock=machine_clock,
     )
     return Process(parts, clock, timedelta(seconds=settings.lease_s))

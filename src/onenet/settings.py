@@ -6,17 +6,19 @@ Read once, by `app`, `worker`, `cli` and `demo`; everybody else is handed values
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import TomlConfigSettingsSource
 
 from onenet.errors import MisconfiguredError
+from onenet.issuers import Issuer, told_apart
 
 PREFIX = "ONENET_"
 
@@ -79,6 +81,26 @@ class Settings(BaseSettings):
         default=None, description="Legal time at the start; only in the demo."
     )
 
+    issuers: Annotated[tuple[Issuer, ...], NoDecode] = Field(
+        default=(), description="Whose access tokens are believed; as a variable, a JSON array."
+    )
+
+    @field_validator("issuers", mode="before")
+    @classmethod
+    def _issuers_from_json(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"expected a JSON array of issuers: {error}") from None
+
+    @field_validator("issuers")
+    @classmethod
+    def _issuers_told_apart(cls, value: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+        told_apart(value)
+        return value
+
     @field_validator("lease_s")
     @classmethod
     def _lease_outlasts_a_call(cls, value: int, info: ValidationInfo) -> int:
@@ -126,6 +148,13 @@ def _unknown_names() -> list[str]:
     return sorted(v for v in os.environ if v.startswith(PREFIX) and v.removeprefix(PREFIX) not in known)
 
 
+def _place(name: str | int, *below: str | int) -> str:
+    """What a setting is called, and a place in it: `ONENET_ISSUERS[0].url`."""
+    return f"{PREFIX}{name}".upper() + "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in below
+    )
+
+
 def read_settings(**overrides: Any) -> Settings:
     """The settings; `overrides` (None: not given) win. Raises: MisconfiguredError naming each variable."""
     given = {name: value for name, value in overrides.items() if value is not None}
@@ -134,7 +163,7 @@ def read_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        wrong = [f"{PREFIX}{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        wrong = [f"{_place(*e['loc'])}: {e['msg']}" for e in error.errors()]
         raise MisconfiguredError("; ".join(wrong)) from None
     except tomllib.TOMLDecodeError as error:
         raise MisconfiguredError(f"ONENET_CONFIG: the file is no TOML: {error}") from None

@@ -17,8 +17,10 @@ from onenet.domain.bundle import Bundle, Department, Field, Jurisdiction, Limit
 from onenet.services import keys
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
+from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.reading import Reading
+from onenet.services.tokens import AccessTokens
 from onenet.services.watch import Watch
 from onenet.store import catalogue as store_catalogue
 from onenet.store.catalogue import Version
@@ -107,8 +109,8 @@ async def parts(database: Database, clock: FrozenClock) -> Parts:
     gate = Gate(database, catalogue.bundle, clock, clock)
     watch = Watch(database)
     gate.listen(watch.on_commit)
-    keyring = Keyring(database, clock)
-    return Parts(PUBLIC_URL, database, gate, watch, catalogue, Reading(database, catalogue), keyring, clock)
+    identity = Identity(Keyring(database, clock), AccessTokens((), database, clock))
+    return Parts(PUBLIC_URL, database, gate, watch, catalogue, Reading(database, catalogue), identity, clock)
 
 
 @pytest.fixture

@@ -35,14 +35,15 @@ class Live:
 
 
 @contextmanager
-def live(folder: Path) -> Iterator[Live]:
-    """A server over a new SQLite database in the folder, stopped at the end."""
+def live(folder: Path, **settings: str) -> Iterator[Live]:
+    """A server over a new SQLite database in the folder, stopped at the end; with these variables, too."""
     port = _free_port()
     environment = {
         **os.environ,
         "ONENET_DATA_DIR": str(folder),
         "ONENET_PORT": str(port),
         "ONENET_DATABASE_URL": f"sqlite:///{folder / 'onenet.sqlite3'}",
+        **settings,
     }
 
     def onenet(*words: str) -> str:

@@ -33,8 +33,10 @@ from onenet.services.advance import Gate
 from onenet.services.cases import Replying, Submission
 from onenet.services.catalogue import Catalogue, publish
 from onenet.services.change import Change
+from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.reading import Reading
+from onenet.services.tokens import AccessTokens
 from onenet.services.watch import Watch
 from onenet.store.database import Database
 
@@ -97,7 +99,7 @@ async def desk(database: Database, clock: FrozenClock) -> AsyncIterator[Desk]:
     gate = Gate(database, catalogue.bundle, clock, clock)
     parts = Parts(
         "https://onenet.example", database, gate, Watch(database), catalogue, Reading(database, catalogue),
-        Keyring(database, clock), clock,
+        Identity(Keyring(database, clock), AccessTokens((), database, clock)), clock,
     )  # fmt: skip
     transport = httpx2.ASGITransport(create_app(parts))
     async with httpx2.AsyncClient(transport=transport, base_url="https://onenet.example") as browser:

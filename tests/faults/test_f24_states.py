@@ -47,9 +47,11 @@ from onenet.services import endpoints, keys, record, steps
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.endpoints import Wanted
+from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.leases import Claimed
 from onenet.services.reading import Reading
+from onenet.services.tokens import AccessTokens
 from onenet.services.watch import Watch
 from onenet.store import idempotency, queue, tables
 from onenet.store.database import Database
@@ -155,8 +157,9 @@ class Town:
         self.gate = Gate(self.database, catalogue.bundle, self.clock, self.clock)
         self.gate.listen(watch.on_commit)
         keyring = Keyring(self.database, self.clock)
+        identity = Identity(keyring, AccessTokens((), self.database, self.clock))
         reading = Reading(self.database, catalogue)
-        parts = Parts(PUBLIC_URL, self.database, self.gate, watch, catalogue, reading, keyring, self.clock)
+        parts = Parts(PUBLIC_URL, self.database, self.gate, watch, catalogue, reading, identity, self.clock)
         self.transport = Scripted()
         if self.app is None:
             self.app = create_app(parts)

@@ -97,7 +97,7 @@ class Operation:
 
     async def admit(self, request: Request) -> Principal:
         """Who is calling, if they may use this route. Raises: Unauthenticated, Forbidden, InvalidInput."""
-        who = await parts(request).keyring.principal(_token(request))
+        who = await parts(request).identity.principal(_token(request))
         if self.permission not in who.permissions:
             raise Forbidden
         if not self.is_for_subject:

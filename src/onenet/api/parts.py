@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from onenet.clock import Clock
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
-from onenet.services.keys import Keyring
+from onenet.services.identity import Identity
 from onenet.services.reading import Reading
 from onenet.services.watch import Watch
 from onenet.store.database import Database
@@ -29,7 +29,7 @@ class Parts:
     watch: Watch
     catalogue: Catalogue
     reading: Reading
-    keyring: Keyring
+    identity: Identity
     machine_clock: Clock
 
 

@@ -20,6 +20,7 @@ from onenet.cli import (
     records,
     relays,
     running,
+    tokens,
 )
 from onenet.errors import OnenetError
 from onenet.settings import read_settings
@@ -40,6 +41,7 @@ app.add_typer(catalogues.app, name="catalogue", help="Jurisdictions, departments
 app.add_typer(departments.app, name="department", help="How departments are reached.")
 app.add_typer(endpoints.app, name="endpoint", help="Endpoints that are in nobody's use.")
 app.add_typer(keys.app, name="key", help="API keys.")
+app.add_typer(tokens.app, name="token", help="Access tokens of issuers.")
 app.add_typer(cases.app, name="case", help="Cases, read only.")
 app.add_typer(relays.app, name="relay", help="Events of all cases to a message broker.")
 app.add_typer(records.app, name="log", help="The record of events.")

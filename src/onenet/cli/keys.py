@@ -10,7 +10,9 @@ import typer
 
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
+from onenet.errors import Conflict
 from onenet.services import keys
+from onenet.settings import read_settings
 from onenet.store.callers import ApiKey
 
 app = typer.Typer(no_args_is_help=True)
@@ -38,6 +40,8 @@ def create(
 ) -> None:
     """Make a key."""
     now = SystemClock().now()
+    if kind == "frontend" and client in {issuer.code for issuer in read_settings().issuers}:
+        raise Conflict(f"{client} is the code of an issuer of tokens: choose another one")
     _show(
         with_database(
             lambda db: keys.create(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from onenet.domain.delegation import Owner
 from onenet.domain.states import Word
@@ -68,6 +69,14 @@ BY_SUBJECT = frozenset({Role.FRONTEND, Role.CLERK})
 
 
 @dataclass(frozen=True, slots=True)
+class Strength:
+    """How a person showed who it is (`acr`, in the issuer's words) and when. Source: RFC 9068 2.2.1."""
+
+    acr: str | None
+    authenticated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Who asks.
 
@@ -75,7 +84,7 @@ class Principal:
     department, of an administrator's key. `subject`: an opaque name of a person in that world; None for a
     system that acts for nobody. `department`: of an officer or a department's system. `jurisdictions`: codes
     it is confined to, with all below them; empty: everywhere. `visitor`: for whom a clerk acts, a name in
-    the clerk's own world.
+    the clerk's own world. `strength`: of a person that an issuer vouches for.
     """
 
     role: Role
@@ -85,6 +94,7 @@ class Principal:
     department: str | None = None
     jurisdictions: frozenset[str] = frozenset()
     visitor: str | None = None
+    strength: Strength | None = None
 
     @property
     def id(self) -> str:

@@ -25,7 +25,12 @@ BY_OWN_KEY: Mapping[str, str] = {
 }
 """Small tables that are asked for the lane, or for a number, by those who do not know it yet."""
 
-REFERENCE = frozenset({"jurisdiction", "department", "bundle_version", "api_key", "endpoint"})
+REFERENCE = frozenset(
+    {
+        *("jurisdiction", "department", "bundle_version"),
+        *("api_key", "endpoint", "token_revocation", "login_session"),
+    }
+)
 """Few rows, whole on every node."""
 
 

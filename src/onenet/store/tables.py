@@ -7,20 +7,16 @@ Migrations equal this metadata (tests/migrations). Rules: scale.md section 5.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     String,
@@ -29,40 +25,13 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
 from onenet.domain.states import CaseState, DeliveryState, StepState, TaskState, TimerState
+from onenet.store import identity_tables, schema
 
-
-class Timestamp(TypeDecorator[datetime]):
-    """A moment in UTC, aware on every engine (SQLite itself forgets the zone)."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuses a naive time, which would mean something else on each engine."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time needs a zone")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Gives the zone back."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
-metadata = MetaData(naming_convention=NAMING)
+metadata, Timestamp = schema.metadata, schema.Timestamp
+OF_IDENTITY = (identity_tables.token_revocation, identity_tables.login_session)
+"""Tables of a module of their own, which belong to the same metadata."""
 
 
 def _states(column: str, states: type[StrEnum]) -> CheckConstraint:

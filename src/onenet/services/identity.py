@@ -1,0 +1,38 @@
+"""Identity: who shows a credential, whichever kind it is. Every refusal is the same to whoever sent it."""
+
+from __future__ import annotations
+
+import structlog
+
+from onenet.adapters.jose import Refused
+from onenet.domain.principal import Principal
+from onenet.errors import Unauthenticated
+from onenet.services.keys import Keyring
+from onenet.services.tokens import AccessTokens
+
+log = structlog.get_logger(__name__)
+
+KEY_PREFIX = "onk_"
+
+
+class Identity:
+    """Tells principals by API keys and by access tokens, both of which come as bearer tokens."""
+
+    def __init__(self, keyring: Keyring, tokens: AccessTokens):
+        """Asks nobody yet."""
+        self._keyring = keyring
+        self._tokens = tokens
+
+    async def principal(self, credential: str) -> Principal:
+        """Who shows it. Raises: Unauthenticated, the same for every reason; Unavailable."""
+        if credential.startswith(KEY_PREFIX):
+            try:
+                return await self._keyring.principal(credential)
+            except Unauthenticated:
+                log.warning("authentication.failed", issuer=None, reason="api_key")
+                raise
+        try:
+            return await self._tokens.principal(credential)
+        except Refused as refused:
+            log.warning("authentication.failed", issuer=refused.issuer, reason=refused.reason)
+            raise Unauthenticated from None
