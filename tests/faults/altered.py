@@ -54,9 +54,9 @@ def hurried(seconds: str) -> None:
 
 
 def impatient(seconds: str) -> None:
-    """Nobody waits longer than that for a connection or a statement."""
-    database.POOL_TIMEOUT_S = float(seconds)
-    database.STATEMENT_TIMEOUT_MS = int(float(seconds) * 2_000)
+    """Nobody waits longer than that for a connection, a lock or a commit."""
+    database.POOL_TIMEOUT_S = advance.PATIENCE_S = float(seconds)
+    database.ALWAYS["lock_timeout"] = int(float(seconds) * 1_000)
     database.BUSY_TIMEOUT_S = int(float(seconds))
 
 

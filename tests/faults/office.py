@@ -98,6 +98,11 @@ class Office:
         """All that a child wrote."""
         return self.children[name].log.read_text(errors="replace")
 
+    async def stop(self) -> None:
+        """Ends the server as an administrator does."""
+        self.children["server"].ask_to_stop()
+        assert await self.children["server"].status(START_LIMIT_S) == 0
+
     async def stored(self) -> dict[str, str]:
         """Case id -> state, of every case."""
         async with self.database.read() as connection:

@@ -1,6 +1,9 @@
 """Publishing a catalogue and reading it back."""
 
+import asyncio
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import pytest
 
 from onenet.catalogue.build import fingerprint
 from onenet.clock import FrozenClock
-from onenet.errors import NotFound
+from onenet.errors import NotFound, Unavailable
 from onenet.resources import example_catalogue_dir
 from onenet.services.catalogue import Catalogue, Publication, publish
 from onenet.store.database import Database
@@ -93,6 +96,28 @@ async def test_a_version_is_one_object_in_a_process(
 ) -> None:
     await publish(database, folder, CLOCK)
     assert await catalogue.latest("newborn") is await catalogue.bundle("newborn", 1)
+
+
+async def test_a_read_that_fails_has_failed_for_everybody_who_waited_for_it(
+    database: Database, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In turn each would wait as long as the first did, behind the others."""
+    reads = []
+
+    @asynccontextmanager
+    async def no_answer() -> AsyncIterator[None]:
+        reads.append(1)
+        await asyncio.sleep(0.01)
+        raise Unavailable
+        yield
+
+    monkeypatch.setattr(database, "read", no_answer)
+    asked = [catalogue.jurisdictions() for _ in range(5)]
+    outcomes = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable] * 5
+    assert len(reads) == 1
+    monkeypatch.undo()
+    assert await catalogue.jurisdictions() == []
 
 
 async def test_what_another_process_publishes_is_seen(

@@ -28,7 +28,7 @@ from onenet.errors import (
     Unavailable,
 )
 from onenet.ids import new_id
-from onenet.services import record, steps
+from onenet.services import advance, record, steps
 from onenet.services.advance import Gate
 from onenet.services.change import Change, Once, Result
 from onenet.services.hands import Hand
@@ -278,6 +278,20 @@ async def test_an_unreachable_database_is_told_to_every_caller(
 
 
 # ---- once
+
+
+async def test_a_caller_hears_in_time_that_somebody_else_holds_what_he_wants(
+    database: Database, gate: Gate, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(advance, "PATIENCE_S", 0.05)
+    (case,) = await opened(gate, bundle)
+    async with database.transaction() as holder:
+        await holder.execute(tables.cases.update().values(state=tables.cases.c.state))
+        with pytest.raises(Unavailable) as refused:
+            await gate.submit(withdrawal(case, once=once(), render=render))
+    assert refused.value.retry_after_s == 1
+    monkeypatch.undo()
+    assert (await gate.submit(withdrawal(case, once=once(), render=render))).answer
 
 
 async def test_a_repeated_key_gets_the_stored_answer_and_has_no_effect(

@@ -90,3 +90,40 @@ async def test_who_gives_up_waiting_stops_nothing() -> None:
     work.go.set()
     assert await second == "B"
     assert work.rounds == [["a"], ["b"]]
+
+
+async def test_no_crowd_are_those_whose_key_is_busy() -> None:
+    """They cannot be worked on beside it, and one that can would get a commit to itself."""
+    work = Work()
+    together = gathering(work, rounds=2, crowd=3)
+    submitted = [asyncio.create_task(together.submit(item)) for item in ("a1", "a2", "a3", "b4")]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert work.rounds == [["a1"]]
+    work.go.set()
+    await asyncio.gather(*submitted)
+    assert work.rounds == [["a1"], ["a2", "a3", "b4"]]
+
+
+async def test_whose_patience_ends_before_his_turn_is_told_so_and_not_worked_on() -> None:
+    work = Work()
+    together = gathering(work)
+    first, second, third = (
+        asyncio.create_task(together.submit(item, patience_s=patience_s))
+        for item, patience_s in (("a", None), ("b", 0.01), ("c", 60))
+    )
+    with pytest.raises(TimeoutError):
+        await second
+    work.go.set()
+    assert await asyncio.gather(first, third) == ["A", "C"]
+    assert work.rounds == [["a"], ["c"]]
+
+
+async def test_whose_patience_ends_meanwhile_is_told_so_and_stops_nothing() -> None:
+    work = Work()
+    together = gathering(work)
+    with pytest.raises(TimeoutError):
+        await together.submit("a", patience_s=0.01)
+    work.go.set()
+    assert await together.submit("b", patience_s=60) == "B"
+    assert work.rounds == [["a"], ["b"]]

@@ -92,11 +92,12 @@ async def test_postgresql_answers_after_the_flush_and_sees_what_others_committed
 
 
 @on_postgresql
-async def test_no_statement_runs_for_ever(database: Database) -> None:
+@pytest.mark.parametrize(("setting", "limit"), [("statement_timeout", "10s"), ("lock_timeout", "4s")])
+async def test_no_statement_runs_for_ever(database: Database, setting: str, limit: str) -> None:
     """Behind a pooler the server's own setting decides, which the doctor looks at."""
     async with database.transaction() as connection:
-        shown = await scalar(connection, "SHOW statement_timeout")
-    assert shown == ("10s" if database.capabilities.session else "0")
+        shown = await scalar(connection, f"SHOW {setting}")
+    assert shown == (limit if database.capabilities.session else "0")
 
 
 def test_a_capability_is_taken_away_by_its_name() -> None:

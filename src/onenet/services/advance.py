@@ -45,6 +45,11 @@ ROUNDS = 2
 CROWD = 16
 """Changes that wait for a batch of their own; fewer share the next one."""
 
+PATIENCE_S = 8.0
+"""How long a caller waits for the commit: less than a client does, so that he hears that it is not possible
+now, and why. The result of a call that was made waits as long as it takes.
+"""
+
 MOST_REMEMBERED = 4_000
 """Cases that a gate keeps as it saved them, some 8 kB each, for its own worker's next result."""
 
@@ -85,9 +90,14 @@ class Gate:
     async def submit(self, change: Change) -> Result:
         """Puts a change through and waits until it is committed.
 
-        Raises: whatever `decide` refuses with; Unavailable when nothing could be stored.
+        Raises: whatever `decide` refuses with; Unavailable when nothing could be stored, or when that is not
+        known in time: who retries does so under the same key.
         """
-        return await self._together.submit(change)
+        patience_s = None if change.claimed else PATIENCE_S
+        try:
+            return await self._together.submit(change, patience_s=patience_s)
+        except TimeoutError as error:
+            raise Unavailable("the database does not answer in time", retry_after_s=1) from error
 
     async def park(self, claimed: Claimed, reason: str) -> None:
         """Takes a task off the queue whose case cannot be decided, with the reason in its row.

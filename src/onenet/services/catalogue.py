@@ -94,7 +94,7 @@ class Catalogue:
         self._max_age_s = max_age_s
         self._versions: dict[tuple[str, int], Bundle] = {}
         self._snapshot: _Snapshot | None = None
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[_Snapshot] | None = None
 
     async def bundle(self, code: str, version: int) -> Bundle:
         """One version of a bundle. Raises: NotFound."""
@@ -176,9 +176,10 @@ class Catalogue:
     async def _current(self) -> _Snapshot:
         kept = self._fresh()
         if kept is None:
-            async with self._reading:
-                kept = self._fresh() or await self._read()
-                self._snapshot = kept
+            # One reads for all who wait, and fails for all: each in turn would wait behind the others.
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read())
+            kept = self._snapshot = await asyncio.shield(self._reading)
         return kept
 
     def _fresh(self) -> _Snapshot | None:

@@ -28,7 +28,8 @@ class Together(Generic[Item, Outcome]):
     ):
         """`work` gives one outcome for each item, in order; at most `rounds` of it run at once.
 
-        A round begins beside another one when `crowd` items wait: a few share the next one instead.
+        A round begins beside another one when `crowd` items wait that it may work on: a few share the next
+        one instead.
         """
         self._work = work
         self._largest = largest
@@ -40,15 +41,27 @@ class Together(Generic[Item, Outcome]):
         self._busy: set[Hashable] = set()
         self._running: set[asyncio.Task[None]] = set()
 
-    async def submit(self, item: Item) -> Outcome:
-        """Waits for the item's outcome. Raises: the exception that is its outcome.
+    async def submit(self, item: Item, *, patience_s: float | None = None) -> Outcome:
+        """Waits for the item's outcome. Raises: the exception that is its outcome; TimeoutError.
 
-        Whoever gives up waiting does not stop the work, which goes on in a task of its own.
+        Whoever gives up waiting does not stop the work, which goes on in a task of its own. When patience
+        ends before the work began, it is not begun any more.
         """
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((item, future))
         self._start()
-        return await future
+        if patience_s is None:
+            return await future
+        overdue = loop.call_later(patience_s, self._give_up, future)
+        try:
+            return await future
+        finally:
+            overdue.cancel()
+
+    def _give_up(self, future: asyncio.Future[Outcome]) -> None:
+        self._waiting = [entry for entry in self._waiting if entry[1] is not future]
+        _tell(future, TimeoutError())
 
     def _start(self) -> None:
         needed = self._crowd if self._under_way else 1
@@ -59,7 +72,7 @@ class Together(Generic[Item, Outcome]):
         for entry in self._waiting:
             ready = len(chosen) < self._largest and self._busy.isdisjoint(self._keys(entry[0]))
             (chosen if ready else later).append(entry)
-        if not chosen:
+        if len(chosen) < needed:
             return
         self._waiting = later
         self._under_way += 1

@@ -22,7 +22,7 @@ from onenet.errors import MisconfiguredError, Unavailable
 from onenet.store import visits
 
 BUSY_TIMEOUT_S = 5
-POOL_TIMEOUT_S = 10.0
+POOL_TIMEOUT_S = 5.0
 """A caller that gets no connection for so long is told that the service is busy."""
 
 WRITERS = 4
@@ -33,8 +33,12 @@ needs one for each round, claims, leases and settled deliveries share the others
 STATEMENT_TIMEOUT_MS = 10_000
 """Also for a transaction that idles: its process was paused, and others wait for its locks."""
 
+LOCK_TIMEOUT_MS = 4_000
+"""No transaction of ours holds a lock for longer than moments: somebody else does, and callers wait."""
+
 ALWAYS = {
     "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "lock_timeout": LOCK_TIMEOUT_MS,
     "idle_in_transaction_session_timeout": STATEMENT_TIMEOUT_MS,
     "jit": "off",
 }
