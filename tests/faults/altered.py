@@ -20,10 +20,12 @@ from sqlalchemy import event
 from onenet import bootstrap, clock
 from onenet.adapters import transport
 from onenet.cli import main
+from onenet.domain import retry
 from onenet.services import advance, batch, hands
 from onenet.services import clock as services_clock
 from onenet.services.clock import MachineTime
 from onenet.store import database, durability
+from tests.faults.mutants import MUTANTS
 
 # Circumstances
 
@@ -51,6 +53,11 @@ def measured_every(seconds: str) -> None:
 def hurried(seconds: str) -> None:
     """Calls to departments end after so many seconds instead of 15."""
     transport.Limits = partial(transport.Limits, total_s=float(seconds))  # type: ignore[assignment, misc]
+
+
+def hasty() -> None:
+    """A call that failed is made again after 1, 2, 4, 8 ... s instead of 5 s, 5 min, 30 min ..."""
+    retry.SCHEDULE_S = (0, *(2**number for number in range(len(retry.SCHEDULE_S) - 1)))  # type: ignore[assignment]
 
 
 def impatient(seconds: str) -> None:
@@ -117,10 +124,10 @@ def no_bulkhead() -> None:
     hands.Hands.__init__.__defaults__ = (64, 64)
 
 
-ALTERATIONS: dict[str, Callable[..., None]] = {
+ALTERATIONS: dict[str, Callable[..., None]] = MUTANTS | {
     each.__name__: each
     for each in (
-        own_time, measured_every, hurried, impatient, own_clock, no_memory, no_retry, no_sync, greedy,
+        own_time, measured_every, hurried, hasty, impatient, own_clock, no_memory, no_retry, no_sync, greedy,
         no_bulkhead,
     )
 }  # fmt: skip

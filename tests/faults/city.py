@@ -5,7 +5,7 @@
 | health | fast | the outcome is in the answer: a worker killed after the call has to ask again |
 | police | slow | two callbacks later on |
 | medins | twice | every callback three times, under two ids |
-| hrss | flaky | 503 at the first call of every task; the second comes after five seconds |
+| hrss | flaky | 503 at the first call of every task |
 | market | supplement | asks for a correction, which the load hands in |
 | fire | late | completes, and long after says so again |
 """
@@ -141,10 +141,9 @@ async def running_city(
 
 
 def onenet(*words: str, mutant: str | None = None) -> tuple[str, ...]:
-    """The command line of a process of onenet, sound or broken on purpose."""
-    if mutant is not None:
-        return (sys.executable, "-m", "tests.faults.mutants", mutant, *words)
-    return (sys.executable, "-m", "onenet", *words)
+    """The command line of a process of onenet, sound or broken on purpose; it soon makes a call again."""
+    altered = "hasty" if mutant is None else f"hasty,{mutant}"
+    return (sys.executable, "-m", "tests.faults.altered", altered, *words)
 
 
 def _departments(

@@ -1,13 +1,12 @@
 """Mutants: onenet broken on purpose in one place, to see that the scenarios would notice.
 
-`python -m tests.faults.mutants NAME serve|worker …` runs a process of it. A mutant that misses what it breaks
-fails at once, so that a control cannot pass by doing nothing.
+`altered` runs a process of it. A mutant that misses what it breaks fails at once, so that a control cannot
+pass by doing nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -85,10 +84,3 @@ def _replace(owner: Any, name: str, broken: Any) -> None:
     if not hasattr(owner, name):
         raise AttributeError(f"{owner.__name__} has no {name} to break")
     setattr(owner, name, broken)
-
-
-if __name__ == "__main__":
-    MUTANTS[sys.argv.pop(1)]()
-    from onenet.cli import main
-
-    main()

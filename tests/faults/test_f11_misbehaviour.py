@@ -217,7 +217,7 @@ async def misbehave(
     """
     engine = {
         "server": onenet("serve", "--no-worker"),
-        "worker": onenet("worker", altered=[f"hurried={TOTAL_S}", *altered]),
+        "worker": onenet("worker", altered=["hasty", f"hurried={TOTAL_S}", *altered]),
     }
     conducts = {code: at_first(kind) for code, kind in KINDS.items()} | {"warm": honest}
     async with AsyncExitStack() as stack:

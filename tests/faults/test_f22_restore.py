@@ -33,6 +33,7 @@ from tests.postgres import PostgresServer
 CASES = count(40, 1_000)
 """Before the backup, and again after it."""
 
+ENGINE = {"server": onenet("serve", altered=["hasty"])}
 DEPARTMENTS = ("police", "bank", "tax")
 
 Restore = Callable[[], str]
@@ -93,7 +94,7 @@ async def back_up_and_restore(
     async with town({"police": honest, "bank": bank, "tax": _not_at_first}) as there:
         for ledger in there.ledgers.values():
             ledger.honours_keys = honours_keys
-        async with office(folder, url, there.urls, {"server": onenet("serve")}) as made:
+        async with office(folder, url, there.urls, ENGINE) as made:
             async with made.client() as client:
                 seen = Seen(await submit(made, client, "first"), there.ledgers)
                 calls = [await came.get() for _ in range(CASES)]
@@ -119,7 +120,7 @@ async def _not_at_first(visit: Visit) -> bool:
 
 async def _restored(folder: Path, url: str, there: Town, seen: Seen) -> Seen:
     async with AsyncExitStack() as stack:
-        made = await stack.enter_async_context(office(folder, url, there.urls, {"server": onenet("serve")}))
+        made = await stack.enter_async_context(office(folder, url, there.urls, ENGINE))
         assert await made.whole()  # before anything is repeated
         async with made.client() as client:
             seen.again |= await submit(made, client, "first")
