@@ -5,8 +5,13 @@ Raise the narrowest class; `detail` says the particular. Never put a submitted v
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
+from types import TracebackType
 from typing import ClassVar
+
+MOST_PLACES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +150,29 @@ class NumbersExhausted(Unavailable, zh="当日办件编号已用完"):
 
 class MisconfiguredError(OnenetError, zh="配置不正确"):
     """The configuration does not allow this; the detail says what to change."""
+
+
+def places(trace: TracebackType | None) -> list[str]:
+    """Where an error came by, of libraries only the last place: for logs, which its message is not for."""
+    frames = traceback.extract_tb(trace)
+    told = [frame for frame in frames[:-1] if "site-packages" not in frame.filename] + frames[-1:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in told[-MOST_PLACES:]]
+
+
+def without_words(
+    exc_info: tuple[type[BaseException], BaseException, TracebackType | None],
+) -> str:
+    """An error as logs may have it, with what led to it: classes and places.
+
+    A database's message repeats the row that it refused, a parser's the text that it could not read.
+    """
+    return "\n".join(
+        f"{type(error).__module__}.{type(error).__qualname__}\n  " + "\n  ".join(places(error.__traceback__))
+        for error in _chain(exc_info[1])
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -81,6 +82,22 @@ async def test_few_share_the_next_round_and_a_crowd_gets_one_of_its_own() -> Non
     assert await asyncio.gather(*submitted) == ["A", "B", "C", "D"]
 
 
+async def test_a_round_that_fails_has_failed_for_each_of_its_callers_and_is_nobody_elses_error() -> None:
+    """An exception that is left in a task is written to the log once more, with all that is in it."""
+
+    async def fail(items: list[str]) -> list[str | Exception]:
+        raise ValueError("no")
+
+    left: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: left.append(context))
+    together: Together[str, str] = Together(fail, largest=10, rounds=1, keys=lambda item: (item,))
+    outcomes = await asyncio.gather(*map(together.submit, "abc"), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ValueError] * 3
+    del outcomes
+    gc.collect()
+    assert left == []
+
+
 async def test_who_gives_up_waiting_stops_nothing() -> None:
     work = Work()
     together = gathering(work)
@@ -115,7 +132,7 @@ async def test_whose_patience_ends_before_his_turn_is_told_so_and_not_worked_on(
     with pytest.raises(TimeoutError):
         await second
     work.go.set()
-    assert await asyncio.gather(first, third) == ["A", "C"]
+    assert [await first, await third] == ["A", "C"]
     assert work.rounds == [["a"], ["c"]]
 
 

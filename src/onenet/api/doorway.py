@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import traceback
 
 import structlog
 from starlette.datastructures import Headers
@@ -16,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onenet.api import negotiation, problems
 from onenet.api.problems import RequestMark
-from onenet.errors import Fault, InvalidInput
+from onenet.errors import Fault, InvalidInput, places
 from onenet.ids import new_id, to_text
 
 MAX_QUERY_BYTES = 8_192
@@ -120,10 +119,8 @@ def read_mark(headers: Headers) -> tuple[RequestMark, str | None]:
 
 
 def _record(error: Exception, mark: RequestMark) -> None:
-    places = [
-        f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
-    ]
-    log.error("request.failed", request_id=mark.request_id, error=type(error).__name__, at=places[-12:])
+    at = places(error.__traceback__)
+    log.error("request.failed", request_id=mark.request_id, error=type(error).__name__, at=at)
 
 
 def _query_too_long() -> InvalidInput:

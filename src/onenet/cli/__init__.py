@@ -8,7 +8,7 @@ import structlog
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from onenet import __version__
+from onenet import __version__, errors
 from onenet.cli import (
     cases,
     catalogues,
@@ -62,7 +62,7 @@ def _configure_log(level: str) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(errors.without_words),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

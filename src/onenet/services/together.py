@@ -83,16 +83,19 @@ class Together(Generic[Item, Outcome]):
         task.add_done_callback(self._running.discard)
 
     async def _round(self, chosen: list[tuple[Item, asyncio.Future[Outcome]]], keys: set[Hashable]) -> None:
+        outcomes: list[Outcome | Exception] | None = None
         try:
             outcomes = await self._work([item for item, _ in chosen])
-        except BaseException as error:
-            outcomes = [error if isinstance(error, Exception) else asyncio.CancelledError()] * len(chosen)  # type: ignore[list-item]
-            raise
+        except Exception as error:  # noqa: BLE001  # raised to each caller, and only there
+            outcomes = [error] * len(chosen)
         finally:
             self._busy -= keys
             self._under_way -= 1
-            for (_, future), outcome in zip(chosen, outcomes, strict=True):
-                _tell(future, outcome)
+            for place, (_, future) in enumerate(chosen):
+                if outcomes is None:
+                    future.cancel()
+                else:
+                    _tell(future, outcomes[place])
             self._start()
 
 

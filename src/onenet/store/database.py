@@ -160,6 +160,7 @@ class Database:
 
     def _engine(self, pool_size: int, *, writes: bool, instant: bool = False) -> AsyncEngine:
         settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
+        settings["hide_parameters"] = True  # errors are written to logs, which hold no personal data
         if self.url.get_driver_name() == "psycopg":
             # Statements go as they are: psycopg would read a long one through for its own marks each time.
             settings["paramstyle"] = "numeric_dollar"
