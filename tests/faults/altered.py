@@ -57,7 +57,7 @@ def hurried(seconds: str) -> None:
 
 def hasty() -> None:
     """A call that failed is made again after 1, 2, 4, 8 ... s instead of 5 s, 5 min, 30 min ..."""
-    retry.SCHEDULE_S = (0, *(2**number for number in range(len(retry.SCHEDULE_S) - 1)))  # type: ignore[assignment]
+    retry.SCHEDULE_S = (0, *(2**number for number in range(len(retry.SCHEDULE_S) - 1)))
 
 
 def impatient(seconds: str) -> None:
