@@ -20,9 +20,11 @@ POINTS = frozenset(
         "before_commit",
         "after_commit",
         "before_callback_answer",
+        "before_seal_commit",
+        "after_seal_commit",
     }
 )
-"""`before_commit` and `after_commit` are of changes and results; claims have their own."""
+"""`before_commit` and `after_commit` are of changes and results; claims and the sealer have their own."""
 
 STATUS = 99
 """The exit status of a process that crashed at its point: no other way out has it."""

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from onenet.domain import tree
 
-# The eight leaves and the roots over the first 1 to 8 of them that implementations of Certificate Transparency
-# test with.
+# The eight leaves, and the roots over the first 1 to 8 of them, that implementations of Certificate
+# Transparency are tested with.
 LEAVES = [
     bytes.fromhex(text)
     for text in (

@@ -22,13 +22,17 @@ BY_OWN_KEY: Mapping[str, str] = {
     "case_counter": "scope",
     "idempotency_key": "key",
     "delegation": "delegate_subject",
+    "log_unsealed": "id",
+    "log_tile": "number",
+    "log_checkpoint": "size",
+    "log_sealer": "name",
 }
 """Small tables that are asked for the lane, or for a number, by those who do not know it yet."""
 
 REFERENCE = frozenset(
     {
         *("jurisdiction", "department", "bundle_version"),
-        *("api_key", "endpoint", "token_revocation", "login_session"),
+        *("api_key", "endpoint", "token_revocation", "login_session", "log_key"),
     }
 )
 """Few rows, whole on every node."""
