@@ -80,12 +80,13 @@ async def public_key(database: Database, ring: KeyRing, now: datetime) -> Public
 
 async def ensured(connection: AsyncConnection, ring: KeyRing, now: datetime) -> Signer:
     """The signer; its key is made if there is none, by one process of all. Raises: StaleWrite."""
-    row = await log.key(connection)
-    if row is not None:
-        return open_signer(row, ring)
     before = await log.sealer(connection)
     if not await log.take_over(connection, before, before):
         raise StaleWrite("another process makes the key")
+    # Read once the row of the sealer is locked: whoever had it before may have made the key.
+    row = await log.key(connection)
+    if row is not None:
+        return open_signer(row, ring)
     made = new_signer(ring)
     await log.put_key(connection, made.row, now)
     return made

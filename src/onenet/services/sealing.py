@@ -3,7 +3,7 @@
 Reads at one moment, reckons with nothing open, then writes all of it in one short transaction that stands or
 falls with the fence of `log_sealer`: of two processes that seal at once one does, the other tries again, and
 a crash leaves either the whole of it or nothing. Leaves of a case are in the order of its events, without a
-gap; between cases there is no order, and none is needed. Source: security.md section 6; decision 0023.
+gap; between cases there is no order, and none is needed. Source: security.md section 6; decision 0022.
 """
 
 from __future__ import annotations

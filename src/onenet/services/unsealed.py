@@ -3,7 +3,7 @@
 The gate tells of its commits in memory; every few seconds one row names the cases. So the way of a case pays
 nothing, and the sealer looks at cases that changed instead of through all. A process that dies may take some
 seconds of this with it: each process asks for a look at all cases when it starts, and the sealer goes through
-all of them by and by in any case. Why this way: decision 0023.
+all of them by and by in any case. Why this way: decision 0022.
 """
 
 from __future__ import annotations
