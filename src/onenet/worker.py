@@ -53,6 +53,7 @@ class Line:
         self.keeps_up = False
         self.under_way: dict[asyncio.Task[None], Claimed] = {}
         self._call = call
+        self._sent_away: list[Claimed] = []
 
     def room(self) -> int:
         """How many more pieces of work may be begun."""
@@ -63,7 +64,7 @@ class Line:
         hand = claimed.hand or self.hands.hold(claimed.row[self.which.owner])
         if claimed.hand is None:
             claimed = claimed._replace(hand=hand)
-        task = asyncio.create_task(self._work(claimed, hand))
+        task = asyncio.create_task(self._work(claimed, hand, is_late=self.hands.is_draining))
         self.under_way[task] = claimed
         task.add_done_callback(self._end)
 
@@ -72,24 +73,32 @@ class Line:
         if self.room() == 1:
             self.look.set()
 
-    def send_away(self) -> list[Claimed]:
-        """What was claimed and only waits its turn; it will not be called about."""
-        return [each for each in self.under_way.values() if each.hand and each.hand.send_away()]
+    async def drain(self, give_back: Callable[[Sequence[Claimed]], Awaitable[None]]) -> None:
+        """Waits until nothing is under way, nor about to be: a commit that began before may bring more.
 
-    async def drain(self) -> None:
-        """Waits until nothing is under way, nor about to be."""
-        self.hands.is_draining = True
-        while not self.hands.are_all_free():
+        `give_back` is told of what was claimed and only waits its turn; it will not be called about.
+        """
+        self.hands.drain()
+        while True:
             self.look.clear()
-            await self.look.wait()
+            sent_away, self._sent_away = self._sent_away, []
+            if sent_away:
+                await give_back(sent_away)
+            elif self.hands.are_all_back():
+                break
+            else:
+                await self.look.wait()
         if self.under_way:
             await asyncio.wait(self.under_way)
 
-    async def _work(self, claimed: Claimed, hand: Hand) -> None:
+    async def _work(self, claimed: Claimed, hand: Hand, *, is_late: bool) -> None:
         """Nothing that one piece of work does may stop the loop; its lease ends and it is due again."""
         try:
-            if await hand.wait():
+            if not is_late and await hand.wait():
                 await self._call(claimed)
+            else:
+                self._sent_away.append(claimed)
+                self.look.set()
         except Exception:
             log.exception("work_failed", queue=self.which.work.name)
         finally:
@@ -174,12 +183,15 @@ class Worker:
 
         A department that hangs would otherwise be called again and again, eight at a time, for minutes.
         """
-        waiting = line.send_away()
-        try:
-            await steps.give_back(self._database, line.which, self._machine_clock, waiting)
-        except Exception:
-            log.exception("give_back_failed", queue=line.which.work.name)  # their leases end by themselves
-        await line.drain()
+
+        async def give_back(waiting: Sequence[Claimed]) -> None:
+            try:
+                await steps.give_back(self._database, line.which, self._machine_clock, waiting)
+            except Exception:
+                # Their leases end by themselves.
+                log.exception("give_back_failed", queue=line.which.work.name)
+
+        await line.drain(give_back)
 
     async def _dispatch(self, claimed: Claimed) -> None:
         if self._transport is not None:

@@ -63,7 +63,7 @@ async def test_giving_back_twice_frees_one_hand(hands: Hands) -> None:
     hand.give_back()
     hand.give_back()
     assert hands.free == 4
-    assert hands.are_all_free()
+    assert hands.are_all_back()
 
 
 async def test_somebody_hears_of_a_hand_that_was_lacked_and_of_no_other() -> None:
@@ -76,3 +76,22 @@ async def test_somebody_hears_of_a_hand_that_was_lacked_and_of_no_other() -> Non
     plenty = Hands(changed, most=4, most_for_one=2).hold("fire")
     plenty.give_back()
     assert not changed.is_set()
+
+
+async def test_in_a_drain_nobody_gets_a_turn_any_more(hands: Hands) -> None:
+    """Also not who comes behind later: a commit that began before brings more."""
+    first, _, third = (hands.hold("fire") for _ in range(3))
+    hands.drain()
+    fourth = hands.hold("fire")
+    first.give_back()
+    assert [await each.wait() for each in (first, third, fourth)] == [True, False, False]
+
+
+async def test_hands_that_only_wait_are_out_too(hands: Hands) -> None:
+    held = [hands.hold("fire") for _ in range(3)]
+    for hand in held[:2]:
+        hand.give_back()
+    assert not hands.are_all_back()
+    held[2].give_back()
+    assert hands.are_all_back()
+    assert hands.full() == []

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -18,10 +19,10 @@ from onenet.domain.case import Case
 from onenet.domain.states import CaseState
 from onenet.services import record, steps
 from onenet.services.advance import Gate
-from onenet.services.hands import MOST_FOR_ONE
-from onenet.store import queue
+from onenet.services.hands import MOST_FOR_ONE, Hand
+from onenet.store import bulk, queue
 from onenet.store.database import Database
-from onenet.worker import Line, Worker
+from onenet.worker import Worker
 from tests.adapters.loopback import Loopback, answer, loopback
 from tests.factories import Shelf, make_bundle, make_member, make_opening
 from tests.faults.evidence import calls_cut
@@ -290,7 +291,7 @@ async def test_control_a_worker_that_keeps_what_waits_its_turn_calls_on_while_it
     database: Database, gate: Gate, worker: Worker, shelf: Shelf, which: queue.Queue,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(Line, "send_away", lambda line: [])
+    monkeypatch.setattr(Hand, "send_away", lambda hand: None)
     async with hanging_calls(database, gate, shelf, which) as (hanging, hung):
         draining = asyncio.create_task(worker.run())
         await until(lambda: heard(hung, MOST_FOR_ONE))
@@ -300,6 +301,45 @@ async def test_control_a_worker_that_keeps_what_waits_its_turn_calls_on_while_it
             await draining
     assert len(hung.heard) == MOST_FOR_ONE + WAITING
     assert await attempts_given_back(database, which) == 0
+
+
+async def test_what_a_commit_brings_that_ends_while_the_worker_drains_is_given_back_too(
+    database: Database, gate: Gate, worker: Worker, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch took its hands before the signal to stop, and its rows are written after it."""
+    bundle, hanging = shelf.put(make_bundle()), Hanging()
+    written, go_on = asyncio.Event(), asyncio.Event()
+    write = bulk.write
+
+    async def slow_write(*given: Any, **named: Any) -> None:
+        await write(*given, **named)
+        written.set()
+        await go_on.wait()
+
+    async with loopback(hanging.conduct) as hung:
+        await save_department(database, "police", hung.url)
+        draining = asyncio.create_task(worker.run())
+        for number in range(MOST_FOR_ONE):
+            await opened(gate, bundle)
+            await until(lambda number=number: heard(hung, number + 1))
+        monkeypatch.setattr(bulk, "write", slow_write)
+        late = asyncio.create_task(opened(gate, bundle))
+        await written.wait()
+        worker.stop()
+        hanging.go_on.set()
+        await until(lambda: drains_idly(worker))
+        go_on.set()
+        await late
+        async with asyncio.timeout(DEADLINE_S):
+            await draining
+    assert len(hung.heard) == MOST_FOR_ONE
+    assert await attempts_given_back(database, queue.TASKS) == 1
+    assert (await work_of(database, queue.TASKS))["pending", 1, False] == 1
+
+
+async def drains_idly(worker: Worker) -> bool:
+    """Every call has ended; what they brought may wait for the commit before it."""
+    return worker._tasks.hands.is_draining and not worker._tasks.hands.full()
 
 
 async def test_what_was_given_back_is_not_what_a_lost_lease_left(

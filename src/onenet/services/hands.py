@@ -32,9 +32,17 @@ class Hand:
         """Waits until the department has a hand free for this call; False when it was sent away instead."""
         return self.turn is None or await self.turn
 
-    def send_away(self) -> bool:
-        """Ends the wait of a call that has no turn yet; whether it had none."""
-        return _end_wait(self, has_turn=False)
+    def let_go(self) -> None:
+        """It is this call's turn."""
+        self._end_wait(has_turn=True)
+
+    def send_away(self) -> None:
+        """Its turn will not come."""
+        self._end_wait(has_turn=False)
+
+    def _end_wait(self, *, has_turn: bool) -> None:
+        if self.turn is not None and not self.turn.done():
+            self.turn.set_result(has_turn)
 
     def give_back(self) -> None:
         """The call is over; giving back again changes nothing."""
@@ -45,13 +53,14 @@ class Hand:
 
 class Hands:
     """Counts hands. `free`: how many are left. `changed` is set when one that somebody lacked comes back, and
-    with `is_draining` when the last one does.
+    in a drain when the last one does.
     """
 
     def __init__(self, changed: asyncio.Event, most: int = MOST, most_for_one: int = MOST_FOR_ONE):
         """All are free."""
         self.free = most
         self.is_draining = False
+        self._out = 0
         self._changed = changed
         self._most = most
         self._most_for_one = most_for_one
@@ -62,9 +71,16 @@ class Hands:
         """Whoever can take no more calls now."""
         return [owner for owner, count in self._active.items() if count >= self._most_for_one]
 
-    def are_all_free(self) -> bool:
-        """Whether no call is under way."""
-        return self.free == self._most
+    def are_all_back(self) -> bool:
+        """Whether no call is under way, waits its turn, or will when a commit is through."""
+        return self._out == 0
+
+    def drain(self) -> None:
+        """Gives nobody a turn any more: who waits for one, or will, is sent away."""
+        self.is_draining = True
+        for behind in self._behind.values():
+            for hand in behind:
+                hand.send_away()
 
     def take(self, owner: Owner) -> Hand | None:
         """A hand for a call that can begin now, or soon; None when there is none."""
@@ -75,32 +91,29 @@ class Hands:
     def hold(self, owner: Owner) -> Hand:
         """A hand for a call that was claimed already; it may have to wait its turn."""
         hand = Hand(self, owner)
+        self._out += 1
         if self._active[owner] < self._most_for_one:
             self._active[owner] += 1
             self.free -= 1
         else:
             hand.turn = asyncio.get_running_loop().create_future()
             self._behind[owner].append(hand)
+            if self.is_draining:
+                hand.send_away()
         return hand
 
     def took_back(self, hand: Hand) -> None:
         """Frees a hand and lets the next one that waits for it go."""
         owner = hand.owner
+        self._out -= 1
         if hand in self._behind[owner]:
             self._behind[owner].remove(hand)
         elif self._behind[owner]:
-            _end_wait(self._behind[owner].popleft(), has_turn=True)
+            self._behind[owner].popleft().let_go()
         else:
             if self.free <= 0 or self._active[owner] >= self._most_for_one:
                 self._changed.set()
             self._active[owner] -= 1
             self.free += 1
-        if self.is_draining and self.are_all_free():
+        if self.is_draining and self.are_all_back():
             self._changed.set()
-
-
-def _end_wait(hand: Hand, *, has_turn: bool) -> bool:
-    if hand.turn is None or hand.turn.done():
-        return False
-    hand.turn.set_result(has_turn)
-    return True
