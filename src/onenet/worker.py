@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from uuid import UUID
 
 import structlog
 
@@ -21,7 +20,6 @@ from onenet.services import reconciler, steps, webhooks
 from onenet.services.advance import Gate
 from onenet.services.hands import Hand, Hands
 from onenet.services.leases import Claimed, Kind
-from onenet.services.steps import Fired
 from onenet.services.webhooks import Settling
 from onenet.store import queue
 from onenet.store.database import Database
@@ -35,9 +33,6 @@ MOST_UNDER_WAY = 512
 MOST_CLAIMED = 32
 """Rows that one claim takes: few enough that other workers find some too, and that a department which does
 not answer leaves room for the others: what is claimed beyond its hands waits here."""
-
-PUT_OFF_S = 60.0
-"""How long a timer that failed is left alone: it must not stand before those that would go well."""
 
 log = structlog.get_logger()
 
@@ -260,26 +255,19 @@ class Worker:
                 await queue.extend(connection, line.which, held, until, skip_locked=able.skip_locked)
 
     async def _fire(self) -> None:
-        put_off: dict[UUID, float] = {}
-        now_s = asyncio.get_running_loop().time
         while not self._stopping.is_set():
             self._timers_due.clear()
-            put_off = {id: until_s for id, until_s in put_off.items() if until_s > now_s()}
-            fired = await self._fire_some(put_off)
-            put_off |= dict.fromkeys(fired.failed, now_s() + PUT_OFF_S)
-            if not fired.number:
+            if not await self._fire_some():
                 await self._idle(self._timers_due)
 
-    async def _fire_some(self, leave_out: Collection[UUID]) -> Fired:
+    async def _fire_some(self) -> int:
         try:
-            return await steps.fire_timers(
-                self._database, self._gate, self._clock, MOST_CLAIMED, leave_out=leave_out
-            )
+            return await steps.fire_timers(self._database, self._gate, self._clock, MOST_CLAIMED)
         except Unavailable:
-            return Fired(0, [])  # the database has told the log
+            return 0  # the database has told the log
         except Exception:
             log.exception("timers_failed")
-            return Fired(0, [])
+            return 0
 
     async def _reconcile(self) -> None:
         clocks = (self._clock, self._machine_clock)

@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx2
 import pytest
 from sqlalchemy import RowMapping
+from structlog.testing import capture_logs
 
 from onenet.adapters.base import Talk, TaskSheet
 from onenet.adapters.transport import Transport
@@ -24,13 +25,14 @@ from onenet.domain.outcome import Completed
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.states import StepState, TaskState, TimerState
 from onenet.domain.visibility import EVERYTHING
+from onenet.errors import Unavailable
 from onenet.ids import to_text
-from onenet.services import steps, webhooks
+from onenet.services import doctor, steps, webhooks
 from onenet.services.advance import Gate
-from onenet.services.change import Change
+from onenet.services.change import Change, Result
 from onenet.services.leases import Claimed
 from onenet.services.webhooks import Settling
-from onenet.store import deliveries, endpoints
+from onenet.store import deliveries, endpoints, timers
 from onenet.store.database import Database
 from onenet.store.queue import DELIVERIES, LEASE, TASKS, Queue
 from tests.adapters.loopback import Heard, Loopback, answer, loopback
@@ -357,16 +359,16 @@ async def test_a_timer_that_is_due_lets_its_step_out(
     content = make_content(form={"noticed_on": "2026-11-22"})
     result = await gate.submit(make_opening(bundle, content=content))
     assert result.case is not None
-    assert (await steps.fire_timers(database, gate, clock, 10)).number == 0
+    assert await steps.fire_timers(database, gate, clock, 10) == 0
     clock.advance(timedelta(days=1))
-    assert (await steps.fire_timers(database, gate, clock, 10)).number == 1
-    assert (await steps.fire_timers(database, gate, clock, 10)).number == 0
+    assert await steps.fire_timers(database, gate, clock, 10) == 1
+    assert await steps.fire_timers(database, gate, clock, 10) == 0
     after = await load_one(database, shelf, result.case.id)
     assert after.steps["cancel"].state is StepState.DISPATCHED
     assert [timer.state for timer in after.timers.values()] == [TimerState.FIRED]
 
 
-async def test_a_timer_that_cannot_fire_does_not_keep_the_others(
+async def test_a_timer_that_cannot_fire_is_held_in_sight_and_does_not_keep_the_others(
     database: Database, gate: Gate, clock: FrozenClock, shelf: Shelf
 ) -> None:
     """A case whose bundle is missing is an accident; the other cases' legal clocks still count."""
@@ -378,10 +380,36 @@ async def test_a_timer_that_cannot_fire_does_not_keep_the_others(
         result = await gate.submit(make_opening(bundle, content=content))
         assert result.case is not None
         cases.append(result.case)
-    del shelf._bundles["lost", 1]
+    lost = shelf._bundles.pop(("lost", 1))
     clock.advance(timedelta(days=2))
-    fired = await steps.fire_timers(database, gate, clock, 10)
-    assert (fired.number, len(fired.failed)) == (1, 1)
-    assert await steps.fire_timers(database, gate, clock, 1, leave_out=fired.failed) == (0, [])
+    with capture_logs() as said:
+        assert await steps.fire_timers(database, gate, clock, 10) == 1
+        assert await steps.fire_timers(database, gate, clock, 10) == 0
+    assert [each["event"] for each in said] == ["timer_held"]
     after = await load_one(database, shelf, cases[1].id)
     assert after.steps["cancel"].state is StepState.DISPATCHED
+    (remark,) = await doctor._timers(database, doctor.Clocks(clock, clock))
+    assert (remark.level, remark.says[:3]) == ("finding", "1, ")
+    shelf.put(lost)
+    async with database.transaction() as connection:
+        assert await timers.let_go(connection) == 1
+    assert await steps.fire_timers(database, gate, clock, 10) == 1
+    (remark,) = await doctor._timers(database, doctor.Clocks(clock, clock))
+    assert remark.level == "ok"
+
+
+async def test_a_timer_whose_database_is_away_is_not_held(
+    database: Database, gate: Gate, clock: FrozenClock, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = Wait("noticed_on", Limit(1, "days"))
+    bundle = shelf.put(make_bundle(make_member("cancel", waits=[wait])))
+    await gate.submit(make_opening(bundle, content=make_content(form={"noticed_on": "2026-11-23"})))
+    clock.advance(timedelta(days=2))
+
+    async def away(change: Change) -> Result:
+        raise Unavailable
+
+    monkeypatch.setattr(gate, "submit", away)
+    assert await steps.fire_timers(database, gate, clock, 10) == 0
+    monkeypatch.undo()
+    assert await steps.fire_timers(database, gate, clock, 10) == 1

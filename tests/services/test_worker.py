@@ -319,9 +319,9 @@ async def test_what_a_commit_brings_that_ends_while_the_worker_drains_is_given_b
     async with loopback(hanging.conduct) as hung:
         await save_department(database, "police", hung.url)
         draining = asyncio.create_task(worker.run())
-        for number in range(MOST_FOR_ONE):
+        for _ in range(MOST_FOR_ONE):
             await opened(gate, bundle)
-            await until(lambda number=number: heard(hung, number + 1))
+        await until(lambda: heard(hung, MOST_FOR_ONE))
         monkeypatch.setattr(bulk, "write", slow_write)
         late = asyncio.create_task(opened(gate, bundle))
         await written.wait()

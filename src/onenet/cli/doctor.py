@@ -21,7 +21,7 @@ from onenet.services.catalogue import Catalogue
 from onenet.services.doctor import Clocks, Remark
 from onenet.services.invariants import Finding
 from onenet.settings import Settings, read_settings
-from onenet.store import inspection
+from onenet.store import inspection, timers
 from onenet.store.database import Database
 from onenet.store.migrating import Migrator
 
@@ -100,6 +100,8 @@ async def _reconcile(database: Database, settings: Settings) -> dict[str, int]:
     """Goes through every open case once, also those that moved a moment ago."""
     clocks = _clocks(settings)
     gate = Gate(database, Catalogue(database).bundle, clocks.legal, clocks.machine)
+    async with database.transaction() as connection:
+        await timers.let_go(connection)
     after, totals = inspection.FIRST, {"looked": 0, "mended": 0, "left": 0}
     while True:
         done = await reconciler.batch(database, gate, clocks.machine, after, clocks.legal.now())

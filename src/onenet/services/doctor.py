@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.clock import Clock
 from onenet.errors import Unavailable
-from onenet.store import callers, catalogue, endpoints, inspection
+from onenet.store import callers, catalogue, endpoints, inspection, timers
 from onenet.store.database import Database
 
 Level = Literal["ok", "warning", "finding"]
@@ -212,6 +212,18 @@ async def _held(database: Database, clocks: Clocks) -> list[Remark]:
     return [Remark("held steps", "warning", says, "onenet case list --held")]
 
 
+async def _timers(database: Database, clocks: Clocks) -> list[Remark]:
+    async with database.read() as connection:
+        count, oldest = await timers.count_held(connection)
+    if oldest is None:
+        return [Remark("held timers", "ok", "none")]
+    says = f"{count}, the oldest was due at {_moment(oldest)}: their cases cannot be read"
+    advice = (
+        "`onenet doctor --invariants` names the cases; when they are right again: `onenet doctor --reconcile`"
+    )
+    return [Remark("held timers", "finding", says, advice)]
+
+
 async def _due(database: Database, clocks: Clocks) -> list[Remark]:
     async with database.read() as connection:
         oldest = await inspection.oldest_due(connection)
@@ -260,4 +272,4 @@ def judge_keys(live: AbstractSet[str]) -> Iterator[Remark]:
         yield Remark("keys", "ok", "front-ends have keys that are live, and somebody decides held steps")
 
 
-CHECKS: Sequence[Look] = (_durability, _clock_skew, _catalogue, _keys, _departments, _held, _due)
+CHECKS: Sequence[Look] = (_durability, _clock_skew, _catalogue, _keys, _departments, _held, _timers, _due)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 import structlog
 from sqlalchemy import RowMapping
@@ -33,7 +32,7 @@ from onenet.store.endpoints import EndpointRow
 
 ACTOR = "system:worker"
 UNDECIDABLE = "undecidable"
-"""Why a task is held whose case cannot be read or decided: `onenet doctor --invariants` says more."""
+"""Why a task or timer is held whose case cannot be read or decided: `doctor --invariants` says more."""
 
 GIVEN_BACK = "given_back"
 """Why an attempt ended that never came to a call: its worker was told to stop while it waited its turn."""
@@ -175,26 +174,23 @@ def _not_called(outcome: TryLater, now: datetime) -> Attempt:
     return Attempt(outcome, None, now, now, outcome.failure, "", 0)
 
 
-class Fired(NamedTuple):
-    """How many timers went well, and the ids of those that did not."""
+async def fire_timers(database: Database, gate: Gate, clock: Clock, limit: int) -> int:
+    """Fires timers that are due; how many went well. Firing twice changes nothing.
 
-    number: int
-    failed: list[UUID]
-
-
-async def fire_timers(
-    database: Database, gate: Gate, clock: Clock, limit: int, *, leave_out: Collection[UUID] = ()
-) -> Fired:
-    """Fires timers that are due. Firing twice changes nothing; one that fails keeps no other back."""
+    One that fails keeps no other back: it is held, unless it is only the database that is away.
+    """
     async with database.read() as connection:
-        due = await timers.due(connection, clock.now(), limit, leave_out=leave_out)
+        due = await timers.due(connection, clock.now(), limit)
     outcomes = await asyncio.gather(
         *(gate.submit(Change(case_id, FireTimer(timer_id), "system:timer")) for case_id, timer_id in due),
         return_exceptions=True,
     )
     failed = []
-    for (case_id, timer_id), outcome in zip(due, outcomes, strict=True):
-        if isinstance(outcome, BaseException):
-            log.error("timer_failed", case=str(case_id), timer=str(timer_id), exc_info=outcome)
-            failed.append(timer_id)
-    return Fired(len(due) - len(failed), failed)
+    for each, outcome in zip(due, outcomes, strict=True):
+        if isinstance(outcome, Exception) and not isinstance(outcome, Unavailable):
+            log.error("timer_held", case=str(each[0]), timer=str(each[1]), exc_info=outcome)
+            failed.append(each)
+    if failed:
+        async with database.transaction() as connection:
+            await timers.hold(connection, failed, UNDECIDABLE)
+    return sum(not isinstance(outcome, BaseException) for outcome in outcomes)

@@ -164,7 +164,7 @@ async def oldest_due(connection: AsyncConnection) -> dict[str, datetime | None]:
     statements = {
         "task": select(func.min(task.next_at)).where(task.next_at.is_not(None)),
         "delivery": select(func.min(delivery.next_at)).where(delivery.next_at.is_not(None)),
-        "timer": select(func.min(timer.due_at)).where(text("state = 'pending'")),
+        "timer": select(func.min(timer.due_at)).where(text("state = 'pending'"), timer.held_reason.is_(None)),
     }
     return {name: await connection.scalar(statement) for name, statement in statements.items()}
 

@@ -171,6 +171,7 @@ def timer_row(case: Case, timer: Timer) -> dict[str, Any]:
         "kind": timer.kind,
         "due_at": timer.due_at,
         "state": timer.state,
+        "held_reason": None,  # its case was read
     }
 
 

@@ -297,6 +297,7 @@ timer = Table(
     Column("kind", String(32), nullable=False),
     Column("due_at", Timestamp, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("held_reason", String(64)),
     PrimaryKeyConstraint("lane", "case_id", "id"),
     ForeignKeyConstraint(["lane", "case_id", "step"], ["step.lane", "step.case_id", "step.code"]),
     _states("state", TimerState),
