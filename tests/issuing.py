@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import threading
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -85,6 +87,9 @@ class TestIssuer:
     key_set: bytes | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    person: dict[str, Any] = field(default_factory=lambda: {"sub": "s-7f3a"})
+    id_header: dict[str, Any] = field(default_factory=lambda: {"typ": "JWT"})
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def settings(self, **changes: Any) -> Issuer:
         """How onenet is told of it."""
@@ -115,10 +120,41 @@ class TestIssuer:
         made = {name: value for name, value in wanted.items() if value is not None}
         return compact(made, json.dumps(claims).encode(), str(made.get("alg")), key)
 
+    def authorise(self, asked: Mapping[str, str]) -> str:
+        """Where the browser is sent with a code, as if the person had logged in at once."""
+        code = f"code-{len(self.codes)}"
+        self.codes[code] = dict(asked)
+        back = {"code": code, "state": asked["state"], "iss": self.url}
+        return f"{asked['redirect_uri']}?{urlencode(back)}"
+
+    def redeem(self, form: Mapping[str, str], authorization: str | None) -> dict[str, Any] | None:
+        """The answer to a code; None, when it was used, or by somebody else than who asked for it."""
+        asked = self.codes.pop(form.get("code", ""), None)
+        secret = "Basic " + base64.b64encode(b"console:s3").decode()
+        if asked is None or authorization != secret or form.get("redirect_uri") != asked["redirect_uri"]:
+            return None
+        proof = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        if b64(proof) != asked["code_challenge"]:
+            return None
+        at = int(datetime.now(UTC).timestamp())
+        claims = {
+            "iss": self.url, "aud": asked["client_id"], "iat": at, "exp": at + 300,
+            "nonce": asked["nonce"], "auth_time": at, **self.person,
+        }  # fmt: skip
+        claims = {name: value for name, value in claims.items() if value is not None}
+        return {"id_token": self.signed(claims, header=self.id_header), "token_type": "Bearer"}
+
     def answer(self, path: str) -> bytes | None:
         """What is published there."""
         if path == "/.well-known/openid-configuration":
-            known = {"issuer": self.url, "jwks_uri": f"{self.url}/keys", **self.metadata}
+            known = {
+                "issuer": self.url,
+                "jwks_uri": f"{self.url}/keys",
+                "authorization_endpoint": f"{self.url}/authorise",
+                "token_endpoint": f"{self.url}/token",
+                "end_session_endpoint": f"{self.url}/bye",
+                **self.metadata,
+            }
             return json.dumps(known).encode()
         if path == "/keys":
             published = {"keys": [public_jwk(kid, key) for kid, key in self.keys.items()]}
@@ -134,7 +170,15 @@ def issuing() -> Iterator[TestIssuer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             made.asked.append(self.path)
-            body = None if made.is_down else made.answer(self.path)
+            self._say(None if made.is_down else made.answer(self.path))
+
+        def do_POST(self) -> None:
+            made.asked.append(self.path)
+            read = self.rfile.read(int(self.headers["content-length"])).decode()
+            found = made.redeem(dict(parse_qsl(read)), self.headers["authorization"])
+            self._say(None if found is None else json.dumps(found).encode())
+
+        def _say(self, body: bytes | None) -> None:
             self.send_response(503 if made.is_down else 404 if body is None else 200)
             self.send_header("content-length", str(len(body or b"")))
             self.end_headers()

@@ -26,6 +26,8 @@ from onenet.api.doorway import Doorway
 from onenet.api.operations import require_permissions
 from onenet.api.parts import Parts
 from onenet.console import views
+from onenet.console.login_pages import LoginPages
+from onenet.services.logins import Logins
 
 NOUNS = (cases, case_actions, events, progress, callbacks, catalogue, endpoints, health, about)
 """In the order in which routes are looked through: what is asked most comes first."""
@@ -47,9 +49,15 @@ class Application(FastAPI):
 
 
 def create_app(
-    parts: Parts, *, lifespan: Lifespan[Any] | None = None, docs_enabled: bool = True
+    parts: Parts,
+    *,
+    lifespan: Lifespan[Any] | None = None,
+    docs_enabled: bool = True,
+    logins: Logins | None = None,
 ) -> Application:
     """The whole API over these parts. `lifespan` starts and ends what runs beside it.
+
+    `logins`: of people to the console, which is not there without.
 
     Raises: MisconfiguredError when a route has no permission.
     """
@@ -61,6 +69,8 @@ def create_app(
     require_permissions(app.routes)
     # After the check: pages for people bring a proof of their own, and are no part of the API.
     app.router.routes.extend(views.routes(parts.database, parts.catalogue))
+    if logins is not None:
+        app.router.routes.extend(LoginPages(logins).routes())
     return app
 
 

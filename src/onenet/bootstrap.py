@@ -29,6 +29,7 @@ from onenet.services.catalogue import Catalogue
 from onenet.services.clock import MachineTime, machine_time
 from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
+from onenet.services.logins import Logins
 from onenet.services.reading import Reading
 from onenet.services.tokens import AccessTokens, check_worlds
 from onenet.services.watch import Watch
@@ -59,6 +60,7 @@ class Process:
     parts: Parts
     clock: Clock
     lease: timedelta
+    logins: Logins
 
     def worker(self) -> Worker:
         """A worker over these parts."""
@@ -114,7 +116,8 @@ def _put_together(
         identity=Identity(Keyring(database, machine_clock), tokens),
         machine_clock=machine_clock,
     )
-    return Process(parts, clock, timedelta(seconds=settings.lease_s))
+    logins = Logins(tokens, database, machine_clock, public_url=settings.resolved_public_url())
+    return Process(parts, clock, timedelta(seconds=settings.lease_s), logins)
 
 
 async def _first_look(migrator: Migrator, database: Database) -> MachineTime:
@@ -207,7 +210,7 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
         on_stop = _from_signal(made.parts.watch.end, *([worker.stop] if worker else []))
         server = _Server(
             uvicorn.Config(
-                create_app(made.parts, docs_enabled=settings.docs_enabled),
+                create_app(made.parts, docs_enabled=settings.docs_enabled, logins=made.logins),
                 host=settings.host,
                 port=settings.port,
                 log_level="warning",

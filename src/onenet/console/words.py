@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from onenet.domain.principal import Role
 from onenet.domain.states import CaseState, StepState
 
 Language = Literal["zh", "en"]
@@ -181,8 +182,54 @@ PAGE: Mapping[str, Words] = {
         "zh": "您的办件没有受影响，请稍后再试。",
         "en": "Your case is safe. Please try again later.",
     },
+    "console": {"zh": "工作台", "en": "Console"},
+    "logged_in_as": {"zh": "当前登录", "en": "Logged in as"},
+    "role": {"zh": "角色", "en": "Role"},
+    "department": {"zh": "部门", "en": "Department"},
+    "jurisdictions": {"zh": "辖区", "en": "Jurisdictions"},
+    "logged_in_until": {"zh": "登录至迟有效至", "en": "Logged in until, at the latest"},
+    "log_in": {"zh": "登录", "en": "Log in"},
+    "log_in_at": {"zh": "通过 {issuer} 登录", "en": "Log in with {issuer}"},
+    "log_out": {"zh": "退出登录", "en": "Log out"},
+    "left": {"zh": "您已退出登录", "en": "You are logged out"},
+    "left_here_only": {
+        "zh": "您可能仍在身份认证服务处登录。",
+        "en": "You may still be logged in where you proved who you are.",
+    },
+    "leave_issuer": {"zh": "在那里也退出", "en": "Log out there, too"},
+    "login_failed": {"zh": "登录未成功", "en": "You could not be logged in"},
+    "login_failed_help": {
+        "zh": "请重新登录；如仍不成功，请联系管理员。",
+        "en": "Please log in again. If that does not help, tell your administrator.",
+    },
+    "issuer_away": {"zh": "身份认证服务暂时无法使用", "en": "The log-in service does not answer"},
+    "issuer_away_help": {"zh": "请稍后再试。", "en": "Please try again later."},
+    "no_issuer": {"zh": "没有这种登录方式", "en": "There is no such way to log in"},
+    "no_issuer_help": {"zh": "请从登录页重新开始。", "en": "Please begin at the log-in page."},
+    "bad_target": {"zh": "链接不正确", "en": "The link is not right"},
+    "bad_target_help": {
+        "zh": "登录后只能返回本系统的页面。",
+        "en": "After a log-in you can only be sent to pages of this system.",
+    },
+    "form_refused": {"zh": "操作未被接受", "en": "This was not accepted"},
+    "form_refused_help": {
+        "zh": "该表单不是从您登录的页面提交的。请返回页面，刷新后重试。",
+        "en": "The form did not come from a page of your log-in. Go back, reload it, and try again.",
+    },
 }
 """Everything else on the page."""
+
+ROLES: Mapping[Role, Words] = {
+    Role.FRONTEND: {"zh": "前端系统", "en": "Front-end"},
+    Role.CITIZEN: {"zh": "申请人", "en": "Applicant"},
+    Role.AGENT: {"zh": "企业经办人", "en": "Agent of an enterprise"},
+    Role.CLERK: {"zh": "窗口人员", "en": "Clerk at the counter"},
+    Role.OFFICER: {"zh": "部门工作人员", "en": "Officer of a department"},
+    Role.DEPARTMENT: {"zh": "部门系统", "en": "System of a department"},
+    Role.SUPERVISOR: {"zh": "监督人员", "en": "Supervisor"},
+    Role.ADMINISTRATOR: {"zh": "系统管理员", "en": "Administrator"},
+    Role.AUDITOR: {"zh": "审计人员", "en": "Auditor"},
+}
 
 SEPARATOR: Words = {"zh": "、", "en": ", "}
 DAY: Words = {"zh": "{at.year}年{at.month}月{at.day}日", "en": "{at.day} {month} {at.year}"}

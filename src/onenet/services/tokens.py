@@ -85,7 +85,7 @@ class AccessTokens:
         }
         self._by_url = {issuer.url: issuer for issuer in issuers}
         self._clock = clock
-        self._revocations = Revocations(database, clock)
+        self.revocations = Revocations(database, clock)
 
     async def aclose(self) -> None:
         """Ends what is under way."""
@@ -100,7 +100,7 @@ class AccessTokens:
         try:
             await self.check_signature(token, issuer, is_access=True)
             claims = tokens.of_access_token(token, issuer, self._clock.now())
-            await self._revocations.check(claims)
+            await self.revocations.check(claims)
         except Refused as refused:
             raise Refused(refused.reason, issuer.code) from None
         return principal_of(claims, issuer, self._clock.now())

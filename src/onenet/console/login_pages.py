@@ -1,0 +1,194 @@
+"""Logging in and out of the console, and who is logged in. Works without JavaScript; no token is in a page.
+
+A change takes three things that another site has not: the cookie, which it cannot make a browser send with a
+form, our own Origin, and the token of the form. Source: security.md sections 2 and 9, console.md section 4.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from onenet.console import words
+from onenet.console.pages import language_of, page
+from onenet.errors import Forbidden, NotFound, OnenetError, PayloadTooLarge, Unauthenticated, Unavailable
+from onenet.services import logins
+from onenet.services.logins import Logins
+
+HOME = "/console/"
+MAX_FORM_BYTES = 16_384
+TICKET_S = int(logins.BEGUN_FOR.total_seconds())
+LONGEST_S = int(logins.LONGEST.total_seconds())
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self';"
+    " frame-ancestors 'none'",
+    # Not `no-referrer`: the browser would send `Origin: null` with a form.
+    "Referrer-Policy": "same-origin",
+    "Vary": "Accept-Language, Cookie",
+}
+
+_TARGET = re.compile(r"/console/[A-Za-z0-9_~/-]*(\?[A-Za-z0-9_~/.=&%-]*)?")
+"""Where one may be sent after a log-in: pages of the console, and nothing that a browser takes for a host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The names of our cookies. With `__Host-` a browser takes none that another host or page has set."""
+
+    is_secure: bool
+
+    @property
+    def login(self) -> str:
+        """Holds the id of a log-in."""
+        return f"{'__Host-' if self.is_secure else ''}onenet-login"
+
+    @property
+    def ticket(self) -> str:
+        """Holds a log-in that is under way."""
+        return f"{'__Host-' if self.is_secure else ''}onenet-ticket"
+
+    def put(self, response: Response, name: str, value: str, *, lasts_s: int) -> None:
+        """Sets one; 0 seconds take it away."""
+        response.set_cookie(
+            name, value, max_age=lasts_s, path="/", secure=self.is_secure, httponly=True, samesite="lax"
+        )
+
+
+class LoginPages:
+    """The pages, over the log-ins."""
+
+    def __init__(self, known: Logins):
+        """`known`: who is logged in."""
+        self._logins = known
+        self._cookies = Cookies(known.is_secure)
+
+    def routes(self) -> list[Route]:
+        """To be added to the application; none where nobody can log in."""
+        if not self._logins.issuers:
+            return []
+        return [
+            Route("/console", self.home),
+            Route(HOME, self.home),
+            Route("/console/login", self.login),
+            Route(logins.CALLBACK, self.callback),
+            Route("/console/logout", self.logout, methods=["POST"]),
+            Route("/console/left", self.left),
+        ]
+
+    async def home(self, request: Request) -> Response:
+        """Who is logged in, and as what."""
+        id = request.cookies.get(self._cookies.login)
+        found = await self._logins.find(id)
+        if id is None or found is None:
+            return _see(f"/console/login?{urlencode({'next': HOME})}")
+        who, language = found.principal, language_of(request)
+        return page(
+            "console.html",
+            request,
+            headers=HEADERS,
+            who=who,
+            role=words.ROLES[who.role][language],
+            until=f"{found.ends_at:%Y-%m-%d %H:%M} UTC",
+            form_token=logins.form_token(id),
+        )
+
+    async def login(self, request: Request) -> Response:
+        """Sends the browser to the issuer, or asks to which."""
+        target = request.query_params.get("next", HOME)
+        if not _TARGET.fullmatch(target) or "//" in target:
+            return self._trouble(request, 400, "bad_target")
+        code = request.query_params.get("issuer")
+        if code is None and len(self._logins.issuers) > 1:
+            links = {
+                code: f"/console/login?{urlencode({'issuer': code, 'next': target})}"
+                for code in self._logins.issuers
+            }
+            return page("login.html", request, headers=HEADERS, links=links)
+        try:
+            begun = await self._logins.begin(code or next(iter(self._logins.issuers)), target)
+        except NotFound:
+            return self._trouble(request, 404, "no_issuer")
+        except Unavailable as error:
+            return self._trouble(request, error.status, "issuer_away")
+        response = _see(begun.location)
+        self._cookies.put(response, self._cookies.ticket, begun.ticket, lasts_s=TICKET_S)
+        return response
+
+    async def callback(self, request: Request) -> Response:
+        """Takes the issuer's answer."""
+        given = request.query_params.multi_items()
+        answer = dict(given)
+        ticket = request.cookies.get(self._cookies.ticket, "")
+        replaces = request.cookies.get(self._cookies.login)
+        try:
+            # A name that comes twice means one thing to one reader and another to the next.
+            clear = answer if len(answer) == len(given) else {}
+            done = await self._logins.finish(ticket, clear, replaces=replaces)
+        except Unavailable as error:
+            return self._trouble(request, error.status, "issuer_away")
+        except Unauthenticated as error:
+            response = self._trouble(request, error.status, "login_failed")
+        else:
+            response = _see(done.target)
+            self._cookies.put(response, self._cookies.login, done.id, lasts_s=LONGEST_S)
+        self._cookies.put(response, self._cookies.ticket, "", lasts_s=0)  # it serves once
+        return response
+
+    async def logout(self, request: Request) -> Response:
+        """Ends the log-in."""
+        try:
+            id = await self.changer(request)
+        except OnenetError as error:
+            return self._trouble(request, error.status, "form_refused")
+        found = await self._logins.find(id)
+        await self._logins.leave(id)
+        query = f"?{urlencode({'issuer': found.principal.client})}" if found else ""
+        response = _see(f"/console/left{query}")
+        self._cookies.put(response, self._cookies.login, "", lasts_s=0)
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return response
+
+    async def left(self, request: Request) -> Response:
+        """Says that one is logged out here, and where to log out at the issuer."""
+        code = request.query_params.get("issuer", "")
+        farewell = await self._logins.farewell(code) if code in self._logins.issuers else None
+        return page("left.html", request, headers=HEADERS, farewell=farewell)
+
+    async def changer(self, request: Request) -> str:
+        """The id of the log-in that sent this form itself. Raises: Forbidden, PayloadTooLarge."""
+        id = request.cookies.get(self._cookies.login)
+        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
+        if id is None or origin != self._logins.public_url or site != "same-origin":
+            raise Forbidden
+        given = (await _form(request)).get("form_token", [])
+        if len(given) != 1 or not logins.is_form_token(id, given[0]):
+            raise Forbidden
+        return id
+
+    def _trouble(self, request: Request, status: int, problem: str) -> Response:
+        return page("not_found.html", request, status=status, headers=HEADERS, problem=problem)
+
+
+def _see(location: str) -> Response:
+    return RedirectResponse(location, 303, {"Cache-Control": "no-store"})
+
+
+async def _form(request: Request) -> dict[str, list[str]]:
+    """The fields of a plain form. Raises: Forbidden, PayloadTooLarge."""
+    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
+        raise Forbidden
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            raise PayloadTooLarge
+    try:
+        return parse_qs(body.decode("ascii"), strict_parsing=True, max_num_fields=100)
+    except ValueError:
+        raise Forbidden from None

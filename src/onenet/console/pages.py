@@ -1,0 +1,88 @@
+"""How every page is made: its language, its headers, its template. No page holds a script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.resources import files
+from urllib.parse import urlencode
+
+import jinja2
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from onenet import __version__
+from onenet.console.words import PAGE, Language
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    # The address may hold a secret. A page with a form says otherwise, as its form needs an Origin.
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Vary": "Accept-Language",
+}
+HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
+
+_STYLE = (files("onenet.console") / "static" / "page.css").read_text(encoding="utf-8")
+_STYLE_MARK = sha256(_STYLE.encode()).hexdigest()[:12]
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.PackageLoader("onenet.console"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def language_of(request: Request) -> Language:
+    """`?lang=`, or else whichever of the two the browser names first; Chinese where it names neither."""
+    asked = request.query_params.get("lang")
+    for tag in [asked or "", *request.headers.get("accept-language", "").lower().split(",")]:
+        match tag.strip().partition(";")[0].partition("-")[0]:
+            case "zh":
+                return "zh"
+            case "en":
+                return "en"
+            case _:
+                continue
+    return "zh"
+
+
+def page(
+    template: str,
+    request: Request,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **known: object,
+) -> Response:
+    """The page, in the reader's language. `headers` take the place of the usual ones, by name."""
+    language = language_of(request)
+
+    def address(**changes: str) -> str:
+        """The address of this page, with these parameters changed."""
+        return f"{request.url.path}?{urlencode({**request.query_params, **changes})}"
+
+    def say(key: str, **places: object) -> str:
+        return PAGE[key][language].format(**places)
+
+    html = _TEMPLATES.get_template(template).render(
+        **known,
+        say=say,
+        address=address,
+        lang=HTML_LANGUAGES[language],
+        other="en" if language == "zh" else "zh",
+        other_lang=HTML_LANGUAGES["en" if language == "zh" else "zh"],
+        version=__version__,
+        style=f"/static/page.css?v={_STYLE_MARK}",
+    )
+    said = {**HEADERS, **(headers or {}), "Content-Language": HTML_LANGUAGES[language]}
+    return HTMLResponse(html, status, said)
+
+
+async def stylesheet(request: Request) -> Response:
+    """The style of all pages; its address changes with its content."""
+    cached = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
+    return Response(_STYLE, headers=cached, media_type="text/css")
