@@ -10,10 +10,13 @@ from starlette.types import ASGIApp, Lifespan
 from onenet import __version__
 from onenet.api import (
     about,
+    applications,
+    break_glass,
     callbacks,
     case_actions,
     cases,
     catalogue,
+    delegations,
     endpoints,
     events,
     handlers,
@@ -29,7 +32,10 @@ from onenet.console import views
 from onenet.console.login_pages import LoginPages
 from onenet.services.logins import Logins
 
-NOUNS = (cases, case_actions, events, progress, callbacks, catalogue, endpoints, health, about)
+NOUNS = (
+    cases, case_actions, events, progress, callbacks, catalogue, applications, delegations, break_glass,
+    endpoints, health, about,
+)  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 
 

@@ -228,7 +228,9 @@ def _event(event: Event, view: View) -> dict[str, Any]:
     )
 
 
-PLAIN = frozenset({"state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps"})
+PLAIN = frozenset(
+    {"state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"}
+)
 """Members of an event's data in which nobody wrote anything."""
 
 

@@ -161,7 +161,7 @@ async def list_steps(request: Request, case_id: CaseId) -> Response:
     )
 
 
-async def load(request: Request, case_id: str, what: str = "case") -> Seen:
+async def load(request: Request, case_id: str, what: str | None = "case") -> Seen:
     """The case of this id, if the caller may see it. Raises: NotFound."""
     known = parts(request)
     return await known.reading.case(UUID(case_id), caller(request), known.machine_clock.now(), what=what)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from onenet.errors import BadCursor, Fault
 
@@ -44,6 +45,17 @@ def read(text: str | None, filters: Mapping[str, Any], *, parts: int) -> Place |
     if not all(isinstance(part, str) for part in content) or content[0] != _mark(filters):
         raise _bad()
     return content[1:]
+
+
+def moment_and_id(text: str | None, filters: Mapping[str, Any]) -> tuple[datetime, UUID] | None:
+    """The place in a cursor of a list by age. Raises: BadCursor."""
+    place = read(text, filters, parts=2)
+    if place is None:
+        return None
+    try:
+        return moment(place[0]), UUID(place[1])
+    except ValueError:
+        raise _bad() from None
 
 
 def _mark(filters: Mapping[str, Any]) -> str:

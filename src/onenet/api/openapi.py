@@ -38,6 +38,8 @@ TAGS = [
     {"name": "cases", "description": "Applications and what becomes of them."},
     {"name": "departments", "description": "What departments answer."},
     {"name": "endpoints", "description": "Where departments and subscribers are reached, and what was sent."},
+    {"name": "people", "description": "Delegations, and who looked at one's data."},
+    {"name": "break-glass", "description": "Looking at a case in an emergency."},
     {"name": "health", "description": "Whether the service runs."},
     {"name": "about", "description": "The contract itself and its problems."},
 ]

@@ -102,6 +102,7 @@ def _member(shape: model.Member, item: model.Item) -> domain.Member:
         alternative=shape.alternative,
         waits=tuple(_wait(wait) for wait in shape.waits),
         offline=shape.offline,
+        identity=item.identity,
     )
 
 

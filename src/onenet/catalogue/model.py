@@ -104,7 +104,11 @@ class RequiredWhen(Shape):
 
 
 class Item(Shape):
-    """One departmental service. `answers`: questions whose answers its department is told."""
+    """One departmental service.
+
+    `answers`: questions whose answers its department is told. `identity`: whether it is told the applicant's
+    identity number.
+    """
 
     code: Code
     names: Names
@@ -116,6 +120,7 @@ class Item(Shape):
     fields: dict[Code, Literal["required", "optional"] | RequiredWhen] = {}
     answers: list[Code] = []
     materials: list[Code] = []
+    identity: bool = False
 
 
 class Option(Shape):

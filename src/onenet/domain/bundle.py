@@ -120,7 +120,8 @@ class Member:
     `alternative`: name of a group of which at most one member applies.
     `fields` maps each form field the department needs to whether it is required: always, never, or where a
     condition over the answers says so. `answers`: codes of the questions whose answers it is told.
-    `materials`: codes of the materials it needs. `offline`: an officer records the outcome.
+    `materials`: codes of the materials it needs. `identity`: it needs the applicant's identity number; who
+    does not is told it masked. `offline`: an officer records the outcome.
     """
 
     code: str
@@ -139,6 +140,7 @@ class Member:
     alternative: str | None = None
     waits: tuple[Wait, ...] = ()
     offline: bool = False
+    identity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +217,8 @@ def _member(content: Json) -> Member:
         answers=tuple(content.get("answers", ())),
         after=tuple(content.get("after", ())),
         waits=waits,
+        # A version that says nothing of it was published when every department was told the number.
+        identity=content.get("identity", True),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -71,10 +72,27 @@ class DecideStep:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteEmergencyAccess:
+    """Somebody was let look at the case by break-glass: the owner is told, nothing else changes."""
+
+    by: str
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Reconcile:
     """Look at the case again: what waits for nothing goes on, or is held. Changes nothing in a sound case."""
 
 
 Command = (
-    Open | RecordAttempt | RecordAnswer | HandInSupplement | Withdraw | FireTimer | DecideStep | Reconcile
+    Open
+    | RecordAttempt
+    | RecordAnswer
+    | HandInSupplement
+    | Withdraw
+    | FireTimer
+    | DecideStep
+    | NoteEmergencyAccess
+    | Reconcile
 )

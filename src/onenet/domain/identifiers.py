@@ -51,3 +51,8 @@ def is_uscc(text: str) -> bool:
 
 FORMATS: Mapping[str, Callable[[str], bool]] = {"cn-ric": is_identity_number, "cn-uscc": is_uscc}
 """Formats that fields of a form can name, beside those of JSON Schema."""
+
+
+def masked(number: str) -> str:
+    """The number with all but its ends hidden: `110***********1234`; a short one wholly."""
+    return f"{number[:3]}{'*' * (len(number) - 7)}{number[-4:]}" if len(number) >= 12 else "*" * len(number)

@@ -15,6 +15,7 @@ from onenet.domain.commands import (
     DecideStep,
     FireTimer,
     HandInSupplement,
+    NoteEmergencyAccess,
     Open,
     Reconcile,
     RecordAnswer,
@@ -124,6 +125,13 @@ def _(command: HandInSupplement, draft: Draft) -> Reply:
         waiting=flow.with_department(step.department),
     )  # fmt: skip
     flow.hand_out(draft, step.code)
+    return "applied"
+
+
+@_apply.register
+def _(command: NoteEmergencyAccess, draft: Draft) -> Reply:
+    until = command.until.isoformat()
+    draft.add(EventType.ACCESS_GRANTED, by=command.by, reason=command.reason, until=until)
     return "applied"
 
 

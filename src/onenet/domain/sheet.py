@@ -14,6 +14,7 @@ from onenet.domain import guidance
 from onenet.domain.bundle import Member
 from onenet.domain.case import Applicant, CaseContent
 from onenet.domain.chain import canonical
+from onenet.domain.identifiers import masked
 from onenet.domain.states import StepState
 from onenet.ids import to_text
 
@@ -37,7 +38,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "item": member.item,
         "names": dict(member.names),
         "submission": draft.steps[code].submission,
-        "applicant": _applicant(draft.content.applicant),
+        "applicant": _applicant(draft.content.applicant, member),
         "answers": _answers(draft, member),
         "form": _fields(member, draft.content),
         "materials": _materials(draft, member),
@@ -48,8 +49,9 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
     return canonical(sheet)
 
 
-def _applicant(applicant: Applicant) -> dict[str, str | None]:
-    return {name: getattr(applicant, name) for name in Applicant.__dataclass_fields__}
+def _applicant(applicant: Applicant, member: Member) -> dict[str, str | None]:
+    told = {name: getattr(applicant, name) for name in Applicant.__dataclass_fields__}
+    return told if member.identity else told | {"id_no": masked(applicant.id_no)}
 
 
 def _answers(draft: Draft, member: Member) -> Mapping[str, Any]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import structlog
 
+from onenet.domain.delegation import Owner
 from onenet.errors import Unavailable
 from onenet.store import accesses as store
 from onenet.store.accesses import Access
@@ -48,6 +51,12 @@ class Accesses:
         """Writes these now. Raises: Unavailable, and then nothing may be shown."""
         async with self._database.transaction() as connection:
             await store.add(connection, made)
+
+    async def of_owner(self, owner: Owner, after: tuple[datetime, UUID] | None, limit: int) -> list[Access]:
+        """Who looked at this owner's cases, newest first; what this process noted is among it."""
+        await self.flush()
+        async with self._database.read() as connection:
+            return await store.page(connection, owner, after, limit)
 
     async def flush(self) -> None:
         """Writes what was noted. Raises: Unavailable; what is not written is kept."""

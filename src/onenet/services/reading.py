@@ -65,8 +65,11 @@ class Reading:
         live = [each for each in given if each.is_live(now)]
         return visible(who, within=within, delegations=live, of=of)
 
-    async def case(self, case_id: UUID, who: Principal, now: datetime, *, what: str = "case") -> Seen:
-        """The case as it is now, noted. Raises: NotFound, also for a case of somebody else; Unavailable."""
+    async def case(self, case_id: UUID, who: Principal, now: datetime, *, what: str | None = "case") -> Seen:
+        """The case as it is now; noted, unless the caller does that (`what` None).
+
+        Raises: NotFound, also for a case of somebody else; Unavailable.
+        """
         ways = visible(who, within=await self._within(who))
         kept = self._kept.get(case_id)
         if kept is None or ways.sight_of(kept) is None:
@@ -78,7 +81,8 @@ class Reading:
         sight = ways.sight_of(case)
         if sight is None:
             raise NotFound
-        self.note([Seen(case, sight)], who, now, what)
+        if what is not None:
+            self.note([Seen(case, sight)], who, now, what)
         return Seen(case, sight)
 
     def note(self, looks: list[Seen], who: Principal, now: datetime, what: str) -> None:

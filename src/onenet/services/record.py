@@ -124,9 +124,9 @@ def replay(events: Sequence[Event]) -> tuple[str, dict[str, str]]:
         content = event.content()
         if event.type == "case.received":
             steps = dict(content["steps"])
-        elif event.step is None:
+        elif event.step is None and event.type.startswith("case."):
             case_state = event.type.removeprefix("case.")
-        elif event.type.startswith("step.") and "state" in content:
+        elif event.step is not None and event.type.startswith("step.") and "state" in content:
             steps[event.step] = content["state"]
     return case_state, steps
 
