@@ -78,6 +78,7 @@ async def posts(
     """Every POST route that reads JSON, with a path that leads to something and somebody who may use it."""
     case = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "first"})
     filled = {"{case_id}": case.json()["id"], "{step}": "certificate", "{code}": "newborn"}
+    filled["{break_glass_id}"] = "bgl_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     may = ((supervisor, Role.SUPERVISOR), (administrator, Role.ADMINISTRATOR), (frontend, Role.FRONTEND))
     allowed = {permission: client for client, role in may for permission in PERMISSIONS[role]}
     found = []
@@ -87,8 +88,9 @@ async def posts(
             path = route.path
             for name, value in filled.items():
                 path = path.replace(name, value)
-            found.append((allowed[operation.permission], path))
-    assert len(found) == 6
+            if operation.permission != "content:reveal":  # a clerk's: there is no key of that kind
+                found.append((allowed[operation.permission], path))
+    assert len(found) == 9
     return found
 
 
