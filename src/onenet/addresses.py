@@ -1,0 +1,40 @@
+"""Addresses of callers: how they are counted, and which of them are our own proxies."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+IPV6_SITE_BITS = 64
+"""One household or host is given a whole network of these; who counts single addresses counts nobody."""
+
+
+@lru_cache(maxsize=10_000)
+def counted_as(address: str) -> str:
+    """What limits for this address count: IPv4 as it is, IPv6 by its network, other names cut short."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address[:64]
+    if found.version == 4:
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, IPV6_SITE_BITS), strict=False))
+
+
+class Proxies:
+    """The proxies that are believed when they say for whom they call."""
+
+    def __init__(self, networks: tuple[str, ...]):
+        """Addresses and networks, as 10.0.0.0/8. Raises: ValueError."""
+        self._networks = tuple(ipaddress.ip_network(network) for network in networks)
+        self.contain = lru_cache(maxsize=1_000)(self._contain)
+
+    def _contain(self, address: str) -> bool:
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        mapped = getattr(found, "ipv4_mapped", None)
+        return any((mapped or found) in network for network in self._networks)

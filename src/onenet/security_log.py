@@ -1,0 +1,127 @@
+"""Security events: a stream of its own, one JSON line for each, of ids and codes and never of values.
+
+Written with the request's id, address, route and client, as far as they are known. What an attacker does a
+thousand times a second must not fill a disk: beyond `MOST_A_SECOND` of a kind, events are counted, and the
+next line that is written says how many were left out.
+Source: ASVS 5.0 section 16.3; security.md section 5 for what a line may hold.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from logging import makeLogRecord
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from onenet import occasion
+
+MOST_A_SECOND = 100
+
+KINDS: Mapping[str, str] = {
+    "authentication_failed": "a key, a token, a session or a secret was missing or not right",
+    "authorisation_denied": "somebody known asked for what is not for them",
+    "signature_refused": "a callback's signature was missing, wrong or too old",
+    "foreign_task": "a department named a task that is not its own",
+    "rate_limited": "a quota was used up",
+    "connections_refused": "too many connections, from one address or in all",
+    "too_slow": "a head, a body or the taking of an answer took too long",
+    "oversized": "a head, a body or a query was larger than allowed",
+    "malformed_request": "not HTTP, or HTTP that two readers could read in two ways",
+    "origin_refused": "a browser asked from a page of an origin that is not on the list",
+    "key_created": "an API key was made",
+    "key_rotated": "an API key was replaced",
+    "key_revoked": "an API key was ended",
+    "session_opened": "somebody logged in to the pages",
+    "session_ended": "somebody logged out, or was logged out",
+    "break_glass": "somebody opened what is not theirs, for a reason that is on record",
+    "revealed": "a masked value was shown in full",
+    "decryption_failed": "a stored value could not be decrypted",
+    "record_tampered": "the record is not as it was written",
+    "document_refused": "an uploaded file was refused",
+}
+"""Every kind of event, and what it means."""
+
+Reported = str | int | None
+
+
+class _ToFile:
+    """Appends lines to a file, and to a new one when the old one was moved away by whoever rotates logs."""
+
+    def __init__(self, path: Path):
+        path.touch(mode=0o600)
+        self._handler = WatchedFileHandler(path, encoding="utf-8")
+
+    def warning(self, line: str) -> None:
+        self._handler.emit(makeLogRecord({"msg": line}))
+
+
+class Stream:
+    """Where security events go."""
+
+    def __init__(self, written_by: Any | None = None):
+        """`written_by`: a logger of structlog's; without one, the process's own."""
+        self._log = written_by or structlog.get_logger("onenet.security")
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    def write(self, kind: str, **said: Reported) -> None:
+        """Writes one event, unless there were too many of its kind in this second."""
+        second = int(time.monotonic())
+        last, count = self._seen.get(kind, (second, 0))
+        if last == second and count >= MOST_A_SECOND:
+            self._seen[kind] = (second, count + 1)
+            return
+        left_out = max(0, count - MOST_A_SECOND)
+        self._seen[kind] = (second, count + 1 if last == second else 1)
+        if left_out:
+            said["left_out"] = left_out
+        self._log.warning(kind, **said)
+
+
+class _Nowhere:
+    """Takes lines that nobody is there to read."""
+
+    def warning(self, line: str) -> None:
+        pass
+
+
+_stream = Stream()
+
+
+def open_stream(path: Path | None, *, is_server: bool = True) -> None:
+    """Sends events to this file, or else to standard error, from now on.
+
+    A command that ends at once has a person before it, who knows what it was told to do: without a file its
+    events go nowhere.
+    """
+    global _stream  # noqa: PLW0603  # one process has one such stream, as it has one log
+    without_file: Any = structlog.PrintLogger(sys.stderr) if is_server else _Nowhere()
+    target = without_file if path is None else _ToFile(path)
+    _stream = Stream(
+        structlog.wrap_logger(
+            target,
+            processors=[
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.JSONRenderer(ensure_ascii=False),
+            ],
+            wrapper_class=structlog.BoundLogger,
+        )
+    )
+
+
+def report(kind: str, reason: str | None = None, *, address: str | None = None, **ids: Reported) -> None:
+    """Tells that something of this kind happened. `ids` are ids and codes: nothing that anybody typed.
+
+    Raises: KeyError for a kind that is not in the table.
+    """
+    KINDS[kind]
+    said: dict[str, Reported] = {"stream": "security", "reason": reason, "address": address}
+    if (found := occasion.present()) is not None:
+        said |= {"request_id": found.request_id, "route": found.route, "client": found.client}
+        said["address"] = address or found.address
+        found.told = kind
+    _stream.write(kind, **{name: value for name, value in (said | ids).items() if value not in (None, "")})
