@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.measure import NotMeasured
 from bench.server import PostgresServer, running_postgres
+from onenet import quotas
 
 ROOT = Path(__file__).resolve().parent.parent
 PLUGIN = ROOT / "bench" / "plugin"
@@ -100,4 +101,6 @@ class Ground:
 def environment(**more: str) -> dict[str, str]:
     """The variables of a child: no settings of the caller's, the benchmark's own adapter in sight."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ONENET_")}
+    # Counted as they are everywhere, and not stopped: one subject sends here what a city does.
+    kept |= {"ONENET_QUOTAS": ",".join(f"{name}=10000000/10" for name in quotas.POLICIES)}
     return kept | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(PLUGIN)])} | more

@@ -33,6 +33,8 @@ from onenet.catalogue.lint import lint
 from onenet.cli import app as command_line
 from onenet.domain import flow, outcome, stalls, states
 from onenet.domain.events import EVENT_KINDS
+from onenet.quotas import POLICIES
+from onenet.security_log import KINDS
 from onenet.settings import PREFIX, Settings
 from onenet.simulator.habits import HABITS
 from onenet.store.tables import metadata
@@ -104,6 +106,20 @@ def test_every_event_is_documented() -> None:
         name: (cells[0], cells[2] == "yes") for name, cells in table("docs/frontend.md", "events").items()
     }
     assert documented == {type.value: (kind.zh, kind.public) for type, kind in EVENT_KINDS.items()}
+
+
+def test_every_security_event_is_documented() -> None:
+    assert {
+        kind: cells[0] for kind, cells in table("docs/administrators.md", "security events").items()
+    } == KINDS
+
+
+def test_every_quota_is_documented_with_its_size() -> None:
+    documented = {
+        name: (cells[0].strip("`"), cells[1])
+        for name, cells in table("docs/administrators.md", "quotas").items()
+    }
+    assert documented == {name: (f"{each.quota}/{each.window_s}", each.of) for name, each in POLICIES.items()}
 
 
 def test_every_problem_is_documented_with_its_status() -> None:

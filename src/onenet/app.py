@@ -25,7 +25,8 @@ from onenet.api import (
     progress,
     webhooks,
 )
-from onenet.api.doorway import Doorway
+from onenet.api.cross_origin import CrossOrigin
+from onenet.api.doorway import HANDLER_S, Doorway
 from onenet.api.operations import require_permissions
 from onenet.api.parts import Parts
 from onenet.console import views
@@ -44,8 +45,13 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The doorway comes first, so that it also answers for what fails in any other layer."""
-        public_url: str = self.state.parts.public_url
-        return Doorway(super().build_middleware_stack(), version=self.version, public_url=public_url)
+        return Doorway(
+            super().build_middleware_stack(),
+            version=self.version,
+            public_url=self.state.parts.public_url,
+            cross_origin=CrossOrigin(self.state.origins),
+            handler_s=self.state.handler_s,
+        )
 
     def openapi(self) -> dict[str, Any]:
         """The contract, written once."""
@@ -60,23 +66,27 @@ def create_app(
     lifespan: Lifespan[Any] | None = None,
     docs_enabled: bool = True,
     logins: Logins | None = None,
+    origins: frozenset[str] = frozenset(),
+    handler_s: float = HANDLER_S,
 ) -> Application:
     """The whole API over these parts. `lifespan` starts and ends what runs beside it.
 
-    `logins`: of people to the console, which is not there without.
+    `logins`: of people to the console, which is not there without. `origins`: those whose pages may read
+    answers.
 
     Raises: MisconfiguredError when a route has no permission.
     """
     app = _assemble(lifespan)
     app.state.parts = parts
+    app.state.origins, app.state.handler_s = origins, handler_s
     if docs_enabled:
         for operation in about.docs.stated:
             operation.add_to(app)
     require_permissions(app.routes)
     # After the check: pages for people bring a proof of their own, and are no part of the API.
-    app.router.routes.extend(views.routes(parts.database, parts.catalogue))
+    app.router.routes.extend(views.routes(parts.database, parts.catalogue, parts.quotas))
     if logins is not None:
-        app.router.routes.extend(LoginPages(logins).routes())
+        app.router.routes.extend(LoginPages(logins, parts.quotas).routes())
     return app
 
 

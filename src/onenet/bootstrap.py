@@ -13,16 +13,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 import uvicorn
 from sqlalchemy.exc import OperationalError
 
 from onenet import crashing
+from onenet.addresses import Proxies
 from onenet.api.parts import Parts
 from onenet.clock import Clock, ScaledClock
 from onenet.errors import MisconfiguredError, Unavailable
+from onenet.quotas import Quotas, policies
 from onenet.resources import migrations_dir
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
@@ -33,17 +35,23 @@ from onenet.services.logins import Logins
 from onenet.services.reading import Reading
 from onenet.services.tokens import AccessTokens, check_worlds
 from onenet.services.watch import Watch
-from onenet.settings import Settings
+from onenet.settings import Settings, listed
 from onenet.store import durability
 from onenet.store.database import Database
 from onenet.store.migrating import Migrator
 from onenet.worker import Worker
+
+if TYPE_CHECKING:
+    from onenet.app import Application
 
 DRAIN_S = 20
 """How long requests under way may take after a signal to stop; calls to departments end within 15 s."""
 
 START_PATIENCE_S, START_PAUSE_S = 30.0, 1.0
 """How long a process that starts waits for its database, and how often it looks."""
+
+MOST_FILES = 20_000
+"""Open files that a server asks for: two connections' worth for each that the guard lets in."""
 
 COLLECT_AFTER = (50_000, 20, 50)
 """New objects, and rounds of each generation, after which cycles are looked for; `run` says why."""
@@ -115,6 +123,7 @@ def _put_together(
         reading=Reading(database, catalogue),
         identity=Identity(Keyring(database, machine_clock), tokens),
         machine_clock=machine_clock,
+        quotas=Quotas(policies(settings.quotas or "")),
     )
     logins = Logins(tokens, database, machine_clock, public_url=settings.resolved_public_url())
     return Process(parts, clock, timedelta(seconds=settings.lease_s), logins)
@@ -204,22 +213,18 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
     """
     from onenet.app import create_app  # here: a worker has no use for it, and loading it takes 0.3 s
 
+    _raise_file_limit()
     await _can_listen(settings)
     async with process(settings) as made:
         worker = made.worker() if with_worker else None
         on_stop = _from_signal(made.parts.watch.end, *([worker.stop] if worker else []))
-        server = _Server(
-            uvicorn.Config(
-                create_app(made.parts, docs_enabled=settings.docs_enabled, logins=made.logins),
-                host=settings.host,
-                port=settings.port,
-                log_level="warning",
-                access_log=False,  # it is put into words before its level is looked at
-                server_header=False,
-                timeout_graceful_shutdown=DRAIN_S,
-            ),
-            on_stop,
+        app = create_app(
+            made.parts,
+            docs_enabled=settings.docs_enabled,
+            logins=made.logins,
+            origins=frozenset(listed(settings.cors_origins)),
         )
+        server = _Server(_server_config(app, settings), on_stop)
         _on_signal(on_stop)
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(made.parts.watch.run())
@@ -231,6 +236,42 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
                 await working
             watching.cancel()
             recording.cancel()
+
+
+def _server_config(app: Application, settings: Settings) -> uvicorn.Config:
+    from onenet.guard import Crowd, Guard, Limits, guarded, refusal
+
+    proxies = listed(settings.trusted_proxies)
+    limits = Limits(connections_per_address=settings.connections_per_address)
+    guard = Guard(
+        limits, Crowd(limits, Proxies(proxies)), refusal(settings.resolved_public_url(), app.version)
+    )
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http=guarded(guard),
+        ws="none",
+        log_level="error",  # what else it tells is the guard's to tell, and an attacker's to repeat
+        access_log=False,  # it is put into words before its level is looked at
+        server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        timeout_keep_alive=int(limits.idle_s),
+        timeout_graceful_shutdown=DRAIN_S,
+    )
+
+
+def _raise_file_limit() -> None:
+    """Each connection is a file; many systems allow a process 1,024 unless it asks for more."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows, where there is no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def work(settings: Settings) -> None:

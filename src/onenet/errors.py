@@ -35,13 +35,23 @@ class OnenetError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     title_zh: ClassVar[str] = "内部错误"
+    registered_type: ClassVar[str | None] = None
+    """The address of a type that somebody else has registered, where ours would only repeat it."""
 
-    def __init__(self, detail: str = "", *, faults: tuple[Fault, ...] = (), retry_after_s: int | None = None):
-        """`detail`: the particular, for people. `faults`: at most 20 are shown."""
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        faults: tuple[Fault, ...] = (),
+        retry_after_s: int | None = None,
+        policies: tuple[str, ...] = (),
+    ):
+        """`detail`: the particular, for people. `faults`: 20 are shown. `policies`: quotas used up."""
         super().__init__(detail or (type(self).__doc__ or ""))
         self.detail = detail
         self.faults = faults
         self.retry_after_s = retry_after_s
+        self.policies = policies
 
     def __init_subclass__(cls, *, status: int | None = None, code: str | None = None, zh: str | None = None):
         """Class keywords state what an error answers with; what is left out is inherited."""
@@ -74,6 +84,10 @@ class IdempotencyKeyInvalid(InvalidInput, code="idempotency-key-invalid", zh="Id
     """The Idempotency-Key header is not well formed."""
 
 
+class MalformedRequest(InvalidInput, code="malformed-request", zh="不是合格的 HTTP 请求"):
+    """The request is not well-formed HTTP."""
+
+
 class Unauthenticated(OnenetError, status=401, code="unauthenticated", zh="未认证"):
     """The caller is not known: a valid key or signature is needed."""
 
@@ -92,6 +106,10 @@ class MethodNotAllowed(OnenetError, status=405, code="method-not-allowed", zh="�
 
 class NotAcceptable(OnenetError, status=406, code="not-acceptable", zh="无法提供所要求的格式"):
     """No representation that the caller accepts is served here."""
+
+
+class RequestTimeout(OnenetError, status=408, code="request-timeout", zh="请求未及时到达"):
+    """The request did not arrive in time."""
 
 
 class PayloadTooLarge(OnenetError, status=413, code="payload-too-large", zh="请求体过大"):
@@ -132,6 +150,16 @@ class PreconditionFailed(OnenetError, status=412, code="precondition-failed", zh
 
 class PreconditionRequired(OnenetError, status=428, code="precondition-required", zh="缺少 If-Match"):
     """This change needs an If-Match header."""
+
+
+class QuotaExceeded(OnenetError, status=429, code="quota-exceeded", zh="超出访问配额"):
+    """The quota for such requests is used up for now."""
+
+    registered_type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+
+class HeadTooLarge(OnenetError, status=431, code="head-too-large", zh="请求头过大"):
+    """The head of the request is larger than 64 kB, or has more than 100 fields."""
 
 
 class IdempotencyKeyReused(

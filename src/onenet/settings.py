@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from datetime import datetime
 from pathlib import Path
@@ -17,13 +18,23 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import TomlConfigSettingsSource
 
+from onenet.addresses import Proxies
 from onenet.errors import MisconfiguredError
 from onenet.issuers import Issuer, told_apart
+from onenet.quotas import policies
 
 PREFIX = "ONENET_"
 
 LEAST_LEASE_S = 20
 """A call to a department may last 15 s; a shorter lease would hand its task out twice."""
+
+
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
+
+def listed(text: str | None) -> tuple[str, ...]:
+    """The words of a setting that is a list, with commas between them."""
+    return tuple(filter(None, (word.strip() for word in (text or "").split(","))))
 
 
 class FileSource(PydanticBaseSettingsSource):
@@ -59,6 +70,21 @@ class Settings(BaseSettings):
         default=None, description="Origin under which clients reach the service; default: host and port."
     )
     docs_enabled: bool = Field(default=True, description="Whether /docs is served.")
+    trusted_proxies: str | None = Field(
+        default=None, description="Addresses and networks of proxies whose X-Forwarded-For is believed."
+    )
+    cors_origins: str | None = Field(
+        default=None, description="Origins whose pages may read answers; no wildcards."
+    )
+    quotas: str | None = Field(
+        default=None, description="Changes to the quotas: client=20000/10,subject=off; all=off for none."
+    )
+    connections_per_address: int = Field(
+        default=200, ge=1, description="Connections from one address that is no trusted proxy."
+    )
+    security_log: Path | None = Field(
+        default=None, description="File of the security events; default: standard error."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="The least that is logged: debug, info, warning or error."
     )
@@ -106,6 +132,26 @@ class Settings(BaseSettings):
     def _lease_outlasts_a_call(cls, value: int, info: ValidationInfo) -> int:
         if value < LEAST_LEASE_S and not info.data.get("test_mode"):
             raise ValueError(f"expected {LEAST_LEASE_S} or more, as a call may last 15 s")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, value: str | None) -> str | None:
+        Proxies(listed(value))
+        return value
+
+    @field_validator("quotas")
+    @classmethod
+    def _quotas_are_known(cls, value: str | None) -> str | None:
+        policies(value or "")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_exact(cls, value: str | None) -> str | None:
+        for origin in listed(value):
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("expected origins as https://app.example: small letters, no path, no *")
         return value
 
     @field_validator("crash")

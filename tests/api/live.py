@@ -42,6 +42,7 @@ def live(folder: Path, **settings: str) -> Iterator[Live]:
         **os.environ,
         "ONENET_DATA_DIR": str(folder),
         "ONENET_PORT": str(port),
+        "ONENET_QUOTAS": "all=off",  # a fuzzer is no citizen
         "ONENET_DATABASE_URL": f"sqlite:///{folder / 'onenet.sqlite3'}",
         **settings,
     }

@@ -58,10 +58,10 @@ def test_only_these_routes_need_no_key(app: Application) -> None:
 
 
 def test_what_is_no_operation_is_a_page_of_the_console(app: Application) -> None:
+    parts = app.state.parts
     others = {getattr(route, "path", "?") for route in app.routes if operation_of(route) is None}
     pages = {
-        getattr(route, "path", "?")
-        for route in views.routes(app.state.parts.database, app.state.parts.catalogue)
+        getattr(route, "path", "?") for route in views.routes(parts.database, parts.catalogue, parts.quotas)
     }
     assert others == pages
 

@@ -46,7 +46,7 @@ class World:
     def last_failure(self) -> dict[str, Any]:
         """What the log says of the last one who was not believed."""
         lines = self.server.log.read_text(encoding="utf-8").splitlines()
-        told = [json.loads(line) for line in lines if '"authentication.failed"' in line]
+        told = [json.loads(line) for line in lines if '"authentication_failed"' in line]
         found: dict[str, Any] = told[-1]
         return found
 

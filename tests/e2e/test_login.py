@@ -189,7 +189,7 @@ async def refused(desk: Desk, url: str, reason: str, browser: httpx2.AsyncClient
         answer = await (browser or desk.browser).get(url, headers={"Accept-Language": "en"})
     assert answer.status_code == 401
     assert "You could not be logged in" in answer.text
-    failed = [line["reason"] for line in lines if line["event"] == "authentication.failed"]
+    failed = [line["reason"] for line in lines if line["event"] == "authentication_failed"]
     assert failed == [reason]
     assert await desk.sessions() == []
 

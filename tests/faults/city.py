@@ -121,6 +121,7 @@ async def running_city(
             ONENET_DATA_DIR=str(folder),
             ONENET_PORT=str(port),
             ONENET_TEST_MODE="1",
+            ONENET_QUOTAS="all=off",  # one subject sends what a city does
             ONENET_LEASE_S=str(lease_s),
             PYTHONPATH=str(ROOT),
         )

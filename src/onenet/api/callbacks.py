@@ -35,6 +35,7 @@ class CallbackAnswer(Answer):
     "POST",
     "/v1/callbacks/{department}",
     permission="signature",
+    quota="callbacks",
     answers={200: answers_with("On record", CallbackAnswer, examples.CALLBACK_ANSWER)},
     raw_body=examples.CALLBACK,
 )

@@ -8,8 +8,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from onenet.api import idempotency, problems
+from onenet.errors import QuotaExceeded
 
 TAG_HEADER = {"ETag": {"description": "Names this version.", "schema": {"type": "string"}}}
+
+RETRY_HEADERS = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}}
+}
 
 HEADER_PARAMETERS: Mapping[str, dict[str, Any]] = {
     "Onenet-Subject": {
@@ -101,12 +106,15 @@ PROBLEM_RESPONSES: Mapping[int, tuple[str, str]] = {
     403: ("Forbidden", "Not for callers of this kind"),
     404: ("NotFound", "No such object, or not the caller's"),
     405: ("MethodNotAllowed", "The method is not served here"),
+    408: ("RequestTimeout", "The body did not arrive in time"),
     406: ("NotAcceptable", "None of the accepted media types is served here"),
     409: ("Conflict", "What is stored does not allow this"),
     412: ("PreconditionFailed", "The object has changed since the version that If-Match names"),
     413: ("PayloadTooLarge", "The body is too large"),
     415: ("UnsupportedMediaType", "The body is not application/json in UTF-8"),
     422: ("KeyReused", "The Idempotency-Key was used with another request"),
+    429: ("QuotaExceeded", "Too many requests for now; `Retry-After` says for how long"),
+    431: ("HeadTooLarge", "The head is larger than 64 kB, or has more than 100 fields"),
     500: ("Internal", "Something went wrong inside onenet"),
     503: ("Unavailable", "Not now; try again under the same Idempotency-Key"),
 }
@@ -120,14 +128,19 @@ def problem_components() -> dict[str, Any]:
 
 def _problem_response(status: int, description: str) -> dict[str, Any]:
     codes = sorted(kind.code for kind in problems.problem_types().values() if kind.status == status)
+    registered = QuotaExceeded.registered_type if status == QuotaExceeded.status else None
     example = {
-        "type": f"https://onenet.example/problems/{codes[0]}",
+        "type": registered or f"https://onenet.example/problems/{codes[0]}",
         "title": problems.problem_types()[codes[0]].titles["en"],
         "status": status,
         "instance": "urn:onenet:request:req_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
     }
     schema = {"$ref": "#/components/schemas/Problem"}
+    if status == QuotaExceeded.status:
+        example["violated-policies"] = ["subject"]
+    headers = {"headers": RETRY_HEADERS} if status in (QuotaExceeded.status, 503) else {}
     return {
+        **headers,
         "description": f"{description}. Types: {', '.join(codes)}.",
         "content": {problems.MEDIA_TYPE: {"schema": schema, "example": example}},
     }

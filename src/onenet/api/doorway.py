@@ -1,24 +1,34 @@
 """The outermost layer: what holds for every request and every answer, whatever the route.
 
-It marks the request, serves HEAD wherever GET is served, puts the house's headers on each answer, and records
-an error nobody foresaw: its class and where it happened, not its message, which may hold a person's data.
+It marks the request, serves HEAD wherever GET is served, puts the house's headers on each answer, ends what
+takes too long, and records an error nobody foresaw: its class and where it happened, not its message, which
+may hold a person's data.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from onenet import occasion, security_log
 from onenet.api import negotiation, problems
+from onenet.api.cross_origin import CrossOrigin
 from onenet.api.problems import RequestMark
-from onenet.errors import Fault, InvalidInput, places
+from onenet.api.waiting import LONGEST_WAIT_S
+from onenet.errors import Fault, InvalidInput, OnenetError, Unavailable, places
 from onenet.ids import new_id, to_text
+from onenet.occasion import Occasion
 
 MAX_QUERY_BYTES = 8_192
+HANDLER_S = 30.0
+"""From the request, whole, to the first byte of its answer; who asks to wait may wait besides."""
 
 HOUSE_HEADERS = {
     "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
@@ -45,11 +55,21 @@ log = structlog.get_logger(__name__)
 class Doorway:
     """Wraps the whole application."""
 
-    def __init__(self, app: ASGIApp, *, version: str, public_url: str):
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        version: str,
+        public_url: str,
+        cross_origin: CrossOrigin,
+        handler_s: float = HANDLER_S,
+    ):
         """`version` is told in every answer; problems have their addresses below `public_url`."""
         self._app = app
-        self._said_version = (b"api-version", version.encode())
+        self._version = version
         self._public_url = public_url
+        self._cross_origin = cross_origin
+        self._handler_s = handler_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -59,46 +79,97 @@ class Doorway:
         headers = Headers(scope=scope)
         mark, span = read_mark(headers)
         inner = {**scope, "state": {**scope.get("state", {}), "mark": mark}}
-        is_head = scope["method"] == "HEAD"
-        if is_head:
+        if scope["method"] == "HEAD":
             inner["method"] = "GET"
-        answer = _Answer(send, self._headers(mark, span), without_body=is_head)
+        client = scope.get("client")
+        now = Occasion(mark.request_id, client[0] if client else "")
+        token = occasion.begin(now)
         try:
-            if len(scope["query_string"]) > MAX_QUERY_BYTES:
+            said = house_headers(self._version, mark, span) + self._cross_origin.headers(headers)
+            answer = _Answer(send, said, inner["state"], without_body=scope["method"] == "HEAD")
+            if scope["method"] == "OPTIONS":
+                answer.on_allowed = lambda allow: self._cross_origin.preflight(headers, allow)
+            await self._serve(inner, receive, answer, headers)
+        finally:
+            now.has_ended = True
+            occasion.end(token)
+
+    async def _serve(self, inner: Scope, receive: Receive, answer: _Answer, headers: Headers) -> None:
+        mark: RequestMark = inner["state"]["mark"]
+        limit = asyncio.timeout(self._seconds(inner, headers))
+        try:
+            if len(inner["query_string"]) > MAX_QUERY_BYTES:
+                security_log.report("oversized", "query")
                 await self._refuse(_query_too_long(), headers, mark)(inner, receive, answer.send)
                 return
-            await self._app(inner, receive, answer.send)
+            async with limit:
+                answer.limit = limit
+                await self._app(inner, self._extending(receive, limit), answer.send)
         except Exception as error:  # noqa: BLE001  # the last one who can record it
+            if limit.expired() and not answer.has_begun:
+                log.warning("request.too_long", request_id=mark.request_id, route=_route(inner))
+                late = Unavailable("this took too long and was given up", retry_after_s=5)
+                await self._refuse(late, headers, mark)(inner, receive, answer.send)
+                return
             _record(error, mark)
             if not answer.has_ended:
                 # The server closes the connection then, so that nobody takes the piece for the whole.
                 raise RuntimeError("an answer was cut short; see request.failed") from None
 
-    def _refuse(self, error: InvalidInput, headers: Headers, mark: RequestMark) -> ASGIApp:
+    def _seconds(self, scope: Scope, headers: Headers) -> float:
+        asks_to_wait = b"wait=" in scope["query_string"] or "prefer" in headers
+        return self._handler_s + (LONGEST_WAIT_S if asks_to_wait else 0)
+
+    def _extending(self, receive: Receive, limit: asyncio.Timeout) -> Receive:
+        """Counts the time from when the body is there: how long it may take is the guard's business."""
+
+        async def read() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and (until := limit.when()) is not None:
+                limit.reschedule(max(until, asyncio.get_running_loop().time() + self._handler_s))
+            return message
+
+        return read
+
+    def _refuse(self, error: OnenetError, headers: Headers, mark: RequestMark) -> ASGIApp:
         language = negotiation.language(headers.get("accept-language"))
         return problems.response(error, public_url=self._public_url, language=language, mark=mark)
 
-    def _headers(self, mark: RequestMark, span: str | None) -> RawHeaders:
-        said = [*_HOUSE, self._said_version, (b"x-request-id", mark.request_id.encode())]
-        if mark.trace_id and span:
-            said.append((b"traceparent", f"00-{mark.trace_id}-{span}".encode()))
-        return said
+
+def house_headers(version: str, mark: RequestMark, span: str | None = None) -> RawHeaders:
+    """The headers of every answer."""
+    said = [*_HOUSE, (b"api-version", version.encode()), (b"x-request-id", mark.request_id.encode())]
+    if mark.trace_id and span:
+        said.append((b"traceparent", f"00-{mark.trace_id}-{span}".encode()))
+    return said
+
+
+def _route(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", ""))
 
 
 class _Answer:
     """Sends an answer on with the house's headers; for HEAD, ends it after its head."""
 
-    def __init__(self, send: Send, headers: RawHeaders, *, without_body: bool):
+    def __init__(self, send: Send, headers: RawHeaders, state: dict[str, Any], *, without_body: bool):
         self._send = send
         self._headers = headers
+        self._state = state
         self._without_body = without_body
-        self.has_ended = False
+        self.on_allowed: Callable[[bytes], RawHeaders] | None = None
+        self.limit: asyncio.Timeout | None = None
+        self.has_begun = self.has_ended = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self._begin()
             said = list(message.get("headers", ()))
             names = {name for name, _ in said}
-            said += [header for header in self._headers if header[0] not in names]
+            # `Vary` adds up: what the route varies by, and the origin.
+            said += [header for header in self._headers if header[0] not in names or header[0] == b"vary"]
+            said += self._state.get("quota_fields", ())
+            if self.on_allowed is not None and b"allow" in names:
+                said += self.on_allowed(dict(said)[b"allow"])
             await self._send({**message, "headers": said})
             if self._without_body:
                 await self._send({"type": "http.response.body", "body": b""})
@@ -106,6 +177,11 @@ class _Answer:
             await self._send(message)
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.has_ended = True
+
+    def _begin(self) -> None:
+        self.has_begun = True
+        if self.limit is not None and not self.limit.expired() and self.limit.when() is not None:
+            self.limit.reschedule(None)  # a stream may last
 
 
 def read_mark(headers: Headers) -> tuple[RequestMark, str | None]:

@@ -11,9 +11,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from onenet import occasion, security_log
 from onenet.api import faults, negotiation, problems
+from onenet.api.charging import charge_address
+from onenet.api.operations import operation_of
 from onenet.api.parts import parts
-from onenet.errors import InvalidInput, MethodNotAllowed, NotFound, OnenetError
+from onenet.errors import (
+    InvalidInput,
+    MethodNotAllowed,
+    NotFound,
+    OnenetError,
+    QuotaExceeded,
+    Unauthenticated,
+)
+
+EVENTS = {
+    401: "authentication_failed",
+    403: "authorisation_denied",
+    413: "oversized",
+    429: "rate_limited",
+}
+"""Problems that are security events as well, by status."""
 
 
 def install(app: FastAPI) -> None:
@@ -26,13 +44,35 @@ def install(app: FastAPI) -> None:
 
 async def on_error(request: Request, error: Exception) -> Response:
     """The problem for one of our own errors; any other one is `internal`, and says nothing of itself."""
-    known = error if isinstance(error, OnenetError) else OnenetError()
+    known = _counted(request, error) if isinstance(error, OnenetError) else OnenetError()
+    if (kind := EVENTS.get(known.status)) is not None and not _is_told(known):
+        security_log.report(kind, ",".join(known.policies) or known.code)
     return problems.response(
         known,
         public_url=parts(request).public_url,
         language=negotiation.language(request.headers.get("accept-language")),
         mark=request.state.mark,
     )
+
+
+def _counted(request: Request, error: OnenetError) -> OnenetError:
+    """The error, or QuotaExceeded when its address was wrong too often; who is right still comes in."""
+    if not isinstance(error, Unauthenticated | NotFound):
+        return error
+    stated = operation_of(request.scope.get("route"))
+    if isinstance(error, NotFound) and (stated is None or stated.permission != "secret"):
+        return error
+    try:
+        charge_address(request, "failures")
+    except QuotaExceeded as exceeded:
+        return exceeded
+    return error
+
+
+def _is_told(error: OnenetError) -> bool:
+    """Whether a service has told of it already, and knew more: why a token or a signature was refused."""
+    here = occasion.present()
+    return error.status == 401 and here is not None and here.told != ""
 
 
 async def on_refused_parameters(request: Request, error: Exception) -> Response:

@@ -25,6 +25,7 @@ class Health(Answer):
     "GET",
     "/health/live",
     permission="public",
+    quota="health",
     answers={200: answers_with("The process runs", Health, examples.HEALTH)},
 )
 async def get_liveness(request: Request) -> Response:
@@ -36,6 +37,7 @@ async def get_liveness(request: Request) -> Response:
     "GET",
     "/health/ready",
     permission="public",
+    quota="health",
     answers={200: answers_with("The database answers", Health, examples.HEALTH)},
 )
 async def get_readiness(request: Request) -> Response:

@@ -29,6 +29,9 @@ onenet carries one thing that a person states once through every department it n
   64 levels, 2,000 names.
 * A 400 can be foreseen from this document alone. What depends on what is stored is 404 or 409.
 * Errors are `application/problem+json`; every fault in them has a message in Chinese and in English.
+* Every answer says with `RateLimit-Policy` and `RateLimit` how many requests are allowed and left; 429 with
+  `Retry-After` when none is. A head has at most 64 kB and 100 fields and comes within 10 s,
+  a body within 30 s and one more for each 8 kB that came.
 * Lists have at most 100 entries a page and a cursor that is opaque. Times are UTC with `Z`.
 * Words of answers may take new values (`x-extensible-enum`), and answers new members.
 """.strip()
@@ -148,11 +151,11 @@ def _problems(stated: Operation, *, has_body: bool) -> set[int]:
     signed = stated.permission == "signature"
     once = "Idempotency-Key" in stated.takes
     follows = {
-        (400, 405, 406, 500, 503): True,
+        (400, 405, 406, 429, 431, 500, 503): True,
         (401, 403): stated.needs_key,
         (401,): signed,
         (404,): "{" in stated.path,
-        (413, 415): has_body,
+        (408, 413, 415): has_body,
         (409,): once or signed,
         (422,): once,
         (412,): "If-Match" in stated.takes,

@@ -18,7 +18,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import BaseRoute
 
+from onenet import occasion
 from onenet.api import faults, negotiation
+from onenet.api.charging import address_of, charge
 from onenet.api.parts import parts
 from onenet.api.routes import StraightRoute
 from onenet.domain.principal import BY_SUBJECT, EVERY_PERMISSION, PERMISSIONS, Principal
@@ -61,6 +63,7 @@ class Operation:
     `permission`: a scope, or one of `WITHOUT_KEY`. `answers`: by status. `offers`: media types of answers.
     `takes`: headers it reads (`contract.HEADER_PARAMETERS`). `problems`: statuses it can answer with beside
     those that follow from what it is made of. `raw_body`: an example, where the service reads the bytes.
+    `quota`: a policy that it counts against beside the caller's own (`onenet.quotas`).
     """
 
     method: str
@@ -74,6 +77,7 @@ class Operation:
     problems: tuple[int, ...] = ()
     raw_body: Mapping[str, Any] | None = None
     in_contract: bool = True
+    quota: str | None = None
 
     @property
     def needs_key(self) -> bool:
@@ -86,18 +90,33 @@ class Operation:
         return self.permission in BY_SUBJECT_NEEDED
 
     async def __call__(self, request: Request) -> None:
-        """Lets the request in. Raises: Unauthenticated, Forbidden, InvalidInput, NotAcceptable."""
+        """Lets the request in.
+
+        Raises: Unauthenticated, QuotaExceeded, Forbidden, InvalidInput, NotAcceptable.
+        """
+        here = occasion.present()
+        if here is not None:
+            here.route = self.path
         if self.needs_key:
-            request.state.caller = await self.admit(request)
+            request.state.caller = await self.admit(request, is_counted=True)
+        else:
+            charge(request, (self.quota or "public", address_of(request)))
         _check_query(request)
         offered = negotiation.media_type(request.headers.get("accept"), self.offers)
         if offered is None:
             raise NotAcceptable(f"served here: {', '.join(self.offers)}")
         request.state.media_type = offered
 
-    async def admit(self, request: Request) -> Principal:
-        """Who is calling, if they may use this route. Raises: Unauthenticated, Forbidden, InvalidInput."""
+    async def admit(self, request: Request, *, is_counted: bool = False) -> Principal:
+        """Who is calling, if they may use this route.
+
+        Raises: Unauthenticated, Forbidden, InvalidInput; where it is counted, QuotaExceeded.
+        """
         who = await parts(request).identity.principal(_token(request))
+        if is_counted:
+            if (here := occasion.present()) is not None:
+                here.client = f"{who.role}:{who.client}"
+            charge(request, *self._charges(request, who))
         if self.permission not in who.permissions:
             raise Forbidden
         if not self.is_for_subject:
@@ -108,6 +127,19 @@ class Operation:
                 raise Forbidden(faults=(_SUBJECT_FAULT,))
             return who.acting_for(subject)
         return who
+
+    def _charges(self, request: Request, who: Principal) -> list[tuple[str, str]]:
+        """The client's quota, its subject's, and the route's own."""
+        client = f"{who.role}:{who.client}"
+        named = request.headers.get(SUBJECT_HEADER) if who.role in BY_SUBJECT else None
+        subject = who.subject or named
+        person = client if subject is None else f"{client}/{subject[:128]}"
+        counted = [("client", client)]
+        if subject is not None:
+            counted.append(("subject", person))
+        if self.quota is not None:
+            counted.append((self.quota, person))
+        return counted
 
     def add_to(self, app: FastAPI) -> None:
         """Makes it a route of the application; its name and docstring are the words of the contract."""
@@ -174,7 +206,7 @@ async def identify(request: Request) -> Principal:
     return await stated.admit(request)
 
 
-def operation_of(route: BaseRoute) -> Operation | None:
+def operation_of(route: BaseRoute | None) -> Operation | None:
     """The operation that a route was stated with."""
     if not isinstance(route, APIRoute):
         return None

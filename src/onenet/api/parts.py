@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
 from onenet.clock import Clock
+from onenet.quotas import Quotas
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.identity import Identity
@@ -31,6 +32,7 @@ class Parts:
     reading: Reading
     identity: Identity
     machine_clock: Clock
+    quotas: Quotas = field(default_factory=Quotas)
 
 
 def parts(request: HTTPConnection) -> Parts:

@@ -61,13 +61,14 @@ def problem(error: OnenetError, *, public_url: str, language: Language, mark: Re
     """The members of the problem that reports this error."""
     kind = problem_type(type(error))
     members: dict[str, Any] = {
-        "type": f"{public_url}/problems/{kind.code}",
+        "type": error.registered_type or f"{public_url}/problems/{kind.code}",
         "title": kind.titles[language],
         "status": error.status,
         "detail": _detail(error, language),
         "instance": f"urn:onenet:request:{mark.request_id}",
         "trace_id": mark.trace_id,
         "errors": [_fault(fault) for fault in error.faults[:MAX_FAULTS]] or None,
+        "violated-policies": list(error.policies) or None,
     }
     return {name: value for name, value in members.items() if value is not None}
 
@@ -78,7 +79,7 @@ def response(error: OnenetError, *, public_url: str, language: Language, mark: R
     headers = {
         "Content-Language": "zh-CN" if language == "zh" else "en",
         "Cache-Control": "no-store",
-        "Link": f'<{members["type"]}>; rel="describedby"',
+        "Link": f'<{public_url}/problems/{problem_type(type(error)).code}>; rel="describedby"',
     }
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)

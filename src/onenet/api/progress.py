@@ -27,6 +27,7 @@ Secret = Annotated[ProgressQuery, Query()]
     "GET",
     "/v1/progress/{number}",
     permission="secret",
+    quota="lookup",
     answers={200: answers_with("How the case stands", ProgressShape, examples.PROGRESS)},
 )
 async def get_progress(request: Request, number: CaseNumber, query: Secret) -> Response:

@@ -119,6 +119,7 @@ class Problem(Answer):
     instance: str | None = None
     trace_id: str | None = None
     errors: Annotated[list[FaultShape], Field(max_length=20)] | None = None
+    violated_policies: Annotated[list[str] | None, Field(alias="violated-policies")] = None
 
 
 def _plain_integer(value: Any) -> Any:

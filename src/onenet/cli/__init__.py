@@ -8,7 +8,7 @@ import structlog
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from onenet import __version__, errors
+from onenet import __version__, errors, occasion, security_log
 from onenet.cli import (
     cases,
     catalogues,
@@ -60,6 +60,7 @@ def _configure_log(level: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            occasion.add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.ExceptionRenderer(errors.without_words),
@@ -73,7 +74,9 @@ def _configure_log(level: str) -> None:
 def main() -> None:
     """The entry of the `onenet` script."""
     try:
-        _configure_log(read_settings().log_level)
+        settings = read_settings()
+        _configure_log(settings.log_level)
+        security_log.open_stream(settings.security_log, is_server=False)
         app()
     except OnenetError as error:
         typer.echo(f"onenet: {error}", err=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from onenet import security_log
 from onenet.settings import read_settings
 
 
@@ -19,14 +20,18 @@ def serve(
     """Serve the API."""
     from onenet import bootstrap  # here: loading the web framework takes 0.5 s
 
-    bootstrap.run(bootstrap.serve(read_settings(host=host, port=port), with_worker=worker))
+    settings = read_settings(host=host, port=port)
+    security_log.open_stream(settings.security_log)
+    bootstrap.run(bootstrap.serve(settings, with_worker=worker))
 
 
 def worker() -> None:
     """Hand out tasks, deliver webhooks, fire timers."""
     from onenet import bootstrap
 
-    bootstrap.run(bootstrap.work(read_settings()))
+    settings = read_settings()
+    security_log.open_stream(settings.security_log)
+    bootstrap.run(bootstrap.work(settings))
 
 
 def demo(

@@ -15,8 +15,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from onenet.console import words
+from onenet.console.counting import counted
 from onenet.console.pages import language_of, page
 from onenet.errors import Forbidden, NotFound, OnenetError, PayloadTooLarge, Unauthenticated, Unavailable
+from onenet.quotas import Quotas
 from onenet.services import logins
 from onenet.services.logins import Logins
 
@@ -63,9 +65,10 @@ class Cookies:
 class LoginPages:
     """The pages, over the log-ins."""
 
-    def __init__(self, known: Logins):
+    def __init__(self, known: Logins, quotas: Quotas):
         """`known`: who is logged in."""
         self._logins = known
+        self._quotas = quotas
         self._cookies = Cookies(known.is_secure)
 
     def routes(self) -> list[Route]:
@@ -75,8 +78,8 @@ class LoginPages:
         return [
             Route("/console", self.home),
             Route(HOME, self.home),
-            Route("/console/login", self.login),
-            Route(logins.CALLBACK, self.callback),
+            Route("/console/login", counted(self.login, self._quotas, "login")),
+            Route(logins.CALLBACK, counted(self.callback, self._quotas, "login")),
             Route("/console/logout", self.logout, methods=["POST"]),
             Route("/console/left", self.left),
         ]

@@ -13,8 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from onenet.console.case_page import page_of
+from onenet.console.counting import counted
 from onenet.console.pages import language_of, page, stylesheet
 from onenet.errors import NotFound, OnenetError
+from onenet.quotas import Quotas
 from onenet.services import cases
 from onenet.services.catalogue import Catalogue
 from onenet.store.database import Database
@@ -25,7 +27,7 @@ _WORD = re.compile(r"[0-9A-Za-z_.-]{1,64}")
 """What a number and a secret are made of; nothing else is looked up."""
 
 
-def routes(database: Database, catalogue: Catalogue) -> list[Route]:
+def routes(database: Database, catalogue: Catalogue, quotas: Quotas) -> list[Route]:
     """The routes of the pages, to be added to the application."""
 
     async def case_page(request: Request) -> Response:
@@ -40,7 +42,10 @@ def routes(database: Database, catalogue: Catalogue) -> list[Route]:
         refresh_s = REFRESH_S if shown.is_open and request.query_params.get("refresh") != "off" else None
         return page("case.html", request, page=shown, refresh_s=refresh_s)
 
-    return [Route("/track/{number}", case_page), Route("/static/page.css", stylesheet)]
+    return [
+        Route("/track/{number}", counted(case_page, quotas, "lookup")),
+        Route("/static/page.css", stylesheet),
+    ]
 
 
 def _proof(request: Request) -> tuple[str, str]:

@@ -6,8 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-import structlog
-
+from onenet import security_log
 from onenet.adapters import signing
 from onenet.adapters.base import UnreadableAnswer
 from onenet.adapters.registry import adapter_for
@@ -24,8 +23,6 @@ from onenet.store import cases, endpoints
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 from onenet.store.idempotency import StoredAnswer
-
-log = structlog.get_logger()
 
 STATUS: Mapping[Reply, int] = {"refused": 409}
 """A move that the step's state does not allow is on record, and told; every other reply is 200."""
@@ -63,7 +60,7 @@ async def receive(
         async with database.read() as connection:
             found = await cases.case_of_task(connection, task_id)
     if task_id is None or found is None or found[1] != department:
-        log.warning("callback_for_foreign_task", department=department)
+        security_log.report("foreign_task", department=department)
         raise NotFound
     once = Once(
         scope=f"callback:{department}",
@@ -83,6 +80,8 @@ async def _authenticated(
         endpoint = await endpoints.of_department(connection, department)
     refusal = signing.verify(headers, body, endpoint.secrets if endpoint else (), now=clock.now())
     if endpoint is None or refusal is not None:
-        log.warning("callback_refused", department=department, reason=refusal and refusal.value)
+        # A code in a path is what anybody typed: it is told only where there is such a department.
+        known = department if endpoint else None
+        security_log.report("signature_refused", refusal and refusal.value, department=known)
         raise Unauthenticated("the signature is missing, wrong or more than five minutes off")
     return endpoint

@@ -224,11 +224,15 @@ async def events(database: Database, case_id: UUID, since: int, limit: int) -> l
         return await store_events.after(connection, case_id, since, limit)
 
 
+NOBODY = UUID(int=0)
+"""The id of no case."""
+
+
 async def track(database: Database, catalogue: Catalogue, number: str, secret: str) -> Case:
     """The case with this number whose secret this is. Raises: NotFound, the same for both being wrong."""
     async with database.read() as connection:
         ids = await store_cases.find_by_number(connection, number)
-        fetched = await store_cases.fetch(connection, ids)
+        fetched = await store_cases.fetch(connection, ids or [NOBODY])
     for case in (await store_cases.assemble(fetched, catalogue.bundle)).values():
         if secrets.compare_digest(case.tracking_secret.encode(), secret.encode()):
             return case

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import structlog
-
+from onenet import security_log
 from onenet.adapters.jose import Refused
 from onenet.domain.principal import Principal
 from onenet.errors import Unauthenticated
 from onenet.services.keys import Keyring
 from onenet.services.tokens import AccessTokens
-
-log = structlog.get_logger(__name__)
 
 KEY_PREFIX = "onk_"
 
@@ -29,10 +26,10 @@ class Identity:
             try:
                 return await self._keyring.principal(credential)
             except Unauthenticated:
-                log.warning("authentication.failed", issuer=None, reason="api_key")
+                security_log.report("authentication_failed", "api_key")
                 raise
         try:
             return await self._tokens.principal(credential)
         except Refused as refused:
-            log.warning("authentication.failed", issuer=refused.issuer, reason=refused.reason)
+            security_log.report("authentication_failed", refused.reason, issuer=refused.issuer)
             raise Unauthenticated from None

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from onenet import security_log
 from onenet.clock import Clock
 from onenet.domain.principal import PERMISSIONS, Principal, Role
 from onenet.errors import Conflict, NotFound, Unauthenticated
@@ -112,6 +113,7 @@ async def create(
     async with database.transaction() as connection:
         _leave_room(await callers.live_of_client(connection, kind, client, now))
         await callers.add(connection, new.key)
+    security_log.report("key_created", kind, key=new.key.public, of=client)
     return new
 
 
@@ -129,6 +131,7 @@ async def rotate(database: Database, public: str, *, now: datetime, overlap: tim
         new = replace(new, key=replace(new.key, jurisdictions=old.jurisdictions))
         await callers.add(connection, new.key)
         await callers.revoke(connection, public, now + overlap)
+    security_log.report("key_rotated", old.kind, key=public, by=new.key.public, of=old.client)
     return new
 
 
@@ -137,6 +140,7 @@ async def revoke(database: Database, public: str, *, now: datetime) -> None:
     async with database.transaction() as connection:
         if not await callers.revoke(connection, public, now):
             raise NotFound("no live key has this public part")
+    security_log.report("key_revoked", key=public)
 
 
 async def list_keys(database: Database) -> list[ApiKey]:

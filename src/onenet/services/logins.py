@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import structlog
 
+from onenet import security_log
 from onenet.adapters import jose, tokens
 from onenet.adapters.issuers import Metadata, NotFetched
 from onenet.adapters.jose import Refused
@@ -132,10 +133,10 @@ class Logins:
             found, issuer = self._read_ticket(ticket)
             claims = await self._claims(issuer, found, answer)
         except Refused as refused:
-            log.warning("authentication.failed", issuer=refused.issuer, reason=refused.reason)
+            security_log.report("authentication_failed", refused.reason, issuer=refused.issuer)
             raise Unauthenticated from None
         made = await self._save(claims, replaces)
-        log.info("login.made", issuer=issuer.code, role=str(claims.role))
+        security_log.report("session_opened", issuer=issuer.code, role=str(claims.role))
         return Done(made, found.target)
 
     async def find(self, id: str | None) -> Login | None:
@@ -159,7 +160,7 @@ class Logins:
         """Ends the log-in."""
         async with self._database.transaction() as connection:
             await logins.end(connection, _hash(id))
-        log.info("login.left")
+        security_log.report("session_ended", "left")
 
     async def farewell(self, code: str) -> str | None:
         """Where to log out at the issuer as well, if it says so."""

@@ -1,0 +1,166 @@
+"""Guarded uvicorn over httptools, which the extra `speed` brings.
+
+What httptools does not refuse by itself: any size of a head, any number of fields, of requests sent in one
+go (each took 2 kB before it had its turn), and of bytes around the bytes of a chunked body. It hands trailers
+over as if they were fields of the head, while the application works with those: they are dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum
+from typing import Any, ClassVar
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from onenet.guard.line import Guard, Line
+
+MOST_AROUND_A_BYTE = 16
+"""A chunk of one byte has five around it; more than so many are made to keep a server busy."""
+
+
+class _Refused(Exception):
+    """Stops the parser; the refusal was written."""
+
+
+class _Part(Enum):
+    """What of a request is being read."""
+
+    NONE = 0
+    HEAD = 1
+    BODY = 2
+
+
+class GuardedHttpTools(HttpToolsProtocol):
+    """Uvicorn's protocol over httptools, on a line that is watched."""
+
+    guard: ClassVar[Guard]
+
+    def __init__(self, *args: Any, **named: Any):
+        super().__init__(*args, **named)
+        self._part = _Part.NONE
+        self._piece_bytes = self._read_bytes = self._body_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Counts the caller in, or shows it the door."""
+        super().connection_made(transport)
+        self._line = Line(self, self.guard)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Counts it out."""
+        self._line.lost()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Reads on, and says what is awaited now."""
+        line = self._line
+        if line.is_refused:
+            line.throw_away(len(data))
+            return
+        self._unset_keepalive_if_required()
+        self._piece_bytes = len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # served as it stands: a server may overlook the wish for another protocol
+        except httptools.HttpParserError:
+            line.refuse_form("unreadable")
+        if not line.is_refused:
+            self._say_what_is_awaited(len(data))
+
+    def _say_what_is_awaited(self, size: int) -> None:
+        line, limits = self._line, self.guard.limits
+        self._read_bytes += size
+        if self._part is _Part.BODY:
+            around = self._read_bytes - self._body_bytes
+            if around > limits.head_bytes * 2 + MOST_AROUND_A_BYTE * self._body_bytes:
+                line.refuse_form("chunks")
+            elif self.cycle.response_complete:
+                line.wait_for_spill(size)
+            else:
+                line.wait_for_body(size)
+        elif self._part is _Part.HEAD:
+            if self._read_bytes > limits.head_bytes:
+                line.refuse_head("head")
+            else:
+                line.wait_for_head()
+        elif not self._is_busy():
+            line.wait_for_head()  # an empty line: uvicorn has ended its wait for what comes next
+        else:
+            line.got_it()
+
+    def _is_busy(self) -> bool:
+        cycle: Any = self.cycle  # None before the first request, which uvicorn does not say
+        return cycle is not None and not cycle.response_complete
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        if len(self.pipeline) >= self.guard.limits.pipelined:
+            self._line.refuse_form("pipelined")
+            raise _Refused
+        self._part = _Part.HEAD
+        self._read_bytes = self._body_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is there: its size is looked at before anybody acts on it."""
+        limits = self.guard.limits
+        if len(self.headers) > limits.fields:
+            self._line.refuse_head("fields")
+            raise _Refused
+        # Counted exactly only where it may matter: the piece may hold the body, too.
+        if (
+            self._read_bytes + self._piece_bytes > limits.head_bytes
+            and self._head_bytes() > limits.head_bytes
+        ):
+            self._line.refuse_head("head")
+            raise _Refused
+        # httptools says so itself, but only after the application has begun.
+        if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in self.headers):
+            self._line.refuse_form("transfer_encoding")
+            raise _Refused
+        super().on_headers_complete()
+        self._part = _Part.BODY
+        self.headers = []
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is there."""
+        super().on_message_complete()
+        self._part = _Part.NONE
+
+    def on_response_complete(self) -> None:
+        """Goes on with the connection; a body that was answered early may still be on its way."""
+        super().on_response_complete()
+        is_early = self._part is _Part.BODY and self.cycle.response_complete
+        if is_early and not self.transport.is_closing():
+            self._line.wait_for_spill(0)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses, as a problem, what could not be read."""
+        self._line.refuse_form("unreadable")
+
+    def pause_writing(self) -> None:
+        """The caller is slow to take the answer."""
+        super().pause_writing()
+        self._line.is_not_taken()
+
+    def resume_writing(self) -> None:
+        """It took most of it."""
+        super().resume_writing()
+        self._line.is_taken()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Ends a connection that idles; at once, if its last answer was never taken."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()

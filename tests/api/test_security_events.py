@@ -1,0 +1,82 @@
+"""What is refused at the door is a security event, with the request it was, and without what was sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from onenet import security_log
+from tests.api.conftest import Tokens, acting
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
+
+CANARY = "canary-110105194912310021"
+
+
+class Seen:
+    """Takes events instead of a logger."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def warning(self, kind: str, **said: Any) -> None:
+        self.events.append({"event": kind, **said})
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    taken = Seen()
+    monkeypatch.setattr(security_log, "_stream", security_log.Stream(taken))
+    return taken.events
+
+
+async def test_a_wrong_key_is_told(anonymous: httpx2.AsyncClient, seen: list[dict[str, Any]]) -> None:
+    answer = await acting(anonymous, CANARY).get("/v1/cases", headers={"X-Request-Id": "r-1"})
+    assert answer.status_code == 401
+    [event] = seen
+    assert (event["event"], event["reason"]) == ("authentication_failed", "malformed")
+    assert (event["request_id"], event["route"], event["address"]) == ("r-1", "/v1/cases", "127.0.0.1")
+    assert CANARY not in str(seen)
+
+
+async def test_a_right_key_where_it_may_not_is_told_with_its_client(
+    department: httpx2.AsyncClient, seen: list[dict[str, Any]]
+) -> None:
+    answer = await department.post("/v1/endpoints", json={"owner": CANARY}, headers={"Idempotency-Key": "k"})
+    assert answer.status_code == 403
+    [event] = seen
+    assert (event["event"], event["client"]) == ("authorisation_denied", "department:health")
+    assert CANARY not in str(seen)
+
+
+async def test_a_wrong_signature_is_told_once_and_why(
+    anonymous: httpx2.AsyncClient, seen: list[dict[str, Any]]
+) -> None:
+    for department in ("health", CANARY.replace("-", "_")):
+        body = {"headers": {"Content-Type": "application/json"}, "content": b"{}"}
+        answer = await anonymous.post(f"/v1/callbacks/{department}", **body)  # type: ignore[arg-type]
+        assert answer.status_code == 401
+    assert [event["event"] for event in seen] == ["signature_refused"] * 2
+    assert all(event["reason"] for event in seen)
+    assert CANARY.replace("-", "_") not in str(seen)
+
+
+async def test_too_large_a_body_and_a_query_are_told(
+    frontend: httpx2.AsyncClient, seen: list[dict[str, Any]]
+) -> None:
+    headers = {"Content-Type": "application/json", "Idempotency-Key": "k"}
+    assert (await frontend.post("/v1/cases", content=b" " * 1_000_001, headers=headers)).status_code == 413
+    assert (await frontend.get(f"/v1/cases?{'x' * 9_000}")).status_code == 400
+    assert [(event["event"], event["reason"]) for event in seen] == [
+        ("oversized", "payload-too-large"), ("oversized", "query"),
+    ]  # fmt: skip
+
+
+async def test_what_goes_well_is_no_event(
+    frontend: httpx2.AsyncClient, tokens: Tokens, seen: list[dict[str, Any]]
+) -> None:
+    assert (await frontend.get("/v1/cases")).status_code == 200
+    assert (await frontend.get("/v1/cases/00000000-0000-7000-8000-000000000000")).status_code == 404
+    assert seen == []
