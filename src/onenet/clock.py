@@ -24,6 +24,11 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+def unix_ms() -> int:
+    """Milliseconds since 1970, of the machine's clock: what the ids of this moment begin with."""
+    return int(datetime.now(UTC).timestamp() * 1_000)
+
+
 def steady_s() -> float:
     """Seconds of a clock that nobody can set; they also pass while a Linux machine sleeps."""
     if sys.platform == "linux":

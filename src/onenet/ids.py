@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import secrets
 import threading
-import time
 from uuid import UUID
+
+from onenet.clock import unix_ms
 
 LANES = 256
 """How many there are: a lane is the low byte of an id."""
@@ -30,7 +31,7 @@ class _Stamp:
 
     def next_ms(self) -> int:
         with self._lock:
-            self._last_ms = max(self._last_ms, time.time_ns() // 1_000_000)
+            self._last_ms = max(self._last_ms, unix_ms())
             return self._last_ms
 
 
