@@ -87,6 +87,12 @@ async def many_headers(writer: StreamWriter) -> None:
     await writer.drain()
 
 
+async def about_to_answer(writer: StreamWriter) -> None:
+    for _ in count():
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000)
+        await writer.drain()
+
+
 def cut_off(said: bytes) -> Flood:
     async def say(writer: StreamWriter) -> None:
         writer.write(said)
@@ -105,6 +111,7 @@ async def reset(writer: StreamWriter) -> None:
         pytest.param(dripping(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"), id="drips its body"),
         pytest.param(dripping(b"HTTP/1.1 200 OK\r\nx-header: "), id="drips its head"),
         pytest.param(many_headers, id="sends 100,000 headers"),
+        pytest.param(about_to_answer, id="is about to answer, for ever"),
         pytest.param(cut_off(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"), id="sends half a body"),
         pytest.param(cut_off(b"HTTP/1.1 200 OK\r\ncontent-le"), id="sends half a head"),
         pytest.param(cut_off(b"220 mail.example ESMTP\r\n"), id="speaks another protocol"),
@@ -117,6 +124,20 @@ async def test_a_call_that_goes_wrong_is_one_bounded_transient_attempt(conduct: 
     async with loopback(conduct) as evil:
         attempt = await post(evil.url, limits=SHORT)
     assert (attempt.failure, attempt.status, len(evil.heard)) == ("transient", None, 1)
+
+
+async def test_whoever_is_about_to_answer_for_ever_is_not_listened_to() -> None:
+    """The client would keep it all: 80 MB in a second and a half."""
+    async with loopback(about_to_answer) as server:
+        attempt = await post(server.url)
+    assert attempt.outcome == TryLater("transient", "the answer broke off or is not valid HTTP")
+
+
+async def test_an_answer_may_be_announced() -> None:
+    announced = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" * 3
+    async with loopback(announced + answer(200, {"outcome": "completed"})) as server:
+        attempt = await post(server.url)
+    assert (attempt.status, attempt.outcome) == (200, Received())
 
 
 async def test_an_endless_body_is_read_to_64_kb() -> None:

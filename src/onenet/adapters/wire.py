@@ -10,9 +10,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Sequence
+from functools import partial
 
 import aiohttp
 import httpx2
+from aiohttp import StreamReader
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import RawResponseMessage
 from yarl import URL
 
 from onenet.domain.outcome import FailureClass
@@ -22,6 +26,9 @@ KEEP_ALIVE_S = 4.0
 
 _HEADER_BYTES = 65_536
 """Of one line; a head of more than 128 lines is no answer either."""
+
+_MOST_INTERIM = 16
+"""Answers of the kind 1xx before the one that counts; the client would keep them all, however many come."""
 
 _AUTOMATIC = ("accept", "accept-encoding", "content-type", "user-agent")
 """Headers that the client would add by itself."""
@@ -52,6 +59,21 @@ ERRORS: tuple[tuple[tuple[type[Exception], ...], FailureClass, str], ...] = (
 """What can go wrong on the wire: the first row that fits says what it means."""
 
 
+class _Bounded(ResponseHandler):
+    """A connection that hangs up on whoever says again and again that he is about to answer."""
+
+    _interim = 0
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        """Takes one answer, interim or not."""
+        self._interim = self._interim + 1 if data[0].code < 200 else 0
+        if self._interim <= _MOST_INTERIM:
+            super().feed_data(data, size)
+        elif self._interim == _MOST_INTERIM + 1:
+            self.close()
+            self.set_exception(aiohttp.ClientPayloadError("too many interim answers"))
+
+
 class Wire:
     """Keeps the connections, a few for each host: one that hangs fills its own and nobody else's.
 
@@ -61,10 +83,13 @@ class Wire:
     def __init__(self, *, connect_s: float, connections_per_host: int) -> None:
         tls = httpx2.create_ssl_context(trust_env=False)
         tls.set_alpn_protocols(["http/1.1"])
+        connector = aiohttp.TCPConnector(
+            ssl=tls, limit=0, limit_per_host=connections_per_host, keepalive_timeout=KEEP_ALIVE_S
+        )
+        made = partial(_Bounded, loop=asyncio.get_running_loop())
+        connector._factory = made  # type: ignore[assignment]  # noqa: SLF001  # there is no other way in
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=tls, limit=0, limit_per_host=connections_per_host, keepalive_timeout=KEEP_ALIVE_S
-            ),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             # No total: the deadline of the caller covers reading, writing and waiting for a connection.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s),
