@@ -283,8 +283,8 @@ async def test_an_unreachable_database_is_told_to_every_caller(
 async def test_a_caller_hears_in_time_that_somebody_else_holds_what_he_wants(
     database: Database, gate: Gate, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(advance, "PATIENCE_S", 0.05)
     (case,) = await opened(gate, bundle)
+    monkeypatch.setattr(advance, "PATIENCE_S", 0.05)
     async with database.transaction() as holder:
         await holder.execute(tables.cases.update().values(state=tables.cases.c.state))
         with pytest.raises(Unavailable) as refused:

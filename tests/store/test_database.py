@@ -214,8 +214,8 @@ async def test_a_server_that_falls_silent_is_hung_up_on(
 @on_postgresql
 async def test_a_paused_process_does_not_keep_its_locks_for_ever(database: Database) -> None:
     async with database.read() as connection:
-        limit = (await connection.execute(text("SHOW idle_in_transaction_session_timeout"))).scalar_one()
-    assert limit == "10s"
+        limit = await scalar(connection, "SHOW idle_in_transaction_session_timeout")
+    assert limit == ("10s" if database.capabilities.session else "0")
 
 
 @on_postgresql
