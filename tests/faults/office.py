@@ -158,7 +158,8 @@ async def office(
         with Ports() as ports:
             port = ports.take()
             variables = {"ONENET_DATABASE_URL": database_url, "ONENET_DATA_DIR": str(folder)}
-            variables |= {"ONENET_PORT": str(port)} | settings
+            # One subject sends what many would.
+            variables |= {"ONENET_PORT": str(port), "ONENET_QUOTAS": "all=off"} | settings
             commands = engine or {"server": onenet("serve")}
             children = {
                 name: Child(name, command, folder, environment(**variables))
