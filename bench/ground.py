@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bench.keys import KEK
 from bench.measure import NotMeasured
 from bench.server import PostgresServer, running_postgres
 from onenet import quotas
@@ -103,4 +104,4 @@ def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ONENET_")}
     # Counted as they are everywhere, and not stopped: one subject sends here what a city does.
     kept |= {"ONENET_QUOTAS": ",".join(f"{name}=10000000/10" for name in quotas.POLICIES)}
-    return kept | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(PLUGIN)])} | more
+    return kept | {"ONENET_KEK": KEK, "PYTHONPATH": os.pathsep.join([str(ROOT), str(PLUGIN)])} | more

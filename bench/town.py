@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bench.keys import key_ring
 from onenet.adapters import signing
 from onenet.clock import SystemClock
 from onenet.resources import example_catalogue_dir, migrations_dir
@@ -46,7 +47,7 @@ def prepare(url: str) -> str:
 
 
 async def _fill(url: str) -> str:
-    database, now = Database(url), SystemClock().now()
+    database, now = Database(url, ring=key_ring()), SystemClock().now()
     try:
         with tempfile.TemporaryDirectory() as folder:
             # JSON is YAML.
@@ -66,7 +67,7 @@ def move(url: str, addresses: Mapping[str, str]) -> None:
     """Lets these departments listen for signed webhooks, each at its address."""
 
     async def register() -> None:
-        database, now = Database(url), SystemClock().now()
+        database, now = Database(url, ring=key_ring()), SystemClock().now()
         for code, address in addresses.items():
             await endpoints.register(database, Wanted("department", code, address), now)
         await database.close()
@@ -78,7 +79,7 @@ def subscribe(url: str, address: str) -> None:
     """Lets the front-end be told of everything at this address."""
 
     async def register() -> None:
-        database, now = Database(url), SystemClock().now()
+        database, now = Database(url, ring=key_ring()), SystemClock().now()
         await endpoints.register(database, Wanted("subscriber", CLIENT, address), now)
         await database.close()
 

@@ -19,10 +19,13 @@ from onenet.services.advance import Gate
 from onenet.store.database import CAPABILITIES, Capabilities, Database
 from tests.databases import migrate
 from tests.factories import NOW, Shelf
+from tests.keys import KEK, key_ring
 from tests.postgres import PostgresServer, start_postgres
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401  # a hook of pytest-xdist
 
 TEMPLATE = "onenet_template"
+
+os.environ["ONENET_KEK"] = KEK
 
 if os.environ.get("FLAGS_OFF"):
     # `dev.py test --flags-off`: every engine does without what is optional; children read it as a setting.
@@ -92,7 +95,7 @@ def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -
 @pytest.fixture
 async def database(database_url: str, anyio_backend: str) -> AsyncIterator[Database]:
     """The database, open."""
-    opened = Database(database_url, pool_size=5)
+    opened = Database(database_url, pool_size=5, ring=key_ring())
     yield opened
     await opened.close()
 

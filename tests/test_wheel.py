@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.keys import KEK
+
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 20.0
@@ -40,7 +42,7 @@ class Installed:
     def environment(self, **settings: str) -> dict[str, str]:
         """Variables for a process of it; nothing of this process's own onenet settings or path gets in."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("ONENET_", "PYTHON", "COVERAGE"))}
-        return kept | {"ONENET_DATA_DIR": str(self.folder / "data")} | settings
+        return kept | {"ONENET_DATA_DIR": str(self.folder / "data"), "ONENET_KEK": KEK} | settings
 
     def run(self, *words: str) -> str:
         done = subprocess.run(

@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any
 
 from bench import load
+from bench.keys import key_ring
 from bench.own.city import at_once
 from bench.own.receivers import Receiver
 from bench.town import DEPARTMENTS, SHAPES, TOWN
@@ -59,7 +60,7 @@ class Street:
     async def open(self, group: asyncio.TaskGroup, url: str) -> None:
         """Lets the departments listen, each at an address that the service is told."""
         self._group = group
-        loop, database = asyncio.get_running_loop(), Database(url)
+        loop, database = asyncio.get_running_loop(), Database(url, ring=key_ring())
         for code, secret in self._secrets.items():
             server = await loop.create_server(
                 partial(Receiver, _TAKEN, partial(self._on_task, code)), "127.0.0.1", 0

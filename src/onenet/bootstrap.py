@@ -26,6 +26,7 @@ from onenet.clock import Clock, ScaledClock
 from onenet.errors import MisconfiguredError, Unavailable
 from onenet.quotas import Quotas, policies
 from onenet.resources import migrations_dir
+from onenet.services import encryption
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.clock import MachineTime, machine_time
@@ -90,7 +91,7 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
     crashing.arm(settings.crash)
     url = settings.resolved_database_url()
     migrator = Migrator(url, migrations_dir())
-    database = Database(url, capabilities=settings.capabilities or "")
+    database = Database(url, ring=settings.key_ring(), capabilities=settings.capabilities or "")
     try:
         time = await _patiently(lambda: _first_look(migrator, database), of_server=migrator.is_of_server)
         await check_worlds(database, settings.issuers, time.clock.now())
@@ -134,7 +135,9 @@ async def _first_look(migrator: Migrator, database: Database) -> MachineTime:
     if not await asyncio.to_thread(migrator.is_current):
         raise MisconfiguredError("the database is not at the newest revision: run `onenet db upgrade`")
     await durability.check(database)
-    return await machine_time(database)
+    time = await machine_time(database)
+    await encryption.check(database, time.clock.now())
+    return time
 
 
 async def _patiently(look: Callable[[], Awaitable[MachineTime]], *, of_server: bool) -> MachineTime:

@@ -14,11 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import TomlConfigSettingsSource
 
 from onenet.addresses import Proxies
+from onenet.encryption import FileKeys, KeyRing
 from onenet.errors import MisconfiguredError
 from onenet.issuers import Issuer, told_apart
 from onenet.quotas import policies
@@ -53,7 +54,7 @@ class FileSource(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Each has a default that suits one host; none is a secret."""
+    """Everything that can be set. Each has a default that suits one host; the one secret has none."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
@@ -63,6 +64,10 @@ class Settings(BaseSettings):
     )
     capabilities: str | None = Field(
         default=None, description="What the database cannot do: -skip_locked, -session (behind a pooler)."
+    )
+    kek: SecretStr | None = Field(
+        default=None,
+        description="Key-encryption keys, kid:suite:base64 a line; set ONENET_KEK_FILE rather than this.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
@@ -181,6 +186,10 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         """The database's URL."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'onenet.sqlite3').absolute()}"
+
+    def key_ring(self) -> KeyRing:
+        """The keys that are given, or a ring of none. Raises: MisconfiguredError for a wrong line."""
+        return KeyRing(FileKeys.read(self.kek.get_secret_value()) if self.kek else None)
 
     def resolved_public_url(self) -> str:
         """The origin that links name, without a slash at its end."""

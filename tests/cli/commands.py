@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+from tests.keys import KEK
+
 
 def run(url: str, *words: str, **more: str) -> tuple[int, str, str]:
     """Exit status, standard output, standard error."""
@@ -14,7 +16,7 @@ def run(url: str, *words: str, **more: str) -> tuple[int, str, str]:
     done = subprocess.run(
         command,
         check=False,
-        env={**plain, "ONENET_DATABASE_URL": url, **more},
+        env={**plain, "ONENET_DATABASE_URL": url, "ONENET_KEK": KEK, **more},
         capture_output=True,
         text=True,
         timeout=60,

@@ -32,6 +32,7 @@ from onenet.store.database import Database
 from tests.faults.children import Child, environment
 from tests.faults.ports import Ports
 from tests.faults.subscriber import Subscriber
+from tests.keys import key_ring
 
 Shape = Literal["apart", "together"]
 """`onenet serve --no-worker` and `onenet worker`, or one `onenet serve` that is both. A second worker,
@@ -161,7 +162,7 @@ def _departments(
 
 async def _register(database_url: str, secrets: Mapping[str, tuple[int, str]], subscriber: Subscriber) -> str:
     """Publishes the catalogue and writes every endpoint down; gives the token of the front-end."""
-    database, now = Database(database_url), SystemClock().now()
+    database, now = Database(database_url, ring=key_ring()), SystemClock().now()
     try:
         published = await catalogue.publish(database, example_catalogue_dir(), SystemClock())
         assert not published.report.errors

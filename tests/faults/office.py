@@ -32,6 +32,7 @@ from onenet.store.database import Database
 from tests.factories import make_bundle, make_member, names
 from tests.faults.children import Child, environment
 from tests.faults.ports import Ports
+from tests.keys import key_ring
 
 START_LIMIT_S = 60.0
 SUBJECT = "citizen-1"
@@ -150,7 +151,7 @@ async def office(
 
     `engine`: the processes, one of them the "server"; by default one that is all. Each ends with it.
     """
-    database = Database(database_url, pool_size=3)
+    database = Database(database_url, pool_size=3, ring=key_ring())
     try:
         secrets = await furnish(database, departments)
         now = SystemClock().now()

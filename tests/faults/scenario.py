@@ -26,6 +26,7 @@ from tests.faults.form import SEED, count
 from tests.faults.invariants import Violation, violations
 from tests.faults.load import Applicants, Ledger
 from tests.faults.samples import EXPECTED, samples
+from tests.keys import key_ring
 
 LIMIT_S = 90.0
 """How long a scenario waits for anything it is sure to see."""
@@ -90,7 +91,7 @@ async def scene(
     def tell(message: dict[str, Any]) -> None:
         loop.call_soon_threadsafe(heard.put_nowait, message)
 
-    database = Database(database_url, pool_size=2)
+    database = Database(database_url, pool_size=2, ring=key_ring())
     chosen = samples(SystemClock().now().astimezone(CHINA).date())
     try:
         async with (

@@ -24,6 +24,7 @@ from tests.faults.load import Acknowledged, Ledger
 from tests.faults.samples import CHOSEN
 from tests.faults.scenario import look, scene, under_load
 from tests.faults.subscriber import Heard
+from tests.keys import key_ring
 
 FILE = "onenet.sqlite3"
 
@@ -224,7 +225,7 @@ async def test_what_was_spoilt_is_found(
 ) -> None:
     traces = unharmed.copy(tmp_path / "spoilt")
     control(traces)
-    database = Database(f"sqlite:///{traces.folder / FILE}")
+    database = Database(f"sqlite:///{traces.folder / FILE}", ring=key_ring())
     try:
         found = violations(await gather(database, traces.folder, traces.ledger, traces.heard))
     finally:

@@ -23,6 +23,7 @@ from tests.factories import Shelf, make_bundle, make_opening
 from tests.faults import held
 from tests.faults.form import count
 from tests.faults.scenario import Scene, begin, conclude, scene, until
+from tests.keys import key_ring
 
 ROUNDS = count(2, 100)
 RECOVERERS = 4
@@ -67,7 +68,7 @@ async def test_stale_recovery_cannot_run(
     await asyncio.gather(*(gate.submit(make_opening(bundle)) for _ in range(ABANDONED)))
     dead = await steps.claim(database, queue.TASKS, clock, ABANDONED)
     clock.advance(queue.LEASE + timedelta(seconds=1))
-    others = [Database(database_url, pool_size=2) for _ in range(RECOVERERS)]
+    others = [Database(database_url, pool_size=2, ring=key_ring()) for _ in range(RECOVERERS)]
     recovered = await asyncio.gather(
         *(steps.claim(each, queue.TASKS, clock, ABANDONED) for each in others for _ in range(2))
     )

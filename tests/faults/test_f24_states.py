@@ -59,6 +59,7 @@ from tests.api.conftest import PUBLIC_URL, publish, submission
 from tests.factories import NOW, make_bundle, make_material, make_member, make_question
 from tests.faults import form
 from tests.faults.case_model import DECIDED, LEADS_TO, Case, Refused, Task
+from tests.keys import key_ring
 from tests.simulation import checks
 from tests.simulation.inline_sqlite import without_threads
 from tests.simulation.mutants import MUTANTS, Mutant
@@ -518,7 +519,7 @@ def town(database_url: str, backend: str) -> Iterator[Town]:
             stack.enter_context(without_threads())
         loop = asyncio.new_event_loop()
         stack.callback(loop.close)
-        opened = Town(Database(database_url, pool_size=2), loop)
+        opened = Town(Database(database_url, pool_size=2, ring=key_ring()), loop)
         stack.callback(lambda: loop.run_until_complete(opened.database.close()))
         yield opened
 

@@ -6,9 +6,11 @@ The victim: `a` (police) is completed with a result; `b` (bank) is dispatched; `
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, delete, insert, select, update
 
@@ -17,12 +19,14 @@ from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import Completed, ResultGiven
 from onenet.domain.states import StepState
+from onenet.encryption import DataKey
 from onenet.ids import new_id
-from onenet.store import bulk, numbers, tables
+from onenet.store import bulk, numbers, sealing, tables
 from onenet.store.database import Database
 from onenet.store.events import link
 from tests.domain.walk import Walk, begin
 from tests.factories import ACTOR, NOW, make_bundle, make_member, moment
+from tests.keys import key_ring
 from tests.store.seeding import save_new
 
 BUNDLE = make_bundle(
@@ -126,12 +130,41 @@ class Rows:
                 statement = statement.where(table.c.step == step)
             self.connection.execute(statement)
 
+    def say(self, step: str, **said: Any) -> None:
+        """Writes over what was said of a step, as one who has the keys: nobody else's words are taken."""
+        plain = {"opinion": None, "reason": None, "results": "[]", "requests": "[]"} | said
+        self.change("step", step, said=self._sealed(sealing.SAID, f"{self.walk.case.id}/{step}", plain))
+
+    def change_sheet(self, step: str, sheet: Mapping[str, Any]) -> None:
+        """Writes over the sheet of a step's task, as one who has the keys."""
+        task = self._task(step)
+        self.change("task", step, payload=self._sealed(sealing.PAYLOAD, task["id"], sheet))
+
     def copy_task(self, step: str) -> None:
-        """A second task of the same submission, under another id."""
+        """A second task of the same submission, under another id, by one who has the keys."""
+        row, id = self._task(step), new_id(self.walk.case.lane)
+        self.connection.execute(insert(tables.task).values(self._under(row, id)))
+
+    def rename_task(self, step: str) -> None:
+        """The task under another id, by one who has the keys."""
+        row = self._under(self._task(step), new_id(self.walk.case.lane))
+        self.change("task", step, id=row["id"], payload=row["payload"])
+
+    def _task(self, step: str) -> dict[str, Any]:
         t = tables.task
         wanted = select(t).where(t.c.case_id == self.walk.case.id, t.c.step == step)
-        row = dict(self.connection.execute(wanted).mappings().one())
-        self.connection.execute(insert(t).values(row | {"id": new_id(self.walk.case.lane)}))
+        return dict(self.connection.execute(wanted).mappings().one())
+
+    def _under(self, row: Mapping[str, Any], id: UUID) -> dict[str, Any]:
+        sheet = self._key().unseal(row["payload"], place=sealing.PAYLOAD, row=row["id"])
+        return {**row, "id": id, "payload": self._key().seal(sheet, place=sealing.PAYLOAD, row=id)}
+
+    def _sealed(self, place: str, row: UUID | str, value: Mapping[str, Any]) -> str:
+        return self._key().seal(json.dumps(value), place=place, row=row)
+
+    def _key(self) -> DataKey:
+        assert self.walk.case.data_key is not None
+        return key_ring().open(self.walk.case.data_key)
 
     def deliver(self, **values: Any) -> None:
         """A delivery of the first event, as the outbox writes it but for these values."""
@@ -168,19 +201,26 @@ def after(found: str, act: Callable[[Rows], None]) -> Damage:
     return Damage(frozenset(found.split()), after=act)
 
 
+PAPER = '[{"code": "paper", "number": "P-1", "facts": null}]'
+
 EVERYTHING = ("event", "timer", "task", "step", "case_content", "cases")
 
 DAMAGES: Mapping[str, Damage] = {
     "number lost": after("I1", lambda rows: rows.drop("case_number")),
     "case lost": after("I1", lambda rows: rows.drop(*EVERYTHING)),
-    "results overwritten": after("I2", lambda rows: rows.change("step", "a", results="[]")),
-    "opinion overwritten": after("I2", lambda rows: rows.change("step", "a", opinion="refused")),
+    "results overwritten": after("I2", lambda rows: rows.say("a", opinion="granted")),
+    "opinion overwritten": after("I2", lambda rows: rows.say("a", opinion="refused", results=PAPER)),
     "a step ends twice": before("I2", forge(end_twice)),
-    "another key": after("I3", lambda rows: rows.change("task", "b", id=new_id(rows.walk.case.lane))),
+    "another key": after("I3", lambda rows: rows.rename_task("b")),
     "two tasks of one submission": after("I3", lambda rows: rows.copy_task("b")),
     # The queue of its own department no longer knows of it.
     "a task for a stranger": after("I3 I8", lambda rows: rows.change("task", "b", department="tax")),
-    "a sheet of another task": after("I3", lambda rows: rows.change("task", "b", payload="{}")),
+    "a sheet of another task": after("I3", lambda rows: rows.change_sheet("b", {})),
+    "a sheet in the clear": after("I8", lambda rows: rows.change("task", "b", payload="{}")),
+    "a sheet that was moved": after(
+        "I8", lambda rows: rows.change("task", "b", id=new_id(rows.walk.case.lane))
+    ),
+    "content in the clear": after("I8", lambda rows: rows.change("case_content", content="{}")),
     "a message of another event": after("I3", lambda rows: rows.deliver(type="case.completed")),
     "a message under another key": after("I3", lambda rows: rows.deliver(id=new_id(rows.walk.case.lane))),
     "an event altered": after("I5", lambda rows: rows.change("event", "a", data="{}")),

@@ -7,6 +7,7 @@ import asyncio
 from onenet.services.numbering import reserve
 from onenet.store.database import Database
 from tests.factories import NOW, TEMPLATE
+from tests.keys import key_ring
 
 
 def take_numbers(url: str, times: int) -> list[int]:
@@ -15,7 +16,7 @@ def take_numbers(url: str, times: int) -> list[int]:
 
 
 async def _take_numbers(url: str, times: int) -> list[int]:
-    database = Database(url)
+    database = Database(url, ring=key_ring())
     taken: list[int] = []
     for number in range(times):
         async with database.transaction() as connection:

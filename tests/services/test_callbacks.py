@@ -24,6 +24,7 @@ from onenet.services.change import Change, Result
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.factories import ACTOR, NOW, Shelf, make_bundle, make_member, make_opening
+from tests.keys import key_ring
 from tests.store.seeding import SECRET, count, load_one, save_department
 
 pytestmark = pytest.mark.anyio
@@ -105,7 +106,7 @@ async def test_fifty_repetitions_at_once_make_one_transition(
     desk: Desk, database_url: str, shelf: Shelf, clock: FrozenClock
 ) -> None:
     """Also through the door of another process."""
-    other = Database(database_url)
+    other = Database(database_url, ring=key_ring())
     doors = [desk.gate, Gate(other, shelf.bundle_of, clock, clock)]
     results = await asyncio.gather(*(desk.call(desk.body("completed"), gate=doors[n % 2]) for n in range(50)))
     await other.close()

@@ -38,6 +38,7 @@ from onenet.store import cases, idempotency, queue, tables
 from onenet.store.database import Database
 from onenet.store.idempotency import StoredAnswer
 from tests.factories import ACTOR, Shelf, make_bundle, make_content, make_member, make_opening
+from tests.keys import key_ring
 from tests.store.seeding import count, load_one, save_subscriber
 from tests.store.unreachable import unreachable_database
 
@@ -233,7 +234,7 @@ async def test_a_change_that_breaks_a_rule_of_the_database_is_not_called_a_lost_
     monkeypatch.setattr(gate, "_commit", counting)
     opening = make_opening(bundle)
     assert opening.opening is not None
-    bad = opening.opening.case._replace(tracking_secret=None)  # type: ignore[arg-type]  # on purpose
+    bad = opening.opening.case._replace(subject=None)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(Exception, match=r"(?i)not.null"):
         await gate.submit(replace(opening, opening=replace(opening.opening, case=bad)))
     assert tries == 1
@@ -424,7 +425,7 @@ async def rival(
     database_url: str, shelf: Shelf, clock: FrozenClock, anyio_backend: str
 ) -> AsyncIterator[Gate]:
     """The gate of another process."""
-    database = Database(database_url)
+    database = Database(database_url, ring=key_ring())
     yield Gate(database, shelf.bundle_of, clock, clock)
     await database.close()
 

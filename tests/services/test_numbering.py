@@ -19,6 +19,7 @@ from onenet.store import cases, tables
 from onenet.store.database import Database
 from onenet.store.tables import case_counter
 from tests.factories import NOW, TEMPLATE, Shelf, make_bundle, make_opening
+from tests.keys import key_ring
 from tests.services.numbers import take_numbers
 from tests.store.seeding import count
 
@@ -58,7 +59,7 @@ async def test_control_a_number_that_is_read_and_written_back_is_given_twice(
 ) -> None:
     """What `reserve` would do without an atomic statement: both look before either writes."""
     await take(database, TEMPLATE)
-    other = Database(database_url)
+    other = Database(database_url, ring=key_ring())
     async with database.read() as first, other.read() as second:
         seen = [await connection.scalar(select(case_counter.c.serial)) for connection in (first, second)]
     await other.close()

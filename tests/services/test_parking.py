@@ -15,7 +15,7 @@ from onenet.domain.states import CaseState, StepState
 from onenet.services import steps
 from onenet.services.advance import Gate
 from onenet.services.steps import UNDECIDABLE
-from onenet.store import tables
+from onenet.store import sealing, tables
 from onenet.store.database import Database
 from onenet.store.queue import LEASE, TASKS
 from tests.adapters.loopback import answer, loopback
@@ -28,7 +28,7 @@ COMPLETED = answer(200, {"outcome": "completed"})
 BREAKAGES = {
     "the content is no JSON": update(tables.case_content).values(content="{"),
     "the bundle version does not exist": update(tables.cases).values(bundle_version=7),
-    "a step's results are no results": update(tables.step).values(results='[{"no": "result"}]'),
+    "a step's words are in the clear": update(tables.step).values(said='[{"no": "result"}]'),
 }
 
 
@@ -72,8 +72,11 @@ async def test_a_task_whose_sheet_cannot_be_read_is_held_after_one_call(
     database: Database, gate: Gate, transport: Transport, clock: FrozenClock, shelf: Shelf
 ) -> None:
     case = await opened(gate, shelf.put(make_bundle()))
+    assert case.data_key is not None
+    (task,) = case.tasks.values()
+    broken = database.ring.open(case.data_key).seal("{broken", place=sealing.PAYLOAD, row=task.id)
     async with database.transaction() as connection:
-        await connection.execute(update(tables.task).values(payload="{broken"))
+        await connection.execute(update(tables.task).values(payload=broken))
     await save_department(database, "police", "http://127.0.0.1:1")
     (claimed,) = await steps.claim(database, TASKS, clock, 10)
     await steps.dispatch(gate, transport, clock, claimed)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
-from sqlalchemy import RowMapping
 from structlog.testing import capture_logs
 
 from onenet.adapters.base import Talk, TaskSheet
@@ -37,6 +37,7 @@ from onenet.store.database import Database
 from onenet.store.queue import DELIVERIES, LEASE, TASKS, Queue
 from tests.adapters.loopback import Heard, Loopback, answer, loopback
 from tests.factories import ACTOR, Shelf, make_bundle, make_content, make_member, make_opening
+from tests.keys import key_ring
 from tests.store.seeding import load_one, save_department, save_subscriber
 
 pytestmark = pytest.mark.anyio
@@ -67,7 +68,7 @@ async def claim(database: Database, clock: FrozenClock, which: Queue = TASKS) ->
     return claimed
 
 
-async def attempts(database: Database, id: UUID, which: Queue = TASKS) -> Sequence[RowMapping]:
+async def attempts(database: Database, id: UUID, which: Queue = TASKS) -> list[dict[str, Any]]:
     async with database.read() as connection:
         return await deliveries.attempts(connection, which, id)
 
@@ -214,7 +215,7 @@ async def test_a_crash_between_call_and_record_sends_the_same_key_and_bytes(
     async with loopback(COMPLETED) as department:
         endpoint = await save_department(database, "police", department.url)
         claimed = await claim(database, clock)
-        await steps._call(endpoint, transport, claimed.row, clock.now())  # and here the worker dies
+        await steps._call(endpoint, transport, claimed.row, clock.now(), gate.ring)  # here it dies
         heard = await called_again(database, gate, transport, clock, department)
     assert len(heard) == 2
     assert heard[0] == heard[1]
@@ -265,7 +266,7 @@ async def test_a_second_claimer_who_read_early_cannot_run(
 ) -> None:
     """stale_recovery_cannot_run: both see the work as due, one gets it."""
     await opened(gate, bundle)
-    other = Database(database_url)
+    other = Database(database_url, ring=key_ring())
     claims = await asyncio.gather(
         steps.claim(database, TASKS, clock, 10), steps.claim(other, TASKS, clock, 10)
     )

@@ -17,6 +17,7 @@ from onenet.services.change import Change
 from onenet.services.watch import Watch
 from onenet.store.database import Database
 from tests.factories import ACTOR, Shelf, make_bundle, make_opening
+from tests.keys import key_ring
 
 pytestmark = pytest.mark.anyio
 
@@ -63,7 +64,7 @@ async def test_a_change_of_this_process_wakes_who_waits(watch: Watch, gate: Gate
 async def test_a_change_of_another_process_wakes_who_waits(
     watch: Watch, case: Case, database_url: str, shelf: Shelf, clock: FrozenClock
 ) -> None:
-    other = Database(database_url)
+    other = Database(database_url, ring=key_ring())
     async with running(watch):
         waiting = asyncio.create_task(watch.wait(case.id, case.seq, LONG_S))
         await until_waiting(watch, 1)

@@ -26,6 +26,7 @@ from onenet.worker import Worker
 from tests.adapters.loopback import Loopback, answer, loopback
 from tests.factories import Shelf, make_bundle, make_member, make_opening
 from tests.faults.evidence import calls_cut
+from tests.keys import key_ring
 from tests.store.seeding import load_one, save_department, save_subscriber
 
 pytestmark = pytest.mark.anyio
@@ -101,7 +102,7 @@ async def test_two_workers_call_each_department_once_for_each_task(
     database: Database, database_url: str, gate: Gate, worker: Worker, clock: FrozenClock, shelf: Shelf
 ) -> None:
     bundle = shelf.put(make_bundle())
-    other = Database(database_url)
+    other = Database(database_url, ring=key_ring())
     rival = Worker(other, Gate(other, shelf.bundle_of, clock, clock), clock, clock)
     async with loopback(COMPLETED) as department:
         await save_department(database, "police", department.url)
@@ -186,7 +187,7 @@ async def test_a_commit_of_this_process_wakes_an_idle_worker(
 async def test_work_of_another_process_is_found_by_looking(
     database: Database, database_url: str, worker: Worker, bundle: Bundle, clock: FrozenClock, shelf: Shelf
 ) -> None:
-    other = Database(database_url)
+    other = Database(database_url, ring=key_ring())
     async with loopback(answer(202)) as department:
         await save_department(database, "police", department.url)
 
@@ -260,7 +261,7 @@ async def test_a_draining_worker_gives_back_what_waits_its_turn_and_another_one_
     database: Database, database_url: str, gate: Gate, worker: Worker, clock: FrozenClock, shelf: Shelf,
     which: queue.Queue,
 ) -> None:  # fmt: skip
-    other = Database(database_url)
+    other = Database(database_url, ring=key_ring())
     rival = Worker(other, Gate(other, shelf.bundle_of, clock, clock), clock, clock)
     async with hanging_calls(database, gate, shelf, which) as (hanging, hung):
         draining = asyncio.create_task(worker.run())

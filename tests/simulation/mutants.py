@@ -95,7 +95,7 @@ class _InboxApart(WatchedGate):
         done = Done(once.scope, once.key, once.fingerprint, result.answer, change.case_id, now)
         try:
             async with self.process.database.transaction() as connection:
-                await bulk.write(connection, {bulk.KEYS: [idempotency.row(done)]})
+                await bulk.write(connection, {bulk.KEYS: [idempotency.row(done, self.process.database.ring)]})
         except (IntegrityError, OperationalError):
             self.process.world.note(self.process.name, "it did not come into the inbox")
         return result

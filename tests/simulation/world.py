@@ -30,6 +30,7 @@ from onenet.store import tables
 from onenet.store.database import Database
 from tests.databases import migrate
 from tests.factories import Shelf
+from tests.keys import key_ring
 from tests.simulation import checks, people, workers
 from tests.simulation.departments import Department
 from tests.simulation.inline_sqlite import without_threads
@@ -283,7 +284,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         file = folder / "onenet.sqlite3"
         migrate(f"sqlite:///{file}")
-        self._database = Database(f"sqlite:///{file}")
+        self._database = Database(f"sqlite:///{file}", ring=key_ring())
         self._eye = sqlite3.connect(file, isolation_level=None)
 
     def close(self) -> None:

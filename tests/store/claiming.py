@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from onenet.ids import new_id
 from onenet.store import queue
 from onenet.store.database import Database
+from tests.keys import key_ring
 
 
 def claim_everything(url: str, now: datetime) -> list[tuple[UUID, int]]:
@@ -18,7 +21,7 @@ def claim_everything(url: str, now: datetime) -> list[tuple[UUID, int]]:
 
 
 async def _claim_everything(url: str, now: datetime) -> list[tuple[UUID, int]]:
-    database = Database(url)
+    database = Database(url, ring=key_ring())
     claimed: list[tuple[UUID, int]] = []
     skip_locked = database.capabilities.skip_locked
     while True:
@@ -29,6 +32,7 @@ async def _claim_everything(url: str, now: datetime) -> list[tuple[UUID, int]]:
             break
         random.shuffle(lanes)
         async with database.transaction() as connection:
+            rows: Sequence[Mapping[str, Any]]
             if database.capabilities.at_once and random.random() < 0.5:
                 rows = await queue.claim_at_once(connection, queue.TASKS, wanted, skip_locked=skip_locked)
             else:

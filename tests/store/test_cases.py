@@ -25,6 +25,7 @@ from onenet.store.database import Database
 from tests.domain.histories import blank, perform, random_acts, start
 from tests.domain.walk import begin
 from tests.factories import NOW, Shelf, make_bundle, make_material, make_member, make_opening, make_question
+from tests.keys import key_ring
 from tests.store.seeding import load_one, save_new, save_open_cases
 
 pytestmark = pytest.mark.anyio
@@ -134,7 +135,7 @@ async def test_a_second_writer_waits_and_then_sees_everything_the_first_one_wrot
     walk = begin(bundle, materials=["deed"], form={"child": "晓明"})
     walk.answer("household", SupplementNeeded((SupplementRequest("field", "child", "misspelt"),)))
     await save_new(database, [walk])
-    before, second = walk.case, Database(database_url)
+    before, second = walk.case, Database(database_url, ring=key_ring())
     walk.supplement("household", child="小明")
 
     async def load_second() -> Case:
@@ -159,7 +160,7 @@ async def test_control_content_joined_to_the_locked_case_would_be_that_of_before
     shelf.put(make_bundle())
     walk = begin(form={"child": "晓明"})
     await save_new(database, [walk])
-    second = Database(database_url)
+    second = Database(database_url, ring=key_ring())
     c, content = tables.cases.c, tables.case_content
     joined = (
         select(c.updated_at, content.c.content)

@@ -19,6 +19,7 @@ from onenet.store.database import Capabilities, Database, Presence, async_url
 from onenet.store.tables import case_counter, jurisdiction
 from tests.databases import sqlite_file
 from tests.factories import NOW
+from tests.keys import key_ring
 from tests.postgres import PostgresServer
 from tests.store.seeding import count
 from tests.store.unreachable import unreachable_database
@@ -223,7 +224,7 @@ async def test_a_full_pool_is_unavailable(
     database_url: str, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     monkeypatch.setattr(store_database, "POOL_TIMEOUT_S", 0.05)
-    small = Database(database_url, pool_size=1)
+    small = Database(database_url, pool_size=1, ring=key_ring())
     async with small.read():
         with pytest.raises(Unavailable):
             async with small.read():

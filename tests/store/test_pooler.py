@@ -21,6 +21,7 @@ from onenet.worker import Worker
 from tests.adapters.loopback import answer, loopback
 from tests.databases import migrate
 from tests.factories import Shelf, make_bundle, make_member, make_opening
+from tests.keys import key_ring
 from tests.postgres import PostgresServer
 from tests.services.test_worker import at_work, until
 from tests.store.pooler import SESSIONS, start_pooler
@@ -66,7 +67,7 @@ async def ask_often(database: Database) -> None:
 
 
 async def test_callers_that_share_sessions_are_answered(pooled_url: str) -> None:
-    await ask_often(Database(pooled_url, pool_size=CALLERS, capabilities="-session"))
+    await ask_often(Database(pooled_url, pool_size=CALLERS, capabilities="-session", ring=key_ring()))
 
 
 async def test_control_without_the_setting_the_pooler_refuses(
@@ -76,7 +77,7 @@ async def test_control_without_the_setting_the_pooler_refuses(
         CAPABILITIES, "postgresql", Capabilities(skip_locked=True, at_once=True, session=True)
     )
     with pytest.raises(ExceptionGroup) as refused:
-        await ask_often(Database(pooled_url, pool_size=CALLERS))
+        await ask_often(Database(pooled_url, pool_size=CALLERS, ring=key_ring()))
     assert refused.group_contains(Unavailable)
 
 
@@ -90,7 +91,7 @@ async def test_control_prepared_statements_are_lost_between_transactions(
 
     monkeypatch.setattr(Database, "_connect_args", wrongly)
     with pytest.raises(ExceptionGroup) as lost:
-        await ask_often(Database(pooled_url, pool_size=CALLERS, capabilities="-session"))
+        await ask_often(Database(pooled_url, pool_size=CALLERS, capabilities="-session", ring=key_ring()))
     assert lost.group_contains((DBAPIError, Unavailable))
 
 
@@ -98,7 +99,9 @@ async def test_cases_run_to_their_end_through_the_pooler(
     pooled_url: str, clock: FrozenClock, shelf: Shelf
 ) -> None:
     bundle = shelf.put(make_bundle(make_member("a"), make_member("b", after=["a"])))
-    databases = [Database(pooled_url, pool_size=5, capabilities="-session") for _ in range(2)]
+    databases = [
+        Database(pooled_url, pool_size=5, capabilities="-session", ring=key_ring()) for _ in range(2)
+    ]
     gates = [Gate(database, shelf.bundle_of, clock, clock) for database in databases]
     workers = [Worker(*pair, clock, clock) for pair in zip(databases, gates, strict=True)]
     async with loopback(answer(200, {"outcome": "completed"})) as department:

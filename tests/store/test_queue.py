@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import RowMapping, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import bindparam, func, insert, select, tuple_, update
 
 from onenet.ids import new_id
 from onenet.store import bulk, deliveries, queue, tables
 from onenet.store.database import Database
 from onenet.store.queue import DELIVERIES, LEASE, MOST_OF_A_LANE, TASKS, Queue
 from tests.factories import NOW
+from tests.keys import key_ring
 from tests.store.claiming import claim_everything
 from tests.store.seeding import save_open_cases, save_subscriber
 
@@ -36,7 +38,7 @@ async def claim(
     count: int = 100,
     which: Queue = TASKS,
     token: UUID | None = None,
-) -> list[RowMapping]:
+) -> list[Mapping[str, Any]]:
     """As `steps.claim` does on this engine."""
     wanted, skip_locked = queue.Wanted(token or new_id(), now, count), database.capabilities.skip_locked
     async with database.transaction() as connection:
@@ -70,7 +72,7 @@ async def test_four_claimers_at_once_never_share_a_row(
     database: Database, database_url: str, which: Queue
 ) -> None:
     await save_deliveries(database, 120)
-    others = [Database(database_url) for _ in range(4)]
+    others = [Database(database_url, ring=key_ring()) for _ in range(4)]
 
     async def work(own: Database) -> list[UUID]:
         mine: list[UUID] = []
@@ -245,23 +247,23 @@ async def test_the_lanes_and_the_moment_of_what_is_due_are_known(database: Datab
 # ---- late results
 
 
-def ended(row: RowMapping, reason: str) -> dict[str, Any]:
+def ended(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return {
         "lane": row["lane"], "case_id": row["case_id"], "id": row["id"], "number": row["attempt"],
         "ended_at": SOON, "status": 200, "failure": None, "reason": reason, "excerpt": "",
     }  # fmt: skip
 
 
-def settled(row: RowMapping, token: UUID) -> dict[str, Any]:
+def settled(row: Mapping[str, Any], token: UUID) -> dict[str, Any]:
     return {
         "key_lane": row["lane"], "key_case_id": row["case_id"], "key_id": row["id"], "key_token": token,
         "state": "done", "tries": 0, "next_at": None, "held_reason": None,
     }  # fmt: skip
 
 
-async def delivery_row(database: Database) -> RowMapping:
+async def delivery_row(database: Database) -> dict[str, Any]:
     async with database.read() as connection:
-        return (await connection.execute(select(tables.delivery))).mappings().one()
+        return dict((await connection.execute(select(tables.delivery))).mappings().one())
 
 
 async def test_a_late_result_changes_nothing_but_its_attempt(database: Database) -> None:

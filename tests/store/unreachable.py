@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from onenet.store.database import Database
+from tests.keys import key_ring
 
 
 @asynccontextmanager
@@ -23,7 +24,7 @@ async def unreachable_database(folder: Path, backend: str) -> AsyncIterator[Data
         "sqlite": f"sqlite:///{folder}/missing/onenet.sqlite3",
         "postgresql": f"postgresql://nobody@/nothing?host={folder}",
     }
-    database = Database(missing[backend])
+    database = Database(missing[backend], ring=key_ring())
     yield database
     await database.close()
     async with asyncio.timeout(10):

@@ -37,7 +37,7 @@ def run(
 ) -> None:
     """Say what is well and what is not, and what to do (exit status 1 when something has to be done)."""
     settings = read_settings()
-    remarks = [*_settings(settings), *_revision(settings)]
+    remarks = [*_settings(settings), *_encryption_key(settings), *_revision(settings)]
     report: dict[str, Any] = {"checks": remarks}
     if not _wrong(remarks):
         remarks += with_database(lambda database: doctor.look(database, _clocks(settings)))
@@ -67,6 +67,14 @@ def _settings(settings: Settings) -> list[Remark]:
         advice = "unset ONENET_CLOCK_SPEED and ONENET_CLOCK_ORIGIN: they are for the demo"
         return [Remark("settings", "warning", "legal time is not the time of day", advice)]
     return [Remark("settings", "ok", "every setting is known and well formed")]
+
+
+def _encryption_key(settings: Settings) -> list[Remark]:
+    """A wrong line never gets so far; that the key is the right one is known only where the database is."""
+    if settings.kek:
+        return []
+    advice = "onenet kek create FILE, keep a copy of it apart from the database, set ONENET_KEK_FILE=FILE"
+    return [Remark("encryption", "finding", "no key-encryption key is set", advice)]
 
 
 def _revision(settings: Settings) -> list[Remark]:

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from onenet.clock import SystemClock
 from onenet.errors import Unavailable
+from onenet.services import encryption
 from onenet.settings import read_settings
 from onenet.store.database import Database
 
@@ -14,12 +16,21 @@ T = TypeVar("T")
 
 
 def with_database(use: Callable[[Database], Awaitable[T]]) -> T:
-    """Runs `use` on the configured database. Raises: Unavailable, saying where to look."""
+    """Runs `use` on the configured database.
+
+    Without key-encryption keys only what is not encrypted can be read and written.
+    Raises: Unavailable, saying where to look; MisconfiguredError when a key is a wrong one or is missing.
+    """
 
     async def run() -> T:
         settings = read_settings()
-        database = Database(settings.resolved_database_url(), capabilities=settings.capabilities or "")
+        ring = settings.key_ring()
+        database = Database(
+            settings.resolved_database_url(), ring=ring, capabilities=settings.capabilities or ""
+        )
         try:
+            if ring.kids:
+                await encryption.check(database, SystemClock().now())
             return await use(database)
         except Unavailable as error:
             hint = "check ONENET_DATABASE_URL and ONENET_DATA_DIR, then `onenet db upgrade`"

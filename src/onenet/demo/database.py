@@ -12,7 +12,7 @@ from onenet.demo.city import CITY, CLIENT
 from onenet.demo.folder import Folder
 from onenet.demo.processes import ChildFailed
 from onenet.resources import example_catalogue_dir, migrations_dir
-from onenet.services import catalogue, endpoints, keys
+from onenet.services import catalogue, encryption, endpoints, keys
 from onenet.services.endpoints import Wanted
 from onenet.store import endpoints as store_endpoints
 from onenet.store import events as store_events
@@ -31,7 +31,7 @@ def url_of(folder: Folder) -> str:
 @asynccontextmanager
 async def opened(folder: Folder) -> AsyncIterator[Database]:
     """The demo's database, closed at the end."""
-    database = Database(url_of(folder))
+    database = Database(url_of(folder), ring=folder.key_ring())
     try:
         yield database
     finally:
@@ -47,6 +47,7 @@ async def prepare(folder: Folder, tell: Tell) -> None:
     Migrator(url_of(folder), migrations_dir()).upgrade("head", lambda line: tell(f"  {line}"), clock.now())
     tell("✓ the tables are up to date")
     async with opened(folder) as database:
+        await encryption.check(database, clock.now())
         made = await catalogue.publish(database, example_catalogue_dir(), clock)
         if made.report.errors:
             raise ChildFailed(

@@ -3,6 +3,7 @@
 | file | what |
 |---|---|
 | onenet-demo.json | keys and secrets, mode 600; also the mark by which the folder is known as the demo's |
+| kek | the key-encryption key, mode 600; beside the database it protects nothing, and nothing here is real |
 | onenet.sqlite3 | onenet's database |
 | front-end.jsonl | what the front-end sent, under which keys |
 | departments/ | what each simulated department remembers |
@@ -22,6 +23,9 @@ from pathlib import Path
 
 from onenet.adapters import signing
 from onenet.demo.city import CITY
+from onenet.encryption import FileKeys, KeyRing, kek
+from onenet.encryption.kek import new_kek
+from onenet.encryption.suites import STD
 from onenet.errors import MisconfiguredError
 
 
@@ -46,6 +50,7 @@ class Folder:
         """Touches nothing yet."""
         self.path = path
         self.database = path / "onenet.sqlite3"
+        self.kek = path / "kek"
         self.notebook = path / "front-end.jsonl"
         self.departments = path / "departments"
         self.logs = path / "logs"
@@ -66,6 +71,8 @@ class Folder:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._credentials.exists():
             self.save(Credentials())
+        if not self.kek.exists():
+            kek.write(self.kek, FileKeys({}).text(new_kek(1, STD)))
 
     @contextmanager
     def locked(self) -> Iterator[int]:
@@ -87,6 +94,10 @@ class Folder:
             return Credentials(**json.loads(self._credentials.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             raise MisconfiguredError(f"{self._credentials} cannot be read; `--fresh` begins anew") from None
+
+    def key_ring(self) -> KeyRing:
+        """The keys of what the database holds encrypted. Raises: MisconfiguredError."""
+        return KeyRing(FileKeys.read(self.kek.read_text(encoding="ascii")))
 
     def save(self, credentials: Credentials) -> None:
         """Keeps them, readable by the owner alone; a crash leaves the old file or the new one."""

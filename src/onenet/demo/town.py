@@ -126,6 +126,7 @@ async def _serve(plan: Plan, origin: datetime, speed: float) -> tuple[Child, Sca
     """The service, answering, and its legal time."""
     variables = {
         "ONENET_DATA_DIR": str(plan.folder.path),
+        "ONENET_KEK_FILE": str(plan.folder.kek),
         "ONENET_PORT": str(plan.port),
         "ONENET_CLOCK_ORIGIN": origin.isoformat(),
         "ONENET_CLOCK_SPEED": str(speed),

@@ -135,7 +135,8 @@ class Case(NamedTuple):
 
     `seq` and `head_hash` are the last event's. `version`: how often it was saved, 0 before the first time;
     it guards against saving over somebody else's change. `subject` is whose case it is, `client` the
-    front-end that submitted it. `tracking_secret` opens the progress page.
+    front-end that submitted it. `tracking_secret` opens the progress page. `data_key`: the key that what is
+    said in the case is sealed with, as it is stored; None in a case that is not sealed.
     """
 
     id: UUID
@@ -153,6 +154,7 @@ class Case(NamedTuple):
     version: int = 0
     head_hash: bytes = bytes(32)
     utc_offset_minutes: int = 480
+    data_key: bytes | None = None
     steps: Mapping[str, Step] = _NONE
     tasks: Mapping[UUID, Task] = _NONE
     timers: Mapping[UUID, Timer] = _NONE

@@ -72,3 +72,21 @@ def from_text(text: str) -> bytes:
         return VERSION + a2b_base64(text[1:], strict_mode=True)
     except (Error, ValueError):
         raise Unreadable("this is no base64") from None
+
+
+# ---- the kid of a blob in letters, by its first characters alone: databases can compare these
+
+HEAD_CHARACTERS = 4
+
+
+def kid_of_head(first: str) -> int:
+    """The kid in the first characters; 0 when it is not sealed."""
+    if not is_sealed(first) or len(first) < HEAD_CHARACTERS:
+        return 0
+    return int.from_bytes(a2b_base64(first[1:] + "A")[:2], "big")
+
+
+def heads(kid: int) -> list[str]:
+    """All first characters that stand for this kid: the last one begins with two bits of the nonce."""
+    lasts = (kid.to_bytes(2, "big") + bytes([two << 6]) for two in range(4))
+    return [MARK + b2a_base64(last, newline=False).decode()[:3] for last in lasts]

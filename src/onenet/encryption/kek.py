@@ -7,11 +7,13 @@ place by being a `KeyEncryption`.
 
 from __future__ import annotations
 
+import os
 import secrets
 from base64 import b64decode, b64encode
 from binascii import Error
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from onenet.encryption import blobs
@@ -153,6 +155,18 @@ class FileKeys:
 def missing(kid: int) -> MisconfiguredError:
     """The error for a key that rows need and nobody gave."""
     return MisconfiguredError(
-        f"rows are encrypted under key-encryption key {kid}, which ONENET_KEK does not hold: "
+        f"the database is encrypted under key-encryption key {kid}, which ONENET_KEK does not hold: "
         "put its line back, out of the copy that was kept"
     )
+
+
+def write(file: Path, text: str) -> None:
+    """Writes a new file that its owner alone can read. Raises: MisconfiguredError when there is one."""
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise MisconfiguredError(f"{file} is there already, and is left as it is: name a new file") from None
+    with os.fdopen(descriptor, "w", encoding="ascii") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(descriptor)

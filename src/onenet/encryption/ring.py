@@ -67,6 +67,14 @@ class KeyRing:
         self._system: dict[int, DataKey] = {}
         self._index: dict[int, bytes] = {}
 
+    def require(self) -> None:
+        """Passes when there is a key-encryption key. Raises: MisconfiguredError."""
+        self._at_hand()
+
+    def suite(self, kid: int) -> Suite:
+        """The suite of a key-encryption key. Raises: MisconfiguredError."""
+        return self._at_hand().suite(kid)
+
     def use(self, kid: int) -> None:
         """Wraps new keys under this key-encryption key. Raises: MisconfiguredError when it is not at hand."""
         self._at_hand().suite(kid)

@@ -64,6 +64,7 @@ class Gate:
     def __init__(self, database: Database, bundle_of: BundleOf, clock: Clock, machine_clock: Clock):
         """`clock` tells legal time, `machine_clock` that of leases and retries."""
         self._database = database
+        self.ring = database.ring
         self._bundle_of = self.bundle_of = bundle_of
         self._clock = clock
         self._machine_clock = machine_clock
@@ -176,7 +177,9 @@ class Gate:
         batch = None
         try:
             if directory and _needs_nothing_else(changes, known):
-                batch = Batch(now, known, {}, serials={}, endpoints=directory.rows, crew=self._crew)
+                batch = Batch(
+                    now, known, {}, serials={}, endpoints=directory.rows, crew=self._crew, ring=self.ring
+                )
                 decided = batch.decide_all(changes)
                 crashing.point("before_commit")
                 async with self._database.glance() as connection:
@@ -228,6 +231,7 @@ class Gate:
             serials=serials,
             endpoints=directory.rows,
             crew=self._crew,
+            ring=self.ring,
         )
 
     # ---- what the gate remembers

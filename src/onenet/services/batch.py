@@ -13,6 +13,7 @@ from uuid import UUID
 from onenet.domain.case import Case, Decision, Moment, Task
 from onenet.domain.machine import decide
 from onenet.domain.states import TaskState
+from onenet.encryption import KeyRing
 from onenet.errors import Conflict, NotFound, OnenetError, PreconditionFailed, StaleWrite
 from onenet.ids import new_id
 from onenet.services import leases, outbox
@@ -62,8 +63,12 @@ class Batch:
         serials: Mapping[NumberTemplate, Iterator[int]],
         endpoints: Sequence[EndpointRow],
         crew: Crew | None,
+        ring: KeyRing,
     ):
-        """`done`: what was done before under the keys of these changes. `crew` takes what falls due."""
+        """`done`: what was done before under the keys of these changes. `crew` takes what falls due.
+
+        `ring` makes the data keys of new cases, and seals.
+        """
         self.left_due = False
         self._now = now
         self._at = now.at.isoformat(timespec="microseconds")
@@ -72,6 +77,7 @@ class Batch:
         self._serials = serials
         self._endpoints = endpoints
         self._crew = crew
+        self._ring = ring
         self._token = new_id()
         self._begun: list[tuple[_Entry, UUID, Hand]] = []
         self._new_done: list[Done] = []
@@ -118,7 +124,7 @@ class Batch:
         return Result(after.id, after, decision.reply, stored)
 
     def _entry(self, change: Change) -> _Entry:
-        """The case as this batch has it by now; one that is opened gets its number. Raises: NotFound."""
+        """The case as this batch has it by now; one that is opened gets number and key. Raises: NotFound."""
         if change.opening is None:
             found = self._entries.get(change.case_id)
             if found is None:
@@ -126,7 +132,9 @@ class Batch:
             return found
         opening, now = change.opening, self._now.at
         number = fill(opening.template, now, next(self._serials[opening.template]))
-        return _Entry(None, opening.case._replace(number=number, created_at=now, updated_at=now))
+        _, data_key = self._ring.new_data_key()
+        blank = opening.case
+        return _Entry(None, blank._replace(number=number, created_at=now, updated_at=now, data_key=data_key))
 
     def _settled(self, entry: _Entry, decision: Decision, change: Change) -> Case:
         """The case as it will be saved: its events in the chain, its due tasks under leases."""
@@ -180,7 +188,7 @@ class Batch:
         for entry, task_id, hand in self._begun:
             task = entry.after.tasks[task_id]
             if task.lease_token == self._token:
-                row = store_rows.task_row(entry.after, task)
+                row = {**store_rows.task_row(entry.after, task), "data_key": entry.after.data_key}
                 claimed.append(Claimed(row, self._token, departments.get(task.department), hand))
             else:
                 hand.give_back()
@@ -198,12 +206,12 @@ class Batch:
         moved = [entry for entry in self._entries.values() if entry.after is not entry.before]
         # In the order in which `load` locks them: two gates must not wait for one another.
         moved.sort(key=lambda entry: (entry.after.lane, entry.after.id))
-        found = store_changes.rows_of(Changed(entry.before, entry.after) for entry in moved)
+        found = store_changes.rows_of((Changed(e.before, e.after) for e in moved), self._ring)
         found[bulk.ATTEMPTS] = [leases.attempt_begun(each.row, self._now.machine_at) for each in claimed]
         found[bulk.ATTEMPTS_CHANGED] = [leases.attempt_ended(c.attempt) for c in changes if c.attempt]
         found[bulk.EVENTS] = [store_events.row(event) for entry in moved for event in entry.events]
         found[bulk.DELIVERIES] = list(self._deliveries(moved))
-        found[bulk.KEYS] = [idempotency.row(done) for done in self._new_done]
+        found[bulk.KEYS] = [idempotency.row(done, self._ring) for done in self._new_done]
         found[bulk.NUMBERS] = [numbers.row(*number) for number in self._new_numbers]
         return found
 

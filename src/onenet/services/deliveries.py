@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-
-from sqlalchemy import RowMapping
 
 from onenet.domain.case import Case
 from onenet.domain.visibility import Visible
@@ -57,7 +56,7 @@ async def list_deliveries(
     """A page of deliveries about visible cases, newest first; ask for one more than you show."""
     async with database.read() as connection:
         rows = await store.page(connection, visible, after=after, state=state, limit=limit)
-    return [_read(Delivery, row) for row in rows]
+    return [_read(Delivery, dict(row)) for row in rows]
 
 
 async def delivery_attempts(database: Database, delivery_id: UUID, visible: Visible) -> list[Attempt]:
@@ -82,5 +81,5 @@ async def step_attempts(database: Database, case: Case, step: str) -> list[tuple
         ]
 
 
-def _read(shape: Any, row: RowMapping) -> Any:
+def _read(shape: Any, row: Mapping[str, Any]) -> Any:
     return shape(**{name: row[name] for name in shape.__dataclass_fields__})

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.clock import Clock
 from onenet.errors import Unavailable
+from onenet.services import encryption
+from onenet.services.encryption import Standing
 from onenet.store import callers, catalogue, endpoints, inspection, timers
 from onenet.store.database import Database
 
@@ -272,4 +274,23 @@ def judge_keys(live: AbstractSet[str]) -> Iterator[Remark]:
         yield Remark("keys", "ok", "front-ends have keys that are live, and somebody decides held steps")
 
 
-CHECKS: Sequence[Look] = (_durability, _clock_skew, _catalogue, _keys, _departments, _held, _timers, _due)
+async def _encryption(database: Database, clocks: Clocks) -> list[Remark]:
+    return list(judge_encryption(await encryption.standing(database), database.ring.in_use))
+
+
+def judge_encryption(found: Standing, kid: int) -> Iterator[Remark]:
+    """What is to be said of what is sealed under which key."""
+    older = found.outdated(kid) - found.in_clear()
+    if in_clear := found.in_clear():
+        says = f"{in_clear} cases and other rows are from before there was encryption, and in the clear"
+        yield Remark("encryption", "finding", says, "onenet kek rotate")
+    if older:
+        says = f"key {kid} is in use, {older} cases and other rows are under older keys"
+        yield Remark("encryption", "warning", says, "onenet kek rotate")
+    if not in_clear and not older:
+        yield Remark("encryption", "ok", f"key {kid} is in use, nothing is under older keys")
+
+
+CHECKS: Sequence[Look] = (
+    _encryption, _durability, _clock_skew, _catalogue, _keys, _departments, _held, _timers, _due,
+)  # fmt: skip

@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.encryption import KeyRing
 from onenet.errors import NotFound
 from onenet.ids import lane_of
 from onenet.services.invariants import REPORT, RESTORE, Finding, Looked, check_case
 from onenet.store import cases as store_cases
-from onenet.store import inspection, tables
+from onenet.store import idempotency, inspection, tables
 from onenet.store.cases import BundleOf
 from onenet.store.database import Database
 
@@ -113,7 +114,7 @@ async def _callbacks(database: Database, rows: Sequence[RowMapping]) -> list[Fin
     applied: list[tuple[UUID, int, str]] = []
     found = []
     for row in rows:
-        answer = _answer(row["body"])
+        answer = _answer(database.ring, row)
         if answer is None:
             what = f"the stored answer to a callback of {row['scope']} cannot be read"
             found.append(Finding("I6", row["case_id"], None, what, RESTORE))
@@ -131,10 +132,10 @@ async def _callbacks(database: Database, rows: Sequence[RowMapping]) -> list[Fin
     return found
 
 
-def _answer(body: str) -> dict[str, Any] | None:
+def _answer(ring: KeyRing, row: RowMapping) -> dict[str, Any] | None:
     """The stored answer, where it is one."""
     try:
-        answer = json.loads(body)
+        answer = json.loads(idempotency.opened_body(ring, dict(row)))
     except ValueError:
         return None
     is_answer = isinstance(answer, dict) and "outcome" in answer and isinstance(answer.get("seq"), int)

@@ -21,7 +21,11 @@ Kind = Literal["tasks", "deliveries", "timers"]
 
 
 class Claimed(NamedTuple):
-    """A task or delivery that this process owns until its lease ends, and where it goes."""
+    """A task or delivery that this process owns until its lease ends, and where it goes.
+
+    `row` has the `data_key` of its case beside the columns. A task's payload in it is as it is stored, or in
+    the clear where the task comes from a case in memory.
+    """
 
     row: Row
     token: UUID
@@ -68,7 +72,8 @@ def with_claimed(case: Case, claimed: Claimed) -> Case | None:
         return case
     if known.state is not TaskState.PENDING or known.attempt + 1 != row["attempt"]:
         return None
-    return case._replace(tasks={**case.tasks, known.id: rows.read_task(row)})
+    plain = {**row, "payload": known.payload}  # which is fixed for ever, and sealed in a row that was read
+    return case._replace(tasks={**case.tasks, known.id: rows.read_task(plain, None)})
 
 
 def attempt_begun(task: Row, now: datetime) -> dict[str, Any]:

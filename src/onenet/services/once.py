@@ -58,5 +58,5 @@ async def _try_once(
             return kept, True
         answer = await effect(connection)
         done = Done(once.scope, once.key, once.fingerprint, answer, None, now)
-        await bulk.write(connection, {bulk.KEYS: [idempotency.row(done)]})
+        await bulk.write(connection, {bulk.KEYS: [idempotency.row(done, database.ring)]})
         return answer, False

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import RowMapping
 
 from onenet import crashing
 from onenet.adapters.base import Endpoint, TaskSheet
@@ -20,12 +19,13 @@ from onenet.clock import Clock
 from onenet.domain.commands import FireTimer, RecordAttempt
 from onenet.domain.outcome import TryLater, Unclear
 from onenet.domain.sheet import TASK_PREFIX
+from onenet.encryption import KeyRing, blobs
 from onenet.errors import OnenetError, StaleWrite, Unavailable
 from onenet.ids import new_id, to_text
 from onenet.services.advance import Gate
 from onenet.services.change import Change
 from onenet.services.leases import Claimed
-from onenet.store import endpoints, queue, timers
+from onenet.store import endpoints, queue, sealing, timers
 from onenet.store.bulk import Row
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
@@ -59,7 +59,7 @@ async def claim(
     return [Claimed(dict(row), wanted.token, by_owner.get(row[which.owner])) for row in rows]
 
 
-_Found = tuple[Sequence[RowMapping], Sequence[EndpointRow]]
+_Found = tuple[Sequence[Row], Sequence[EndpointRow]]
 
 
 async def _claim_at_once(database: Database, which: queue.Queue, wanted: queue.Wanted) -> _Found:
@@ -93,7 +93,9 @@ async def give_back(database: Database, which: queue.Queue, clock: Clock, waitin
     back = sorted(waiting, key=lambda each: (each.row["lane"], each.row["case_id"], each.row["id"]))
     async with database.transaction() as connection:
         await queue.give_back(connection, which, [(each.row, each.token) for each in back], now)
-        await queue.end_attempts(connection, which, [ended(each.row, unmade) for each in back])
+        await queue.end_attempts(
+            connection, which, [ended(which, each.row, unmade, database.ring) for each in back]
+        )
 
 
 def endpoint_of(row: EndpointRow) -> Endpoint:
@@ -104,14 +106,14 @@ def endpoint_of(row: EndpointRow) -> Endpoint:
 async def dispatch(gate: Gate, transport: Transport, clock: Clock, claimed: Claimed) -> None:
     """Hands one claimed task to its department and records what came of it, whatever that was."""
     row = claimed.row
-    attempt = await _call(claimed.endpoint, transport, row, clock.now())
+    attempt = await _call(claimed.endpoint, transport, row, clock.now(), gate.ring)
     if claimed.hand is not None:
         claimed.hand.give_back()  # the call is over; recording it keeps nobody from calling
     change = Change(
         case_id=row["case_id"],
         command=RecordAttempt(row["id"], claimed.token, attempt.outcome),
         actor=ACTOR,
-        attempt=ended(row, attempt),
+        attempt=ended(queue.TASKS, row, attempt, gate.ring),
         claimed=claimed,
     )
     try:
@@ -124,7 +126,8 @@ async def dispatch(gate: Gate, transport: Transport, clock: Clock, claimed: Clai
         log.exception("outcome_failed", task=str(row["id"]), attempt=row["attempt"])
         unclear = RecordAttempt(row["id"], claimed.token, Unclear("the answer could not be recorded"))
         unread = replace(attempt, outcome=unclear.outcome, excerpt="")
-        await _hold(gate, claimed, replace(change, command=unclear, attempt=ended(row, unread)))
+        held = ended(queue.TASKS, row, unread, gate.ring)
+        await _hold(gate, claimed, replace(change, command=unclear, attempt=held))
 
 
 async def _hold(gate: Gate, claimed: Claimed, change: Change) -> None:
@@ -138,9 +141,9 @@ async def _hold(gate: Gate, claimed: Claimed, change: Change) -> None:
         await gate.park(claimed, UNDECIDABLE)
 
 
-def ended(row: Row, attempt: Attempt) -> dict[str, Any]:
-    """The end of an attempt, as `store.queue.end_attempts` writes it."""
-    return {
+def ended(which: queue.Queue, row: Row, attempt: Attempt, ring: KeyRing) -> dict[str, Any]:
+    """The end of an attempt, as `store.queue.end_attempts` writes it: what was answered is sealed."""
+    plain = {
         "lane": row["lane"],
         "case_id": row["case_id"],
         "id": row["id"],
@@ -151,16 +154,20 @@ def ended(row: Row, attempt: Attempt) -> dict[str, Any]:
         "reason": getattr(attempt.outcome, "reason", None),
         "excerpt": attempt.excerpt,
     }
+    return sealing.sealed_attempt(ring, row["data_key"], which.attempts.name, plain)
 
 
-async def _call(endpoint: EndpointRow | None, transport: Transport, row: Row, now: datetime) -> Attempt:
+async def _call(
+    endpoint: EndpointRow | None, transport: Transport, row: Row, now: datetime, ring: KeyRing
+) -> Attempt:
     if endpoint is None:
         return _not_called(TryLater("transient", "no endpoint is registered for the department"), now)
     if endpoint.state == "held":
         return _not_called(TryLater("gone", "the endpoint is held"), now)
     target = endpoint_of(endpoint)
     try:
-        sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), row["payload"], json.loads(row["payload"]))
+        payload = _payload(row, ring)
+        sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), payload, json.loads(payload))
         talk = adapter_for(target).submit(sheet)
         return await transport.drive(talk, endpoint=target, key=sheet.key, now=now)
     except OnenetError as error:
@@ -168,6 +175,14 @@ async def _call(endpoint: EndpointRow | None, transport: Transport, row: Row, no
     except Exception as error:  # an adapter's own mistake: held in sight, instead of failing for ever
         log.exception("adapter_failed", adapter=target.adapter, department=target.department)
         return _not_called(TryLater("refused", f"the adapter failed: {type(error).__name__}"), now)
+
+
+def _payload(row: Row, ring: KeyRing) -> str:
+    """The task's sheet. Raises: Unreadable."""
+    payload: str = row["payload"]
+    if not blobs.is_sealed(payload):
+        return payload  # from a case in memory, or from before there was encryption
+    return sealing.unseal(sealing.key_of(ring, row["data_key"]), payload, sealing.PAYLOAD, row["id"])
 
 
 def _not_called(outcome: TryLater, now: datetime) -> Attempt:

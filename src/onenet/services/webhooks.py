@@ -92,7 +92,8 @@ async def deliver(settling: Settling, transport: Transport, clock: Clock, claime
         log.exception("delivery_failed", delivery=str(row["id"]))
         refused = TryLater("refused", f"the delivery could not be made: {type(error).__name__}")
         attempt = Attempt(refused, None, clock.now(), clock.now(), refused.failure, "", 0)
-    await settling.settle(ended(row, attempt), _settled(claimed, attempt, verdict_of, clock.now()))
+    end = ended(queue.DELIVERIES, row, attempt, settling.database.ring)
+    await settling.settle(end, _settled(claimed, attempt, verdict_of, clock.now()))
 
 
 async def _relay(

@@ -55,7 +55,7 @@ def _changing(table: Table, keys: Sequence[str], fixed: Sequence[str], guards: S
 _OF_CASE = ("lane", "case_id")
 _CASE_FIXED = (
     "number", "bundle_code", "bundle_version", "jurisdiction", "subject", "client", "tracking_secret",
-    "utc_offset_minutes", "created_at",
+    "utc_offset_minutes", "created_at", "data_key", "sealed_secret", "applicant_index",
 )  # fmt: skip
 
 CASES = Part(tables.cases)

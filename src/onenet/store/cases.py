@@ -19,10 +19,12 @@ from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, Step, Task, Timer
 from onenet.domain.states import CaseState
 from onenet.domain.visibility import Visible
+from onenet.encryption import DataKey
 from onenet.ids import lane_of
 from onenet.store import bulk, rows, tables, visibility
 from onenet.store.among import MOST_KEYS, among
 from onenet.store.changes import Changed, rows_of
+from onenet.store.sealing import key_of, opened_secret, ring_of
 
 BundleOf = Callable[[str, int], Awaitable[Bundle]]
 """Gives a published bundle version by code and number."""
@@ -45,9 +47,13 @@ Keys = Sequence[tuple[int, UUID]]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The rows of cases, in their parts: case id -> the part's own key -> the part."""
+    """The rows of cases, in their parts: case id -> the part's own key -> the part. `keys`: their data keys.
+
+    Contents are parsed, and so opened, only when a case is assembled.
+    """
 
     cases: Sequence[RowMapping]
+    keys: Mapping[UUID, DataKey | None]
     contents: Mapping[UUID, str]
     steps: Mapping[UUID, dict[str, Step]]
     tasks: Mapping[UUID, dict[UUID, Task]]
@@ -70,16 +76,18 @@ async def fetch(connection: AsyncConnection, ids: Iterable[UUID], *, for_update:
     """
     wanted = sorted({(lane_of(id), id) for id in ids})
     if not wanted:
-        return Fetched((), {}, {}, {}, {})
+        return Fetched((), {}, {}, {}, {}, {})
     cases = among(_CASES_LOCKED if for_update else _CASES, _CASE_KEY, wanted)
     found = (await connection.execute(*cases)).mappings().all()
     # Where none is found, its parts are looked for all the same: time must not tell which numbers there are.
     keys = [(row["lane"], row["id"]) for row in found] or wanted
+    ring = ring_of(connection)
+    opened = {row["id"]: key_of(ring, row["data_key"]) for row in found} or {id: None for _, id in keys}
     contents = {row["case_id"]: row["content"] for row in await _of_cases(connection, _CONTENTS, keys)}
-    steps = await _parts(connection, _STEPS, keys, "code", rows.read_step)
-    tasks = await _parts(connection, _TASKS_LOCKED if for_update else _TASKS, keys, "id", rows.read_task)
-    timers = await _parts(connection, _TIMERS, keys, "id", rows.read_timer)
-    return Fetched(found, contents, steps, tasks, timers)
+    steps = await _parts(connection, _STEPS, opened, "code", rows.read_step)
+    tasks = await _parts(connection, _TASKS_LOCKED if for_update else _TASKS, opened, "id", rows.read_task)
+    timers = await _parts(connection, _TIMERS, opened, "id", rows.read_timer)
+    return Fetched(found, opened, contents, steps, tasks, timers)
 
 
 async def assemble(fetched: Fetched, bundle_of: BundleOf) -> dict[UUID, Case]:
@@ -87,11 +95,13 @@ async def assemble(fetched: Fetched, bundle_of: BundleOf) -> dict[UUID, Case]:
     loaded = {}
     for row in fetched.cases:
         id, bundle = row["id"], await bundle_of(row["bundle_code"], row["bundle_version"])
+        key = fetched.keys[id]
         loaded[id] = Case(
             **{name: row[name] for name in _PLAIN},
             bundle=bundle,
             state=CaseState(row["state"]),
-            content=rows.read_content(fetched.contents[id]),
+            tracking_secret=opened_secret(key, dict(row)),
+            content=rows.read_content(fetched.contents[id], key, id),
             steps={member.code: fetched.steps[id][member.code] for member in bundle.members},
             tasks=fetched.tasks[id],
             timers=fetched.timers[id],
@@ -108,24 +118,28 @@ async def _of_cases(connection: AsyncConnection, statement: Select[Any], keys: K
 
 
 async def _parts(
-    connection: AsyncConnection, statement: Select[Any], keys: Keys, name: str, read: Callable[[Any], Any]
+    connection: AsyncConnection,
+    statement: Select[Any],
+    opened: Mapping[UUID, DataKey | None],
+    name: str,
+    read: Callable[[Any, DataKey | None], Any],
 ) -> dict[UUID, dict[Any, Any]]:
     """Those rows as parts of their case: case id -> the part's own key -> the part."""
     parts: dict[UUID, dict[Any, Any]] = defaultdict(dict)
-    for row in await _of_cases(connection, statement, keys):
-        parts[row["case_id"]][row[name]] = read(row)
+    for row in await _of_cases(connection, statement, [(lane_of(id), id) for id in opened]):
+        parts[row["case_id"]][row[name]] = read(row, opened[row["case_id"]])
     return parts
 
 
 _PLAIN = (
     "id", "number", "jurisdiction", "subject", "client", "created_at", "updated_at",
-    "tracking_secret", "seq", "version", "head_hash", "utc_offset_minutes",
+    "seq", "version", "head_hash", "utc_offset_minutes", "data_key",
 )  # fmt: skip
 
 
 async def save(connection: AsyncConnection, changes: Sequence[Changed]) -> None:
     """Writes what differs. Raises: StaleWrite when a case is no longer as it was loaded."""
-    await bulk.write(connection, rows_of(changes))
+    await bulk.write(connection, rows_of(changes, ring_of(connection)))
 
 
 # ---- lists and look-ups
@@ -171,6 +185,14 @@ async def find_by_number(connection: AsyncConnection, number: str) -> list[UUID]
     """Ids of the cases with this number; organisations may use the same one."""
     statement = select(tables.case_number.c.case_id).where(tables.case_number.c.number == number)
     return list((await connection.execute(statement)).scalars())
+
+
+async def find_by_applicant(connection: AsyncConnection, visible: Visible, id_no: str) -> list[UUID]:
+    """Ids of visible cases whose applicant has this identity number, by its blind index; newest first."""
+    c = tables.cases.c
+    indexes = ring_of(connection).blind_indexes(id_no)
+    statement = select(c.id).where(c.applicant_index.in_(indexes), visibility.criterion(visible))
+    return list((await connection.execute(statement.order_by(c.created_at.desc(), c.lane, c.id))).scalars())
 
 
 async def case_of_task(connection: AsyncConnection, task_id: UUID) -> tuple[UUID, str] | None:

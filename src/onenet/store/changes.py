@@ -1,4 +1,6 @@
-"""What must be written for changes of cases: a case before and after, and the rows that differ. Pure."""
+"""What must be written for changes of cases: a case before and after, and the rows that differ. Pure but for
+the nonces of what is sealed.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from onenet.domain.case import Case
+from onenet.encryption import KeyRing
 from onenet.store import bulk, rows
 from onenet.store.bulk import Part, Row
+from onenet.store.sealing import key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +44,39 @@ def differs(before: Case, after: Case) -> bool:
     )
 
 
-def rows_of(changes: Iterable[Changed]) -> dict[Part, list[Row]]:
-    """The rows of these cases that are new or differ."""
+def rows_of(changes: Iterable[Changed], ring: KeyRing) -> dict[Part, list[Row]]:
+    """The rows of these cases that are new or differ, sealed. Raises: Unreadable, MisconfiguredError."""
     found: dict[Part, list[Row]] = defaultdict(list)
     for change in changes:
         before, after = change.before, saved(change.before, change.after)
         if before is None:
-            _add(found, after)
+            _add(found, after, ring)
         else:
-            _change(found, before, after)
+            _change(found, before, after, ring)
     return found
 
 
-def _add(found: dict[Part, list[Row]], case: Case) -> None:
-    found[bulk.CASES].append(rows.case_row(case))
-    found[bulk.CONTENTS].append(rows.content_row(case))
-    found[bulk.STEPS] += [rows.step_row(case, step) for step in case.steps.values()]
-    found[bulk.TASKS] += [rows.task_row(case, task) for task in case.tasks.values()]
+def _add(found: dict[Part, list[Row]], case: Case, ring: KeyRing) -> None:
+    key = key_of(ring, case.data_key)
+    found[bulk.CASES].append(rows.case_row(case, ring))
+    found[bulk.CONTENTS].append(rows.content_row(case, key))
+    found[bulk.STEPS] += [rows.step_row(case, step, key) for step in case.steps.values()]
+    found[bulk.TASKS] += [rows.sealed_task_row(case, task, key) for task in case.tasks.values()]
     found[bulk.TIMERS] += [rows.timer_row(case, timer) for timer in case.timers.values()]
 
 
-def _change(found: dict[Part, list[Row]], before: Case, after: Case) -> None:
+def _change(found: dict[Part, list[Row]], before: Case, after: Case, ring: KeyRing) -> None:
+    key = key_of(ring, after.data_key)
     found[bulk.CASES_CHANGED].append({**rows.case_changes(after), "before_version": before.version})
     if before.content is not after.content:
-        found[bulk.CONTENTS_CHANGED].append(rows.content_row(after))
+        found[bulk.CONTENTS_CHANGED].append(rows.content_row(after, key))
     for code, step in after.steps.items():
         if before.steps[code] is not step:
-            found[bulk.STEPS_CHANGED].append(rows.step_row(after, step))
+            found[bulk.STEPS_CHANGED].append(rows.step_row(after, step, key))
     for id, task in after.tasks.items():
         old = before.tasks.get(id)
         if old is None:
-            found[bulk.TASKS].append(rows.task_row(after, task))
+            found[bulk.TASKS].append(rows.sealed_task_row(after, task, key))
         elif old is not task:
             was = {"before_state": old.state, "before_lease_token": old.lease_token}
             found[bulk.TASKS_CHANGED].append(rows.task_changes(after, task) | was)

@@ -18,8 +18,11 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from onenet.encryption import KeyRing
+from onenet.encryption.ring import NO_KEYS
 from onenet.errors import MisconfiguredError, Unavailable
 from onenet.store import visits
+from onenet.store.sealing import OPTION
 
 BUSY_TIMEOUT_S = 5
 POOL_TIMEOUT_S = 5.0
@@ -144,12 +147,15 @@ class Presence:
 class Database:
     """A database that transactions and reads are opened on."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, capabilities: str = ""):
-        """Opens nothing yet. `capabilities`: those that are taken away, as `Capabilities.less` has them.
+    def __init__(self, url: str, *, ring: KeyRing = NO_KEYS, pool_size: int = 10, capabilities: str = ""):
+        """Opens nothing yet. `ring`: the keys of what is sealed; every connection knows them.
+
+        `capabilities`: those that are taken away, as `Capabilities.less` has them.
 
         Raises: MisconfiguredError when the driver's extra is not installed.
         """
         self.url = async_url(url)
+        self.ring = ring
         self.backend = self.url.get_backend_name()
         self.capabilities = CAPABILITIES[self.backend].less(capabilities)
         is_sqlite = self.backend == "sqlite"
@@ -161,6 +167,7 @@ class Database:
     def _engine(self, pool_size: int, *, writes: bool, instant: bool = False) -> AsyncEngine:
         settings: dict[str, Any] = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": POOL_TIMEOUT_S}
         settings["hide_parameters"] = True  # errors are written to logs, which hold no personal data
+        settings["execution_options"] = {OPTION: self.ring}
         if self.url.get_driver_name() == "psycopg":
             # Statements go as they are: psycopg would read a long one through for its own marks each time.
             settings["paramstyle"] = "numeric_dollar"

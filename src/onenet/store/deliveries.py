@@ -15,6 +15,7 @@ from onenet.ids import lane_of
 from onenet.store import tables, visibility
 from onenet.store.bulk import Row
 from onenet.store.queue import Queue
+from onenet.store.sealing import key_of, opened_attempt, ring_of
 
 _d = tables.delivery.c
 _SETTLE = (
@@ -82,8 +83,14 @@ async def exists(connection: AsyncConnection, visible: Visible, id: UUID) -> boo
     return (await connection.execute(statement)).first() is not None
 
 
-async def attempts(connection: AsyncConnection, queue: Queue, id: UUID) -> Sequence[RowMapping]:
-    """The attempts of one delivery or task, in order."""
-    a = queue.attempts
-    statement = select(a).where(a.c.lane == lane_of(id), a.c[queue.of] == id).order_by(a.c.number)
-    return (await connection.execute(statement)).mappings().all()
+async def attempts(connection: AsyncConnection, queue: Queue, id: UUID) -> list[dict[str, Any]]:
+    """The attempts of one delivery or task, in order, their words open. Raises: Unreadable."""
+    a, cases, ring = queue.attempts, tables.cases.c, ring_of(connection)
+    statement = (
+        select(a, cases.data_key)
+        .join(tables.cases, and_(cases.lane == a.c.lane, cases.id == a.c.case_id))
+        .where(a.c.lane == lane_of(id), a.c[queue.of] == id)
+        .order_by(a.c.number)
+    )
+    found = (await connection.execute(statement)).mappings()
+    return [opened_attempt(key_of(ring, row["data_key"]), a.name, dict(row), id) for row in found]

@@ -32,7 +32,7 @@ BY_OWN_KEY: Mapping[str, str] = {
 REFERENCE = frozenset(
     {
         *("jurisdiction", "department", "bundle_version"),
-        *("api_key", "endpoint", "token_revocation", "login_session", "log_key"),
+        *("api_key", "endpoint", "token_revocation", "login_session", "log_key", "encryption_key"),
     }
 )
 """Few rows, whole on every node."""

@@ -1,4 +1,7 @@
-"""Endpoints: where departments take tasks and subscribers take events. Few rows, read often."""
+"""Endpoints: where departments take tasks and subscribers take events. Few rows, read often.
+
+Their secrets are sealed: with one anybody could speak for onenet or for the department.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,9 @@ import structlog
 from sqlalchemy import bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.encryption import KeyRing
 from onenet.store import tables
+from onenet.store.sealing import SECRETS, opened_system, ring_of
 
 log = structlog.get_logger()
 
@@ -64,11 +69,12 @@ async def directory(connection: AsyncConnection) -> Directory:
     if connection.dialect.name != "postgresql":
         return Directory(tuple(await every(connection)), None)
     found = (await connection.execute(_MARKED)).all()
-    return Directory(tuple(_read(*row[:-1]) for row in found), found[0][-1] if found else None)
+    ring = ring_of(connection)
+    return Directory(tuple(_read(ring, *row[:-1]) for row in found), found[0][-1] if found else None)
 
 
 @functools.lru_cache(maxsize=4_096)
-def _read(*values: Any) -> EndpointRow:
+def _read(ring: KeyRing, *values: Any) -> EndpointRow:
     """The endpoint in a row. Read with every commit and seldom changed, so that it is seldom parsed.
 
     One that cannot be read counts as held: its own tasks stop with a reason, and nobody else's do.
@@ -76,7 +82,7 @@ def _read(*values: Any) -> EndpointRow:
     row = dict(zip(_COLUMNS, values, strict=True))
     try:
         parsed = {
-            "secrets": tuple(json.loads(row["secrets"])),
+            "secrets": tuple(json.loads(opened_system(ring, row["secrets"], SECRETS, row["id"]))),
             "options": dict(json.loads(row["options"])),
             "events": tuple(json.loads(row["events"])),
         }
@@ -86,14 +92,14 @@ def _read(*values: Any) -> EndpointRow:
     return EndpointRow(**row | parsed)
 
 
-def _row(endpoint: EndpointRow) -> dict[str, Any]:
+def _row(endpoint: EndpointRow, ring: KeyRing) -> dict[str, Any]:
     return {
         "id": endpoint.id,
         "kind": endpoint.kind,
         "owner": endpoint.owner,
         "adapter": endpoint.adapter,
         "url": endpoint.url,
-        "secrets": json.dumps(endpoint.secrets),
+        "secrets": ring.system().seal(json.dumps(endpoint.secrets), place=SECRETS, row=endpoint.id),
         "options": json.dumps(dict(endpoint.options)),
         "events": json.dumps(endpoint.events),
         "state": endpoint.state,
@@ -103,13 +109,14 @@ def _row(endpoint: EndpointRow) -> dict[str, Any]:
 
 async def append(connection: AsyncConnection, endpoint: EndpointRow) -> None:
     """Writes a new endpoint. Raises: sqlalchemy.exc.IntegrityError when its department has one."""
-    await connection.execute(insert(tables.endpoint).values(_row(endpoint)))
+    await connection.execute(insert(tables.endpoint).values(_row(endpoint, ring_of(connection))))
 
 
 async def replace(connection: AsyncConnection, endpoint: EndpointRow) -> None:
     """Writes an endpoint over the row of its id."""
     table = tables.endpoint
-    await connection.execute(update(table).where(table.c.id == endpoint.id).values(_row(endpoint)))
+    row = _row(endpoint, ring_of(connection))
+    await connection.execute(update(table).where(table.c.id == endpoint.id).values(row))
 
 
 async def remove(connection: AsyncConnection, id: UUID) -> None:
@@ -120,7 +127,8 @@ async def remove(connection: AsyncConnection, id: UUID) -> None:
 async def every(connection: AsyncConnection, kind: str | None = None) -> list[EndpointRow]:
     """All endpoints, or those of one kind, oldest first."""
     found = await connection.execute(_OF_KIND, {"kind": kind}) if kind else await connection.execute(_EVERY)
-    return [_read(*row) for row in found]
+    ring = ring_of(connection)
+    return [_read(ring, *row) for row in found]
 
 
 async def of_department(connection: AsyncConnection, department: str) -> EndpointRow | None:
@@ -128,4 +136,4 @@ async def of_department(connection: AsyncConnection, department: str) -> Endpoin
     c = tables.endpoint.c
     statement = _SELECT.where(c.kind == "department", c.owner == department)
     row = (await connection.execute(statement)).first()
-    return _read(*row) if row else None
+    return _read(ring_of(connection), *row) if row else None

@@ -1,7 +1,7 @@
 """Idempotency keys and message ids of callbacks: one row for what was done, with the answer given to it.
 
 The row is written in the transaction of its effect, so there is one of both or none of both. Its unique key
-decides on every engine.
+decides on every engine. The answer is sealed: one that opens a case holds its tracking secret.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.encryption import KeyRing
 from onenet.ids import lane_of
 from onenet.store import tables
 from onenet.store.among import among
+from onenet.store.sealing import ANSWER, opened_system, ring_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +53,22 @@ async def find(connection: AsyncConnection, keys: Iterable[tuple[str, str]]) -> 
     wanted = sorted(set(keys))
     if not wanted:
         return {}
+    ring = ring_of(connection)
     found = (await connection.execute(*among(_FIND, _KEY, wanted))).mappings()
-    return {
-        (row["scope"], row["key"]): Done(
-            row["scope"], row["key"], row["fingerprint"],
-            StoredAnswer(row["status"], row["body"], json.loads(row["headers"])),
-            row["case_id"], row["created_at"],
-        )
-        for row in found
-    }  # fmt: skip
+    return {(row["scope"], row["key"]): _read(dict(row), ring) for row in found}
 
 
-def row(entry: Done) -> dict[str, Any]:
+def _read(row: dict[str, Any], ring: KeyRing) -> Done:
+    answer = StoredAnswer(row["status"], opened_body(ring, row), json.loads(row["headers"]))
+    return Done(row["scope"], row["key"], row["fingerprint"], answer, row["case_id"], row["created_at"])
+
+
+def opened_body(ring: KeyRing, row: Mapping[str, Any]) -> str:
+    """The body of the stored answer in a row. Raises: Unreadable."""
+    return opened_system(ring, row["body"], ANSWER, f"{row['scope']}/{row['key']}")
+
+
+def row(entry: Done, ring: KeyRing) -> dict[str, Any]:
     """The row to write; its key is unique, so of two transactions one is first and the other one fails."""
     return {
         "scope": entry.scope,
@@ -70,7 +76,7 @@ def row(entry: Done) -> dict[str, Any]:
         "fingerprint": entry.fingerprint,
         "status": entry.answer.status,
         "headers": json.dumps(dict(entry.answer.headers)),
-        "body": entry.answer.body,
+        "body": ring.system().seal(entry.answer.body, place=ANSWER, row=f"{entry.scope}/{entry.key}"),
         "lane": lane_of(entry.case_id) if entry.case_id else None,
         "case_id": entry.case_id,
         "created_at": entry.created_at,

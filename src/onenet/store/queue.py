@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Table, bindparam, case, func, insert, select, text, tuple_, update
+from sqlalchemy import Table, bindparam, case, func, insert, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -120,8 +120,11 @@ _CLAIMS = {
 
 async def claim(
     connection: AsyncConnection, queue: Queue, lanes: Sequence[int], wanted: Wanted, *, skip_locked: bool
-) -> Sequence[RowMapping]:
-    """Claims what is due in these lanes, the oldest first, and notes that attempts began. Gives the rows."""
+) -> Sequence[Mapping[str, Any]]:
+    """Claims what is due in these lanes, the oldest first, and notes that attempts began.
+
+    Gives the rows, each with the `data_key` of its case; payloads are as they are stored.
+    """
     statement = _CLAIMS[queue.work.name, skip_locked]
     parameters = _parameters(wanted) | {
         "lanes": list(lanes),
@@ -137,7 +140,20 @@ async def claim(
             for row in claimed
         ]  # fmt: skip
         await connection.execute(insert(queue.attempts), begun)
-    return claimed
+    keys = await _data_keys(connection, sorted({(row["lane"], row["case_id"]) for row in claimed}))
+    return [{**row, "data_key": keys.get(row["case_id"])} for row in claimed]
+
+
+_DATA_KEYS = select(tables.cases.c.id, tables.cases.c.data_key)
+
+
+async def _data_keys(connection: AsyncConnection, cases: Sequence[tuple[int, UUID]]) -> dict[UUID, bytes]:
+    found: dict[UUID, bytes] = {}
+    for first in range(0, len(cases), MOST_KEYS):
+        part = cases[first : first + MOST_KEYS]
+        asked = among(_DATA_KEYS, (tables.cases.c.lane, tables.cases.c.id), part)
+        found |= {row.id: row.data_key for row in await connection.execute(*asked)}
+    return found
 
 
 # ---- where one statement may do it all
@@ -167,8 +183,9 @@ def _at_once(queue: Queue, *, skip_locked: bool) -> Any:
             INSERT INTO {attempts} (lane, case_id, {queue.of}, number, started_at)
             SELECT lane, case_id, id, attempt, CAST(:now AS timestamptz) FROM claimed
         )
-        SELECT {", ".join(column.name for column in queue.work.c)} FROM claimed
-    """).columns(*queue.work.c)  # noqa: S608  # names of our own tables
+        SELECT {", ".join(f"claimed.{column.name}" for column in queue.work.c)}, cases.data_key
+        FROM claimed JOIN cases ON cases.lane = claimed.lane AND cases.id = claimed.case_id
+    """).columns(*queue.work.c, tables.cases.c.data_key)  # noqa: S608  # names of our own tables
 
 
 _AT_ONCE = {
@@ -180,7 +197,7 @@ _AT_ONCE = {
 
 async def claim_at_once(
     connection: AsyncConnection, queue: Queue, wanted: Wanted, *, skip_locked: bool
-) -> Sequence[RowMapping]:
+) -> Sequence[Mapping[str, Any]]:
     """`claim` by one statement, where that is a capability; it may be a transaction by itself.
 
     Workers begin at lanes of their own, by chance, and take the oldest of each.
@@ -189,7 +206,8 @@ async def claim_at_once(
         "leave_out": list(wanted.leave_out),
         "first": random.randrange(LANES),  # noqa: S311  # spreads workers, no secret
     }
-    return (await connection.execute(_AT_ONCE[queue.work.name, skip_locked], parameters)).mappings().all()
+    found = await connection.execute(_AT_ONCE[queue.work.name, skip_locked], parameters)
+    return [dict(row) for row in found.mappings()]
 
 
 def _parameters(wanted: Wanted) -> dict[str, Any]:

@@ -1,18 +1,23 @@
-"""How a case is written in rows and read from them: pure functions, one pair a table."""
+"""How a case is written in rows and read from them: pure functions, one pair a table.
+
+`key` is the data key of the case: what is said in it is sealed as its row is made (`store.sealing`).
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import orjson
-from sqlalchemy import RowMapping
 
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Step, Task, Timer, Waiting
 from onenet.domain.chain import canonical
 from onenet.domain.outcome import ResultGiven, SupplementRequest
 from onenet.domain.states import StepState, TaskState, TimerState
+from onenet.encryption import DataKey, KeyRing, Unreadable
+from onenet.store import sealing
 
 Row = Mapping[str, Any]
 
@@ -30,8 +35,9 @@ def case_key(case: Case) -> dict[str, Any]:
     return {"lane": case.lane, "case_id": case.id}
 
 
-def case_row(case: Case) -> dict[str, Any]:
+def case_row(case: Case, ring: KeyRing) -> dict[str, Any]:
     """The row of `cases`."""
+    key = sealing.key_of(ring, case.data_key)
     return case_changes(case) | {
         "number": case.number,
         "bundle_code": case.bundle.code,
@@ -39,9 +45,12 @@ def case_row(case: Case) -> dict[str, Any]:
         "jurisdiction": case.jurisdiction,
         "subject": case.subject,
         "client": case.client,
-        "tracking_secret": case.tracking_secret,
+        "tracking_secret": "" if key else case.tracking_secret,
         "utc_offset_minutes": case.utc_offset_minutes,
         "created_at": case.created_at,
+        "data_key": case.data_key,
+        "sealed_secret": sealing.sealed_secret(key, case.tracking_secret, case.id),
+        "applicant_index": ring.blind_index(case.content.applicant.id_no) if key else None,
     }
 
 
@@ -58,7 +67,7 @@ def case_changes(case: Case) -> dict[str, Any]:
     }
 
 
-def content_row(case: Case) -> dict[str, Any]:
+def content_row(case: Case, key: DataKey | None) -> dict[str, Any]:
     """The row of `case_content`."""
     content = case.content
     said = {
@@ -67,7 +76,7 @@ def content_row(case: Case) -> dict[str, Any]:
         "form": content.form,
         "materials": [_plain(material) for material in content.materials],
     }
-    return {**case_key(case), "content": canonical(said)}
+    return {**case_key(case), "content": sealing.seal(key, canonical(said), sealing.CONTENT, case.id)}
 
 
 def _plain(value: Applicant | MaterialGiven) -> dict[str, Any]:
@@ -75,9 +84,9 @@ def _plain(value: Applicant | MaterialGiven) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
-def read_content(text: str) -> CaseContent:
-    """What the applicant said."""
-    content = json.loads(text)
+def read_content(stored: str, key: DataKey | None, case_id: UUID) -> CaseContent:
+    """What the applicant said. Raises: Unreadable."""
+    content = json.loads(sealing.unseal(key, stored, sealing.CONTENT, case_id))
     return CaseContent(
         applicant=Applicant(**content["applicant"]),
         answers=content["answers"],
@@ -86,9 +95,9 @@ def read_content(text: str) -> CaseContent:
     )
 
 
-def step_row(case: Case, step: Step) -> dict[str, Any]:
-    """The row of a step."""
-    waiting = step.waiting
+def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:
+    """The row of a step. With a key what was said of it is in one column, if there is anything to seal."""
+    waiting, said = step.waiting, _said(step)
     return {
         **case_key(case),
         "code": step.code,
@@ -101,6 +110,27 @@ def step_row(case: Case, step: Step) -> dict[str, Any]:
         "wait_until": waiting and waiting.until,
         "submission": step.submission,
         "resume": step.resume,
+        **({**said, "said": None} if key is None else _sealed_said(said, key, f"{case.id}/{step.code}")),
+    }
+
+
+_NOTHING_SAID: Mapping[str, Any] = {"opinion": None, "reason": None, "results": "[]", "requests": "[]"}
+
+
+def sealed_said(row: Row, key: DataKey) -> Mapping[str, Any]:
+    """The columns that change when the row of a step in the clear is sealed."""
+    return _sealed_said({name: row[name] for name in _NOTHING_SAID}, key, f"{row['case_id']}/{row['code']}")
+
+
+def _sealed_said(said: Mapping[str, Any], key: DataKey, place: str) -> Mapping[str, Any]:
+    if said == _NOTHING_SAID:
+        return {**said, "said": None}
+    return {**_NOTHING_SAID, "said": key.seal(_json(said), place=sealing.SAID, row=place)}
+
+
+def _said(step: Step) -> Mapping[str, Any]:
+    """What a department, an officer or the engine said of a step, in words or as data."""
+    return {
         "opinion": step.opinion,
         "reason": step.reason,
         "results": _json(step.results) if step.results else "[]",
@@ -108,8 +138,22 @@ def step_row(case: Case, step: Step) -> dict[str, Any]:
     }
 
 
-def read_step(row: RowMapping) -> Step:
-    """The step in a row."""
+def _read_said(row: Row, key: DataKey | None) -> Mapping[str, Any]:
+    """The same out of a row. In the clear only where the case has no key."""
+    if key is None:
+        if row["said"] is not None:
+            raise Unreadable(f"{sealing.SAID}: the case was erased, its key is gone")
+        return row
+    if row["said"] is None:
+        return _NOTHING_SAID
+    place = f"{row['case_id']}/{row['code']}"
+    said: Mapping[str, Any] = json.loads(key.unseal(row["said"], place=sealing.SAID, row=place))
+    return said
+
+
+def read_step(row: Row, key: DataKey | None) -> Step:
+    """The step in a row. Raises: Unreadable."""
+    said = _read_said(row, key)
     waiting = None
     if row["waits_for"] is not None:
         refs = tuple(json.loads(row["wait_refs"]))
@@ -122,15 +166,20 @@ def read_step(row: RowMapping) -> Step:
         waiting=waiting,
         submission=row["submission"],
         resume=StepState(row["resume"]) if row["resume"] else None,
-        opinion=row["opinion"],
-        reason=row["reason"],
-        results=_read_list(ResultGiven, row["results"]),
-        requests=_read_list(SupplementRequest, row["requests"]),
+        opinion=said["opinion"],
+        reason=said["reason"],
+        results=_read_list(ResultGiven, said["results"]),
+        requests=_read_list(SupplementRequest, said["requests"]),
     )
 
 
+def sealed_task_row(case: Case, task: Task, key: DataKey | None) -> dict[str, Any]:
+    """The row of a task as it is stored."""
+    return {**task_row(case, task), "payload": sealing.seal(key, task.payload, sealing.PAYLOAD, task.id)}
+
+
 def task_row(case: Case, task: Task) -> dict[str, Any]:
-    """The row of a task."""
+    """The row of a task, its payload in the clear: for whoever calls the department."""
     return task_changes(case, task) | {
         "step": task.step,
         "department": task.department,
@@ -156,10 +205,15 @@ def task_changes(case: Case, task: Task) -> dict[str, Any]:
     }
 
 
-def read_task(row: Row) -> Task:
-    """The task in a row."""
-    plain = {name: row[name] for name in Task._fields if name != "state"}
-    return Task(**plain, state=TaskState(row["state"]))
+def read_task(row: Row, key: DataKey | None) -> Task:
+    """The task in a row. Raises: Unreadable."""
+    payload = sealing.unseal(key, row["payload"], sealing.PAYLOAD, row["id"])
+    return Task(
+        **{name: row[name] for name in _PLAIN_OF_TASK}, payload=payload, state=TaskState(row["state"])
+    )
+
+
+_PLAIN_OF_TASK = [name for name in Task._fields if name not in ("state", "payload")]
 
 
 def timer_row(case: Case, timer: Timer) -> dict[str, Any]:
@@ -175,6 +229,6 @@ def timer_row(case: Case, timer: Timer) -> dict[str, Any]:
     }
 
 
-def read_timer(row: RowMapping) -> Timer:
-    """The timer in a row."""
+def read_timer(row: Row, key: DataKey | None) -> Timer:
+    """The timer in a row; nothing of it is sealed."""
     return Timer(row["id"], row["step"], row["kind"], row["due_at"], TimerState(row["state"]))

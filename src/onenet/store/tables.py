@@ -124,6 +124,17 @@ endpoint = Table(
     ),
 )
 
+# Key-encryption keys that rows are sealed under; no secret. `proof` is a known text, sealed with the key.
+encryption_key = Table(
+    "encryption_key",
+    metadata,
+    Column("kid", Integer, nullable=False, autoincrement=False),
+    Column("suite", String(16), nullable=False),
+    Column("proof", Text, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    PrimaryKeyConstraint("kid"),
+)
+
 # ---- look-up tables with keys of their own
 
 idempotency_key = Table(
@@ -184,12 +195,18 @@ cases = Table(
     Column("utc_offset_minutes", SmallInteger, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
+    # Wrapped; NULL: of a case from before there was encryption, or of one that was erased.
+    Column("data_key", LargeBinary),
+    # `tracking_secret`, which is empty then.
+    Column("sealed_secret", Text),
+    Column("applicant_index", LargeBinary),
     PrimaryKeyConstraint("lane", "id"),
     _states("state", CaseState),
     CheckConstraint("seq >= 1", name="seq_begun"),
     CheckConstraint("lane BETWEEN 0 AND 255", name="lane_range"),
     Index("ix_cases_of_subject", "subject", "created_at", "lane", "id"),
     Index("ix_cases_by_age", "created_at", "lane", "id"),
+    Index("ix_cases_of_applicant", "applicant_index"),
     # Closed cases are not in it, so that looking through the open ones does not slow down with the years.
     Index("ix_cases_open", "lane", "id", postgresql_where=text(_OPEN), sqlite_where=text(_OPEN)),
 )
@@ -221,6 +238,8 @@ step = Table(
     Column("reason", Text),
     Column("results", Text, nullable=False),
     Column("requests", Text, nullable=False),
+    # The four above, sealed, which are empty then.
+    Column("said", Text),
     PrimaryKeyConstraint("lane", "case_id", "code"),
     _to_case(),
     _states("state", StepState),
