@@ -9,6 +9,7 @@ python3 dev.py fuzz      Schemathesis against a running server, at length
 python3 dev.py bench     measure, each figure beside its yardstick  ([NAME ...] [--json FILE] [--runs N])
 python3 dev.py check     lint, types, import direction, API contract, house rules
 python3 dev.py openapi   write openapi/openapi.json from the code
+python3 dev.py truth-table  write openapi/truth-table.csv: who is answered what on every route
 python3 dev.py asvs      write the table of docs/security.md from docs/asvs.yaml
 python3 dev.py lock      write requirements.lock anew   (further words go to uv, as --upgrade)
 python3 dev.py sbom      write sbom.cdx.json: what a production environment holds, as CycloneDX
@@ -157,6 +158,10 @@ def openapi(words: list[str]) -> None:
     CONTRACT.write_bytes(text)
 
 
+def truth_table(words: list[str]) -> None:
+    become(BIN / "python", "-m", "tests.authorisation.truth_table", *words)
+
+
 def asvs(words: list[str]) -> None:
     become(BIN / "python", "-m", "tests.security.asvs", *words)
 
@@ -200,6 +205,7 @@ VERBS = {
     "bench": bench,
     "check": check,
     "openapi": openapi,
+    "truth-table": truth_table,
     "asvs": asvs,
     "lock": lock,
     "sbom": sbom,

@@ -26,6 +26,7 @@ from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.shapes import Page, given, moment
+from onenet.domain.visibility import Subject
 from onenet.errors import NotFound
 from onenet.ids import from_text, to_text
 from onenet.services import break_glass
@@ -68,9 +69,11 @@ async def ask_to_break_glass(request: Request, body: AskBody) -> Response:
 )
 async def list_break_glass(request: Request, query: BreakGlassPages) -> Response:
     """Lists who asked to look at which case, and who let them."""
-    filters = {"list": "break-glass"}
+    known, who = parts(request), caller(request)
+    filters = {"list": "break-glass", "of": who.id}
+    visible = await known.reading.visible(who, known.machine_clock.now(), of=Subject.DELIVERIES)
     after = cursors.moment_and_id(query.cursor, filters)
-    found = await break_glass.page(parts(request).database, after, query.size + 1)
+    found = await break_glass.page(known.database, visible, after, query.size + 1)
     shown = found[: query.size]
     last = shown[-1] if len(found) > query.size else None
     cursor = cursors.write([last.asked_at.isoformat(), str(last.id)], filters) if last else None
@@ -85,7 +88,9 @@ async def list_break_glass(request: Request, query: BreakGlassPages) -> Response
 )
 async def get_break_glass(request: Request, break_glass_id: BreakGlassId) -> Response:
     """Shows what was asked for, to whoever asked and to those who may approve."""
-    found = await break_glass.find(parts(request).database, _id(break_glass_id), caller(request))
+    known, id = parts(request), _id(break_glass_id)
+    now = known.machine_clock.now()
+    found = await break_glass.find(known.database, known.reading, id, caller(request), now)
     return answer(request, _view(request, found))
 
 
@@ -102,7 +107,7 @@ async def approve_break_glass(request: Request, break_glass_id: BreakGlassId) ->
     done = await break_glass.approve(
         known.database,
         known.gate,
-        known.catalogue,
+        known.reading,
         _id(break_glass_id),
         who=caller(request),
         now=known.machine_clock.now(),

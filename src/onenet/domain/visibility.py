@@ -168,7 +168,9 @@ def of_bundles_named(who: Who, reach: Reach) -> Condition | None:
 
 
 class Subject(Word):
-    """What is asked for: cases and all that hangs on them, or the technical side of deliveries."""
+    """What is asked for: cases and all that hangs on them; or deliveries, and emergencies to approve, which
+    tell of a case that it is there and nothing of what it is about.
+    """
 
     CASES = "cases"
     DELIVERIES = "deliveries"

@@ -7,15 +7,16 @@ from uuid import UUID
 
 from onenet.domain.commands import NoteEmergencyAccess
 from onenet.domain.principal import Principal
-from onenet.domain.visibility import EMERGENCY, EVERYTHING, Sight
+from onenet.domain.visibility import EMERGENCY, EVERYTHING, Sight, Subject, Visible
 from onenet.errors import Conflict, Forbidden, NotFound
 from onenet.ids import lane_of, new_id
 from onenet.services import cases
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change
-from onenet.services.reading import Seen
+from onenet.services.reading import Reading, Seen
 from onenet.store import break_glass as store
+from onenet.store import visibility as store_visibility
 from onenet.store.break_glass import BreakGlass
 from onenet.store.database import Database
 
@@ -32,7 +33,7 @@ async def ask(database: Database, case_id: UUID, reason: str, who: Principal, no
 
 
 async def approve(
-    database: Database, gate: Gate, catalogue: Catalogue, id: UUID, *, who: Principal, now: datetime
+    database: Database, gate: Gate, reading: Reading, id: UUID, *, who: Principal, now: datetime
 ) -> BreakGlass:
     """Lets whoever asked look for four hours, and tells the owner by an event.
 
@@ -41,14 +42,13 @@ async def approve(
     asked = await _find(database, id)
     if person_of(asked.asked_by) == person_of(who.id):
         raise Forbidden("a second person approves")
+    await _must_oversee(database, reading, asked, who, now)
     if asked.approved_by is not None or now >= asked.asked_at + APPROVABLE_FOR:
         raise Conflict("it is approved already, or was asked for more than 24 hours ago")
-    case = await cases.get(database, catalogue, asked.case_id, EVERYTHING)
-    if who.jurisdictions and case.jurisdiction not in await catalogue.below(who.jurisdictions):
-        raise NotFound
     ends_at = now + LASTS
     # First on record, then allowed: a crash in between tells the owner of a look that was never possible.
-    await gate.submit(Change(case.id, NoteEmergencyAccess(asked.asked_by, asked.reason, ends_at), who.id))
+    noted = NoteEmergencyAccess(asked.asked_by, asked.reason, ends_at)
+    await gate.submit(Change(asked.case_id, noted, who.id))
     async with database.transaction() as connection:
         if not await store.approve(connection, id, who.id, now, ends_at):
             raise Conflict("it is approved already")
@@ -66,18 +66,32 @@ async def look(
     return asked, Seen(case, Sight("break_glass", (), EMERGENCY))
 
 
-async def find(database: Database, id: UUID, who: Principal) -> BreakGlass:
-    """One that this principal asked for, may approve or audits. Raises: NotFound."""
+async def find(database: Database, reading: Reading, id: UUID, who: Principal, now: datetime) -> BreakGlass:
+    """One that this principal asked for, or that is about a case it oversees. Raises: NotFound."""
     asked = await _find(database, id)
-    if asked.asked_by != who.id and who.permissions.isdisjoint({"break-glass:approve", "break-glass:audit"}):
-        raise NotFound
+    if asked.asked_by != who.id:
+        if who.permissions.isdisjoint({"break-glass:approve", "break-glass:audit"}):
+            raise NotFound
+        await _must_oversee(database, reading, asked, who, now)
     return asked
 
 
-async def page(database: Database, after: tuple[datetime, UUID] | None, limit: int) -> list[BreakGlass]:
-    """All, newest first."""
+async def page(
+    database: Database, visible: Visible, after: tuple[datetime, UUID] | None, limit: int
+) -> list[BreakGlass]:
+    """Those about visible cases, newest first."""
     async with database.read() as connection:
-        return await store.page(connection, after, limit)
+        return await store.page(connection, visible, after, limit)
+
+
+async def _must_oversee(
+    database: Database, reading: Reading, asked: BreakGlass, who: Principal, now: datetime
+) -> None:
+    """Passes when the case is in the jurisdictions of who approves or audits. Raises: NotFound."""
+    overseen = await reading.visible(who, now, of=Subject.DELIVERIES)
+    async with database.read() as connection:
+        if not await store_visibility.sees(connection, overseen, asked.case_id):
+            raise NotFound
 
 
 async def _find(database: Database, id: UUID) -> BreakGlass:

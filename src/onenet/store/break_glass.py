@@ -9,7 +9,9 @@ from uuid import UUID
 from sqlalchemy import Row, and_, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.domain.visibility import Visible
 from onenet.ids import lane_of
+from onenet.store import visibility
 from onenet.store.access_tables import break_glass
 
 _c = break_glass.c
@@ -55,10 +57,10 @@ async def approve(connection: AsyncConnection, id: UUID, by: str, at: datetime, 
 
 
 async def page(
-    connection: AsyncConnection, after: tuple[datetime, UUID] | None, limit: int
+    connection: AsyncConnection, visible: Visible, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[BreakGlass]:
-    """All, newest first, after a position."""
-    statement = select(break_glass)
+    """Those about visible cases, newest first, after a position."""
+    statement = select(break_glass).where(visibility.of_case(visible, _c.lane, _c.case_id))
     if after is not None:
         at, id = after
         later = and_(_c.asked_at == at, tuple_(_c.lane, _c.id) > (lane_of(id), id))

@@ -1,0 +1,261 @@
+"""The city of the truth table: cases, and people and systems in every relation to them.
+
+People come with real access tokens, systems with real keys. The issuer's code is that of the front-end, so a
+citizen who logs in and one for whom the front-end speaks are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from onenet.api.parts import Parts
+from onenet.app import Application, create_app
+from onenet.catalogue.build import content_text
+from onenet.clock import FrozenClock
+from onenet.domain.bundle import Bundle, Jurisdiction
+from onenet.ids import from_text
+from onenet.services import keys
+from onenet.services.advance import Gate
+from onenet.services.catalogue import Catalogue
+from onenet.services.identity import Identity
+from onenet.services.keys import Keyring
+from onenet.services.reading import Reading
+from onenet.services.tokens import AccessTokens
+from onenet.services.watch import Watch
+from onenet.store import catalogue as store_catalogue
+from onenet.store.access_tables import break_glass
+from onenet.store.catalogue import Version
+from onenet.store.database import Database
+from tests.api.conftest import PUBLIC_URL, city_bundle, publish, submission
+from tests.factories import NOW, names
+from tests.issuing import TestIssuer
+
+ROLES = [
+    "citizen", "agent", "clerk", "officer", "department", "supervisor", "administrator", "auditor",
+]  # fmt: skip
+SKIPS_POLICE = {"answers": {"local": False}}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody with a credential, in a relation to the case `first`. `about`: which path words differ."""
+
+    role: str
+    relation: str
+    headers: Mapping[str, str]
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Role and relation."""
+        return f"{self.role}, {self.relation}"
+
+
+@dataclass
+class City:
+    """What requests are made to, and with."""
+
+    app: Application
+    parts: Parts
+    issuer: TestIssuer
+    clock: FrozenClock
+    client: httpx2.AsyncClient
+    words: dict[str, str] = field(default_factory=dict)
+    actors: list[Actor] = field(default_factory=list)
+
+    async def key(self, kind: Any, client: str, *jurisdictions: str) -> dict[str, str]:
+        """A key's header."""
+        made = await keys.create(
+            self.parts.database, kind=kind, client=client, now=NOW, jurisdictions=frozenset(jurisdictions)
+        )
+        return {"Authorization": f"Bearer {made.token}"}
+
+    def token(self, role: str, subject: str, **claims: Any) -> dict[str, str]:
+        """An access token's header."""
+        text = self.issuer.token(NOW, **{"role": role, "sub": subject, "area": ["suzhou"], **claims})
+        return {"Authorization": f"Bearer {text}"}
+
+    def add(self, role: str, relation: str, *headers: Mapping[str, str], **words: str) -> None:
+        """Somebody more."""
+        merged: dict[str, str] = {}
+        for each in headers:
+            merged |= each
+        self.actors.append(Actor(role, relation, merged, words))
+
+    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: Any = None) -> Any:
+        """What must succeed."""
+        answer = await self.client.request(method, path, headers=dict(headers), json=body)
+        assert answer.is_success, (path, answer.text)
+        return answer.json()
+
+    async def apply(self, headers: Mapping[str, str], key: str, **changes: Any) -> str:
+        """The id of a new case."""
+        body = submission(**changes)
+        if changes.get("answers") == {"local": False}:
+            body["form"] = {code: value for code, value in body["form"].items() if code != "address"}
+        opened = await self.ask("POST", "/v1/cases", {**headers, "Idempotency-Key": key}, body)
+        return str(opened["id"])
+
+    async def give(self, giver: Mapping[str, str], to: str, **changes: Any) -> str:
+        """The id of a new delegation."""
+        body = {"delegate": {"subject": to}, "bundles": ["newborn"], "ends_at": _at(days=30)} | changes
+        if "case" in changes:
+            del body["bundles"]
+        made = await self.ask("POST", "/v1/delegations", {**giver, "Idempotency-Key": f"to-{to}"}, body)
+        return str(made["id"])
+
+
+def _at(**of: float) -> str:
+    return (NOW + timedelta(**of)).isoformat()
+
+
+@asynccontextmanager
+async def built(database: Database, clock: FrozenClock, issuer: TestIssuer) -> AsyncIterator[City]:
+    """The city, with everybody in it."""
+    issuer.keys = {"k1": ed25519.Ed25519PrivateKey.generate()}
+    settings = issuer.settings(
+        code="app", roles=ROLES, role_claim="role", department_claim="dept", jurisdictions_claim="area",
+        algorithms=["EdDSA"],
+    )  # fmt: skip
+    await _publish(database)
+    catalogue, tokens = Catalogue(database), AccessTokens([settings], database, clock)
+    gate, watch = Gate(database, catalogue.bundle, clock, clock), Watch(database)
+    identity = Identity(Keyring(database, clock), tokens)
+    reading = Reading(database, catalogue)
+    parts = Parts(PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock)
+    app = create_app(parts)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=PUBLIC_URL) as client:
+        made = City(app, parts, issuer, clock, client)
+        await _open_cases(made)
+        await _applicants(made)
+        await _offices(made)
+        await _emergencies(made)
+        yield made
+    await tokens.aclose()
+
+
+async def _publish(database: Database) -> None:
+    await publish(database, city_bundle())
+    other = city_bundle()
+    members = {name: getattr(other, name) for name in Bundle.__dataclass_fields__} | {"code": "moving"}
+    async with database.transaction() as connection:
+        district = Jurisdiction("wujiang", names("吴江"), "district", "320509", parent="suzhou")
+        await store_catalogue.save_jurisdictions(connection, [district], NOW)
+        await store_catalogue.add(
+            connection, Version("moving", 1, "1" * 64, NOW), content_text(Bundle(**members))
+        )
+
+
+async def _open_cases(city: City) -> None:
+    """`first` is what everybody asks for; the others are what a leak would show."""
+    app, portal = await city.key("frontend", "app"), await city.key("frontend", "portal")
+    city.words["app"], city.words["portal"] = app["Authorization"], portal["Authorization"]
+    owner = {**app, "Onenet-Subject": "owner"}
+    endpoint = {"kind": "subscriber", "owner": "app", "url": "https://portal.example.org/hook"}
+    root = await city.key("administrator", "setup")
+    await city.ask("POST", "/v1/endpoints", {**root, "Idempotency-Key": "e"}, endpoint)
+    city.words["first"] = await city.apply(owner, "first")
+    city.words["second"] = await city.apply(owner, "second")
+    city.words["moving"] = await city.apply(owner, "moving", bundle="moving")
+    await city.apply({**app, "Onenet-Subject": "stranger"}, "third", jurisdiction="wujiang", **SKIPS_POLICE)
+    await city.apply({**portal, "Onenet-Subject": "owner"}, "fourth", **SKIPS_POLICE)
+    deliveries = await city.ask("GET", "/v1/deliveries?limit=100", root)
+    city.words["delivery"] = next(
+        each["id"] for each in deliveries["items"] if each["case"] == city.words["first"]
+    )
+
+
+async def _applicants(city: City) -> None:
+    app, portal = {"Authorization": city.words["app"]}, {"Authorization": city.words["portal"]}
+
+    def of(subject: str) -> dict[str, str]:
+        return {"Onenet-Subject": subject}
+
+    owner = city.token("citizen", "owner")
+    city.words["delegation"] = await city.give(owner, "spare")
+    await city.give(owner, "of-bundle")
+    await city.give(owner, "of-case", case=city.words["first"])
+    await city.give(owner, "of-other-case", case=city.words["second"])
+    await city.give(owner, "of-other-bundle", bundles=["moving"])
+    await city.give(owner, "of-later", begins_at=_at(days=1))
+    await city.give(owner, "of-before", ends_at=_at(minutes=1))
+    revoked = await city.give(owner, "of-revoked")
+    await city.ask("POST", f"/v1/delegations/{revoked}/revocation", owner)
+    city.clock.advance(timedelta(minutes=2))
+    city.add("nobody", "without a credential")
+    city.add("frontend", "for the owner", app, of("owner"))
+    city.add("frontend", "for nobody", app)
+    city.add("frontend", "for another", app, of("stranger"))
+    city.add("frontend", "for a delegate", app, of("of-bundle"))
+    city.add("frontend", "another one, same name", portal, of("owner"))
+    city.add("citizen", "owner", owner)
+    for relation in ("stranger", "of-bundle", "of-case", "of-other-case", "of-other-bundle"):
+        city.add("citizen", f"delegate {relation}" if "of" in relation else relation,
+                 city.token("citizen", relation))  # fmt: skip
+    for relation in ("of-later", "of-before", "of-revoked"):
+        city.add("citizen", f"delegate {relation}", city.token("citizen", relation))
+    city.add("agent", "delegate", city.token("agent", "of-bundle"))
+    city.add("agent", "the owner's name", city.token("agent", "owner"))
+    city.add(
+        "clerk", "of the owner at the counter", city.token("clerk", "c-1", area=["kunshan"]), of("owner")
+    )
+    city.add("clerk", "of another at the counter", city.token("clerk", "c-1", area=["kunshan"]), of("other"))
+    city.add("clerk", "in another district", city.token("clerk", "c-2", area=["wujiang"]), of("owner"))
+    city.add("clerk", "of nobody", city.token("clerk", "c-1", area=["kunshan"]))
+
+
+async def _offices(city: City) -> None:
+    for department in ("health", "police", "bank"):
+        relation = "without a step" if department == "bank" else f"of a step, {department}"
+        city.add("department", relation, await city.key("department", department))
+        city.add("officer", relation, city.token("officer", f"o-{department}", dept=department))
+    elsewhere = city.token("officer", "o-away", dept="health", area=["wujiang"])
+    city.add("officer", "of a step, in another district", elsewhere)
+    city.add(
+        "department", "of a step, in another district", await city.key("department", "health", "wujiang")
+    )
+    city.add("department", "of a step, by token", city.token("department", "system", dept="health"))
+    for role in ("supervisor", "auditor"):
+        for relation, area in (("of the city", "suzhou"), ("of the district", "kunshan"),
+                               ("of another district", "wujiang")):  # fmt: skip
+            city.add(role, relation, city.token(role, f"{role}-{area}", area=[area]))
+        city.add(role, "by key, everywhere", await city.key(role, f"{role}-key"))
+    city.add("administrator", "of the service", city.token("administrator", "root"))
+    city.add(
+        "administrator", "confined to another district", await city.key("administrator", "r2", "wujiang")
+    )
+
+
+async def _emergencies(city: City) -> None:
+    """One for each role that may ask, approved by another; one that is not approved; one that ended."""
+    body = {"case": city.words["first"], "reason": "承办系统故障，须核对申请内容"}
+    approver = city.token("supervisor", "approver")
+    holders = {
+        "officer": city.token("officer", "h-1", dept="bank"),
+        "supervisor": city.token("supervisor", "h-2", area=["wujiang"]),
+        "administrator": city.token("administrator", "h-3"),
+    }
+
+    async def opened(headers: Mapping[str, str], *, is_approved: bool = True) -> str:
+        asked = await city.ask("POST", "/v1/break-glass", headers, body)
+        if is_approved:
+            await city.ask("POST", f"/v1/break-glass/{asked['id']}/approval", approver)
+        return str(asked["id"])
+
+    city.words["glass"] = await opened(city.token("officer", "somebody", dept="health"))
+    ended = await opened(holders["officer"])
+    for role, headers in holders.items():
+        city.add(role, "holder of break-glass", headers, glass=await opened(headers))
+    unapproved = await opened(holders["officer"], is_approved=False)
+    city.add("officer", "holder, not approved", holders["officer"], glass=unapproved)
+    async with city.parts.database.transaction() as connection:
+        is_it = break_glass.c.id == from_text("bgl", ended)
+        await connection.execute(break_glass.update().where(is_it).values(ends_at=NOW))
+    city.add("officer", "holder, ended", holders["officer"], glass=ended)

@@ -1,0 +1,182 @@
+"""The truth table: what everybody is answered on every route, asked over the real application.
+
+`python3 dev.py truth-table` writes it to openapi/truth-table.csv. A change of it is a change of who sees
+what, and is read line by line in the review.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx2
+from fastapi.routing import APIRoute
+
+from onenet.api.operations import operation_of
+from onenet.clock import FrozenClock
+from onenet.store.database import Database
+from tests.api.conftest import submission
+from tests.authorisation.city import Actor, City, built
+from tests.databases import migrate
+from tests.factories import NOW
+from tests.issuing import issuing
+
+FILE = Path(__file__).resolve().parents[2] / "openapi" / "truth-table.csv"
+HEAD = ("role", "relation", "route", "answer")
+
+
+class Probe(NamedTuple):
+    """A request that changes nothing where it can be helped: let in, it is refused for what it says."""
+
+    path: Mapping[str, str] = {}
+    query: str = ""
+    body: Any = None
+    headers: Mapping[str, str] = {}
+
+
+_WRONG_FORM = submission(form={})
+_KEY = {"Idempotency-Key": "probe"}
+
+PROBES: Mapping[str, Probe] = {
+    "POST /v1/cases": Probe(body=_WRONG_FORM, headers=_KEY),
+    "GET /v1/cases": Probe(query="?limit=100"),
+    "POST /v1/cases/{case_id}/supplements": Probe(body={"step": "certificate"}, headers=_KEY),
+    "POST /v1/cases/{case_id}/withdrawal": Probe(body={}, headers={**_KEY, "If-Match": '"another"'}),
+    "POST /v1/cases/{case_id}/steps/{step}/decisions": Probe(
+        body={"action": "release", "reason": "查过"}, headers=_KEY
+    ),
+    "POST /v1/cases/{case_id}/reveals": Probe(
+        body={"fields": ["applicant.id_no"], "purpose": "核对身份证原件"}
+    ),
+    "GET /v1/deliveries": Probe(query="?limit=100"),
+    "POST /v1/endpoints": Probe(
+        body={"kind": "subscriber", "owner": "app", "url": "https://x.example.org/", "adapter": "none"},
+        headers=_KEY,
+    ),
+    "POST /v1/delegations": Probe(
+        body={"delegate": {"subject": "x"}, "bundles": ["newborn"], "ends_at": "2020-01-01T00:00:00Z"},
+        headers=_KEY,
+    ),
+    "POST /v1/break-glass": Probe(
+        body={"case": "01936d2e-4c00-7a11-9c3e-5f2b6d0e8a42", "reason": "只为测试这一项权限而问的"}
+    ),
+    "POST /v1/break-glass/{break_glass_id}/reveals": Probe(
+        body={"fields": ["applicant.id_no"], "purpose": "核对身份证原件"}
+    ),
+    "POST /v1/bundles/{code}/guidance": Probe(body={"answers": {}}),
+}
+
+
+def routes(city: City) -> list[str]:
+    """Every route that asks who is calling, as `METHOD path`."""
+    found = []
+    for route in city.app.routes:
+        stated = operation_of(route)
+        if isinstance(route, APIRoute) and stated is not None and stated.needs_key:
+            found.append(f"{stated.method} {stated.path}")
+    return sorted(found)
+
+
+def permission_of(city: City, route: str) -> str:
+    """What a route asks for."""
+    stated = (operation_of(each) for each in city.app.routes)
+    return next(each.permission for each in stated if each and f"{each.method} {each.path}" == route)
+
+
+async def cell(city: City, actor: Actor, route: str) -> str:
+    """What this actor is answered there: the status, and how much was shown."""
+    method, path = route.split(" ")
+    words = {
+        "case_id": city.words["first"], "step": "certificate", "code": "newborn", "number": "1",
+        "delivery_id": city.words["delivery"], "delegation_id": city.words["delegation"],
+        "break_glass_id": actor.words.get("glass", city.words["glass"]),
+    }  # fmt: skip
+    if "items" in path:
+        words["code"] = "item_certificate"
+    if "versions" in path:
+        words |= {"version": "1", "number": "1"}
+    probe = PROBES.get(route, Probe())
+    # A key of its own for each cell: a repetition would get the first answer.
+    own = {name: f"{value}-{actor.name}-{route}".encode().hex()[:200] if name == "Idempotency-Key" else value
+           for name, value in probe.headers.items()}  # fmt: skip
+    answer = await city.client.request(
+        method, path.format_map(words) + probe.query, json=probe.body, headers={**actor.headers, **own}
+    )
+    return f"{answer.status_code} {_shown(answer, path)}".strip()
+
+
+def _shown(answer: httpx2.Response, path: str) -> str:
+    """What was shown, in short."""
+    if not answer.is_success:
+        return str(answer.json()["type"].rpartition("/")[2])
+    said = answer.json()
+    if path == "/v1/break-glass/{break_glass_id}/case":
+        return f"{_case(said['case'])}; {_application(said['application'])}"
+    if path in ("/v1/cases/{case_id}", "/v1/cases/{case_id}/withdrawal"):
+        return _case(said)
+    if path == "/v1/cases":
+        return f"{len(said['items'])} of 5 cases"
+    if path == "/v1/cases/{case_id}/steps":
+        return _steps(said["items"])
+    if path == "/v1/cases/{case_id}/events":
+        actors = " with actors" if any("actor" in event for event in said["items"]) else ""
+        return f"{len(said['items'])} events{actors}"
+    if path == "/v1/cases/{case_id}/application":
+        return _application(said)
+    if path == "/v1/deliveries":
+        return f"about {len({each['case'] for each in said['items']})} of 4 cases"
+    return ""
+
+
+def _case(said: Mapping[str, Any]) -> str:
+    return _steps(said["steps"])
+
+
+def _steps(steps: Iterable[Mapping[str, Any]]) -> str:
+    return "+".join(step["code"] for step in steps)
+
+
+def _application(said: Mapping[str, Any]) -> str:
+    number = said["applicant"].get("id_no", "")
+    how = "masked" if "*" in number else "in full" if number else "no"
+    mother = said["form"].get("mother_id_no", "")
+    second = "masked" if "*" in mother else "in full" if mother else "no"
+    return f"{len(said['form'])} of 5 fields, applicant's number {how}, mother's number {second}"
+
+
+async def table(city: City) -> list[tuple[str, str, str, str]]:
+    """Every cell."""
+    return [
+        (actor.role, actor.relation, route, await cell(city, actor, route))
+        for route in routes(city)
+        for actor in city.actors
+    ]
+
+
+def as_text(rows: Iterable[tuple[str, str, str, str]]) -> str:
+    """As it stands in the file."""
+    written = io.StringIO()
+    writer = csv.writer(written, lineterminator="\n")
+    writer.writerow(HEAD)
+    writer.writerows(rows)
+    return written.getvalue()
+
+
+async def _write() -> None:
+    with tempfile.TemporaryDirectory() as folder, issuing() as issuer:
+        url = f"sqlite:///{folder}/onenet.sqlite3"
+        migrate(url)
+        clock = FrozenClock(NOW)
+        database = Database(url)
+        async with built(database, clock, issuer) as city:
+            FILE.write_text(as_text(await table(city)), encoding="utf-8")
+        await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_write())
