@@ -14,7 +14,8 @@ from sqlalchemy import select
 
 from onenet.clock import FrozenClock
 from onenet.errors import Unavailable
-from onenet.services import accesses, record
+from onenet.services import record
+from onenet.store import accesses as store_accesses
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.api.conftest import submission
@@ -223,7 +224,7 @@ async def test_a_reveal_is_on_record_with_its_purpose(city: City) -> None:
 async def test_what_cannot_be_recorded_is_not_shown(city: City) -> None:
     department = headers(city, "department", "of a step, health")
     path = f"/v1/cases/{city.words['first']}/application"
-    with mock.patch.object(accesses.store, "add", side_effect=Unavailable("the disk is full")):
+    with mock.patch.object(store_accesses, "add", side_effect=Unavailable("the disk is full")):
         answer = await city.client.get(path, headers=department)
     assert (answer.status_code, "示例" in answer.text) == (503, False)
 
@@ -233,7 +234,7 @@ async def test_a_record_that_cannot_be_written_is_kept_for_later(city: City) -> 
     await kept.flush()
     supervisor = headers(city, "supervisor", "of the city")
     await city.ask("GET", f"/v1/cases/{city.words['first']}", supervisor)
-    with mock.patch.object(accesses.store, "add", side_effect=Unavailable), pytest.raises(Unavailable):
+    with mock.patch.object(store_accesses, "add", side_effect=Unavailable), pytest.raises(Unavailable):
         await kept.flush()
     assert [each["role"] for each in await log(city) if each["what"] == "case"][:1] == ["supervisor"]
 
