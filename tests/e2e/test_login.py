@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from structlog.testing import capture_logs
 
 from onenet.api.parts import Parts
@@ -271,6 +272,17 @@ async def test_an_id_token_that_is_not_right_logs_nobody_in(desk: Desk) -> None:
         await refused(desk, desk.issuer.authorise(await desk.begin()), reason)
     desk.issuer.person, desk.issuer.id_header = right
     assert (await desk.log_in()).status_code == 303
+
+
+async def test_an_id_token_may_leave_its_key_unnamed_where_there_is_one_key(desk: Desk) -> None:
+    desk.issuer.id_header |= {"kid": None}
+    assert (await desk.log_in()).status_code == 303
+
+
+async def test_an_id_token_names_its_key_where_there_are_several(desk: Desk) -> None:
+    desk.issuer.keys["k2"] = ed25519.Ed25519PrivateKey.generate()
+    desk.issuer.id_header |= {"kid": None}
+    await refused(desk, desk.issuer.authorise(await desk.begin()), "key_unknown")
 
 
 async def test_an_id_token_opens_no_route_of_the_api(desk: Desk) -> None:

@@ -110,15 +110,15 @@ class Published:
     _tried_s: float | None = None
     _fetching: asyncio.Task[None] | None = None
 
-    async def key(self, kid: str) -> PublicKey | None:
-        """The issuer's key of that name."""
-        known = self._known().get(kid)
+    async def key(self, kid: str | None) -> PublicKey | None:
+        """The issuer's key of that name; with None the only one, where it has no other."""
+        known = self._find(kid)
         if self._is_due():
             self._fetching = asyncio.create_task(self._fetch())
         if known is None and self._fetching is not None:
             # Shielded: whoever asked first may go away, and others wait for the same answer.
             await asyncio.shield(self._fetching)
-            known = self._known().get(kid)
+            known = self._find(kid)
         return known
 
     async def metadata(self) -> Metadata:
@@ -139,6 +139,12 @@ class Published:
         if self._fetched_s is None or self.steady_s() - self._fetched_s >= STALE_AFTER_S:
             return {}
         return self._keys
+
+    def _find(self, kid: str | None) -> PublicKey | None:
+        known = self._known()
+        if kid is not None:
+            return known.get(kid)
+        return next(iter(known.values())) if len(known) == 1 else None
 
     def _is_due(self) -> bool:
         if self._fetching is not None:

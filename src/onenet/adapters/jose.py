@@ -107,8 +107,9 @@ def check_signature(token: Unverified, key: PublicKey, algorithm: str) -> None:
 
 
 def read_keys(answer: bytes) -> dict[str, PublicKey]:
-    """The keys of a JSON Web Key Set by their `kid`; what is no public key for signatures is left out.
+    """The keys of a JSON Web Key Set by their `kid`, or "" for one without.
 
+    What is no public key for signatures is left out.
     Raises: ValueError when there is none, or too many to be true.
     """
     try:
@@ -118,15 +119,15 @@ def read_keys(answer: bytes) -> dict[str, PublicKey]:
     keys = found.get("keys") if isinstance(found, dict) else None
     if not isinstance(keys, list) or len(keys) > MAX_KEYS:
         raise ValueError(f"expected an object with at most {MAX_KEYS} keys")
-    read = {entry["kid"]: key for entry in keys if (key := _public_key(entry)) is not None}
+    read = {entry.get("kid", ""): key for entry in keys if (key := _public_key(entry)) is not None}
     if not read:
-        raise ValueError("no key in it can be used: expected kid, and RSA, EC P-256 or OKP Ed25519")
+        raise ValueError("no key in it can be used: expected RSA, EC P-256 or OKP Ed25519")
     return read
 
 
 def _public_key(entry: Any) -> PublicKey | None:
     """The key, or None for one of another kind, for another use, or with what only its owner may know."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str) or not entry["kid"]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("kid", ""), str):
         return None
     kind, curve, algorithm = (entry.get(name) for name in ("kty", "crv", "alg"))
     if not isinstance(kind, str) or (kind, curve) not in _SHAPES.values():

@@ -52,10 +52,11 @@ def issuer_of(token: Unverified, issuers: Mapping[str, Issuer]) -> Issuer:
     return found
 
 
-def signed_with(token: Unverified, issuer: Issuer, *, is_access: bool) -> tuple[str, str]:
+def signed_with(token: Unverified, issuer: Issuer, *, is_access: bool) -> tuple[str, str | None]:
     """Algorithm and `kid` that its signature is to be checked with. Raises: Refused.
 
-    `jku`, `x5u` and `jwk` are not looked at: a key comes from the issuer, never from a token.
+    `jku`, `x5u` and `jwk` are not looked at: a key comes from the issuer, never from a token. An ID token,
+    which comes from the issuer itself, may leave `kid` out (OpenID Connect Core section 10.1).
     """
     kind = token.header.get("typ")
     is_typed = isinstance(kind, str) and kind.lower() in _TYPES
@@ -64,6 +65,8 @@ def signed_with(token: Unverified, issuer: Issuer, *, is_access: bool) -> tuple[
     algorithm, kid = token.header.get("alg"), token.header.get("kid")
     if not isinstance(algorithm, str) or algorithm not in issuer.algorithms:
         raise Refused("algorithm")
+    if kid is None and not is_access:
+        return algorithm, None
     if not isinstance(kid, str) or not kid:
         raise Refused("key_unnamed")
     return algorithm, kid
