@@ -195,6 +195,7 @@ def removed(*seqs: int) -> tuple[Told, ...]:
 
 
 NOISE = bytes(range(32))
+LANE_MOVED = ("lane_moved", 4, None)
 TAMPERINGS: Mapping[str, Tamper] = {
     "type": Tamper(change(4, type="step.rejected"), altered(4)),
     "step": Tamper(change(4, step="b"), altered(4)),
@@ -205,9 +206,9 @@ TAMPERINGS: Mapping[str, Tamper] = {
     "one space in the data": Tamper(change(3, data='{"state": "waiting"}'), altered(3)),
     "hash": Tamper(change(4, hash=NOISE), altered(4)),
     "previous hash": Tamper(change(4, prev_hash=NOISE), altered(4)),
-    "lane": Tamper(lambda s: change(4, lane=(lane_of(s.victim) + 1) % 256)(s), (*altered(4), *removed(4))),
+    "lane": Tamper(lambda s: change(4, lane=(lane_of(s.victim) + 1) % 256)(s), (LANE_MOVED, *removed(4))),
     "lane to one before": Tamper(
-        lambda s: change(4, lane=(lane_of(s.victim) - 1) % 256)(s), (*altered(4), *removed(4))
+        lambda s: change(4, lane=(lane_of(s.victim) - 1) % 256)(s), (LANE_MOVED, *removed(4))
     ),
     "data of the first": Tamper(change(1, data="{}"), altered(1)),
     "previous hash of the first": Tamper(change(1, prev_hash=NOISE), altered(1)),

@@ -65,6 +65,7 @@ async def test_each_tampering_is_told_with_its_case_and_its_row(
     names |= {walk.case.id: (name, "other") for name, (_, walk) in victims.items()}
     told: dict[tuple[str, str], list[Told]] = {}
     for tampering in (await record.verify(database)).tamperings:
+        assert tampering.case_id is not None
         told.setdefault(names[tampering.case_id], []).append((tampering.kind, tampering.seq, tampering.step))
     assert {name: sorted(found, key=str) for name, found in told.items()} == expected
     assert len(TAMPERINGS) >= 25

@@ -1,15 +1,20 @@
-"""log verify: walk the record and tell what was altered, removed or inserted."""
+"""log verify, export: the record of events, and what proves that nobody changed it."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
 from onenet.cli.opening import with_database
-from onenet.services import record
+from onenet.domain.note import MalformedNote, PublicKey, read_key
+from onenet.services import anchor as anchors
+from onenet.services import log_export, log_import, record
+from onenet.services.anchor import Line
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -20,15 +25,72 @@ def group() -> None:
 
 
 @app.command()
-def verify(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """Check every case's chain of events (exit status 1 when something is not as it was written)."""
-    verdict = with_database(record.verify)
+def verify(
+    from_export: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="An export, instead of the database.")
+    ] = None,
+    anchor: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The file of checkpoints that was kept.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The log's public key, as `onenet log key` printed it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Check every event, leaf and checkpoint (exit status 1 when something is not as it was written)."""
+    known, kept = _public(key), list(anchors.lines(anchor)) if anchor else []
+    verdict = _of_export(from_export, known, kept) if from_export else _of_database(known, kept)
     if as_json:
         typer.echo(json.dumps(asdict(verdict), default=str))
     else:
         for found in verdict.tamperings:
-            where = f"event {found.seq}" if found.seq else (f"step {found.step}" if found.step else "case")
-            typer.echo(f"case {found.case_id}: {where}: {found.kind} {found.detail}".rstrip())
+            where = (
+                f"event {found.seq}"
+                if found.seq is not None
+                else f"step {found.step}"
+                if found.step
+                else "case"
+            )
+            place = f"case {found.case_id}: {where}" if found.case_id else "log"
+            typer.echo(f"{place}: {found.kind} {found.detail}".rstrip())
+        gone = f"; the private part of {verdict.erased} is erased" if verdict.erased else ""
+        if verdict.checkpoints:
+            typer.echo(f"{verdict.sealed} events sealed under {verdict.checkpoints} checkpoints{gone}")
         typer.echo(f"{verdict.cases} cases, {verdict.events} events, {len(verdict.tamperings)} found")
     if verdict.tamperings:
         raise typer.Exit(1)
+
+
+def _public(text: str | None) -> PublicKey | None:
+    try:
+        return read_key(text) if text else None
+    except MalformedNote as error:
+        raise typer.BadParameter(str(error), param_hint="--key") from None
+
+
+def _of_database(key: PublicKey | None, kept: list[Line]) -> record.Verdict:
+    return with_database(lambda database: record.verify(database, key=key, anchor=kept))
+
+
+def _of_export(file: Path, key: PublicKey | None, kept: list[Line]) -> record.Verdict:
+    with file.open("rb") as lines:
+        return log_import.verify_export(lines, key=key, anchor=kept)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write; must not exist yet.")],
+    case: Annotated[
+        UUID | None, typer.Option(help="The id of one case: its events, each with a proof.")
+    ] = None,
+    private: Annotated[
+        bool,
+        typer.Option("--private", help="With the private parts of events, readable by whoever has the file."),
+    ] = False,
+) -> None:
+    """Write everything that is needed to verify the record elsewhere: JSON lines."""
+    with file.open("xb") as out:
+        events = with_database(
+            lambda database: log_export.write(database, out, case_id=case, with_private=private)
+        )
+    typer.echo(f"{events} events in {file}")

@@ -20,6 +20,9 @@ START = bytes(32)
 _DOMAIN = b"onenet-event-v1"
 
 
+COMMITMENT = "commitment"
+"""The member of an event's data that stands for its private part."""
+
 _text = json.encoder.encode_basestring
 """A text as JSON writes it."""
 
@@ -42,3 +45,11 @@ def event_hash(
     named = "null" if step is None else _text(step)
     fields = f'["{case_id}", {seq}, {_text(type)}, {named}, {_text(actor)}, {_text(at)}, {_text(data)}]'
     return hashlib.sha256(_DOMAIN + previous + fields.encode()).digest()
+
+
+def commitment(salt: bytes, private: str) -> str:
+    """What an event says of its private part, the canonical text: nothing, to whoever has not the salt too.
+
+    So the text can be erased later, and the chain holds. Source: security.md section 6.
+    """
+    return hashlib.sha256(b"onenet-private-v1" + salt + private.encode()).hexdigest()

@@ -2,51 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from onenet.domain.chain import START
+from onenet.domain import tree
+from onenet.domain.chain import COMMITMENT, START, commitment
+from onenet.domain.note import MalformedNote, PublicKey, read_key
+from onenet.domain.tree import HASH_BYTES, TILE_WIDTH, Tiles
+from onenet.encryption import Unreadable
 from onenet.ids import lane_of
-from onenet.store import events as store_events
-from onenet.store import tables
+from onenet.services.anchor import Line
+from onenet.services.log_check import LogCheck, Tampering, misfit
+from onenet.store import record as store_record
 from onenet.store.database import Database
 from onenet.store.events import Event
+from onenet.store.record import CaseRecord, Head, LogRows
 
-Kind = Literal["altered", "removed", "inserted", "case_altered", "case_removed", "step_altered"]
+__all__ = [
+    "Head",
+    "Open",
+    "Tampering",
+    "Verdict",
+    "check_chain",
+    "check_log",
+    "check_record",
+    "check_states",
+    "erased",
+    "examine",
+    "leaf_hashes",
+    "once",
+    "opener",
+    "replay",
+    "verify",
+]  # fmt: skip
 
-
-@dataclass(frozen=True, slots=True)
-class Tampering:
-    """One thing that is not as it was written: which case, which row (`seq`, or a step's code), what."""
-
-    case_id: UUID
-    kind: Kind
-    seq: int | None = None
-    step: str | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What the case's own row says of its history."""
-
-    seq: int
-    hash: bytes
-    state: str
+Open = Callable[[CaseRecord, int, str], str | None]
+"""Gives the private part that is stored with an event; None where there is no key to open it with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the walk found."""
+    """What the walk found. `erased`: events of which the private part is no longer there."""
 
     cases: int
     events: int
     tamperings: tuple[Tampering, ...]
+    sealed: int = 0
+    checkpoints: int = 0
+    erased: int = 0
 
 
 def check_chain(case_id: UUID, events: Sequence[Event], head: Head | None) -> Iterator[Tampering]:
@@ -104,12 +110,14 @@ def _altered(chain: Sequence[Event | None]) -> set[int]:
 
 
 def check_states(
-    case_id: UUID, events: Sequence[Event], head: Head, steps: Mapping[str, str]
+    case_id: UUID, events: Sequence[Event], head: Head, steps: Mapping[str, str] | None
 ) -> Iterator[Tampering]:
-    """Whether the case and its steps stand where their events left them."""
+    """Whether the case and its steps, if they are known, stand where their events left them."""
     case_state, step_states = replay(events)
     if case_state != head.state:
         yield Tampering(case_id, "case_altered", detail=f"the events say {case_state}")
+    if steps is None:
+        return
     for code in sorted(step_states.keys() | steps.keys()):
         if step_states.get(code) != steps.get(code):
             yield Tampering(
@@ -131,65 +139,146 @@ def replay(events: Sequence[Event]) -> tuple[str, dict[str, str]]:
     return case_state, steps
 
 
-async def verify(database: Database) -> Verdict:
-    """Walks the whole database, one case at a time, in one reading transaction."""
-    count = cases = 0
-    found: list[Tampering] = []
+def check_private(record: CaseRecord, open_: Open) -> Iterator[Tampering]:
+    """Whether private parts are those that their events commit to."""
+    commitments = {event.seq: committed(event) for event in record.events}
+    for seq, (salt, stored) in sorted(record.private.items()):
+        if commitments.get(seq) is None:
+            yield misfit("private_inserted", record.case_id, seq)
+            continue
+        try:
+            payload = open_(record, seq, stored)
+        except Unreadable:
+            yield misfit("private_altered", record.case_id, seq, "it cannot be opened")
+            continue
+        if payload is not None and commitment(salt, payload) != commitments[seq]:
+            yield misfit("private_altered", record.case_id, seq)
+
+
+def erased(record: CaseRecord) -> int:
+    """How many events have committed to a private part that is no longer there."""
+    return sum(bool(committed(event)) and event.seq not in record.private for event in record.events)
+
+
+def committed(event: Event) -> str | None:
+    """The commitment of an event, if it has one; what cannot be read has none."""
+    if f'"{COMMITMENT}"' not in event.data:
+        return None
+    try:
+        found = event.content().get(COMMITMENT)
+    except (ValueError, AttributeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def check_record(record: CaseRecord, open_: Open) -> Iterator[Tampering]:
+    """Everything wrong with one case but for its place in the log."""
+    case_id, head = record.case_id, record.head
+    if record.lane != lane_of(case_id):
+        yield from (misfit("lane_moved", case_id, event.seq) for event in record.events)
+        if not record.events:
+            yield misfit("lane_moved", case_id)
+        return
+    if not record.events:
+        if head is None:
+            yield misfit("case_removed", case_id, detail="its events are gone, and something is left")
+        else:
+            yield misfit("removed", case_id, 1, "no event at all")
+        return
+    broken = list(check_chain(case_id, record.events, head))
+    if not broken and head is not None:
+        broken = list(_states(record, head, record.steps))
+    yield from broken
+    if not any(each.kind == "altered" for each in broken):
+        yield from check_private(record, open_)
+
+
+def _states(record: CaseRecord, head: Head, steps: Mapping[str, str] | None) -> Iterator[Tampering]:
+    try:
+        yield from check_states(record.case_id, record.events, head, steps)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        yield misfit("case_altered", record.case_id, detail="what its events tell cannot be read")
+
+
+async def verify(database: Database, *, key: PublicKey | None = None, anchor: Iterable[Line] = ()) -> Verdict:
+    """Walks the whole database at one moment. `key`: that the log is known to have; `anchor`: what was kept.
+
+    Raises: Unavailable.
+    """
     async with database.read() as connection:
-        heads = await _heads(connection)
-        steps = await _steps(connection)
-        async for lane, events in _by_case(store_events.every(connection)):
-            case_id, count = events[0].case_id, count + len(events)
-            if lane != lane_of(case_id):
-                found += [Tampering(case_id, "altered", event.seq, detail="its lane") for event in events]
-                continue
-            head = heads.pop(case_id, None)
-            cases += 1
-            broken = list(check_chain(case_id, events, head))
-            if not broken and head is not None:
-                broken = list(check_states(case_id, events, head, steps.get(case_id, {})))
-            found.extend(broken)
-        numbered = await _numbered_without_case(connection)
-    found += [Tampering(case_id, "removed", 1, detail="no event at all") for case_id in heads]
+        return await examine(connection, database, key=key, anchor=anchor)
+
+
+async def examine(
+    connection: AsyncConnection,
+    database: Database,
+    *,
+    key: PublicKey | None = None,
+    anchor: Iterable[Line] = (),
+) -> Verdict:
+    """The same on an open connection."""
+    rows = await store_record.log_rows(connection)
+    log = LogCheck(leaf_hashes(rows.tiles))
+    found: list[Tampering] = []
+    events = gone = 0
+    cases = set[UUID]()
+    async for record in store_record.cases(connection):
+        cases.add(record.case_id)
+        events += len(record.events)
+        gone += erased(record)
+        found += check_record(record, opener(database))
+        found += log.case(record.case_id, record.events, record.runs)
     told = {tampering.case_id for tampering in found}
-    found += [
-        Tampering(case_id, "case_removed", detail="only its number is left")
-        for case_id in numbered
-        if case_id not in told
-    ]
-    return Verdict(cases + len(heads), count, tuple(found))
+    for case_id in await store_record.numbered_without_case(connection):
+        if case_id not in told:
+            found.append(misfit("case_removed", case_id, detail="only its number is left"))
+    found += check_log(log, rows, key, anchor)
+    return Verdict(len(cases), events, once(found), log.sealed, len(rows.notes), gone)
 
 
-async def _by_case(events: AsyncIterator[tuple[int, Event]]) -> AsyncIterator[tuple[int, list[Event]]]:
-    """The events that lie together: one case's, in one lane."""
-    gathered: list[Event] = []
-    gathered_in = 0
-    async for lane, event in events:
-        if gathered and (gathered_in, gathered[0].case_id) != (lane, event.case_id):
-            yield gathered_in, gathered
-            gathered = []
-        gathered_in = lane
-        gathered.append(event)
-    if gathered:
-        yield gathered_in, gathered
+def once(found: Iterable[Tampering]) -> tuple[Tampering, ...]:
+    """Each of them once, however many checks found it."""
+    return tuple(
+        {
+            (each.case_id, each.kind, each.seq, each.step, each.case_id is None and each.detail): each
+            for each in reversed(list(found))
+        }.values()
+    )[::-1]
 
 
-async def _heads(connection: AsyncConnection) -> dict[UUID, Head]:
-    c = tables.cases.c
-    found = await connection.execute(select(c.id, c.seq, c.head_hash, c.state))
-    return {row.id: Head(row.seq, row.head_hash, row.state) for row in found}
+def check_log(
+    log: LogCheck, rows: LogRows, key: PublicKey | None, anchor: Iterable[Line]
+) -> Iterator[Tampering]:
+    """What is wrong with the log itself, once it has seen all cases."""
+    own = None
+    try:
+        own = read_key(rows.key) if rows.key else None
+    except MalformedNote as error:
+        yield misfit("wrong_key", detail=str(error))
+    if key is not None and own != key:
+        yield misfit("wrong_key", detail=f"the key of this log is {rows.key}")
+    yield from check_tiles(rows.tiles, log.size)
+    yield from log.finish(rows.notes, key or own, anchor)
 
 
-async def _numbered_without_case(connection: AsyncConnection) -> Sequence[UUID]:
-    c, n = tables.cases.c, tables.case_number.c
-    same = and_(c.lane == n.lane, c.id == n.case_id)
-    statement = select(n.case_id).outerjoin_from(tables.case_number, tables.cases, same).where(c.id.is_(None))
-    return (await connection.execute(statement)).scalars().all()
+def leaf_hashes(tiles: Tiles) -> bytes:
+    """The hashes of the leaves; where a tile is missing or short, zeroes."""
+    last = max((number for level, number in tiles if level == 0), default=-1)
+    wide = TILE_WIDTH * HASH_BYTES
+    parts = [tiles.get((0, number), b"").ljust(wide, b"\0")[:wide] for number in range(last)]
+    return b"".join(parts) + tiles.get((0, last), b"")
 
 
-async def _steps(connection: AsyncConnection) -> dict[UUID, dict[str, Any]]:
-    c = tables.step.c
-    steps: dict[UUID, dict[str, Any]] = {}
-    for row in await connection.execute(select(c.case_id, c.code, c.state)):
-        steps.setdefault(row.case_id, {})[row.code] = row.state
-    return steps
+def check_tiles(tiles: Tiles, size: int) -> Iterator[Tampering]:
+    """Whether the upper tiles are those that follow from the leaves."""
+    upper: dict[tuple[int, int], bytes] = {}
+    hashes = leaf_hashes(tiles)
+    tree.extend(0, upper, (hashes[at : at + HASH_BYTES] for at in range(0, size * HASH_BYTES, HASH_BYTES)))
+    for place in sorted(upper.keys() | tiles.keys()):
+        if upper.get(place) != tiles.get(place):
+            yield misfit("tile_altered", detail=f"tile {place[1]} of level {place[0]}")
+
+
+def opener(database: Database) -> Open:
+    """Opens private parts with the keys of this process."""
+    return lambda record, seq, stored: stored

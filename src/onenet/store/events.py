@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -82,15 +82,6 @@ async def after(connection: AsyncConnection, case_id: UUID, seq: int, limit: int
         .limit(limit)
     )
     return [Event(**row) for row in (await connection.execute(statement)).mappings()]
-
-
-async def every(connection: AsyncConnection) -> AsyncIterator[tuple[int, Event]]:
-    """Every event of the database with the lane it lies in, case by case, in order."""
-    c = tables.event.c
-    statement = select(c.lane, *(c[name] for name in _NAMES)).order_by(c.lane, c.case_id, c.seq)
-    async with connection.stream(statement) as result:
-        async for row in result.mappings():
-            yield row["lane"], Event(**{name: row[name] for name in _NAMES})
 
 
 async def newest_at(connection: AsyncConnection) -> datetime | None:

@@ -1,0 +1,266 @@
+"""Log check: whether events, leaves, tiles, checkpoints and anchor fit together. Pure.
+
+Events are compared with the leaf hashes that are stored, these with the roots that were signed, and the
+signed checkpoints with those that were kept elsewhere. Which of two that differ was altered, the signature
+tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+from onenet.domain import note, tree
+from onenet.domain.note import Checkpoint, MalformedNote, PublicKey, Signed
+from onenet.domain.tree import HASH_BYTES, Edge
+from onenet.services.anchor import Line
+from onenet.services.log_key import is_signed_by
+from onenet.store.events import Event
+from onenet.store.log import Run
+
+REASONS: Mapping[str, str] = {
+    "altered": "an event is not as it was written",
+    "removed": "an event is missing",
+    "inserted": "an event is there that nobody wrote",
+    "lane_moved": "a row lies in a lane that is not its case's",
+    "case_altered": "the case's row does not fit its events",
+    "case_removed": "something of a case is left, and the case is not",
+    "step_altered": "a step does not stand where its events left it",
+    "rewritten": "an event fits its neighbours, and is not the one that was sealed",
+    "private_altered": "the private part of an event does not fit its commitment",
+    "private_inserted": "a private part belongs to no event that committed to one",
+    "leaf_altered": "a leaf names another event than the one that was sealed there",
+    "leaf_removed": "a sealed event has no leaf, or a leaf no event",
+    "leaf_inserted": "a leaf stands beyond the tree",
+    "leaf_duplicated": "an event has two leaves, or a leaf two events",
+    "tile_altered": "a stored hash of the tree is not the one that was signed",
+    "tree_altered": "the leaves are not those that were signed",
+    "tree_cut": "fewer leaves are there than were signed",
+    "checkpoint_altered": "a checkpoint is not as it was signed",
+    "checkpoint_forged": "a checkpoint was signed by another key",
+    "checkpoint_removed": "a checkpoint is missing",
+    "wrong_key": "the log is not that of the key that was given",
+    "anchor_altered": "a line of the anchor is no checkpoint of this log",
+    "anchor_cut": "a checkpoint is missing from the anchor",
+    "rolled_back": "the anchor knows of more than the log has",
+    "split_view": "the anchor has another root for the same number of events",
+    "proof_altered": "the proof of an event does not lead to the checkpoint",
+    "export_malformed": "a line of the export is not as it is written",
+    "export_cut": "the end of the export is missing, or a line in it",
+    "export_damaged": "the export is not the file that was written",
+}
+"""Every way in which a record can be found wanting. docs/administrators.md has the same table."""
+
+MOST_SEARCHES = 1_000
+"""Leaves that are looked for elsewhere in the tree: each look reads all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tampering:
+    """One thing that is not as it was written: what, of which case if any, which row (`seq`, or a step)."""
+
+    case_id: UUID | None
+    kind: str
+    seq: int | None = None
+    step: str | None = None
+    detail: str = ""
+
+
+def misfit(kind: str, case_id: UUID | None = None, seq: int | None = None, detail: str = "") -> Tampering:
+    """A tampering with the log, by its reason. Raises: KeyError when the table has no such reason."""
+    if kind not in REASONS:
+        raise KeyError(kind)
+    return Tampering(case_id, kind, seq, detail=detail)
+
+
+class _Differing(NamedTuple):
+    leaf: int
+    case_id: UUID
+    seq: int
+    is_sound: bool
+
+
+class LogCheck:
+    """Takes cases one by one, and tells at the end what of the log does not fit."""
+
+    def __init__(self, hashes: bytes):
+        """`hashes` of the leaves, in order, as they are stored."""
+        self.size = len(hashes) // HASH_BYTES
+        self.sealed = 0
+        self._stored = hashes
+        self._of_events = bytearray(hashes)
+        self._has_event = bytearray(self.size)
+        self._differing: list[_Differing] = []
+        self._searches = 0
+
+    # ---- cases
+
+    def case(self, case_id: UUID, events: Sequence[Event], runs: Iterable[Run]) -> Iterator[Tampering]:
+        """What is wrong with the leaves of one case."""
+        by_seq = {event.seq: event for event in events}
+        covered: set[int] = set()
+        for run in runs:
+            for back in range(run.events - 1, -1, -1):
+                seq = run.seq - back
+                if seq in covered:
+                    yield misfit("leaf_duplicated", case_id, seq)
+                    continue
+                covered.add(seq)
+                event = by_seq.get(seq)
+                if event is None and by_seq:  # of a case that is gone altogether that is told once
+                    yield misfit("removed", case_id, seq, f"it was sealed as leaf {run.leaf - back}")
+                yield from self._leaf(case_id, seq, run.leaf - back, event)
+        if len(covered) < max(covered, default=0):
+            missing = next(seq for seq in range(1, max(covered)) if seq not in covered)
+            yield misfit("leaf_removed", case_id, missing)
+
+    def _leaf(self, case_id: UUID, seq: int, leaf: int, event: Event | None) -> Iterator[Tampering]:
+        if not 0 <= leaf < self.size:
+            yield misfit("leaf_inserted", case_id, seq, f"leaf {leaf}")
+            return
+        at = leaf * HASH_BYTES
+        hashed = tree.leaf_hash(event.hash) if event else self._stored[at : at + HASH_BYTES]
+        differs = hashed != self._stored[at : at + HASH_BYTES]
+        is_sound = event is not None and event.is_sound()
+        elsewhere = self._find(hashed) if differs and is_sound else None
+        if elsewhere is not None:
+            self._has_event[elsewhere] = 1
+            yield misfit("leaf_altered", case_id, seq, f"leaf {leaf}; it was sealed as leaf {elsewhere}")
+        elif self._has_event[leaf]:
+            yield misfit("leaf_duplicated", case_id, seq, f"leaf {leaf}")
+        else:
+            self._has_event[leaf] = 1
+            self.sealed += 1
+            if differs and event is not None:
+                self._of_events[at : at + HASH_BYTES] = hashed
+                self._differing.append(_Differing(leaf, case_id, seq, is_sound))
+
+    def _find(self, hashed: bytes) -> int | None:
+        """The leaf that has this hash."""
+        self._searches += 1
+        at = self._stored.find(hashed) if self._searches <= MOST_SEARCHES else -1
+        while at >= 0 and at % HASH_BYTES:
+            at = self._stored.find(hashed, at + 1)
+        return None if at < 0 else at // HASH_BYTES
+
+    # ---- the log
+
+    def finish(
+        self, notes: Iterable[tuple[int, str]], key: PublicKey | None, anchor: Iterable[Line] = ()
+    ) -> Iterator[Tampering]:
+        """What is wrong beyond single cases. `notes` of checkpoints by their sizes, `key` that of the log."""
+        yield from self._holes()
+        signed = dict[int, Signed]()
+        largest = 0
+        for size, text in notes:
+            largest = max(largest, size)
+            found = checkpoint(size, text, key)
+            if isinstance(found, Tampering):
+                yield found
+            else:
+                signed[size] = found
+        lines = list(anchor)
+        anchored = {line.signed.checkpoint.size for line in lines if line.signed}
+        sizes = sorted(size for size in signed.keys() | anchored if size <= self.size)
+        roots = _roots(self._stored, sizes)
+        if self.size > largest:
+            yield misfit("checkpoint_removed", detail=f"no checkpoint is over all {self.size} leaves")
+        yield from self._against_roots(signed, roots, sizes)
+        if key is not None:
+            yield from _against_anchor(lines, signed, roots, key)
+
+    def _holes(self) -> Iterator[Tampering]:
+        """Leaves that no event claims, one misfit for each stretch of them."""
+        leaf = self._has_event.find(0)
+        while leaf >= 0:
+            end = self._has_event.find(1, leaf)
+            end = self.size if end < 0 else end
+            yield misfit("leaf_removed", detail=f"leaf {leaf}" + (f" to {end - 1}" if end - leaf > 1 else ""))
+            leaf = self._has_event.find(0, end) if end < self.size else -1
+
+    def _against_roots(
+        self, signed: Mapping[int, Signed], roots: Mapping[int, bytes], sizes: Sequence[int]
+    ) -> Iterator[Tampering]:
+        for size in signed:
+            if size > self.size:
+                yield misfit("tree_cut", detail=f"{size} were signed, {self.size} are there")
+        fits = {size: roots[size] == signed[size].checkpoint.root for size in signed if size <= self.size}
+        of_events = _roots(self._of_events, sizes) if self._differing else roots
+        if not all(fits.values()) and all(of_events[size] == signed[size].checkpoint.root for size in fits):
+            for leaf in sorted({each.leaf for each in self._differing}):
+                yield misfit("tile_altered", detail=f"leaf {leaf}")
+            return
+        for size in (size for size, does_fit in fits.items() if not does_fit):
+            yield misfit("tree_altered", detail=f"checkpoint {size}")
+            break  # all later ones are over the same leaves, and more
+        for each in self._differing:
+            if each.is_sound:
+                yield misfit("rewritten", each.case_id, each.seq)
+
+
+def checkpoint(size: int, text: str, key: PublicKey | None) -> Signed | Tampering:
+    """The checkpoint, if it is one that the log's key signed."""
+    try:
+        signed = note.read(text)
+    except MalformedNote as error:
+        return misfit("checkpoint_altered", detail=f"checkpoint {size}: {error}")
+    if signed.checkpoint.size != size:
+        return misfit("checkpoint_altered", detail=f"checkpoint {size} is of {signed.checkpoint.size} events")
+    if key is None or (signed.checkpoint.origin, signed.key_name) != (key.origin, key.name):
+        return misfit("checkpoint_forged", detail=f"checkpoint {size}")
+    if not is_signed_by(signed, key):
+        return misfit("checkpoint_altered", detail=f"checkpoint {size}")
+    return signed
+
+
+def _roots(hashes: bytes | bytearray, sizes: Sequence[int]) -> dict[int, bytes]:
+    """The roots over the first leaves, for each of these numbers of them, ascending."""
+    edge, found = Edge(), dict[int, bytes]()
+    for size in sizes:
+        for leaf in range(edge.size, size):
+            edge.append(bytes(hashes[leaf * HASH_BYTES : (leaf + 1) * HASH_BYTES]))
+        found[size] = edge.root()
+    return found
+
+
+def against_kept(
+    signed: Checkpoint | None, anchor: Iterable[Line], key: PublicKey | None
+) -> Iterator[Tampering]:
+    """The one checkpoint of an export of one case, against those that were kept elsewhere."""
+    for line in anchor:
+        if line.signed is None or key is None or not is_signed_by(line.signed, key):
+            yield misfit("anchor_altered", detail=f"line {line.number}")
+            continue
+        kept = line.signed.checkpoint
+        if signed and kept.size == signed.size and kept.root != signed.root:
+            yield misfit("split_view", detail=f"line {line.number}, {signed.size} events")
+
+
+def _against_anchor(
+    lines: Sequence[Line], signed: Mapping[int, Signed], roots: Mapping[int, bytes], key: PublicKey
+) -> Iterator[Tampering]:
+    """The checkpoints that were kept elsewhere, against those of the log."""
+    kept: dict[int, int] = {}
+    newest = max(signed, default=0)
+    for line in lines:
+        if line.signed is None or not is_signed_by(line.signed, key):
+            yield misfit("anchor_altered", detail=f"line {line.number}")
+            continue
+        checkpoint = line.signed.checkpoint
+        if checkpoint.size < max(kept, default=0):
+            yield misfit("anchor_altered", detail=f"line {line.number} is out of order")
+        kept[checkpoint.size] = line.number
+        known = signed.get(checkpoint.size)
+        root = known.checkpoint.root if known else roots.get(checkpoint.size)
+        where = f"line {line.number}, {checkpoint.size} events"
+        if checkpoint.size > newest:
+            yield misfit("rolled_back", detail=where)
+        elif root != checkpoint.root:
+            yield misfit("split_view", detail=where)
+        elif known is None:
+            yield misfit("checkpoint_removed", detail=where)
+    between = [size for size in sorted(signed) if kept and min(kept) < size < max(kept) and size not in kept]
+    if len(kept) == len(lines):
+        yield from (misfit("anchor_cut", detail=f"{size} events") for size in between)
