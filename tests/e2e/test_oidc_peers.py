@@ -136,7 +136,7 @@ def ask(peer: Peer, token: str) -> httpx2.Response:
 
 def failures(peer: Peer) -> list[dict[str, Any]]:
     lines = peer.server.log.read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines if '"authentication.failed"' in line]
+    return [json.loads(line) for line in lines if '"authentication_failed"' in line]
 
 
 def test_an_officer_logs_in_at_the_python_provider(python_peer: Peer) -> None:

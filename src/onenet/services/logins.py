@@ -240,7 +240,8 @@ class Logins:
             form["client_id"] = client
         try:
             said = await self._tokens.fetcher.post_form(metadata.token_endpoint or "", form, authorization)
-        except NotFetched:
+        except NotFetched as error:
+            log.warning("issuer.refused", issuer=issuer.code, reason=str(error))
             raise Refused("code") from None
         found = said.get("id_token")
         if not isinstance(found, str):
