@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 import uvicorn
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from onenet import crashing
 from onenet.addresses import Proxies
@@ -28,13 +28,16 @@ from onenet.quotas import Quotas, policies
 from onenet.resources import migrations_dir
 from onenet.services import encryption
 from onenet.services.advance import Gate
+from onenet.services.anchor import Anchor
 from onenet.services.catalogue import Catalogue
 from onenet.services.clock import MachineTime, machine_time
 from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.logins import Logins
 from onenet.services.reading import Reading
+from onenet.services.sealing import Sealing
 from onenet.services.tokens import AccessTokens, check_worlds
+from onenet.services.unsealed import Unsealed
 from onenet.services.watch import Watch
 from onenet.settings import Settings, listed
 from onenet.store import durability
@@ -70,11 +73,18 @@ class Process:
     clock: Clock
     lease: timedelta
     logins: Logins
+    sealing: Sealing
+    unsealed: Unsealed
 
     def worker(self) -> Worker:
         """A worker over these parts."""
         return Worker(
-            self.parts.database, self.parts.gate, self.clock, self.parts.machine_clock, lease=self.lease
+            self.parts.database,
+            self.parts.gate,
+            self.clock,
+            self.parts.machine_clock,
+            lease=self.lease,
+            sealing=self.sealing,
         )
 
 
@@ -97,14 +107,24 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         await check_worlds(database, settings.issuers, time.clock.now())
         tokens = AccessTokens(settings.issuers, database, time.clock)
         made = _put_together(settings, database, tokens, time.clock)
-        keeping = asyncio.create_task(time.run())
+        keeping = [asyncio.create_task(each) for each in (time.run(), made.unsealed.run())]
         try:
             yield made
         finally:
-            keeping.cancel()
+            for task in keeping:
+                task.cancel()
+            await _last_word(made.unsealed)
             await tokens.aclose()
     finally:
         await database.close()
+
+
+async def _last_word(unsealed: Unsealed) -> None:
+    """Tells the sealer what this process did last; if that fails, a look through all cases finds it."""
+    try:
+        await unsealed.tell()
+    except (Unavailable, DBAPIError) as error:
+        log.warning("unsealed_not_told", reason=str(error))
 
 
 def _put_together(
@@ -114,7 +134,9 @@ def _put_together(
     catalogue = Catalogue(database)
     gate = Gate(database, catalogue.bundle, clock, machine_clock)
     watch = Watch(database)
+    unsealed = Unsealed(database, machine_clock)
     gate.listen(watch.on_commit)
+    gate.listen(unsealed.on_commit)
     parts = Parts(
         public_url=settings.resolved_public_url(),
         database=database,
@@ -127,7 +149,9 @@ def _put_together(
         quotas=Quotas(policies(settings.quotas or "")),
     )
     logins = Logins(tokens, database, machine_clock, public_url=settings.resolved_public_url())
-    return Process(parts, clock, timedelta(seconds=settings.lease_s), logins)
+    anchor = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None
+    sealing = Sealing(database, database.ring, machine_clock, anchor)
+    return Process(parts, clock, timedelta(seconds=settings.lease_s), logins, sealing, unsealed)
 
 
 async def _first_look(migrator: Migrator, database: Database) -> MachineTime:

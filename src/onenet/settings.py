@@ -102,6 +102,9 @@ class Settings(BaseSettings):
         le=3_600,
         description="How long claimed work belongs to a worker that is not heard of.",
     )
+    log_anchor_file: Path | None = Field(
+        default=None, description="File that the sealer appends each signed checkpoint of the record to."
+    )
     crash: str | None = Field(
         default=None, description="<point>:<n>: the process ends itself there; only in test mode."
     )

@@ -20,6 +20,7 @@ from onenet.services import reconciler, steps, webhooks
 from onenet.services.advance import Gate
 from onenet.services.hands import Hand, Hands
 from onenet.services.leases import Claimed, Kind
+from onenet.services.sealing import Sealing
 from onenet.services.webhooks import Settling
 from onenet.store import queue
 from onenet.store.database import Database
@@ -111,9 +112,14 @@ class Worker:
         machine_clock: Clock,
         *,
         lease: timedelta = queue.LEASE,
+        sealing: Sealing | None = None,
     ):
-        """`clock` tells legal time, for timers; `machine_clock` that of leases and retries."""
+        """`clock` tells legal time, for timers; `machine_clock` that of leases and retries.
+
+        `sealing` seals the record beside the work.
+        """
         self.lease = lease
+        self._sealing = sealing
         self._database = database
         self._gate = gate
         self._clock = clock
@@ -168,6 +174,7 @@ class Worker:
                     group.create_task(self._claim_and_begin(self._deliveries)),
                     group.create_task(self._fire()),
                     group.create_task(self._reconcile()),
+                    group.create_task(self._seal()),
                 ]
                 await asyncio.wait(loops)
                 await asyncio.gather(self._drain(self._tasks), self._drain(self._deliveries))
@@ -272,6 +279,10 @@ class Worker:
     async def _reconcile(self) -> None:
         clocks = (self._clock, self._machine_clock)
         await reconciler.run(self._database, self._gate, *clocks, self._stopping)
+
+    async def _seal(self) -> None:
+        if self._sealing is not None:
+            await self._sealing.run(self._stopping)
 
     async def _idle(self, look: asyncio.Event) -> None:
         pause_s = random.uniform(POLL_LEAST_S, POLL_MOST_S)  # noqa: S311  # spreads polls, no secret

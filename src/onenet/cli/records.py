@@ -1,4 +1,4 @@
-"""log verify, export: the record of events, and what proves that nobody changed it."""
+"""log verify, export, seal, key: the record of events, and what proves that nobody changed it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from uuid import UUID
 
 import typer
 
+from onenet import crashing
 from onenet.cli.opening import with_database
+from onenet.clock import SystemClock
 from onenet.domain.note import MalformedNote, PublicKey, read_key
 from onenet.services import anchor as anchors
-from onenet.services import log_export, log_import, record
-from onenet.services.anchor import Line
+from onenet.services import log_export, log_import, log_key, record
+from onenet.services.anchor import Anchor, Line
+from onenet.services.sealing import Sealing
+from onenet.settings import read_settings
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -94,3 +98,20 @@ def export(
             lambda database: log_export.write(database, out, case_id=case, with_private=private)
         )
     typer.echo(f"{events} events in {file}")
+
+
+@app.command()
+def seal() -> None:
+    """Seal what is not sealed yet, now; a worker does so by itself every minute."""
+    settings = read_settings()
+    crashing.arm(settings.crash)
+    kept = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None
+    events = with_database(lambda database: Sealing(database, database.ring, SystemClock(), kept).all())
+    typer.echo(f"{events} events sealed")
+
+
+@app.command()
+def key() -> None:
+    """Print the log's public key, for those who verify; it is made if there is none."""
+    public = with_database(lambda database: log_key.public_key(database, database.ring, SystemClock().now()))
+    typer.echo(public.text())

@@ -205,8 +205,10 @@ class Sealing:
                 await store_log.put_tiles(connection, gathered.tiles)
                 await store_log.put_checkpoint(connection, signed.checkpoint.size, signed.text(), now)
             await store_log.forget(connection, gathered.told.ids)
-            crashing.point("before_seal_commit")
-        crashing.point("after_seal_commit")
+            if signed is not None:
+                crashing.point("before_seal_commit")
+        if signed is not None:
+            crashing.point("after_seal_commit")
 
 
 def without_gaps(events: Iterable[Unsealed], sealed: Mapping[UUID, int]) -> list[Unsealed]:

@@ -1,0 +1,77 @@
+"""`onenet log`: seal, print the key, verify, export, and verify what was exported with no database at all."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from onenet.crashing import STATUS
+from onenet.services import anchor as anchors
+from onenet.services import record
+from onenet.store import log_tables
+from onenet.store.database import Database
+from tests.cli.commands import run
+from tests.domain.walk import begin
+from tests.store.seeding import save_new
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
+
+
+async def seeded(database: Database) -> int:
+    walks = [begin() for _ in range(3)]
+    await save_new(database, walks)
+    return sum(len(walk.events) for walk in walks)
+
+
+def add_a_line(file: str) -> None:
+    with Path(file).open("ab") as out:
+        out.write(b"{}\n")
+
+
+async def test_the_record_is_sealed_exported_and_verified_elsewhere(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    events = await seeded(database)
+    file, anchor = str(tmp_path / "export.jsonl"), str(tmp_path / "anchor")
+    sealed = run(database_url, "log", "seal", ONENET_LOG_ANCHOR_FILE=anchor)
+    assert sealed == (0, f"{events} events sealed\n", "")
+    _, key, _ = run(database_url, "log", "key")
+    assert run(database_url, "log", "export", file)[0] == 0
+    nowhere = "sqlite:////nowhere/at/all.sqlite3"
+    where = ("log", "verify", "--from-export", file, "--anchor", anchor, "--key", key.strip())
+    status, told, said = run(nowhere, *where)
+    assert (status, said) == (0, "")
+    assert told.endswith(f"3 cases, {events} events, 0 found\n")
+    add_a_line(file)
+    status, told, _ = run(nowhere, *where, "--json")
+    assert status == 1
+    assert [each["kind"] for each in json.loads(told)["tamperings"]] == ["export_malformed"]
+
+
+async def test_what_exists_is_not_exported_over(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "export").write_text("mine")
+    status, _, said = run(database_url, "log", "export", str(tmp_path / "export"))
+    assert (status, (tmp_path / "export").read_text()) == (2, "mine")
+    assert "File exists" in said
+
+
+@pytest.mark.parametrize(("point", "is_there"), [("before_seal_commit", False), ("after_seal_commit", True)])
+async def test_a_sealer_that_is_killed_loses_nothing_and_doubles_nothing(
+    database: Database, database_url: str, tmp_path: Path, point: str, is_there: bool
+) -> None:
+    """`is_there`: whether the first checkpoint is, which shows that the process died where it was to."""
+    events = await seeded(database)
+    anchor = tmp_path / "anchor"
+    at = {"ONENET_TEST_MODE": "true", "ONENET_CRASH": f"{point}:1", "ONENET_LOG_ANCHOR_FILE": str(anchor)}
+    assert run(database_url, "log", "seal", **at)[0] == STATUS
+    async with database.read() as connection:
+        for table in (log_tables.log_checkpoint, log_tables.log_leaf):
+            assert bool((await connection.execute(select(table))).all()) == is_there
+    assert not anchor.exists()
+    assert run(database_url, "log", "seal", ONENET_LOG_ANCHOR_FILE=str(anchor))[0] == 0
+    verdict = await record.verify(database, anchor=anchors.lines(anchor))
+    assert (verdict.tamperings, verdict.sealed, verdict.events) == ((), events, events)
+    assert len(anchor.read_text().splitlines()) == verdict.checkpoints
