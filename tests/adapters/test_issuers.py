@@ -192,6 +192,18 @@ async def test_no_redirect_is_followed(published: Published, issuer: TestIssuer)
         await published.fetcher.get(f"{issuer.url}/elsewhere")
 
 
+def test_a_key_that_is_for_one_algorithm_checks_no_other() -> None:
+    made = TestIssuer("https://id.example")
+    token = jose.read(made.signed({}))
+    plain, pinned = (
+        jose.read_keys(json.dumps({"keys": [public_jwk("k1", RSA_KEY, **more)]}).encode())["k1"]
+        for more in ({}, {"alg": "PS256"})
+    )
+    jose.check_signature(token, plain, "RS256")
+    with pytest.raises(jose.Refused, match="key_unfit"):
+        jose.check_signature(token, pinned, "RS256")
+
+
 def test_only_public_keys_for_signatures_are_taken() -> None:
     keys = [
         public_jwk("good", RSA_KEY),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -61,7 +62,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             staff.settings(
                 code="staff-id", roles=roles, role_claim="roles",
                 role_names={"boss": "supervisor", **{role: role for role in roles}},
-                department_claim="dept", jurisdictions_claim="areas",
+                department_claim="dept", jurisdictions_claim="areas", decision_acr=["two-factor"],
             ),
             citizens.settings(code="city-id", roles=["citizen", "agent"], role_claim="roles"),
             curves.settings(code="curves-id", algorithms=["PS256", "ES256", "EdDSA"]),
@@ -224,6 +225,7 @@ HOSTILE: dict[str, tuple[str, Callable[[World], str]]] = {
     "two roles": ("role_ambiguous", payload(roles=["administrator", "boss"])),
     "an officer of no department": ("department", payload(roles="officer")),
     "an officer of a list of departments": ("department", payload(roles="officer", dept=["health"])),
+    "an officer of a department that is a path": ("department", payload(roles="officer", dept="../health")),
     "no jurisdiction": ("jurisdictions", payload(areas=None)),
     "an empty list of jurisdictions": ("jurisdictions", payload(areas=[])),
     "a jurisdiction that is a pattern": ("jurisdictions", payload(areas=["%"])),
@@ -299,6 +301,18 @@ def test_a_clock_that_is_thirty_seconds_off_is_borne(world: World) -> None:
     late = good(world, exp=seconds(-20), iat=seconds(-300))
     early = good(world, iat=seconds(20), nbf=seconds(20))
     assert [world.ask(token).status_code for token in (late, early)] == [200, 200]
+
+
+@pytest.mark.parametrize(("acr", "status"), [("two-factor", 404), ("password", 403), (None, 403)])
+def test_a_decision_takes_a_strong_authentication(world: World, acr: str | None, status: int) -> None:
+    token = good(world, roles="boss", acr=acr)
+    answer = httpx2.post(
+        f"{world.server.url}/v1/cases/{UUID(int=1)}/steps/any/decisions",
+        headers={"Authorization": f"Bearer {token}", "Idempotency-Key": str(acr)},
+        json={"action": "release", "reason": "the department has mended its answer"},
+        trust_env=False,
+    )
+    assert answer.status_code == status, answer.text
 
 
 def test_a_key_still_opens_beside_tokens(world: World) -> None:
