@@ -330,6 +330,7 @@ async def test_who_logs_out_is_out(desk: Desk) -> None:
     id = desk.browser.cookies["__Host-onenet-login"]
     answer = await desk.leave()
     assert (answer.status_code, answer.headers["location"]) == (303, "/console/left?issuer=city-id")
+    assert answer.headers["clear-site-data"] == '"cache", "storage"'
     assert await desk.sessions() == []
     assert "__Host-onenet-login" not in desk.browser.cookies
     desk.other_browser.cookies.set("__Host-onenet-login", id)
