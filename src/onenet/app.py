@@ -17,6 +17,7 @@ from onenet.api import (
     cases,
     catalogue,
     delegations,
+    documents,
     endpoints,
     events,
     handlers,
@@ -34,8 +35,8 @@ from onenet.console.login_pages import LoginPages
 from onenet.services.logins import Logins
 
 NOUNS = (
-    cases, case_actions, events, progress, callbacks, catalogue, applications, delegations, break_glass,
-    endpoints, health, about,
+    cases, case_actions, events, progress, callbacks, documents, catalogue, applications, delegations,
+    break_glass, endpoints, health, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

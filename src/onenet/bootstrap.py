@@ -20,6 +20,7 @@ import uvicorn
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from onenet import crashing
+from onenet.adapters.clamd import Clamd
 from onenet.addresses import Proxies
 from onenet.api.parts import Parts
 from onenet.clock import Clock, ScaledClock
@@ -31,6 +32,9 @@ from onenet.services.advance import Gate
 from onenet.services.anchor import Anchor
 from onenet.services.catalogue import Catalogue
 from onenet.services.clock import MachineTime, machine_time
+from onenet.services.document_links import Links
+from onenet.services.document_upkeep import Caretaker
+from onenet.services.documents import Vault
 from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.logins import Logins
@@ -43,6 +47,8 @@ from onenet.settings import Settings, listed
 from onenet.store import durability
 from onenet.store.database import Database
 from onenet.store.migrating import Migrator
+from onenet.store.objects import Folder
+from onenet.store.objects_s3 import Bucket
 from onenet.worker import Worker
 
 if TYPE_CHECKING:
@@ -75,16 +81,21 @@ class Process:
     logins: Logins
     sealing: Sealing
     unsealed: Unsealed
+    scanner: Clamd | None = None
 
     def worker(self) -> Worker:
         """A worker over these parts."""
+        known = self.parts
+        links = Links(known.vault, known.public_url)
+        caretaker = Caretaker(known.vault, links, known.case_of, self.scanner)
         return Worker(
-            self.parts.database,
-            self.parts.gate,
+            known.database,
+            known.gate,
             self.clock,
-            self.parts.machine_clock,
+            known.machine_clock,
             lease=self.lease,
             sealing=self.sealing,
+            caretaker=caretaker,
         )
 
 
@@ -137,21 +148,41 @@ def _put_together(
     unsealed = Unsealed(database, machine_clock)
     gate.listen(watch.on_commit)
     gate.listen(unsealed.on_commit)
+    reading = Reading(database, catalogue)
+    scanner = Clamd(settings.clamd_url) if settings.clamd_url else None
     parts = Parts(
         public_url=settings.resolved_public_url(),
         database=database,
         gate=gate,
         watch=watch,
         catalogue=catalogue,
-        reading=Reading(database, catalogue),
         identity=Identity(Keyring(database, machine_clock), tokens),
+        reading=reading,
         machine_clock=machine_clock,
+        vault=vault(settings, database, machine_clock),
         quotas=Quotas(policies(settings.quotas or "")),
     )
     logins = Logins(tokens, database, machine_clock, public_url=settings.resolved_public_url())
     anchor = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None
     sealing = Sealing(database, database.ring, machine_clock, anchor)
-    return Process(parts, clock, timedelta(seconds=settings.lease_s), logins, sealing, unsealed)
+    return Process(parts, clock, timedelta(seconds=settings.lease_s), logins, sealing, unsealed, scanner)
+
+
+def vault(settings: Settings, database: Database, machine_clock: Clock) -> Vault:
+    """Where documents are kept. Raises: MisconfiguredError."""
+    folder, is_scanned = settings.data_dir / "documents", bool(settings.clamd_url)
+    try:
+        objects = Bucket.at(settings.documents_url, {}) if settings.documents_url else Folder(folder)
+        return Vault.over(
+            database,
+            objects,
+            database.ring,
+            machine_clock,
+            folder=folder / "spool",
+            is_scanned=is_scanned,
+        )
+    except OSError as error:
+        raise MisconfiguredError(f"ONENET_DATA_DIR: {folder}: {error.strerror}") from None
 
 
 async def _first_look(migrator: Migrator, database: Database) -> MachineTime:

@@ -22,6 +22,9 @@ POINTS = frozenset(
         "before_callback_answer",
         "before_seal_commit",
         "after_seal_commit",
+        "before_document_flush",
+        "after_document_stored",
+        "after_document_commit",
     }
 )
 """`before_commit` and `after_commit` are of changes and results; claims and the sealer have their own."""

@@ -88,6 +88,10 @@ class MalformedRequest(InvalidInput, code="malformed-request", zh="不是合格�
     """The request is not well-formed HTTP."""
 
 
+class DocumentRefused(InvalidInput, code="document-refused", zh="文件未通过检查"):
+    """The file did not pass the checks."""
+
+
 class Unauthenticated(OnenetError, status=401, code="unauthenticated", zh="未认证"):
     """The caller is not known: a valid key or signature is needed."""
 
@@ -117,7 +121,7 @@ class PayloadTooLarge(OnenetError, status=413, code="payload-too-large", zh="请
 
 
 class UnsupportedMediaType(OnenetError, status=415, code="unsupported-media-type", zh="不支持的内容类型"):
-    """The body must be application/json in UTF-8."""
+    """The body is of a type that is not taken here."""
 
 
 class Conflict(OnenetError, status=409, code="state-conflict", zh="与当前状态冲突"):
@@ -134,6 +138,10 @@ class FormInvalid(Conflict, code="form-invalid", zh="表单不符合该“一件
 
 class CallbackConflict(Conflict, code="callback-conflict", zh="同一消息编号的内容不一致"):
     """This message id was already used with another body."""
+
+
+class DocumentQuota(Conflict, code="document-quota", zh="文件数量或大小超出上限"):
+    """There are more documents, or larger ones, than there may be."""
 
 
 class IllegalMove(Conflict, zh="不允许的状态变更"):

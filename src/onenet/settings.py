@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         default=None,
         description="Key-encryption keys, kid:suite:base64 a line; set ONENET_KEK_FILE rather than this.",
     )
+    documents_url: str | None = Field(
+        default=None, description="s3://bucket/prefix for documents; default: documents in the data folder."
+    )
+    clamd_url: str | None = Field(
+        default=None, description="ClamAV's daemon, tcp://host:port or unix:///path; default: no scanning."
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65_535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(

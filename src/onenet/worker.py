@@ -18,6 +18,7 @@ from onenet.clock import Clock
 from onenet.errors import Unavailable
 from onenet.services import reconciler, steps, webhooks
 from onenet.services.advance import Gate
+from onenet.services.document_upkeep import Caretaker
 from onenet.services.hands import Hand, Hands
 from onenet.services.leases import Claimed, Kind
 from onenet.services.sealing import Sealing
@@ -113,11 +114,13 @@ class Worker:
         *,
         lease: timedelta = queue.LEASE,
         sealing: Sealing | None = None,
+        caretaker: Caretaker | None = None,
     ):
         """`clock` tells legal time, for timers; `machine_clock` that of leases and retries.
 
-        `sealing` seals the record beside the work.
+        `sealing` seals the record beside the work; `caretaker` looks after documents.
         """
+        self._caretaker = caretaker
         self.lease = lease
         self._sealing = sealing
         self._database = database
@@ -175,6 +178,7 @@ class Worker:
                     group.create_task(self._fire()),
                     group.create_task(self._reconcile()),
                     group.create_task(self._seal()),
+                    group.create_task(self._care()),
                 ]
                 await asyncio.wait(loops)
                 await asyncio.gather(self._drain(self._tasks), self._drain(self._deliveries))
@@ -197,7 +201,8 @@ class Worker:
 
     async def _dispatch(self, claimed: Claimed) -> None:
         if self._transport is not None:
-            await steps.dispatch(self._gate, self._transport, self._machine_clock, claimed)
+            links = self._caretaker.links if self._caretaker else None
+            await steps.dispatch(self._gate, self._transport, self._machine_clock, claimed, links)
 
     async def _deliver(self, claimed: Claimed) -> None:
         if self._transport is not None:
@@ -283,6 +288,10 @@ class Worker:
     async def _seal(self) -> None:
         if self._sealing is not None:
             await self._sealing.run(self._stopping)
+
+    async def _care(self) -> None:
+        if self._caretaker is not None:
+            await self._caretaker.run(self._stopping)
 
     async def _idle(self, look: asyncio.Event) -> None:
         pause_s = random.uniform(POLL_LEAST_S, POLL_MOST_S)  # noqa: S311  # spreads polls, no secret

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ from onenet.domain.bundle import Bundle, Department, Field, Jurisdiction, Limit
 from onenet.services import keys
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
+from onenet.services.documents import Vault
 from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.reading import Reading
@@ -25,6 +27,8 @@ from onenet.services.watch import Watch
 from onenet.store import catalogue as store_catalogue
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
+from onenet.store.objects import Folder
+from tests.documents.vaults import make_vault
 from tests.factories import NOW, make_bundle, make_material, make_member, make_question, names
 
 PUBLIC_URL = "https://onenet.example"
@@ -102,7 +106,7 @@ async def publish(database: Database, bundle: Bundle) -> None:
 
 
 @pytest.fixture
-async def parts(database: Database, clock: FrozenClock) -> Parts:
+async def parts(database: Database, clock: FrozenClock, vault: Vault) -> Parts:
     """The parts of a process over the database, with the city published."""
     await publish(database, city_bundle())
     catalogue = Catalogue(database)
@@ -110,7 +114,15 @@ async def parts(database: Database, clock: FrozenClock) -> Parts:
     watch = Watch(database)
     gate.listen(watch.on_commit)
     identity = Identity(Keyring(database, clock), AccessTokens((), database, clock))
-    return Parts(PUBLIC_URL, database, gate, watch, catalogue, Reading(database, catalogue), identity, clock)
+    reading = Reading(database, catalogue)
+    return Parts(PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock, vault)
+
+
+@pytest.fixture
+def vault(database: Database, clock: FrozenClock, tmp_path: Path) -> Vault:
+    """Where documents are kept; nothing scans them."""
+    folder = tmp_path / "documents"
+    return make_vault(database, Folder(folder), clock, folder=folder / "spool")
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_every_operation_says_who_it_is_for_and_what_it_answers(document: dict[s
 
 def bodies(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, operation in operations(document):
-        if "requestBody" in operation:
+        if "application/json" in operation.get("requestBody", {}).get("content", {}):
             yield f"{name} request", operation["requestBody"]["content"]["application/json"]
         for status, answer in operation["responses"].items():
             if "application/json" in answer.get("content", {}):

@@ -29,6 +29,7 @@ FREE = {
     "/docs": "public",
     "/problems/{code}": "public",
     "/v1/progress/{number}": "secret",
+    "/v1/document-links/{token}": "secret",
     "/v1/callbacks/{department}": "signature",
 }
 """The routes that need no key. A new one is added here on purpose, or not at all."""

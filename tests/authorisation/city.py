@@ -34,6 +34,8 @@ from onenet.store.access_tables import break_glass
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
 from tests.api.conftest import PUBLIC_URL, city_bundle, publish, submission
+from tests.documents import making
+from tests.documents.vaults import bare_vault
 from tests.factories import NOW, names
 from tests.issuing import TestIssuer
 
@@ -103,6 +105,13 @@ class City:
         opened = await self.ask("POST", "/v1/cases", {**headers, "Idempotency-Key": key}, body)
         return str(opened["id"])
 
+    async def upload(self, headers: Mapping[str, str]) -> str:
+        """The id of a new document."""
+        said = {"Content-Type": "application/pdf", "Onenet-Filename": "scan.pdf", "Idempotency-Key": "d"}
+        made = await self.client.post("/v1/documents", content=making.pdf(), headers={**headers, **said})
+        assert made.is_success, made.text
+        return str(made.json()["id"])
+
     async def give(self, giver: Mapping[str, str], to: str, **changes: Any) -> str:
         """The id of a new delegation."""
         body = {"delegate": {"subject": to}, "bundles": ["newborn"], "ends_at": _at(days=30)} | changes
@@ -129,7 +138,8 @@ async def built(database: Database, clock: FrozenClock, issuer: TestIssuer) -> A
     gate, watch = Gate(database, catalogue.bundle, clock, clock), Watch(database)
     identity = Identity(Keyring(database, clock), tokens)
     reading = Reading(database, catalogue)
-    parts = Parts(PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock)
+    vault = bare_vault(database, clock)
+    parts = Parts(PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock, vault)
     app = create_app(parts)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=PUBLIC_URL) as client:
         made = City(app, parts, issuer, clock, client)
@@ -161,7 +171,12 @@ async def _open_cases(city: City) -> None:
     endpoint = {"kind": "subscriber", "owner": "app", "url": "https://portal.example.org/hook"}
     root = await city.key("administrator", "setup")
     await city.ask("POST", "/v1/endpoints", {**root, "Idempotency-Key": "e"}, endpoint)
-    city.words["first"] = await city.apply(owner, "first")
+    city.words["document"] = await city.upload(owner)
+    record = {"code": "record", "document": city.words["document"]}
+    city.words["first"] = await city.apply(owner, "first", materials=[record])
+    new = {"filename": "scan.pdf", "media_type": "application/pdf", "size": 9}
+    begun = await city.ask("POST", "/v1/document-uploads", {**owner, "Idempotency-Key": "u"}, new)
+    city.words["upload"] = begun["id"]
     city.words["second"] = await city.apply(owner, "second")
     city.words["moving"] = await city.apply(owner, "moving", bundle="moving")
     await city.apply({**app, "Onenet-Subject": "stranger"}, "third", jurisdiction="wujiang", **SKIPS_POLICE)

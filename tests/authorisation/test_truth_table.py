@@ -152,7 +152,9 @@ async def test_break_glass_shows_numbers_masked(city: City) -> None:
 @sqlite
 async def test_no_role_can_be_given_a_permission_unseen(city: City) -> None:
     """Each permission that a role lacks, given to it: a cell that said 403 says something else."""
-    route_of = {truth_table.permission_of(city, route): route for route in routes(city)}
+    # Of documents none is anybody's who acts for nobody, whatever they may ask for.
+    asked = [route for route in routes(city) if "/document" not in route]
+    route_of = {truth_table.permission_of(city, route): route for route in asked}
     by_token = [a for a in city.actors if a.headers.get("Authorization", "").startswith("Bearer ey")]
     unseen = []
     for role in set(Role) - {Role.FRONTEND}:  # a front-end has a key, which names its permissions

@@ -26,6 +26,7 @@ from tests.authorisation.city import Actor, City, built
 from tests.databases import migrate
 from tests.factories import NOW
 from tests.issuing import issuing
+from tests.keys import key_ring
 
 FILE = Path(__file__).resolve().parents[2] / "openapi" / "truth-table.csv"
 HEAD = ("role", "relation", "route", "answer")
@@ -69,6 +70,7 @@ PROBES: Mapping[str, Probe] = {
     "POST /v1/break-glass/{break_glass_id}/reveals": Probe(
         body={"fields": ["applicant.id_no"], "purpose": "核对身份证原件"}
     ),
+    "POST /v1/document-uploads/{upload_id}/completion": Probe(body={"sha256": "0" * 64}, headers=_KEY),
     "POST /v1/bundles/{code}/guidance": Probe(body={"answers": {}}),
 }
 
@@ -95,6 +97,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
     words = {
         "case_id": city.words["first"], "step": "certificate", "code": "newborn", "number": "1",
         "delivery_id": city.words["delivery"], "delegation_id": city.words["delegation"],
+        "document_id": city.words["document"], "upload_id": city.words["upload"], "offset": "0",
         "break_glass_id": actor.words.get("glass", city.words["glass"]),
     }  # fmt: skip
     if "items" in path:
@@ -115,6 +118,8 @@ def _shown(answer: httpx2.Response, path: str) -> str:
     """What was shown, in short."""
     if not answer.is_success:
         return str(answer.json()["type"].rpartition("/")[2])
+    if path.endswith("/content"):
+        return f"{len(answer.content)} bytes"
     said = answer.json()
     if path == "/v1/break-glass/{break_glass_id}/case":
         return f"{_case(said['case'])}; {_application(said['application'])}"
@@ -174,7 +179,7 @@ async def _write() -> None:
         url = f"sqlite:///{folder}/onenet.sqlite3"
         migrate(url)
         clock = FrozenClock(NOW)
-        database = Database(url)
+        database = Database(url, ring=key_ring())
         async with built(database, clock, issuer) as city:
             FILE.write_text(as_text(await table(city)), encoding="utf-8")
         await database.close()

@@ -39,6 +39,7 @@ from onenet.services.reading import Reading
 from onenet.services.tokens import AccessTokens
 from onenet.services.watch import Watch
 from onenet.store.database import Database
+from tests.documents.vaults import bare_vault
 
 pytestmark = pytest.mark.anyio
 
@@ -100,6 +101,7 @@ async def desk(database: Database, clock: FrozenClock) -> AsyncIterator[Desk]:
     parts = Parts(
         "https://onenet.example", database, gate, Watch(database), catalogue, Reading(database, catalogue),
         Identity(Keyring(database, clock), AccessTokens((), database, clock)), clock,
+        bare_vault(database, clock),
     )  # fmt: skip
     transport = httpx2.ASGITransport(create_app(parts))
     async with httpx2.AsyncClient(transport=transport, base_url="https://onenet.example") as browser:

@@ -31,6 +31,7 @@ from onenet.services.tokens import AccessTokens
 from onenet.services.watch import Watch
 from onenet.store import identity_tables
 from onenet.store.database import Database
+from tests.documents.vaults import bare_vault
 from tests.issuing import TestIssuer, issuing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
@@ -101,7 +102,7 @@ async def desk_over(
     gate = Gate(database, catalogue.bundle, clock, clock)
     parts = Parts(
         HERE, database, gate, Watch(database), catalogue, Reading(database, catalogue),
-        Identity(Keyring(database, clock), access_tokens), clock,
+        Identity(Keyring(database, clock), access_tokens), clock, bare_vault(database, clock),
     )  # fmt: skip
     app = create_app(parts, logins=Logins(access_tokens, database, clock, public_url=HERE))
 

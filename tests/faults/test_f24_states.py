@@ -56,6 +56,7 @@ from onenet.services.watch import Watch
 from onenet.store import idempotency, queue, tables
 from onenet.store.database import Database
 from tests.api.conftest import PUBLIC_URL, publish, submission
+from tests.documents.vaults import bare_vault
 from tests.factories import NOW, make_bundle, make_material, make_member, make_question
 from tests.faults import form
 from tests.faults.case_model import DECIDED, LEADS_TO, Case, Refused, Task
@@ -160,7 +161,10 @@ class Town:
         keyring = Keyring(self.database, self.clock)
         identity = Identity(keyring, AccessTokens((), self.database, self.clock))
         reading = Reading(self.database, catalogue)
-        parts = Parts(PUBLIC_URL, self.database, self.gate, watch, catalogue, reading, identity, self.clock)
+        vault = bare_vault(self.database, self.clock)
+        parts = Parts(
+            PUBLIC_URL, self.database, self.gate, watch, catalogue, reading, identity, self.clock, vault
+        )
         self.transport = Scripted()
         if self.app is None:
             self.app = create_app(parts)

@@ -20,7 +20,7 @@ from onenet.api.case_shapes import (
     materials_given,
 )
 from onenet.api.case_views import seq_of_tags, step_views
-from onenet.api.cases import load, replying_to
+from onenet.api.cases import custody_of, load, replying_to
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
@@ -55,7 +55,9 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
     seen, said = await load(request, case_id), body.value
     command = HandInSupplement(said.step, materials_given(said.materials), said.form)
     replying = _replying(request, seen, body.raw)
-    return _answer(await cases.hand_in_supplement(parts(request).gate, seen.case, command, replying))
+    known = parts(request)
+    custody = custody_of(known, caller(request), command.materials)
+    return _answer(await cases.hand_in_supplement(known.gate, seen.case, command, replying, custody))
 
 
 @operations(

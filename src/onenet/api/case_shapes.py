@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from onenet.api.form_values import GivenAnswers, GivenForm
@@ -25,7 +26,9 @@ from onenet.api.shapes import (
 from onenet.domain.case import Applicant, MaterialGiven
 from onenet.domain.events import EventType
 from onenet.domain.identifiers import is_identity_number, is_uscc, normalise_identity_number
+from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.domain.states import CaseState, StepState
+from onenet.ids import from_text
 
 MAX_MATERIALS = 100
 
@@ -119,6 +122,24 @@ class MaterialShape(Request):
     sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
 
 
+class MaterialByDocument(Request):
+    """A material that was uploaded as a document."""
+
+    code: Code
+    document: Annotated[str, StringConstraints(pattern="^doc_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+
+
+def _way(material: Any) -> str:
+    """By which of its members a material says what it is."""
+    return "document" if isinstance(material, dict) and "document" in material else "reference"
+
+
+AnyMaterial = Annotated[
+    Annotated[MaterialShape, Tag("reference")] | Annotated[MaterialByDocument, Tag("document")],
+    Discriminator(_way),
+]
+
+
 class CaseSubmission(Request):
     """An application: one thing, stated once."""
 
@@ -128,7 +149,7 @@ class CaseSubmission(Request):
     applicant: AnyApplicant
     answers: GivenAnswers = Field(default={})
     form: GivenForm
-    materials: Annotated[list[MaterialShape], Field(max_length=MAX_MATERIALS)] = Field(default=[])
+    materials: Annotated[list[AnyMaterial], Field(max_length=MAX_MATERIALS)] = Field(default=[])
 
     def to_applicant(self) -> Applicant:
         """The applicant as the engine knows one."""
@@ -142,7 +163,7 @@ class SupplementSubmission(Request):
     """What a step asked for: materials, corrected fields, or both."""
 
     step: Code
-    materials: Annotated[list[MaterialShape], Field(max_length=MAX_MATERIALS)] = Field(default=[])
+    materials: Annotated[list[AnyMaterial], Field(max_length=MAX_MATERIALS)] = Field(default=[])
     form: GivenForm = Field(default={})
 
 
@@ -159,9 +180,17 @@ class StepDecision(Request):
     reason: LongText
 
 
-def materials_given(materials: list[MaterialShape]) -> tuple[MaterialGiven, ...]:
+def materials_given(
+    materials: Sequence[MaterialShape | MaterialByDocument],
+) -> tuple[MaterialGiven, ...]:
     """The materials as the engine knows them."""
-    return tuple(MaterialGiven(each.code, each.reference, each.sha256) for each in materials)
+    return tuple(map(_material_given, materials))
+
+
+def _material_given(said: MaterialShape | MaterialByDocument) -> MaterialGiven:
+    if isinstance(said, MaterialByDocument):
+        return MaterialGiven(said.code, None, document=from_text(DOCUMENT_PREFIX, said.document))
+    return MaterialGiven(said.code, said.reference, said.sha256)
 
 
 # ---- answers

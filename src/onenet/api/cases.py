@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -22,12 +22,14 @@ from onenet.api.operations import Operations, caller
 from onenet.api.parts import Parts, parts
 from onenet.api.shapes import Page, given
 from onenet.api.waiting import LONGEST_WAIT_S, preferred_wait_s
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, MaterialGiven, Reply
 from onenet.domain.principal import Principal
 from onenet.domain.visibility import Sight, View
 from onenet.errors import BadCursor, Conflict
 from onenet.services import cases
 from onenet.services.cases import Replying, Submission
+from onenet.services.custody import Custody
+from onenet.services.documents import owner_of
 from onenet.services.once import answered
 from onenet.services.reading import Seen
 from onenet.store.cases import Position
@@ -73,6 +75,7 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
             subject=meant.owner.subject,
             client=meant.owner.client,
             replying=replying,
+            custody=custody_of(known, who, said.materials),
         )
     except Conflict:
         # The catalogue may have moved on since the first try; its repetition still gets its answer.
@@ -159,6 +162,13 @@ async def list_steps(request: Request, case_id: CaseId) -> Response:
         tag=case_views.case_tag(case, sight.view, "steps"),
         headers={"Retry-After": retry_after(case)},
     )
+
+
+def custody_of(known: Parts, who: Principal, materials: Sequence[MaterialGiven]) -> Custody | None:
+    """Who brings the documents among these materials; None where there are none."""
+    if not any(material.document for material in materials):
+        return None
+    return Custody(known.vault, owner_of(who))
 
 
 async def load(request: Request, case_id: str, what: str | None = "case") -> Seen:

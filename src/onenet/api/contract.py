@@ -35,6 +35,12 @@ HEADER_PARAMETERS: Mapping[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": idempotency.PATTERN},
         "example": "8e03978e-40d5-43dd-bc93-6894a57f9324",
     },
+    "Onenet-Filename": {
+        "required": True,
+        "description": "The name of the file in UTF-8, percent-encoded, with the extension of its type.",
+        "schema": {"type": "string", "format": "encoded-filename"},
+        "example": "%E8%BA%AB%E4%BB%BD%E8%AF%81.pdf",
+    },
     "If-Match": {
         "required": False,
         "description": "The ETag of the case as it was last seen; the change is refused when it has moved.",
@@ -111,7 +117,7 @@ PROBLEM_RESPONSES: Mapping[int, tuple[str, str]] = {
     409: ("Conflict", "What is stored does not allow this"),
     412: ("PreconditionFailed", "The object has changed since the version that If-Match names"),
     413: ("PayloadTooLarge", "The body is too large"),
-    415: ("UnsupportedMediaType", "The body is not application/json in UTF-8"),
+    415: ("UnsupportedMediaType", "The body is not of a type that is taken here"),
     422: ("KeyReused", "The Idempotency-Key was used with another request"),
     429: ("QuotaExceeded", "Too many requests for now; `Retry-After` says for how long"),
     431: ("HeadTooLarge", "The head is larger than 64 kB, or has more than 100 fields"),

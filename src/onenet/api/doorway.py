@@ -78,8 +78,9 @@ class Doorway:
             return
         headers = Headers(scope=scope)
         mark, span = read_mark(headers)
-        inner = {**scope, "state": {**scope.get("state", {}), "mark": mark}}
-        if scope["method"] == "HEAD":
+        is_head = scope["method"] == "HEAD"
+        inner = {**scope, "state": {**scope.get("state", {}), "mark": mark, "is_head": is_head}}
+        if is_head:
             inner["method"] = "GET"
         client = scope.get("client")
         now = Occasion(mark.request_id, client[0] if client else "")

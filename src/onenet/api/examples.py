@@ -112,6 +112,31 @@ SUPPLEMENT: dict[str, Any] = {
     "step": "birth_certificate",
     "materials": [{"code": "newborn_record", "reference": "sample/newborn_record_2"}],
 }
+DOCUMENT: dict[str, Any] = {
+    "id": "doc_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+    "filename": "新生儿登记表.pdf",
+    "media_type": "application/pdf",
+    "size": 48211,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "uploaded_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "state": "scanning",
+    "created_at": _AT,
+    "expires_at": "2026-11-24T02:00:00.000Z",
+    "links": {"self": "/v1/documents/doc_01JDC0PSQ6YWF8N2G6W1B9ZK3M"},
+}
+NEW_UPLOAD: dict[str, Any] = {"filename": "新生儿登记表.pdf", "media_type": "application/pdf", "size": 48211}
+UPLOAD: dict[str, Any] = {
+    "id": "upl_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+    **NEW_UPLOAD,
+    "received": 16384,
+    "expires_at": "2026-11-24T02:00:00.000Z",
+    "links": {
+        "self": "/v1/document-uploads/upl_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+        "next_part": "/v1/document-uploads/upl_01JDC0PSQ6YWF8N2G6W1B9ZK3M/parts/16384",
+        "completion": "/v1/document-uploads/upl_01JDC0PSQ6YWF8N2G6W1B9ZK3M/completion",
+    },
+}
+COMPLETION: dict[str, Any] = {"sha256": DOCUMENT["uploaded_sha256"]}
 WITHDRAWAL: dict[str, Any] = {"reason": "信息填写有误，重新申请"}
 DECISION: dict[str, Any] = {"action": "release", "reason": "已与部门核实，继续办理"}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import TypeAlias
 
 from starlette.requests import Request
@@ -35,15 +36,20 @@ Values: TypeAlias = list[str]
 
 def once(request: Request, caller: Principal, body: bytes) -> Once:
     """What the gate needs to do this request once. Raises: IdempotencyKeyMissing, IdempotencyKeyInvalid."""
+    return once_of(request, caller)(body)
+
+
+def once_of(request: Request, caller: Principal) -> Callable[[bytes], Once]:
+    """The same, where the body is known later; what stands for it is given then. Raises: as `once`."""
     value = key_value(request.headers.getlist(HEADER))
-    return Once(
-        scope=caller.id,
-        key=key_hash(value, method=request.method, route=request.scope["route"].path),
-        fingerprint=fingerprint(
-            path=request.scope["path"], content_type=request.headers.get("content-type", ""), body=body
-        ),
-        conflict=IdempotencyKeyReused,
-    )
+    key = key_hash(value, method=request.method, route=request.scope["route"].path)
+    path, content_type = request.scope["path"], request.headers.get("content-type", "")
+
+    def make(body: bytes) -> Once:
+        print_of = fingerprint(path=path, content_type=content_type, body=body)
+        return Once(scope=caller.id, key=key, fingerprint=print_of, conflict=IdempotencyKeyReused)
+
+    return make
 
 
 def key_value(values: Values) -> str:

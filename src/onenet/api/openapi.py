@@ -20,13 +20,14 @@ from onenet.api.bodies import MAX_BODY_BYTES, MAX_CALLBACK_BYTES, JsonBody
 from onenet.api.form_values import COMPONENTS
 from onenet.api.operations import Operation, operation_of
 from onenet.api.shapes import Problem
+from onenet.domain.files.kinds import MAX_FILE_BYTES
 
 DESCRIPTION = f"""
 onenet carries one thing that a person states once through every department it needs.
 
 * Bodies are JSON in UTF-8, read strictly: unknown members, duplicate names, numbers in place of booleans and
   the like are refused with 400. At most {MAX_BODY_BYTES:,} bytes (callbacks {MAX_CALLBACK_BYTES:,}),
-  64 levels, 2,000 names.
+  64 levels, 2,000 names. Files are sent as they are, at most {MAX_FILE_BYTES:,} bytes.
 * A 400 can be foreseen from this document alone. What depends on what is stored is 404 or 409.
 * Errors are `application/problem+json`; every fault in them has a message in Chinese and in English.
 * Every answer says with `RateLimit-Policy` and `RateLimit` how many requests are allowed and left; 429 with
@@ -39,6 +40,7 @@ onenet carries one thing that a person states once through every department it n
 TAGS = [
     {"name": "catalogue", "description": "What can be applied for, and guidance to it."},
     {"name": "cases", "description": "Applications and what becomes of them."},
+    {"name": "documents", "description": "Files that are handed in, and handed on."},
     {"name": "departments", "description": "What departments answer."},
     {"name": "endpoints", "description": "Where departments and subscribers are reached, and what was sent."},
     {"name": "people", "description": "Delegations, and who looked at one's data."},
@@ -125,6 +127,8 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> set[type[BaseModel]
     if stated.raw_body is not None:
         media = {"schema": {"type": "object"}, "example": stated.raw_body}
         operation["requestBody"] = {"required": True, "content": {"application/json": media}}
+    if stated.binary_body:
+        operation["requestBody"] = {"required": True, "content": {kind: {} for kind in stated.binary_body}}
     if body is not None:
         schema = {"$ref": f"#/components/schemas/{body.model.__name__}"}
         media = {"schema": schema, "example": body.example}

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from onenet import occasion
@@ -64,6 +64,7 @@ class Operation:
     `takes`: headers it reads (`contract.HEADER_PARAMETERS`). `problems`: statuses it can answer with beside
     those that follow from what it is made of. `raw_body`: an example, where the service reads the bytes.
     `quota`: a policy that it counts against beside the caller's own (`onenet.quotas`).
+    `binary_body`: the types of a file that is the body.
     """
 
     method: str
@@ -76,6 +77,7 @@ class Operation:
     takes: tuple[str, ...] = ()
     problems: tuple[int, ...] = ()
     raw_body: Mapping[str, Any] | None = None
+    binary_body: tuple[str, ...] = ()
     in_contract: bool = True
     quota: str | None = None
 
@@ -141,6 +143,12 @@ class Operation:
             counted.append((self.quota, person))
         return counted
 
+    def _response_class(self) -> type[Response]:
+        """What the contract takes the answer for; a file's types are listed with it."""
+        if "text/html" in self.offers:
+            return HTMLResponse
+        return JSONResponse if JSON[0] in self.offers else Response
+
     def add_to(self, app: FastAPI) -> None:
         """Makes it a route of the application; its name and docstring are the words of the contract."""
         summary, _, description = (self.endpoint.__doc__ or "").partition("\n")
@@ -155,7 +163,7 @@ class Operation:
             tags=[self.tag],
             status_code=min(code for code in self.answers if isinstance(code, int)),
             response_model=None,
-            response_class=HTMLResponse if "text/html" in self.offers else JSONResponse,
+            response_class=self._response_class(),
             responses=dict(self.answers),
             include_in_schema=self.in_contract,
             route_class_override=StraightRoute,
@@ -196,6 +204,13 @@ def caller(request: Request) -> Principal:
     """Who was let in."""
     found: Principal = request.state.caller
     return found
+
+
+async def caller_if_any(request: Request) -> Principal | None:
+    """Who is calling, where a key is sent to a route that asks for none. Raises: Unauthenticated."""
+    if not request.headers.getlist("authorization"):
+        return None
+    return await parts(request).identity.principal(_token(request))
 
 
 async def identify(request: Request) -> Principal:

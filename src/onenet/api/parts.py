@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
 from onenet.clock import Clock
+from onenet.domain.case import Case
 from onenet.quotas import Quotas
+from onenet.services import cases
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
+from onenet.services.documents import Vault
 from onenet.services.identity import Identity
 from onenet.services.reading import Reading
 from onenet.services.watch import Watch
@@ -32,7 +36,12 @@ class Parts:
     reading: Reading
     identity: Identity
     machine_clock: Clock
+    vault: Vault
     quotas: Quotas = field(default_factory=Quotas)
+
+    async def case_of(self, id: UUID) -> Case | None:
+        """The case that a document is marked with; there may be none."""
+        return await cases.of_document(self.database, self.catalogue, id)
 
 
 def parts(request: HTTPConnection) -> Parts:

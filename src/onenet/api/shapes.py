@@ -31,6 +31,10 @@ TEXT_PATTERN = rf"^[^\x00-\x08\x0b\x0c\x0e-\x1f{_HIDDEN}]*$"
 NAME_PATTERN = rf"^[^\s\x00-\x1f{_HIDDEN}]([^\x00-\x1f{_HIDDEN}]*[^\s\x00-\x1f{_HIDDEN}])?$"
 """A line, several lines, and a name, which neither begins nor ends with a space."""
 
+_NO_PATH = rf"/\\:*?\"<>|\x00-\x1f{_HIDDEN}"
+FILENAME_PATTERN = rf"^[^\s.{_NO_PATH}][^{_NO_PATH}]*[^\s{_NO_PATH}]$"
+"""The name of a file, without a way to it; it does not begin with a dot, which would hide it."""
+
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 100
 

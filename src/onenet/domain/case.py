@@ -110,11 +110,12 @@ class Applicant:
 
 @dataclass(frozen=True, slots=True)
 class MaterialGiven:
-    """A material that the applicant handed in, as the front-end's own reference to it."""
+    """A material that the applicant handed in: the front-end's own reference to it, or a document here."""
 
     code: str
-    reference: str
+    reference: str | None
     sha256: str | None = None
+    document: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from onenet.domain import guidance
 from onenet.domain.bundle import Bundle, Member
 from onenet.domain.case import Case
 from onenet.domain.identifiers import masked
+from onenet.domain.sheet import handed_in
 from onenet.domain.states import StepState
 from onenet.domain.visibility import Content, Identity, View
 
@@ -60,7 +61,10 @@ def shown(case: Case, view: View) -> Shown:
     for code in list(form):
         if f"form.{code}" in hidden:
             form[code] = masked(str(form[code]))
-    given = tuple({name: value for name, value in asdict(each).items() if value} for each in materials)
+    given = tuple(
+        {"code": each.code} | {name: value for name, value in handed_in(each).items() if value}
+        for each in materials
+    )
     return Shown(applicant, answers, form, given, hidden)
 
 

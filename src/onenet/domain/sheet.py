@@ -12,7 +12,7 @@ from uuid import UUID
 
 from onenet.domain import guidance
 from onenet.domain.bundle import Member
-from onenet.domain.case import Applicant, CaseContent
+from onenet.domain.case import Applicant, CaseContent, MaterialGiven
 from onenet.domain.chain import canonical
 from onenet.domain.identifiers import masked
 from onenet.domain.states import StepState
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from onenet.domain.draft import Draft
 
 TASK_PREFIX = "tsk"
+DOCUMENT_PREFIX = "doc"
 
 
 def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
@@ -74,9 +75,16 @@ def _materials(draft: Draft, member: Member) -> list[dict[str, Any]]:
         material = draft.case.bundle.materials[code]
         entry: dict[str, Any] = {"code": code, "names": dict(material.names), "mode": material.mode}
         if code in given:
-            entry |= {"reference": given[code].reference, "sha256": given[code].sha256}
+            entry |= handed_in(given[code])
         told.append(entry)
     return told
+
+
+def handed_in(material: MaterialGiven) -> dict[str, str | None]:
+    """The front-end's own reference, or the document, which a link takes the place of on its way."""
+    if material.document is not None:
+        return {"document": to_text(DOCUMENT_PREFIX, material.document)}
+    return {"reference": material.reference, "sha256": material.sha256}
 
 
 def _results_before(draft: Draft, member: Member) -> list[dict[str, Any]]:

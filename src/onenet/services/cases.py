@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +23,7 @@ from onenet.services import forms
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change, Once, Opening, Result
+from onenet.services.custody import Custody, id_of_case
 from onenet.store import cases as store_cases
 from onenet.store import events as store_events
 from onenet.store.cases import Position
@@ -136,7 +137,14 @@ def _missing_materials(plan: guidance.Plan, content: CaseContent) -> tuple[Fault
 
 
 async def submit(
-    gate: Gate, catalogue: Catalogue, submission: Submission, *, subject: str, client: str, replying: Replying
+    gate: Gate,
+    catalogue: Catalogue,
+    submission: Submission,
+    *,
+    subject: str,
+    client: str,
+    replying: Replying,
+    custody: Custody | None = None,
 ) -> Result:
     """Opens a case: accepted means kept. Raises: UnknownReference, FormInvalid, Unavailable.
 
@@ -149,14 +157,16 @@ async def submit(
         submission.applicant, dict(submission.answers), dict(submission.form), submission.materials
     )
     check_content(bundle, content)
-    case_id, template = new_id(), await catalogue.number_template(submission.jurisdiction)
+    case_id = _id_of(submission, replying)
+    template = await catalogue.number_template(submission.jurisdiction)
     blank = Case(
         id=case_id, number="", bundle=bundle, jurisdiction=submission.jurisdiction,
         subject=subject, client=client, state=CaseState.RECEIVED,
         created_at=_UNSET, updated_at=_UNSET, tracking_secret=secrets.token_urlsafe(16),
         content=content, utc_offset_minutes=jurisdiction.utc_offset_minutes,
     )  # fmt: skip
-    return await gate.submit(_change(case_id, Open(), replying, Opening(blank, template)))
+    change = _change(case_id, Open(), replying, Opening(blank, template))
+    return await _submit(gate, change, submission.materials, custody)
 
 
 def _change(case_id: UUID, command: Command, replying: Replying, opening: Opening | None = None) -> Change:
@@ -166,7 +176,31 @@ def _change(case_id: UUID, command: Command, replying: Replying, opening: Openin
     )  # fmt: skip
 
 
-async def hand_in_supplement(gate: Gate, case: Case, command: HandInSupplement, replying: Replying) -> Result:
+def _id_of(submission: Submission, replying: Replying) -> UUID:
+    """The id of the case; one that takes documents has the same however often it is sent in."""
+    if replying.once is None or not any(material.document for material in submission.materials):
+        return new_id()
+    return id_of_case(replying.once)
+
+
+async def _submit(
+    gate: Gate,
+    change: Change,
+    materials: Sequence[MaterialGiven],
+    custody: Custody | None,
+    case: Case | None = None,
+) -> Result:
+    """Puts the change through the gate, with the documents it brings. Raises: as `custody.take`."""
+    if custody is None or change.once is None or not any(material.document for material in materials):
+        return await gate.submit(change)
+    return await custody.around(
+        lambda: gate.submit(change), materials, change.once, case_id=change.case_id, case=case
+    )
+
+
+async def hand_in_supplement(
+    gate: Gate, case: Case, command: HandInSupplement, replying: Replying, custody: Custody | None = None
+) -> Result:
     """Hands in what a step asked for. Raises: FormInvalid, Conflict, PreconditionFailed."""
     properties = {
         code: dict(case.bundle.fields[code].schema) for code in command.form if code in case.bundle.fields
@@ -175,7 +209,7 @@ async def hand_in_supplement(gate: Gate, case: Case, command: HandInSupplement, 
     faults = forms.check(forms.as_text(schema), command.form)
     if faults:
         raise FormInvalid("the corrected fields are not right yet", faults=faults)
-    return await gate.submit(_change(case.id, command, replying))
+    return await _submit(gate, _change(case.id, command, replying), command.materials, custody, case)
 
 
 async def withdraw(gate: Gate, case_id: UUID, reason: str | None, replying: Replying) -> Result:
@@ -237,3 +271,10 @@ async def track(database: Database, catalogue: Catalogue, number: str, secret: s
         if secrets.compare_digest(case.tracking_secret.encode(), secret.encode()):
             return case
     raise NotFound
+
+
+async def of_document(database: Database, catalogue: Catalogue, case_id: UUID) -> Case | None:
+    """The case that a document is marked with, for those who look after documents; there may be none."""
+    async with database.read() as connection:
+        fetched = await store_cases.fetch(connection, [case_id])
+    return (await store_cases.assemble(fetched, catalogue.bundle)).get(case_id)

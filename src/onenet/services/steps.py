@@ -24,6 +24,7 @@ from onenet.errors import OnenetError, StaleWrite, Unavailable
 from onenet.ids import new_id, to_text
 from onenet.services.advance import Gate
 from onenet.services.change import Change
+from onenet.services.document_links import Links
 from onenet.services.leases import Claimed
 from onenet.store import endpoints, queue, sealing, timers
 from onenet.store.bulk import Row
@@ -103,10 +104,12 @@ def endpoint_of(row: EndpointRow) -> Endpoint:
     return Endpoint(row.id, row.owner, row.adapter, row.url, row.secrets, row.options)
 
 
-async def dispatch(gate: Gate, transport: Transport, clock: Clock, claimed: Claimed) -> None:
+async def dispatch(
+    gate: Gate, transport: Transport, clock: Clock, claimed: Claimed, links: Links | None = None
+) -> None:
     """Hands one claimed task to its department and records what came of it, whatever that was."""
     row = claimed.row
-    attempt = await _call(claimed.endpoint, transport, row, clock.now(), gate.ring)
+    attempt = await _call(claimed.endpoint, transport, row, clock.now(), gate.ring, links=links)
     if claimed.hand is not None:
         claimed.hand.give_back()  # the call is over; recording it keeps nobody from calling
     change = Change(
@@ -158,7 +161,13 @@ def ended(which: queue.Queue, row: Row, attempt: Attempt, ring: KeyRing) -> dict
 
 
 async def _call(
-    endpoint: EndpointRow | None, transport: Transport, row: Row, now: datetime, ring: KeyRing
+    endpoint: EndpointRow | None,
+    transport: Transport,
+    row: Row,
+    now: datetime,
+    ring: KeyRing,
+    *,
+    links: Links | None = None,
 ) -> Attempt:
     if endpoint is None:
         return _not_called(TryLater("transient", "no endpoint is registered for the department"), now)
@@ -168,6 +177,8 @@ async def _call(
     try:
         payload = _payload(row, ring)
         sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), payload, json.loads(payload))
+        if links is not None:
+            sheet = await links.put_in(sheet, row["id"], row["case_id"], row["department"])
         talk = adapter_for(target).submit(sheet)
         return await transport.drive(talk, endpoint=target, key=sheet.key, now=now)
     except OnenetError as error:

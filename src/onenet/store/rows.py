@@ -74,7 +74,7 @@ def content_row(case: Case, key: DataKey | None) -> dict[str, Any]:
         "applicant": _plain(content.applicant),
         "answers": content.answers,
         "form": content.form,
-        "materials": [_plain(material) for material in content.materials],
+        "materials": [_material(material) for material in content.materials],
     }
     return {**case_key(case), "content": sealing.seal(key, canonical(said), sealing.CONTENT, case.id)}
 
@@ -84,6 +84,18 @@ def _plain(value: Applicant | MaterialGiven) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__dataclass_fields__}
 
 
+def _material(material: MaterialGiven) -> dict[str, Any]:
+    if material.document is None:
+        return {"code": material.code, "reference": material.reference, "sha256": material.sha256}
+    return {"code": material.code, "document": str(material.document)}
+
+
+def _read_material(said: dict[str, Any]) -> MaterialGiven:
+    if "document" in said:
+        return MaterialGiven(said["code"], None, document=UUID(said["document"]))
+    return MaterialGiven(**said)
+
+
 def read_content(stored: str, key: DataKey | None, case_id: UUID) -> CaseContent:
     """What the applicant said. Raises: Unreadable."""
     content = json.loads(sealing.unseal(key, stored, sealing.CONTENT, case_id))
@@ -91,7 +103,7 @@ def read_content(stored: str, key: DataKey | None, case_id: UUID) -> CaseContent
         applicant=Applicant(**content["applicant"]),
         answers=content["answers"],
         form=content["form"],
-        materials=tuple(MaterialGiven(**material) for material in content["materials"]),
+        materials=tuple(map(_read_material, content["materials"])),
     )
 
 

@@ -1,0 +1,120 @@
+"""Upkeep of documents: what nobody wants any more goes, what a case took is its for good.
+
+A document is looked at when its time has come. Taken by a case that names it: it stays. Put aside for a case
+that does not name it: it is free again. Free, and nobody came for it: it goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from onenet.adapters.clamd import Clamd
+from onenet.errors import Unavailable
+from onenet.services import documents, scans, uploads
+from onenet.services.document_links import Links
+from onenet.services.documents import FREE_FOR, STORING_FOR, CaseOf, Vault
+from onenet.store import documents as store
+from onenet.store.document_tables import document
+from onenet.store.documents import DocumentRow
+
+EVERY_S = 60.0
+SCAN_EVERY_S = 1.0
+BATCH = 50
+LEFT_BEHIND = timedelta(days=1)
+"""Files that a crash left half written, and links that are over, go after this."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Caretaker:
+    """What a worker does for documents beside handing out tasks: scans, upkeep, links for the tasks."""
+
+    vault: Vault
+    links: Links
+    case_of: CaseOf
+    scanner: Clamd | None
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Works until `stopping`."""
+        await asyncio.gather(self._scan(stopping), self._keep(stopping))
+
+    async def _scan(self, stopping: asyncio.Event) -> None:
+        while self.scanner is not None and not stopping.is_set():
+            try:
+                done = await scans.scan_due(self.vault, self.scanner)
+            except Unavailable:
+                done = 0  # the database has told the log
+            except Exception:
+                done = 0
+                log.exception("scans_failed")
+            if not done:
+                await _stopped(stopping, SCAN_EVERY_S)
+
+    async def _keep(self, stopping: asyncio.Event) -> None:
+        while not await _stopped(stopping, EVERY_S):
+            try:
+                await look_round(self.vault, self.case_of)
+            except Unavailable:
+                continue  # the database, or the place of the objects, will be back
+            except Exception:
+                log.exception("upkeep_failed")
+
+
+async def _stopped(stopping: asyncio.Event, within_s: float) -> bool:
+    try:
+        async with asyncio.timeout(within_s):
+            await stopping.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def look_round(vault: Vault, case_of: CaseOf) -> None:
+    """Looks at all that is due."""
+    now = vault.clock.now()
+    while True:
+        async with vault.database.read() as connection:
+            due = await store.to_check(connection, now, BATCH)
+        for row in due:
+            await _look_at(vault, row, case_of)
+        if len(due) < BATCH:
+            break
+    async with vault.database.read() as connection:
+        over = await store.expired_uploads(connection, now, BATCH)
+    for upload in over:
+        await asyncio.to_thread(vault.objects.remove_below, uploads.folder_of(upload))
+        async with vault.database.transaction() as connection:
+            await store.remove_upload(connection, upload.id, before=now)
+    async with vault.database.transaction() as connection:
+        await store.remove_expired_links(connection, now - LEFT_BEHIND)
+    await asyncio.to_thread(vault.objects.tidy, now - LEFT_BEHIND)
+
+
+async def _look_at(vault: Vault, row: DocumentRow, case_of: CaseOf) -> None:
+    now = vault.clock.now()
+    if row.case_id is not None:
+        case = await case_of(row.case_id)
+        if case is not None and any(m.document == row.id for m in case.content.materials):
+            await _change(vault, row, check_at=None)
+        else:
+            await _change(vault, row, case_id=None, check_at=now + FREE_FOR)
+    elif row.state == "scanning":
+        await _change(vault, row, check_at=now + FREE_FOR)  # no verdict yet, which is not its owner's fault
+    elif row.state == "storing" or await _change(
+        vault, row, state="storing", scan_at=None, check_at=now + STORING_FOR
+    ):
+        # From here on nobody can take it; whatever is killed now, it is looked at again.
+        await documents.erase(vault, row)
+
+
+async def _change(vault: Vault, row: DocumentRow, **columns: object) -> bool:
+    """Writes these columns, if nobody has done anything to the document since it was read."""
+    c = document.c
+    of_case = c.case_id.is_(None) if row.case_id is None else c.case_id == row.case_id
+    async with vault.database.transaction() as connection:
+        return await store.change(connection, row.id, c.check_at == row.check_at, of_case, **columns)

@@ -1,0 +1,115 @@
+"""Upkeep: what a case took stays, what nobody came for goes, and what was half done is found."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+
+from onenet.api.parts import Parts
+from onenet.clock import FrozenClock
+from onenet.domain.case import MaterialGiven
+from onenet.domain.delegation import Owner
+from onenet.domain.sheet import DOCUMENT_PREFIX
+from onenet.ids import from_text
+from onenet.services import custody, documents
+from onenet.services.document_upkeep import look_round
+from onenet.services.documents import Vault
+from tests.documents.test_documents import CONTENT, OCTETS, begun, headers, submitted, uploaded
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Both engines."""
+    name: str = request.param
+    return name
+
+
+OWNER = Owner("app", "citizen-1")
+
+
+def files(folder: Path) -> int:
+    return sum(path.is_file() for path in (folder / "documents").rglob("*"))
+
+
+def id_of(made: dict[str, str]) -> UUID:
+    found = from_text(DOCUMENT_PREFIX, made["id"])
+    assert found is not None
+    return found
+
+
+async def test_what_nobody_came_for_goes_and_what_a_case_has_stays(
+    frontend: httpx2.AsyncClient, vault: Vault, parts: Parts, clock: FrozenClock, tmp_path: Path
+) -> None:
+    left, taken = await uploaded(frontend), await uploaded(frontend)
+    await submitted(frontend, taken["id"])
+    for _ in range(3):
+        clock.advance(timedelta(hours=25))
+        await look_round(vault, parts.case_of)
+    assert (await frontend.get(left["links"]["self"])).status_code == 404
+    assert (await frontend.get(taken["links"]["content"])).content == CONTENT
+    assert files(tmp_path) == 1
+
+
+async def test_a_mark_of_a_case_that_never_came_is_taken_off(
+    frontend: httpx2.AsyncClient, vault: Vault, parts: Parts, clock: FrozenClock
+) -> None:
+    made = await uploaded(frontend)
+    material = MaterialGiven("record", None, document=id_of(made))
+    await custody.take(vault, [material], owner=OWNER, case_id=uuid4())
+    assert (await submitted(frontend, made["id"])).status_code == 409
+    clock.advance(timedelta(hours=2))
+    await look_round(vault, parts.case_of)
+    assert (await submitted(frontend, made["id"])).status_code == 202
+
+
+async def test_a_repetition_meets_its_own_mark(frontend: httpx2.AsyncClient, vault: Vault) -> None:
+    """The first try put the document aside and was killed before the case was on disk."""
+    made = await uploaded(frontend)
+    seen: list[UUID] = []
+    take = custody.take
+
+    async def take_and_die(*given: object, **named: object) -> None:
+        await take(*given, **named)  # type: ignore[arg-type]  # as it is called
+        seen.append(named["case_id"])  # type: ignore[arg-type]
+        raise RuntimeError("killed")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(custody, "take", take_and_die)
+        assert (await submitted(frontend, made["id"], "k-1")).status_code == 500
+    again = await submitted(frontend, made["id"], "k-1")
+    assert (again.status_code, again.json()["id"]) == (202, str(seen[0]))
+
+
+async def test_what_was_being_stored_when_the_process_died_goes(
+    frontend: httpx2.AsyncClient, vault: Vault, parts: Parts, clock: FrozenClock, tmp_path: Path
+) -> None:
+    def dies(*given: object) -> None:
+        put(*given)  # type: ignore[arg-type]  # as it is called
+        raise RuntimeError("killed")
+
+    put = documents._put
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(documents, "_put", dies)
+        broken = await frontend.post("/v1/documents", content=CONTENT, headers=headers())
+    assert broken.status_code == 500
+    assert files(tmp_path) == 1
+    clock.advance(timedelta(hours=2))
+    await look_round(vault, parts.case_of)
+    assert files(tmp_path) == 0
+
+
+async def test_parts_that_were_left_go(
+    frontend: httpx2.AsyncClient, vault: Vault, parts: Parts, clock: FrozenClock, tmp_path: Path
+) -> None:
+    upload = await begun(frontend)
+    await frontend.put(upload["links"]["next_part"], content=CONTENT[:1_000], headers=OCTETS)
+    assert files(tmp_path) == 1
+    clock.advance(timedelta(hours=25))
+    await look_round(vault, parts.case_of)
+    assert files(tmp_path) == 0
