@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from onenet.api.case_shapes import CaseShape
@@ -69,16 +69,21 @@ class Person(Request):
 class NewDelegation(Request):
     """What an owner gives: in all cases of `bundles`, or in one `case`."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["bundles"]}, {"required": ["case"]}]}
+    )
+
     delegate: Person
-    bundles: Annotated[list[Code], Field(min_length=1, max_length=20)] | None = None
-    case: CaseUuid | None = None
+    # Absent or a value, never null: `oneOf` counts members.
+    bundles: Annotated[list[Code], Field(min_length=1, max_length=20)] = None  # type: ignore[assignment]
+    case: CaseUuid = None  # type: ignore[assignment]
     begins_at: AwareDatetime | None = None
     ends_at: AwareDatetime
     proof: Line | None = None
 
     @model_validator(mode="after")
     def _one_scope(self) -> Self:
-        if (self.bundles is None) == (self.case is None):
+        if len(self.model_fields_set & {"bundles", "case"}) != 1:
             words = ("bundles 与 case 必须且只能有一个", "Expected either bundles or case")
             raise PydanticCustomError("one_scope", "either bundles or case", {"words": words})
         return self

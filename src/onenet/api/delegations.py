@@ -126,7 +126,10 @@ def _wanted(said: NewDelegation, owner: Owner) -> Wanted:
 
 
 def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # at an end of time that its zone pushes over
+        return at.replace(tzinfo=UTC)
 
 
 def _given(made: Delegation) -> StoredAnswer:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.delegation import Delegation, Owner
 from onenet.domain.principal import LONGEST_ACTOR, Principal, Role
-from onenet.errors import Conflict, Fault, Forbidden, InvalidInput, NotFound
+from onenet.errors import Conflict, Fault, Forbidden, NotFound
 from onenet.ids import new_id
 from onenet.services.cases import find_bundle, unknown
 from onenet.services.catalogue import Catalogue
@@ -74,11 +74,12 @@ async def give_once(
 async def check(
     reading: Reading, catalogue: Catalogue, wanted: Wanted, who: Principal, now: datetime
 ) -> None:
-    """Passes when this can be given. Raises: InvalidInput, UnknownReference."""
+    """Passes when this can be given. Raises: Conflict, UnknownReference."""
     owner, begins_at = owner_of(who), wanted.begins_at or now
     if wanted.delegate == owner:
         raise _wrong("/delegate", "不能委托给自己", "Expected somebody else")
-    if not begins_at < wanted.ends_at <= begins_at + LONGEST or wanted.ends_at <= now:
+    lasts = wanted.ends_at - begins_at
+    if not timedelta(0) < lasts <= LONGEST or wanted.ends_at <= now:
         zh, en = (
             "应晚于开始时间和当前时间，且不超过三年",
             "Expected after its begin and now, within three years",
@@ -120,5 +121,6 @@ async def revoke(database: Database, owner: Owner, id: UUID, now: datetime) -> D
     return found
 
 
-def _wrong(pointer: str, zh: str, en: str) -> InvalidInput:
-    return InvalidInput(en, faults=(Fault("delegation", zh, en, pointer=pointer),))
+def _wrong(pointer: str, zh: str, en: str) -> Conflict:
+    """A conflict, as it depends on the caller and on the time: the contract alone does not tell."""
+    return Conflict(en, faults=(Fault("delegation", zh, en, pointer=pointer),))
