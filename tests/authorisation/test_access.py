@@ -172,11 +172,11 @@ async def test_an_emergency_lasts_four_hours(city: City, clock: FrozenClock) -> 
     key = await city.key("supervisor", "watch", "wujiang")
     asked = await city.ask("POST", "/v1/break-glass", key, {"case": city.words["first"], **REASON})
     here = f"/v1/break-glass/{asked['id']}"
-    assert (await city.client.get(f"{here}/case", headers=key)).status_code == 404
+    assert (await city.client.get(f"{here}/case", headers=key)).status_code == 409
     await city.ask("POST", f"{here}/approval", city.token("administrator", "b"))
     assert (await city.client.get(f"{here}/case", headers=key)).status_code == 200
     clock.advance(timedelta(hours=4))
-    assert (await city.client.get(f"{here}/case", headers=key)).status_code == 404
+    assert (await city.client.get(f"{here}/case", headers=key)).status_code == 409
     assert (await city.ask("GET", here, key))["state"] == "ended"
 
 

@@ -120,6 +120,7 @@ async def approve_break_glass(request: Request, break_glass_id: BreakGlassId) ->
     "/v1/break-glass/{break_glass_id}/case",
     permission="break-glass:read",
     answers={200: answers_with("The case and what was said", OpenedShape, examples.OPENED_GLASS)},
+    problems=(409,),
 )
 async def look_through_broken_glass(request: Request, break_glass_id: BreakGlassId) -> Response:
     """Shows the case to whoever asked, while it lasts, with identity numbers masked; on record."""

@@ -58,10 +58,12 @@ async def approve(
 async def look(
     database: Database, catalogue: Catalogue, id: UUID, who: Principal, now: datetime
 ) -> tuple[BreakGlass, Seen]:
-    """The case, for whoever asked, while it lasts. Raises: NotFound."""
+    """The case, for whoever asked, while it lasts. Raises: NotFound, Conflict before and after."""
     asked = await _find(database, id)
-    if asked.asked_by != who.id or not asked.is_live(now):
+    if asked.asked_by != who.id:
         raise NotFound
+    if not asked.is_live(now):
+        raise Conflict("it is not approved yet, or is over")
     case = await cases.get(database, catalogue, asked.case_id, EVERYTHING)
     return asked, Seen(case, Sight("break_glass", (), EMERGENCY))
 
