@@ -144,6 +144,18 @@ async def test_a_body_is_announced_as_json_in_utf8(
     assert answer.status_code == status
 
 
+@pytest.mark.parametrize(
+    ("encoding", "status"), [("gzip", 415), ("identity, gzip", 415), ("x", 415), ("identity", 409)]
+)
+async def test_a_body_is_taken_as_it_is_and_never_unpacked(
+    frontend: httpx2.AsyncClient, encoding: str, status: int
+) -> None:
+    headers = JSON | {"Idempotency-Key": "k", "Content-Encoding": encoding}
+    body = json.dumps(submission(bundle="none")).encode()
+    answer = await frontend.post("/v1/cases", content=body, headers=headers)
+    assert answer.status_code == status
+
+
 async def test_an_oversized_body_is_413_declared_or_not(frontend: httpx2.AsyncClient) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(MAX_BODY_BYTES // 1000 + 2):

@@ -255,3 +255,15 @@ async def test_docs_can_be_switched_off(app: Application) -> None:
     without = create_app(app.state.parts, docs_enabled=False)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(without), base_url="http://x") as client:
         assert (await client.get("/docs")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v1%2Fcases", "/v1/cases%2fx", "/v1%2f..%2fv1/cases"])
+async def test_a_path_is_not_another_one_in_disguise(frontend: httpx2.AsyncClient, path: str) -> None:
+    """A proxy in front that guards paths by their text would have let it through."""
+    assert (await frontend.get(path)).status_code == 404
+
+
+@pytest.mark.parametrize(("hosts", "status"), [(["a.example"], 200), (["a.example", "b.example"], 400)])
+async def test_a_request_names_one_host(frontend: httpx2.AsyncClient, hosts: list[str], status: int) -> None:
+    answer = await frontend.get("/v1/cases", headers=[("Host", host) for host in hosts])
+    assert answer.status_code == status

@@ -73,19 +73,18 @@ async def read_bytes(request: Request, limit: int) -> bytes:
 
 
 def require_json(request: Request) -> None:
-    """Passes when the body is announced as JSON in UTF-8, once. Raises: UnsupportedMediaType."""
+    """Passes when the body is announced as JSON in UTF-8, once and as it is. Raises: UnsupportedMediaType."""
     announced = request.headers.getlist("content-type")
     if len(announced) != 1 or not _is_json(announced[0]):
-        raise UnsupportedMediaType(
-            faults=(
-                Fault(
-                    "media_type",
-                    "应为 application/json（UTF-8）",
-                    "Expected application/json in UTF-8",
-                    header="Content-Type",
-                ),
-            )
+        raise _unsupported(
+            "Content-Type", "应为 application/json（UTF-8）", "Expected application/json in UTF-8"
         )
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise _unsupported("Content-Encoding", "不接受压缩的请求体", "Expected a body that is not compressed")
+
+
+def _unsupported(header: str, message_zh: str, message_en: str) -> UnsupportedMediaType:
+    return UnsupportedMediaType(faults=(Fault("media_type", message_zh, message_en, header=header),))
 
 
 @lru_cache(maxsize=100)

@@ -22,7 +22,7 @@ from onenet.api import negotiation, problems
 from onenet.api.cross_origin import CrossOrigin
 from onenet.api.problems import RequestMark
 from onenet.api.waiting import LONGEST_WAIT_S
-from onenet.errors import Fault, InvalidInput, OnenetError, Unavailable, places
+from onenet.errors import Fault, InvalidInput, MalformedRequest, NotFound, OnenetError, Unavailable, places
 from onenet.ids import new_id, to_text
 from onenet.occasion import Occasion
 
@@ -99,9 +99,8 @@ class Doorway:
         mark: RequestMark = inner["state"]["mark"]
         limit = asyncio.timeout(self._seconds(inner, headers))
         try:
-            if len(inner["query_string"]) > MAX_QUERY_BYTES:
-                security_log.report("oversized", "query")
-                await self._refuse(_query_too_long(), headers, mark)(inner, receive, answer.send)
+            if (refusal := _refusal(inner, headers)) is not None:
+                await self._refuse(refusal, headers, mark)(inner, receive, answer.send)
                 return
             async with limit:
                 answer.limit = limit
@@ -198,6 +197,20 @@ def read_mark(headers: Headers) -> tuple[RequestMark, str | None]:
 def _record(error: Exception, mark: RequestMark) -> None:
     at = places(error.__traceback__)
     log.error("request.failed", request_id=mark.request_id, error=type(error).__name__, at=at)
+
+
+def _refusal(scope: Scope, headers: Headers) -> OnenetError | None:
+    """Why no route is looked for: what a proxy in front may have read in another way than we would."""
+    if len(scope["query_string"]) > MAX_QUERY_BYTES:
+        security_log.report("oversized", "query")
+        return _query_too_long()
+    if scope.get("http_version") == "1.1" and len(headers.getlist("host")) != 1:
+        return MalformedRequest("exactly one Host is expected")  # RFC 9112 section 3.2
+    if b"%2f" in scope.get("raw_path", b"").lower():
+        return (
+            NotFound()
+        )  # decoded, it would be one of our paths, and is none to who guards them by their text
+    return None
 
 
 def _query_too_long() -> InvalidInput:
