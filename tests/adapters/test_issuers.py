@@ -187,6 +187,14 @@ async def test_metadata_of_somebody_else_or_with_an_unsafe_address_are_refused(
         await published.metadata()
 
 
+@pytest.mark.parametrize(
+    "url", ["http://keys.example/", "http://127.0.0.1@keys.example/", "ftp://keys.example/"]
+)
+async def test_no_address_is_asked_that_others_could_answer_for(published: Published, url: str) -> None:
+    with pytest.raises(NotFetched, match="neither https:// nor on the loopback"):
+        await published.fetcher.get(url)
+
+
 async def test_no_redirect_is_followed(published: Published, issuer: TestIssuer) -> None:
     with pytest.raises(NotFetched, match="404"):
         await published.fetcher.get(f"{issuer.url}/elsewhere")
