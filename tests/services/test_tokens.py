@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any, get_args
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet import issuers
 from onenet.adapters.jose import Refused
 from onenet.clock import FrozenClock
 from onenet.domain.principal import Principal, Role
-from onenet.errors import Conflict, NotFound
+from onenet.errors import Conflict, NotFound, Unavailable
 from onenet.services import tokens
 from onenet.services.tokens import KNOWN_FOR, AccessTokens
 from onenet.store import tables
@@ -129,6 +131,40 @@ async def test_a_token_that_was_taken_back_is_refused_within_five_seconds(
         with pytest.raises(Refused, match="revoked"):
             await made.principal(stolen)
         await made.principal(other)
+
+
+@sqlite
+async def test_what_was_taken_back_is_read_once_for_all_who_wait(
+    database: Database, clock: FrozenClock, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = 0
+    read = database.read
+
+    def counted() -> AbstractAsyncContextManager[AsyncConnection]:
+        nonlocal reads
+        reads += 1
+        return read()
+
+    monkeypatch.setattr(database, "read", counted)
+    async with believing(database, clock, issuer) as made:
+        shown = [issuer.token(clock.now(), jti=f"t-{number}") for number in range(50)]
+        await asyncio.gather(*map(made.principal, shown))
+        await asyncio.gather(*map(made.principal, shown))
+    assert reads == 1
+
+
+@sqlite
+async def test_without_the_database_no_token_is_believed(
+    database: Database, clock: FrozenClock, issuer: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> AbstractAsyncContextManager[AsyncConnection]:
+        raise Unavailable
+
+    monkeypatch.setattr(database, "read", away)
+    async with believing(database, clock, issuer) as made:
+        waiting = (made.principal(issuer.token(clock.now())) for _ in range(5))
+        heard = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(each) for each in heard} == {Unavailable}
 
 
 async def test_all_tokens_of_a_subject_from_before_a_moment_are_refused(

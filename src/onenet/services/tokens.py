@@ -44,7 +44,7 @@ class Revocations:
         self._clock = clock
         self._read_at: datetime | None = None
         self._before: Mapping[tuple[str, str, bytes], datetime] = {}
-        self._reading = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def check(self, claims: Claims) -> None:
         """Passes when the token was not taken back. Raises: Refused, Unavailable."""
@@ -56,14 +56,22 @@ class Revocations:
             raise Refused("revoked")
 
     async def _read(self) -> None:
-        async with self._reading:
-            now = self._clock.now()
-            if self._read_at is not None and now - KNOWN_FOR < self._read_at <= now:
-                return
+        now = self._clock.now()
+        if self._read_at is not None and now - KNOWN_FOR < self._read_at <= now:
+            return
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._take(now))
+        # One read for all who wait: where the database is away, they hear of it together, not in a row.
+        await asyncio.shield(self._reading)
+
+    async def _take(self, now: datetime) -> None:
+        try:
             async with self._database.read() as connection:
                 found = await revocations.live(connection, now)
             self._before = {(each.issuer, each.kind, each.value_hash): each.before for each in found}
             self._read_at = now
+        finally:
+            self._reading = None
 
 
 class AccessTokens:
