@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -13,12 +15,17 @@ from onenet.api.parts import Parts
 from onenet.clock import FrozenClock
 from onenet.domain.case import MaterialGiven
 from onenet.domain.delegation import Owner
+from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import DOCUMENT_PREFIX
+from onenet.encryption import FileKeys, KeyRing
 from onenet.ids import from_text
-from onenet.services import custody, documents
+from onenet.services import custody, documents, encryption, uploads
 from onenet.services.document_upkeep import look_round
 from onenet.services.documents import Vault
+from onenet.store.database import Database
+from onenet.store.spool import Spool
 from tests.documents.test_documents import CONTENT, OCTETS, begun, headers, submitted, uploaded
+from tests.keys import key_ring
 
 pytestmark = pytest.mark.anyio
 
@@ -31,6 +38,9 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 OWNER = Owner("app", "citizen-1")
+OF_OWNER = Principal(Role.FRONTEND, "app", frozenset(), "citizen-1")
+NEWER = f"2:std:{b64encode(b'nor has the newer one any secret').decode()}"
+NEWER_ALONE = KeyRing(FileKeys.read(NEWER))
 
 
 def files(folder: Path) -> int:
@@ -113,3 +123,26 @@ async def test_parts_that_were_left_go(
     clock.advance(timedelta(hours=25))
     await look_round(vault, parts.case_of)
     assert files(tmp_path) == 0
+
+
+async def test_after_a_rotation_documents_open_without_the_older_key(
+    frontend: httpx2.AsyncClient, vault: Vault, database_url: str, clock: FrozenClock
+) -> None:
+    """Their own keys are wrapped anew; the files stay as they are."""
+    made, upload = await uploaded(frontend), await begun(frontend)
+    await frontend.put(upload["links"]["next_part"], content=CONTENT[:1_000], headers=OCTETS)
+    both, newer = (Database(database_url, ring=ring) for ring in (key_ring(NEWER), NEWER_ALONE))
+    try:
+        await encryption.check(vault.database, clock.now())
+        done = await encryption.rotate(both, clock.now(), lambda number: None)
+        assert (done.left, done.unreadable) == (0, 0)
+        moved = replace(vault, database=newer, keys=newer.ring)
+        found = documents.read(newer.ring, await documents.find(moved, id_of(made)))
+        assert b"".join(await documents.content(moved, found)) == CONTENT
+        part, _ = await uploads.get(moved, from_text("upl", upload["id"]) or UUID(int=0), OF_OWNER)
+        with Spool(vault.folder) as spool:
+            uploads._gather(moved, part, spool)
+            assert spool.read(0, 2_000) == CONTENT[:1_000]
+    finally:
+        await both.close()
+        await newer.close()

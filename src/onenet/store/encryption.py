@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.encryption import KeyRing, Unreadable, blobs
-from onenet.store import log_tables, tables
+from onenet.store import document_tables, log_tables, tables
 from onenet.store.sealing import opened_system, ring_of
 
 PROOF = "encryption_key.proof"
@@ -139,10 +139,21 @@ class Sealed:
         return tuple(self.table.primary_key.columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Wrapped(Sealed):
+    """A column with the data key of a row, wrapped: what it sealed stays as it is."""
+
+    def anew(self, ring: KeyRing, stored: Any, row: str) -> Any:
+        """The same data key, wrapped under the key in use. Raises: Unreadable."""
+        return ring.rewrap(stored)
+
+
 OF_SYSTEM = (
     Sealed(tables.endpoint, "secrets"),
     Sealed(tables.idempotency_key, "body"),
     Sealed(log_tables.log_key, "secret"),
+    Wrapped(document_tables.document, "data_key"),
+    Wrapped(document_tables.document_upload, "data_key"),
 )
 
 
