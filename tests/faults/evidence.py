@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -112,7 +113,7 @@ async def gather(database: Database, folder: Path, ledger: Ledger, heard: Heard)
             ledger=ledger,
             heard=heard,
             cases=await read_cases(connection, Catalogue(database)),
-            tasks=await _tasks(connection),
+            tasks=await _tasks(connection, Catalogue(database)),
             deliveries=await _deliveries(connection),
             departments={code: read_ledger(folder / f"{code}.sqlite3", code) for code in HABITS},
             tamperings=tamperings,
@@ -140,18 +141,21 @@ async def read_cases(connection: AsyncConnection, catalogue: Catalogue) -> dict[
     return found
 
 
-async def _tasks(connection: AsyncConnection) -> tuple[WorkFound, ...]:
+async def _tasks(connection: AsyncConnection, catalogue: Catalogue) -> tuple[WorkFound, ...]:
+    """Every task. What it says is sealed in its row: it is read with its case."""
     known = {row.owner: endpoint_of(row) for row in await endpoints.every(connection, "department")}
-    rows = (await connection.execute(select(tables.task))).mappings()
+    rows = (await connection.execute(select(tables.task))).mappings().all()
+    loaded = await store_cases.load(connection, list({row["case_id"] for row in rows}), catalogue.bundle)
+    said = {id: task.payload for case in loaded.values() for id, task in case.tasks.items()}
     return tuple(
-        _work(row, TASK_PREFIX, row["step"], row["department"], _sent(known[row["department"]], row))
+        _work(row, TASK_PREFIX, row["step"], row["department"], _sent(known[row["department"]], row, said))
         for row in rows
     )
 
 
-def _sent(endpoint: Endpoint, row: RowMapping) -> bytes:
+def _sent(endpoint: Endpoint, row: RowMapping, said: Mapping[UUID, str]) -> bytes:
     """The body that goes to the department, as its adapter writes it."""
-    sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), row["payload"], json.loads(row["payload"]))
+    sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), said[row["id"]], json.loads(said[row["id"]]))
     return next(adapter_for(endpoint).submit(sheet)).content
 
 
