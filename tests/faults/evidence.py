@@ -154,7 +154,9 @@ async def _tasks(connection: AsyncConnection, catalogue: Catalogue) -> tuple[Wor
 
 
 def _sent(endpoint: Endpoint, row: RowMapping, said: Mapping[UUID, str]) -> bytes:
-    """The body that goes to the department, as its adapter writes it."""
+    """The body that goes to the department, as its adapter writes it; nothing where its case is gone."""
+    if row["id"] not in said:
+        return b""
     sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), said[row["id"]], json.loads(said[row["id"]]))
     return next(adapter_for(endpoint).submit(sheet)).content
 
