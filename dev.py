@@ -7,6 +7,7 @@ python3 dev.py test      run the tests                  (further words go to pyt
 python3 dev.py faults    do to a running city what can go wrong  (F3 or frozen for one, --long, --seed N)
 python3 dev.py fuzz      Schemathesis against a running server, at length
 python3 dev.py bench     measure, each figure beside its yardstick  ([NAME ...] [--json FILE] [--runs N])
+python3 dev.py siege     attack a running server, and look how good requests fare (Linux, two minutes)
 python3 dev.py check     lint, types, import direction, API contract, house rules
 python3 dev.py openapi   write openapi/openapi.json from the code
 python3 dev.py truth-table  write openapi/truth-table.csv: who is answered what on every route
@@ -127,6 +128,11 @@ def bench(words: list[str]) -> None:
     become(BIN / "python", "-m", "bench", *words)
 
 
+def siege(words: list[str]) -> None:
+    """Half-open connections, slow and endless bodies, from the loopback network."""
+    become(BIN / "python", "-m", "bench.siege", *words)
+
+
 def check(words: list[str]) -> None:
     """Run all the checks even when one fails: a contributor wants the whole list."""
     if words:
@@ -203,6 +209,7 @@ VERBS = {
     "faults": faults,
     "fuzz": fuzz,
     "bench": bench,
+    "siege": siege,
     "check": check,
     "openapi": openapi,
     "truth-table": truth_table,

@@ -79,15 +79,41 @@ class Standing:
     retry_after_s: int = 0
 
 
+NOTHING_COUNTED = Standing()
+
+
+class _Buckets:
+    """The buckets of one policy: when each is full again."""
+
+    def __init__(self, name: str, policy: Policy):
+        self.name = name
+        self.policy = policy
+        self.each_s = policy.window_s / policy.quota
+        self.full_at: dict[str, float] = {}
+        self.state = f'"{name}";r=%d;t=%d'.encode()
+
+    def left(self, full_at: float, now: float) -> int:
+        """How many requests are left."""
+        return max(0, int((now + self.policy.window_s - full_at) / self.each_s + _ROUNDING))
+
+    def keep(self, key: str, full_at: float, now: float) -> None:
+        """Remembers it; makes room first, when there are too many."""
+        if key not in self.full_at and len(self.full_at) >= MOST_COUNTED:
+            kept = {other: moment for other, moment in self.full_at.items() if moment > now}
+            # Still too many: those that came first, as many as make the next such look rare.
+            for other in list(kept)[: max(0, len(kept) - MOST_COUNTED * 9 // 10)]:
+                del kept[other]
+            self.full_at = kept
+        self.full_at[key] = full_at
+
+
 class Quotas:
     """Counts requests against policies."""
 
     def __init__(self, policies: Mapping[str, Policy] = POLICIES, now: Callable[[], float] = time.monotonic):
         """`now`: seconds that only go forward."""
-        self._policies = policies
+        self._buckets = {name: _Buckets(name, policy) for name, policy in policies.items()}
         self._now = now
-        self._each_s = {name: policy.window_s / policy.quota for name, policy in policies.items()}
-        self._full_at: dict[str, dict[str, float]] = {name: {} for name in policies}
         self._said: dict[tuple[str, ...], bytes] = {}
 
     def spend(self, *charges: tuple[str, str]) -> Standing:
@@ -95,43 +121,32 @@ class Quotas:
         left; policies that are off count nothing.
         """
         now = self._now()
-        counted = [(name, key) for name, key in charges if name in self._policies]
+        counted: list[tuple[_Buckets, str, float]] = []
+        violated: tuple[str, ...] = ()
+        for name, key in charges:
+            if (buckets := self._buckets.get(name)) is not None:
+                full_at = max(buckets.full_at.get(key, now), now)
+                counted.append((buckets, key, full_at))
+                if buckets.left(full_at, now) < 1:
+                    violated += (name,)
         if not counted:
-            return Standing()
-        before = {name: max(self._full_at[name].get(key, now), now) for name, key in counted}
-        violated = tuple(name for name in before if self._left(name, before[name], now) < 1 - _ROUNDING)
-        after = before
-        if not violated:
-            after = {name: moment + self._each_s[name] for name, moment in before.items()}
-            for name, key in counted:
-                self._keep(name, key, after[name], now)
-        said = ", ".join(
-            f'"{name}";r={max(0, int(self._left(name, moment, now) + _ROUNDING))};t={math.ceil(moment - now)}'
-            for name, moment in after.items()
-        )
-        fields = ((b"ratelimit-policy", self._policy_field(tuple(after))), (b"ratelimit", said.encode()))
-        wait_s = max((math.ceil(after[name] - now) for name in violated), default=0)
-        return Standing(fields, violated, _spread(wait_s))
+            return NOTHING_COUNTED
+        if violated:
+            wait_s = max(math.ceil(full_at - now) for each, _, full_at in counted if each.name in violated)
+            return Standing(self._fields(counted, now), violated, _spread(wait_s))
+        spent = [(each, key, full_at + each.each_s) for each, key, full_at in counted]
+        for each, key, full_at in spent:
+            each.keep(key, full_at, now)
+        return Standing(self._fields(spent, now))
 
-    def _left(self, name: str, full_at: float, now: float) -> float:
-        return (now + self._policies[name].window_s - full_at) / self._each_s[name]
-
-    def _keep(self, name: str, key: str, full_at: float, now: float) -> None:
-        kept = self._full_at[name]
-        if key not in kept and len(kept) >= MOST_COUNTED:
-            kept = {other: moment for other, moment in kept.items() if moment > now}
-            # Still too many: those that came first, as many as make the next such look rare.
-            for other in list(kept)[: max(0, len(kept) - MOST_COUNTED * 9 // 10)]:
-                del kept[other]
-            self._full_at[name] = kept
-        kept[key] = full_at
-
-    def _policy_field(self, names: tuple[str, ...]) -> bytes:
+    def _fields(self, counted: list[tuple[_Buckets, str, float]], now: float) -> HeaderFields:
+        names = tuple([each.name for each, _, _ in counted])
         if (said := self._said.get(names)) is None:
-            found = [(name, self._policies[name]) for name in names]
+            found = [(name, self._buckets[name].policy) for name in names]
             said = ", ".join(f'"{name}";q={each.quota};w={each.window_s}' for name, each in found).encode()
             self._said[names] = said
-        return said
+        states = [each.state % (each.left(at, now), math.ceil(at - now)) for each, _, at in counted]
+        return ((b"ratelimit-policy", said), (b"ratelimit", b", ".join(states)))
 
 
 def _spread(seconds: int) -> int:

@@ -142,6 +142,15 @@ def test_the_limits_can_be_set() -> None:
         read_json(b'{"a":1,"b":2}', max_keys=1)
 
 
+@pytest.mark.parametrize("made", [lambda text: {"a": [text]}, lambda text: {text: 1}, lambda text: text])
+def test_a_text_has_at_most_20_000_characters_whatever_its_bytes(made: Any) -> None:
+    assert read_json(json.dumps(made("长" * 20_000), ensure_ascii=False).encode()) == made("长" * 20_000)
+    with pytest.raises(MalformedJson) as refused:
+        read_json(json.dumps(made("长" * 20_001), ensure_ascii=False).encode())
+    assert refused.value.faults[0].code == "string_too_long"
+    assert "20000" in refused.value.faults[0].message_en
+
+
 def is_finite(value: object) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 

@@ -90,11 +90,11 @@ def test_memory_is_bounded_and_whoever_is_over_is_not_forgotten_first(
         clock.now += 1  # six seconds later its bucket is full again, and says nothing
         made.spend(("lookup", str(number)))
         made.spend(*([("lookup", "busy")]))
-    assert len(made._full_at["lookup"]) <= 100
+    assert len(made._buckets["lookup"].full_at) <= 100
     assert made.spend(("lookup", "busy")).violated == ("lookup",)
     for number in range(1_000):
         made.spend(("lookup", f"all at once {number}"))
-    assert len(made._full_at["lookup"]) <= 100
+    assert len(made._buckets["lookup"].full_at) <= 100
 
 
 def test_policies_are_changed_by_name() -> None:

@@ -2,7 +2,8 @@
 
 jiter refuses bad syntax, trailing text, NaN and Infinity, invalid UTF-8, duplicate names, lone surrogates
 and integers of more than 4,300 digits. The walk afterwards refuses what is well formed and still harmful:
-too many levels or names, numbers that overflow (1e400), NUL and the C0 controls but tab, LF and CR.
+too many levels or names, texts of more than 20,000 characters, numbers that overflow (1e400), NUL and the
+C0 controls but tab, LF and CR.
 Source: api.md section 10.
 """
 
@@ -24,6 +25,10 @@ _MESSAGES = {
     "duplicate_key": ("同一对象中成员名重复", "A member name appears twice in one object"),
     "too_deep": ("嵌套过深，至多 {limit} 层", "Nested too deeply; at most {limit} levels are read"),
     "too_many_keys": ("成员过多，至多 {limit} 个", "Too many members; at most {limit} are read"),
+    "string_too_long": (
+        "字符串过长，至多 {limit} 个字符",
+        "The text is too long; at most {limit} characters are read",
+    ),
     "not_finite": ("数值超出范围", "The number is out of range"),
     "control_character": (
         "不得含有控制字符（制表符、换行、回车除外）",
@@ -40,6 +45,8 @@ _JITER_CODES = (
 _PLACE = re.compile(r" at line (\d+) column (\d+)$")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MAX_POINTER = 64
+MAX_STRING = 20_000
+"""Characters of a text or a name, unless a field says less."""
 
 _Path: TypeAlias = "tuple[_Path, str | int] | None"
 """Where a value lies: (the path above it, its name or place); a pointer is made of it only on a fault."""
@@ -77,16 +84,25 @@ def _check(value: Any, max_depth: int, max_keys: int, *, has_escapes: bool) -> N
             raise _malformed("too_deep", pointer=_pointer(path), limit=max_depth)
         if type(node) is dict:
             keys += len(node)
+            _check_names(node, path)
             if keys > max_keys:
                 raise _malformed("too_many_keys", limit=max_keys)
         if has_escapes:
             _refuse_controls(node, path)
         for name, child in node.items() if type(node) is dict else enumerate(node):
             kind = type(child)
+            if kind is str and len(child) > MAX_STRING:
+                raise _malformed("string_too_long", pointer=_pointer((path, name)), limit=MAX_STRING)
             if kind is dict or kind is list:
                 todo.append((child, depth + 1, (path, name)))
             elif kind is float and not math.isfinite(child):
                 raise _malformed("not_finite", pointer=_pointer((path, name)))
+
+
+def _check_names(node: dict[str, Any], path: _Path) -> None:
+    """Passes when no name is too long."""
+    if any(len(name) > MAX_STRING for name in node):
+        raise _malformed("string_too_long", pointer=_pointer(path), limit=MAX_STRING)
 
 
 def _refuse_controls(node: dict[str, Any] | list[Any], path: _Path) -> None:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from onenet import occasion, security_log
 from onenet.api import negotiation, problems
 from onenet.api.cross_origin import CrossOrigin
+from onenet.api.patience import Patience, Waiting
 from onenet.api.problems import RequestMark
 from onenet.api.waiting import LONGEST_WAIT_S
 from onenet.errors import Fault, InvalidInput, MalformedRequest, NotFound, OnenetError, Unavailable, places
@@ -70,6 +71,7 @@ class Doorway:
         self._public_url = public_url
         self._cross_origin = cross_origin
         self._handler_s = handler_s
+        self._patience = Patience(min(1.0, handler_s / 2))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -97,16 +99,18 @@ class Doorway:
 
     async def _serve(self, inner: Scope, receive: Receive, answer: _Answer, headers: Headers) -> None:
         mark: RequestMark = inner["state"]["mark"]
-        limit = asyncio.timeout(self._seconds(inner, headers))
+        waiting = answer.waiting = self._patience.begin(self._seconds(inner, headers))
         try:
             if (refusal := _refusal(inner, headers)) is not None:
                 await self._refuse(refusal, headers, mark)(inner, receive, answer.send)
                 return
-            async with limit:
-                answer.limit = limit
-                await self._app(inner, self._extending(receive, limit), answer.send)
-        except Exception as error:  # noqa: BLE001  # the last one who can record it
-            if limit.expired() and not answer.has_begun:
+            await self._app(inner, self._reading(receive, waiting), answer.send)
+        except (Exception, asyncio.CancelledError) as error:  # the last one who can record it
+            if waiting.is_late:
+                waiting.task.uncancel()
+            elif isinstance(error, asyncio.CancelledError):
+                raise
+            if waiting.is_late and not answer.has_begun:
                 log.warning("request.too_long", request_id=mark.request_id, route=_route(inner))
                 late = Unavailable("this took too long and was given up", retry_after_s=5)
                 await self._refuse(late, headers, mark)(inner, receive, answer.send)
@@ -115,18 +119,22 @@ class Doorway:
             if not answer.has_ended:
                 # The server closes the connection then, so that nobody takes the piece for the whole.
                 raise RuntimeError("an answer was cut short; see request.failed") from None
+        finally:
+            self._patience.end(waiting)
 
     def _seconds(self, scope: Scope, headers: Headers) -> float:
         asks_to_wait = b"wait=" in scope["query_string"] or "prefer" in headers
         return self._handler_s + (LONGEST_WAIT_S if asks_to_wait else 0)
 
-    def _extending(self, receive: Receive, limit: asyncio.Timeout) -> Receive:
-        """Counts the time from when the body is there: how long it may take is the guard's business."""
+    def _reading(self, receive: Receive, waiting: Waiting) -> Receive:
+        """Counts no time while a body is awaited: how long that may take is the guard's business."""
 
         async def read() -> Message:
+            if (until := waiting.until) is None:
+                return await receive()
+            waiting.until = None
             message = await receive()
-            if message["type"] == "http.request" and (until := limit.when()) is not None:
-                limit.reschedule(max(until, asyncio.get_running_loop().time() + self._handler_s))
+            waiting.until = max(until, waiting.task.get_loop().time() + self._handler_s)
             return message
 
         return read
@@ -157,12 +165,14 @@ class _Answer:
         self._state = state
         self._without_body = without_body
         self.on_allowed: Callable[[bytes], RawHeaders] | None = None
-        self.limit: asyncio.Timeout | None = None
+        self.waiting: Waiting | None = None
         self.has_begun = self.has_ended = False
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._begin()
+            self.has_begun = True
+            if self.waiting is not None:
+                self.waiting.until = None  # a stream may last
             said = list(message.get("headers", ()))
             names = {name for name, _ in said}
             # `Vary` adds up: what the route varies by, and the origin.
@@ -178,11 +188,6 @@ class _Answer:
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             self.has_ended = True
 
-    def _begin(self) -> None:
-        self.has_begun = True
-        if self.limit is not None and not self.limit.expired() and self.limit.when() is not None:
-            self.limit.reschedule(None)  # a stream may last
-
 
 def read_mark(headers: Headers) -> tuple[RequestMark, str | None]:
     """The request's id, the caller's or else our own, with its trace; and the trace's span and flags."""
@@ -194,7 +199,7 @@ def read_mark(headers: Headers) -> tuple[RequestMark, str | None]:
     return RequestMark(request_id, trace.group(1)), f"{secrets.token_hex(8)}-{trace.group(3)}"
 
 
-def _record(error: Exception, mark: RequestMark) -> None:
+def _record(error: BaseException, mark: RequestMark) -> None:
     at = places(error.__traceback__)
     log.error("request.failed", request_id=mark.request_id, error=type(error).__name__, at=at)
 
