@@ -152,7 +152,7 @@ def exists(reference: str) -> bool:
     match re.split("(::|#)", reference):
         case [path, "::", name] if re.fullmatch(r"tests/[\w/]+\.py", path):
             test, _, parameter = name.removesuffix("]").partition("[")
-            return test in tests_in(ROOT / path) and (not parameter or parameter in texts_in(ROOT / path))
+            return test in tests_in(ROOT / path) and (not parameter or parameter in texts_beside(ROOT / path))
         case [path, "#", name] if re.fullmatch(r"docs/[\w-]+\.md", path):
             return name in headings_in(ROOT / path)
         case [name] if name.startswith(PREFIX):
@@ -171,9 +171,10 @@ def tests_in(file: Path) -> frozenset[str]:
 
 
 @cache
-def texts_in(file: Path) -> frozenset[str]:
-    """The texts that a module holds; its tests have their parameters among them."""
-    constants = (node.value for node in ast.walk(tree_of(file)) if isinstance(node, ast.Constant))
+def texts_beside(file: Path) -> frozenset[str]:
+    """The texts of the modules of a folder; its tests have the names of their parameters among them."""
+    trees = map(tree_of, file.parent.glob("*.py"))
+    constants = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return frozenset(value for value in constants if isinstance(value, str))
 
 

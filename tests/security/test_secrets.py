@@ -6,12 +6,16 @@ import base64
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import create_engine, func, select
 
 from onenet.adapters import signing
 from onenet.adapters.wire import Wire
+from onenet.encryption import FileKeys, KeyRing
+from onenet.encryption.kek import new_kek
+from onenet.encryption.suites import SM, STD, Suite
 from onenet.resources import migrations_dir
 from onenet.services import keys
 from onenet.store import tables
@@ -53,3 +57,11 @@ async def test_calls_go_out_over_verified_tls() -> None:
         assert tls.minimum_version >= ssl.TLSVersion.TLSv1_2
     finally:
         await wire.aclose()
+
+
+@pytest.mark.parametrize("suite", [STD, SM], ids=lambda suite: suite.name)
+def test_no_nonce_comes_twice(suite: Suite) -> None:
+    """Each is of 96 random bits, and a key is of one case: no key sees so many that two are alike."""
+    key, _ = KeyRing(FileKeys({1: new_kek(1, suite)})).new_data_key()
+    blobs = [key.encrypt(b"", place="case_content.content", row=UUID(int=1)) for _ in range(1_000)]
+    assert len({blob[3:15] for blob in blobs}) == 1_000
