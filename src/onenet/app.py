@@ -22,6 +22,7 @@ from onenet.api import (
     events,
     handlers,
     health,
+    log,
     openapi,
     progress,
     webhooks,
@@ -36,7 +37,7 @@ from onenet.services.logins import Logins
 
 NOUNS = (
     cases, case_actions, events, progress, callbacks, documents, catalogue, applications, delegations,
-    break_glass, endpoints, health, about,
+    break_glass, endpoints, log, health, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ import pytest
 from onenet.adapters import signing
 from onenet.api.parts import Parts
 from onenet.clock import FrozenClock
+from onenet.domain import note
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.ids import from_text, to_text
 from onenet.services import endpoints
@@ -18,6 +20,7 @@ from onenet.services.endpoints import Wanted
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.api.conftest import submission
+from tests.services.sealed import sealing
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +61,15 @@ async def test_a_signed_answer_is_applied_and_its_repetition_is_not(
     assert (again.status_code, again.content, again.headers["x-duplicate"]) == (200, first.content, "true")
     other = await call(anonymous, clock, secret, {"task": task, "outcome": "completed"})
     assert (other.status_code, other.json()["type"].rpartition("/")[2]) == (409, "callback-conflict")
+
+
+async def test_each_answer_carries_the_newest_checkpoint_of_the_log(
+    anonymous: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str, database: Database
+) -> None:
+    await sealing(database, clock).all()
+    answer = await call(anonymous, clock, secret, {"task": task, "outcome": "accepted"})
+    carried = note.read(b64decode(answer.headers["onenet-log-checkpoint"]).decode())
+    assert carried.checkpoint.size > 0
 
 
 async def test_an_answer_that_the_state_does_not_allow_is_a_conflict_and_on_record(

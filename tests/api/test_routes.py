@@ -23,6 +23,7 @@ pytestmark = pytest.mark.anyio
 
 FREE = {
     "/health/live": "public",
+    "/v1/log/checkpoint": "public",
     "/health/ready": "public",
     "/v1/openapi.json": "public",
     "/openapi.json": "public",

@@ -55,6 +55,7 @@ PROBES: Mapping[str, Probe] = {
     "POST /v1/cases/{case_id}/reveals": Probe(
         body={"fields": ["applicant.id_no"], "purpose": "核对身份证原件"}
     ),
+    "GET /v1/cases/{case_id}/events/{seq}/proof": Probe(path={"seq": "1"}),
     "GET /v1/deliveries": Probe(query="?limit=100"),
     "POST /v1/endpoints": Probe(
         body={"kind": "subscriber", "owner": "app", "url": "https://x.example.org/", "adapter": "none"},
@@ -109,7 +110,10 @@ async def cell(city: City, actor: Actor, route: str) -> str:
     own = {name: f"{value}-{actor.name}-{route}".encode().hex()[:200] if name == "Idempotency-Key" else value
            for name, value in probe.headers.items()}  # fmt: skip
     answer = await city.client.request(
-        method, path.format_map(words) + probe.query, json=probe.body, headers={**actor.headers, **own}
+        method,
+        path.format_map({**words, **probe.path}) + probe.query,
+        json=probe.body,
+        headers={**actor.headers, **own},
     )
     return f"{answer.status_code} {_shown(answer, path)}".strip()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import Annotated
 
 from fastapi import Path
@@ -14,12 +15,13 @@ from onenet.api.answers import MEDIA_TYPE, PERSONAL
 from onenet.api.bodies import MAX_CALLBACK_BYTES, read_bytes, require_json
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations
-from onenet.api.parts import parts
+from onenet.api.parts import Parts, parts
 from onenet.api.shapes import CODE_PATTERN, Answer
-from onenet.errors import Conflict
+from onenet.errors import Conflict, Unavailable
 from onenet.services import callbacks
 
 operations = Operations("departments")
+CHECKPOINT_HEADER = "Onenet-Log-Checkpoint"
 DepartmentCode = Annotated[str, Path(pattern=CODE_PATTERN)]
 
 
@@ -58,4 +60,14 @@ async def receive_callback(request: Request, department: DepartmentCode) -> Resp
         raise Conflict("the step's state does not allow this answer; it is on record")
     crashing.point("before_callback_answer")
     headers = {"Cache-Control": PERSONAL} | ({"X-Duplicate": "true"} if result.replayed else {})
+    headers |= await _checkpoint(known)
     return Response(result.answer.body, result.answer.status, headers, media_type=MEDIA_TYPE)
+
+
+async def _checkpoint(known: Parts) -> dict[str, str]:
+    """The newest checkpoint, which departments keep out of reach of whoever owns the database."""
+    try:
+        newest = await known.checkpoints.newest(known.database)
+    except Unavailable:
+        return {}
+    return {CHECKPOINT_HEADER: b64encode(newest.checkpoint.encode()).decode()} if newest else {}

@@ -233,6 +233,30 @@ CALLBACK: dict[str, Any] = {
 }
 CALLBACK_ANSWER: dict[str, Any] = {"outcome": "applied", "case": _CASE_ID, "seq": 5}
 
+CHECKPOINT: dict[str, Any] = {
+    "checkpoint": (
+        "onenet/2cad6361a103ba10\n"
+        "3\n"
+        "uo2Ut/vOyue4HEyAV0/iRzSmkXv5wezWb/Pgw06tRiA=\n"
+        "suite std\n"
+        "at 2026-11-23T01:00:00.000000+00:00\n"
+        "\n"
+        "— onenet/2cad6361a103ba10 "
+        "Sr64tbEfGVoap8zfcetmUFDcmbPmNcLTLY/d8c+3V6UiI1yFmClnucwPSZugj+B0F+ZpvvubuMMDyzHSlMzLPxv51QY=\n"
+    ),
+    "key": "onenet/2cad6361a103ba10+4abeb8b5+Ad+2gcUsMKuaxLlT6Yub129//WDq3q9H2S0o4ZTyE2OV",
+}
+PROOF: dict[str, Any] = {
+    **CHECKPOINT,
+    "seq": 2,
+    "hash": "0101010101010101010101010101010101010101010101010101010101010101",
+    "leaf": 1,
+    "hashes": [
+        "7f9c9e31ac8256ca2f258583df262dbc7d6f68f2a03043d5c99a4ae5a7396ce9",
+        "cba8c596120bdb69debbd923d92cba948bde7c7d06a465a1bb7d98d3116038fa",
+    ],
+}
+
 NEW_ENDPOINT: dict[str, Any] = {
     "kind": "subscriber",
     "owner": "city-app",

@@ -45,6 +45,7 @@ TAGS = [
     {"name": "endpoints", "description": "Where departments and subscribers are reached, and what was sent."},
     {"name": "people", "description": "Delegations, and who looked at one's data."},
     {"name": "break-glass", "description": "Looking at a case in an emergency."},
+    {"name": "log", "description": "That the record was not changed: checkpoints and proofs."},
     {"name": "health", "description": "Whether the service runs."},
     {"name": "about", "description": "The contract itself and its problems."},
 ]

@@ -15,6 +15,7 @@ from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.documents import Vault
 from onenet.services.identity import Identity
+from onenet.services.proofs import Checkpoints
 from onenet.services.reading import Reading
 from onenet.services.watch import Watch
 from onenet.store.database import Database
@@ -38,6 +39,7 @@ class Parts:
     machine_clock: Clock
     vault: Vault
     quotas: Quotas = field(default_factory=Quotas)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     async def case_of(self, id: UUID) -> Case | None:
         """The case that a document is marked with; there may be none."""
