@@ -14,6 +14,7 @@ from onenet.store.database import Database
 from tests.cli.commands import run
 from tests.databases import sqlite_file
 from tests.domain.walk import begin
+from tests.issuing import issuing
 from tests.services.damage import BUNDLE, save_numbered
 
 pytestmark = pytest.mark.anyio
@@ -34,6 +35,30 @@ def test_where_nothing_is_wrong_it_ends_well(database_url: str) -> None:
     status, said, _ = doctor(database_url, "--invariants")
     assert (status, "finding" in said) == (0, False)
     assert said.endswith("0 violations of I1 to I8\n")
+
+
+@ON_SQLITE
+def test_an_issuer_is_asked_what_it_publishes(database_url: str, tmp_path: Path) -> None:
+    with issuing() as good, issuing() as away:
+        away.is_down = True
+        login = {"client_id": "console", "client_secret_file": str(tmp_path / "gone")}
+        known = [
+            good.settings(code="good"),
+            away.settings(code="away"),
+            good.settings(code="slip", url=f"{good.url}/"),
+            good.settings(code="secretless", login=login),
+        ]
+        said = []
+        for pair in (known[:2], known[2:]):  # the settings refuse two issuers with one URL
+            told = json.dumps([each.model_dump(mode="json", exclude_none=True) for each in pair])
+            _, printed, _ = doctor(database_url, ONENET_ISSUERS=told)
+            said += [line for line in printed.splitlines() if " issuers: " in line]
+    assert [line.partition(" -> ")[0].partition(": compare")[0] for line in said] == [
+        "ok       issuers: good publishes 1 keys that can be used",
+        "finding  issuers: away: status 503",
+        "finding  issuers: slip: the metadata are those of another issuer",
+        f"finding  issuers: secretless: {tmp_path / 'gone'}: No such file or directory",
+    ]
 
 
 @ON_SQLITE

@@ -121,6 +121,11 @@ class Published:
             known = self._find(kid)
         return known
 
+    async def fetch_keys(self) -> Mapping[str, PublicKey]:
+        """What it publishes now. Raises: NotFetched, ValueError."""
+        url = self.issuer.jwks_uri or (await self.metadata()).jwks_uri
+        return jose.read_keys(await self.fetcher.get(url))
+
     async def metadata(self) -> Metadata:
         """Where the issuer does what; asked once. Raises: NotFetched."""
         if self._metadata is None:
@@ -156,8 +161,7 @@ class Published:
         """Takes what the issuer publishes now in place of what is known; a failure leaves that as it is."""
         self._tried_s = self.steady_s()
         try:
-            url = self.issuer.jwks_uri or (await self.metadata()).jwks_uri
-            self._keys = jose.read_keys(await self.fetcher.get(url))
+            self._keys = await self.fetch_keys()
             self._fetched_s = self.steady_s()
         except (NotFetched, ValueError) as error:
             self._metadata = None  # perhaps the address of the keys is what has moved
