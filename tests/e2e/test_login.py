@@ -392,6 +392,21 @@ async def test_who_was_taken_back_is_logged_out_and_does_not_come_in_again_with_
     assert (await desk.home()).status_code == 303
 
 
+async def test_an_id_token_from_before_the_subject_was_taken_back_logs_nobody_in(desk: Desk) -> None:
+    now = desk.clock.now()
+    await tokens.revoke_subject(desk.database, staff(desk.issuer), "s-7f3a", before=now, now=now)
+    desk.issuer.person["iat"] = int(now.timestamp()) - 60
+    await refused(desk, desk.issuer.authorise(await desk.begin()), "revoked")
+
+
+async def test_a_departments_system_has_no_log_in(
+    database: Database, clock: FrozenClock, issuer: TestIssuer
+) -> None:
+    issuer.person["roles"] = ["department"]
+    async with desk_over(database, clock, issuer, staff(issuer, roles=["officer", "department"])) as desk:
+        await refused(desk, issuer.authorise(await desk.begin()), "role_not_allowed")
+
+
 async def test_what_an_issuer_may_give_counts_for_those_who_are_logged_in(
     database: Database, clock: FrozenClock, issuer: TestIssuer
 ) -> None:
