@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from onenet.api import examples
 from onenet.domain.identifiers import is_identity_number, is_uscc
 
-HONEST_PDF = b"%PDF-1.7\n1 0 obj\n<< >>\nendobj\nstartxref\n0\n%%EOF\n"
+HONEST_PDF = "%PDF-1.7\n1 0 obj\n<< >>\nendobj\nstartxref\n0\n%%EOF\n"
 IDENTITY_CHECKS = "10X98765432"
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
@@ -30,6 +30,12 @@ def uscc(signs: str) -> str:
     """The code with its check character."""
     total = sum(USCC_ALPHABET.index(sign) * pow(3, place, 31) for place, sign in enumerate(signs))
     return signs + USCC_ALPHABET[-total % 31]
+
+
+@schemathesis.serializer("application/pdf", "image/jpeg", "image/png", "application/ofd")
+def as_it_is(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """A file is sent as it is."""
+    return str(value).encode()
 
 
 schemathesis.openapi.format("cn-ric", st.from_regex("[0-9]{17}", fullmatch=True).map(identity_number))
