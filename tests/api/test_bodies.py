@@ -124,6 +124,7 @@ async def posts(
     case = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "first"})
     filled = {"{case_id}": case.json()["id"], "{step}": "certificate", "{code}": "newborn"}
     filled["{break_glass_id}"] = "bgl_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
+    filled["{upload_id}"] = "upl_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     may = ((supervisor, Role.SUPERVISOR), (administrator, Role.ADMINISTRATOR), (frontend, Role.FRONTEND))
     allowed = {permission: client for client, role in may for permission in PERMISSIONS[role]}
     found = []
@@ -135,7 +136,7 @@ async def posts(
                 path = path.replace(name, value)
             if operation.permission != "content:reveal":  # a clerk's: there is no key of that kind
                 found.append((allowed[operation.permission], path))
-    assert len(found) == 9
+    assert len(found) == 11
     return found
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from onenet import crashing
+from onenet import crashing, security_log
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.domain.note import MalformedNote, PublicKey, read_key
@@ -62,6 +62,7 @@ def verify(
             typer.echo(f"{verdict.sealed} events sealed under {verdict.checkpoints} checkpoints{gone}")
         typer.echo(f"{verdict.cases} cases, {verdict.events} events, {len(verdict.tamperings)} found")
     if verdict.tamperings:
+        security_log.report("record_tampered", found=len(verdict.tamperings))
         raise typer.Exit(1)
 
 

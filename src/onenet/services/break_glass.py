@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from onenet import security_log
 from onenet.domain.commands import NoteEmergencyAccess
 from onenet.domain.principal import Principal
 from onenet.domain.visibility import EMERGENCY, EVERYTHING, Sight, Subject, Visible
@@ -29,6 +30,7 @@ async def ask(database: Database, case_id: UUID, reason: str, who: Principal, no
     asked = BreakGlass(new_id(lane_of(case_id)), case_id, who.id, reason, now)
     async with database.transaction() as connection:
         await store.add(connection, asked)
+    security_log.report("break_glass", "asked", case=str(case_id), by=who.id)
     return asked
 
 
