@@ -21,6 +21,7 @@ from onenet import bootstrap, clock
 from onenet.adapters import transport
 from onenet.cli import main
 from onenet.domain import retry
+from onenet.encryption import KeyRing
 from onenet.services import advance, batch, hands
 from onenet.services import clock as services_clock
 from onenet.services.clock import MachineTime
@@ -114,6 +115,11 @@ def no_sync() -> None:
     durability.check = check
 
 
+def unsealed() -> None:
+    """Cases have no data key, as before there was encryption."""
+    KeyRing.new_data_key = lambda self: (None, None)  # type: ignore[method-assign, assignment, return-value]
+
+
 def greedy() -> None:
     """Reads whatever a department sends, to its end."""
     transport.Limits = partial(transport.Limits, answer_bytes=1 << 40)  # type: ignore[assignment, misc]
@@ -128,7 +134,7 @@ ALTERATIONS: dict[str, Callable[..., None]] = MUTANTS | {
     each.__name__: each
     for each in (
         own_time, measured_every, hurried, hasty, impatient, own_clock, no_memory, no_retry, no_sync, greedy,
-        no_bulkhead,
+        no_bulkhead, unsealed,
     )
 }  # fmt: skip
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from onenet.adapters.masking import masked
 from onenet.api.problems import MAX_FAULTS, MAX_POINTER
 from onenet.errors import Fault, InvalidInput, NotFound, OnenetError, UnknownParameter
 
@@ -111,7 +112,7 @@ def _pointer(location: Iterable[str | int], body: Any) -> str:
             continue
         node = inside
         pointer += "/" + str(part).replace("~", "~0").replace("/", "~1")
-    return pointer[:MAX_POINTER]
+    return masked(pointer)[:MAX_POINTER]  # a name is what was sent, too
 
 
 _NOTHING = object()

@@ -9,6 +9,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from onenet import __version__, errors, occasion, security_log
+from onenet.adapters import redaction
 from onenet.cli import (
     cases,
     catalogues,
@@ -66,6 +67,7 @@ def _configure_log(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.ExceptionRenderer(errors.without_words),
+            redaction.redact,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),

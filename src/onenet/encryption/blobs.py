@@ -30,11 +30,18 @@ class Unreadable(ValueError):
     """What is stored cannot be opened: it was altered, moved, sealed with another key, or its key is gone."""
 
 
-def seal(cipher: Cipher, kid: int, plain: bytes, *, place: str, row: UUID | str) -> bytes:
-    """The blob. Nonces are random: one key is good for 2^32 of them (NIST SP 800-38D, section 8.3)."""
+def head(kid: int) -> bytes:
+    """What every blob of a key begins with."""
+    return VERSION + kid.to_bytes(2, "big")
+
+
+def seal(cipher: Cipher, head: bytes, plain: bytes, where: str) -> bytes:
+    """The blob; `where` is `table.column|row`.
+
+    Nonces are random: one key is good for 2^32 of them (NIST SP 800-38D, section 8.3).
+    """
     nonce = os.urandom(NONCE_BYTES)
-    head = VERSION + kid.to_bytes(2, "big") + nonce
-    return head + cipher.encrypt(nonce, plain, f"{place}|{row}".encode())
+    return head + nonce + cipher.encrypt(nonce, plain, where.encode())
 
 
 def unseal(cipher: Cipher, blob: bytes, *, place: str, row: UUID | str) -> bytes:

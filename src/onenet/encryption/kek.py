@@ -132,7 +132,7 @@ class FileKeys:
     def wrap(self, kid: int, key: bytes, place: str) -> bytes:
         """The key, sealed."""
         self._kek(kid)
-        return blobs.seal(self._ciphers[kid], kid, key, place=place, row="key")
+        return blobs.seal(self._ciphers[kid], blobs.head(kid), key, f"{place}|key")
 
     def unwrap(self, blob: bytes, place: str) -> bytes:
         """The key in the blob. Raises: Unreadable, MisconfiguredError."""

@@ -31,16 +31,16 @@ OF_INDEX = "blind-index/v1"
 class DataKey:
     """Seals and opens values for their places: those of one case, or those that are of no case."""
 
-    __slots__ = ("_cipher", "_kid")
+    __slots__ = ("_cipher", "_head")
 
     def __init__(self, suite: Suite, key: bytes, kid: int = OF_CASE):
         """`kid` goes into each blob: 0 for the key of a case."""
         self._cipher: Cipher = suite.cipher(key)
-        self._kid = kid
+        self._head = blobs.head(kid)
 
     def encrypt(self, plain: bytes, *, place: str, row: UUID | str) -> bytes:
         """The blob to store at `place` (table.column) in this row."""
-        return blobs.seal(self._cipher, self._kid, plain, place=place, row=row)
+        return blobs.seal(self._cipher, self._head, plain, f"{place}|{row}")
 
     def decrypt(self, blob: bytes, *, place: str, row: UUID | str) -> bytes:
         """What the blob at this place holds. Raises: Unreadable."""
@@ -48,7 +48,7 @@ class DataKey:
 
     def seal(self, text: str, *, place: str, row: UUID | str) -> str:
         """The same for a column of text."""
-        return blobs.to_text(self.encrypt(text.encode(), place=place, row=row))
+        return blobs.to_text(blobs.seal(self._cipher, self._head, text.encode(), f"{place}|{row}"))
 
     def unseal(self, text: str, *, place: str, row: UUID | str) -> str:
         """What a column of text holds, which must be sealed. Raises: Unreadable."""

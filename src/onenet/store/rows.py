@@ -109,7 +109,7 @@ def read_content(stored: str, key: DataKey | None, case_id: UUID) -> CaseContent
 
 def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:
     """The row of a step. With a key what was said of it is in one column, if there is anything to seal."""
-    waiting, said = step.waiting, _said(step)
+    waiting = step.waiting
     return {
         **case_key(case),
         "code": step.code,
@@ -122,11 +122,22 @@ def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:
         "wait_until": waiting and waiting.until,
         "submission": step.submission,
         "resume": step.resume,
-        **({**said, "said": None} if key is None else _sealed_said(said, key, f"{case.id}/{step.code}")),
+        **_said_columns(case, step, key),
     }
 
 
+def _said_columns(case: Case, step: Step, key: DataKey | None) -> Mapping[str, Any]:
+    if key is None:
+        return {**_said(step), "said": None}
+    if step.opinion is None and step.reason is None and not step.results and not step.requests:
+        return _NOTHING_SEALED
+    return _sealed_said(_said(step), key, f"{case.id}/{step.code}")
+
+
 _NOTHING_SAID: Mapping[str, Any] = {"opinion": None, "reason": None, "results": "[]", "requests": "[]"}
+
+
+_NOTHING_SEALED: Mapping[str, Any] = {**_NOTHING_SAID, "said": None}
 
 
 def sealed_said(row: Row, key: DataKey) -> Mapping[str, Any]:
@@ -136,7 +147,7 @@ def sealed_said(row: Row, key: DataKey) -> Mapping[str, Any]:
 
 def _sealed_said(said: Mapping[str, Any], key: DataKey, place: str) -> Mapping[str, Any]:
     if said == _NOTHING_SAID:
-        return {**said, "said": None}
+        return _NOTHING_SEALED
     return {**_NOTHING_SAID, "said": key.seal(_json(said), place=sealing.SAID, row=place)}
 
 
