@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Table, select
+from sqlalchemy import Table, select
 
 from onenet.domain.retry import SCHEDULE_S
 from onenet.domain.sheet import TASK_PREFIX
@@ -22,6 +22,7 @@ from onenet.services.outbox import DELIVERY_PREFIX
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.simulation.ledger import Ledger
+from tests.simulation.opened import opened
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -51,12 +52,12 @@ class Found:
     taken: Mapping[str, Mapping[str, Any]]
     after: Mapping[str, Mapping[str, Sequence[str]]]
     told: frozenset[str]
-    rows: Mapping[str, Sequence[RowMapping]]
+    rows: Mapping[str, Sequence[Mapping[str, Any]]]
     tamperings: Sequence[record.Tampering]
 
-    def events(self) -> Mapping[UUID, list[RowMapping]]:
+    def events(self) -> Mapping[UUID, list[Mapping[str, Any]]]:
         """The events of each case, in order."""
-        found: dict[UUID, list[RowMapping]] = defaultdict(list)
+        found: dict[UUID, list[Mapping[str, Any]]] = defaultdict(list)
         for row in self.rows["event"]:
             found[row["case_id"]].append(row)
         return found
@@ -243,9 +244,13 @@ TABLES = (
 )  # fmt: skip
 
 
-async def _rows(database: Database) -> dict[str, Sequence[RowMapping]]:
+async def _rows(database: Database) -> dict[str, list[dict[str, Any]]]:
     async with database.read() as connection:
-        return {table.name: (await connection.execute(_all(table))).mappings().all() for table in TABLES}
+        found = {
+            table.name: [dict(row) for row in (await connection.execute(_all(table))).mappings()]
+            for table in TABLES
+        }
+    return opened(database.ring, found)
 
 
 _ALL = {table.name: select(table).order_by(*table.primary_key.columns) for table in TABLES}

@@ -53,6 +53,7 @@ def _redacted(value: Any) -> Any:
             return {key: _redacted(each) for key, each in value.items()}
         case list() | tuple():
             return [_redacted(each) for each in value]
-    text = str(value)
-    clean = redacted(text)
-    return value if clean == text else clean
+        case _:
+            text = str(value)
+            clean = redacted(text)
+            return value if clean == text else clean
