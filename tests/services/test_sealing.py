@@ -74,6 +74,27 @@ async def test_every_event_gets_one_leaf_and_a_signed_checkpoint(
     await assert_all_sealed(database)
 
 
+async def test_a_look_through_all_cases_that_has_begun_goes_on_without_a_pause(
+    database: Database, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes sixteen rounds; waiting a minute for each, the last events would be sealed much too late."""
+    walks = [begin() for _ in range(40)]
+    await save_new(database, walks)
+    sealer, stopping, times = sealing(database, clock), asyncio.Event(), iter([True])
+
+    async def is_time(self: Sealing) -> bool:
+        return next(times, False)
+
+    monkeypatch.setattr(Sealing, "_is_time", is_time)
+    running = asyncio.create_task(sealer.run(stopping))
+    async with asyncio.timeout(30):
+        while len(await leaves(database)) < sum(len(w.events) for w in walks):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # another connection is asked: nothing here could wake us
+    stopping.set()
+    await running
+    await assert_all_sealed(database)
+
+
 async def test_what_is_sealed_is_not_sealed_again(database: Database, clock: FrozenClock) -> None:
     await save_new(database, [begin() for _ in range(5)])
     sealer = sealing(database, clock)

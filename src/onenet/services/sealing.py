@@ -85,12 +85,14 @@ class Sealing:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Seals whenever it is time, until `stopping`."""
+        has_more = False
         while not stopping.is_set():
             pause_s = TICK_S
             try:
-                if await self._is_time():
+                if has_more or await self._is_time():
                     done = await self.round()
-                    pause_s = 0.0 if done and done.has_more else TICK_S
+                    has_more = done is not None and done.has_more
+                    pause_s = 0.0 if has_more else TICK_S
             except (Unavailable, StaleWrite):
                 pass  # the database has told the log; or another process was quicker
             except (AnchorDiffers, MisconfiguredError) as error:
