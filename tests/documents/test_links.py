@@ -138,3 +138,11 @@ async def test_a_link_that_breaks_off_is_good_again(
         await document_links.find(parts.vault, token, parts.case_of, department=None)
     await document_links.give_back(parts.vault, used)
     assert (await anonymous.get(f"{PUBLIC_URL}/v1/document-links/{token}")).content == CONTENT
+
+
+async def test_of_two_who_come_at_once_one_gets_the_document(parts: Parts, case: dict[str, Any]) -> None:
+    token = (await told(parts, case))[0]["link"].rpartition("/")[2]
+    link, _ = await document_links.find(parts.vault, token, parts.case_of, department=None)
+    await document_links.use(parts.vault, link)
+    with pytest.raises(NotFound):
+        await document_links.use(parts.vault, link)
