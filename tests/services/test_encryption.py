@@ -370,3 +370,10 @@ def test_a_database_can_tell_the_key_of_a_sealed_text_by_its_first_characters(ki
 
 def test_control_the_ring_of_the_tests_is_the_first_key() -> None:
     assert key_ring().kids == (1,)
+
+
+def test_every_table_with_wrapped_keys_has_its_place_in_a_rotation() -> None:
+    """One that was forgotten would be lost with the older key."""
+    with_keys = {table.name for table in tables.metadata.sorted_tables if "data_key" in table.c}
+    rotated = {each.table.name for each in store.OF_SYSTEM if isinstance(each, store.Wrapped)}
+    assert with_keys - {"cases"} == rotated
