@@ -11,7 +11,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 
 from onenet.clock import FrozenClock
 from onenet.domain.visibility import EVERYTHING
@@ -128,6 +128,43 @@ async def test_nobody_gives_on_what_was_given_to_them(city: City) -> None:
     body = {"delegate": {"subject": "d"}, "case": city.words["first"], "ends_at": "2027-01-01T00:00:00Z"}
     answer = await city.client.post("/v1/delegations", headers=by, json=body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (409, "/case")
+
+
+# ---- what is not there
+
+
+async def test_a_foreign_case_costs_the_statements_of_a_missing_one(city: City, database: Database) -> None:
+    """Their number and their text: time tells a stranger nothing about which ids there are."""
+    asked: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *further: Any) -> None:
+        asked.append(statement)
+
+    strangers = [
+        headers(city, role, relation)
+        for role, relation in (
+            ("citizen", "stranger"), ("frontend", "for another"), ("department", "without a step"),
+            ("supervisor", "of another district"), ("clerk", "of another at the counter"),
+        )
+    ]  # fmt: skip
+    missing = "01936d2e-4c00-7a11-9c3e-5f2b6d0e8a42"
+    ids = (missing, city.words["first"], missing)  # with the first one, whose key it is is found out
+    owner = headers(city, "citizen", "owner")
+    await city.ask("GET", f"/v1/cases/{ids[1]}", owner)  # the process knows the case by now
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        for who in strangers:
+            costs, texts = [], []
+            for id in ids:
+                asked.clear()
+                answer = await city.client.get(f"/v1/cases/{id}", headers=who)
+                # The catalogue is read anew every second, whoever asks.
+                costs.append([said for said in asked if "cases" in said or "delegation" in said])
+                texts.append({**answer.json(), "instance": ""})
+            assert costs[1] == costs[2] != []
+            assert texts[1] == texts[2]
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 # ---- break-glass
