@@ -295,7 +295,8 @@ async def test_an_id_token_opens_no_route_of_the_api(desk: Desk) -> None:
 
 ELSEWHERE = (
     "https://evil.example/", "//evil.example", "/\\evil.example", "/console/..//evil.example", "console/",
-    "/console//evil.example", "/console//evil", "javascript:alert(1)", "/console/\r\nX: y", "/consolex/", "/v1/cases", "",
+    "/console//evil.example", "/console//evil",
+    "javascript:alert(1)", "/console/\r\nX: y", "/consolex/", "/v1/cases", "",
     "/console/@evil", "/console/?next=https://evil.example",
 )  # fmt: skip
 
