@@ -16,8 +16,8 @@ from onenet.domain.files.reasons import refused
 from onenet.domain.files.source import BLOCK, Kept, Range, Source
 
 MOST_STREAMS = 20_000
-MAX_UNPACKED = 32_000_000
-"""Of all object streams together: ten times what the thickest honest file of 20 MB was seen to have."""
+MAX_UNPACKED = 16_000_000
+"""Of all object streams together: as much as is unpacked and searched in half a tenth of a second."""
 
 ACTING = (
     "JavaScript", "Launch", "EmbeddedFile", "EmbeddedFiles", "RichMedia", "SubmitForm", "ImportData",
