@@ -16,7 +16,7 @@ import structlog
 from onenet.adapters.transport import Transport
 from onenet.clock import Clock
 from onenet.errors import Unavailable
-from onenet.services import reconciler, steps, webhooks
+from onenet.services import erasure, reconciler, steps, webhooks
 from onenet.services.advance import Gate
 from onenet.services.document_upkeep import Caretaker
 from onenet.services.hands import Hand, Hands
@@ -179,6 +179,7 @@ class Worker:
                     group.create_task(self._reconcile()),
                     group.create_task(self._seal()),
                     group.create_task(self._care()),
+                    group.create_task(erasure.run(self._database, self._gate, self._clock, self._stopping)),
                 ]
                 await asyncio.wait(loops)
                 await asyncio.gather(self._drain(self._tasks), self._drain(self._deliveries))

@@ -6,8 +6,12 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 
-from onenet.domain.outcome import Unclear
+from onenet.catalogue.build import content_text
+from onenet.domain.outcome import Completed, Unclear
+from onenet.store import catalogue, numbers, tables
+from onenet.store.catalogue import Version
 from onenet.store.database import Database
 from tests.cli.commands import run
 from tests.domain.walk import begin
@@ -63,3 +67,27 @@ def test_a_state_that_there_is_not_is_misuse(database_url: str) -> None:
 
 def test_a_state_that_there_is_is_taken(database_url: str) -> None:
     assert run(database_url, "case", "list", "--state", "partly_completed")[:2] == (0, "")
+
+
+async def test_a_held_case_is_erased_only_after_the_hold_is_lifted(
+    database_url: str, database: Database
+) -> None:
+    walk = begin()
+    walk.answer("household", Completed((), "granted"))
+    await save_new(database, [walk])
+    bundle = walk.case.bundle
+    async with database.transaction() as connection:
+        version = Version(bundle.code, bundle.version, "0" * 64, NOW)
+        await catalogue.add(connection, version, content_text(bundle))
+        await connection.execute(
+            insert(tables.case_number), numbers.row("suzhou", walk.case.number, walk.case.id)
+        )
+    number = walk.case.number
+    assert run(database_url, "case", "hold", number, "--reason", "lawsuit")[0] == 0
+    status, _, error = run(database_url, "case", "erase", number, "--reason", "asked")
+    assert (status, error) == (2, "onenet: the case is under legal hold\n")
+    assert run(database_url, "case", "lift", number)[0] == 0
+    status, said, _ = run(database_url, "case", "erase", number, "--reason", "asked")
+    assert (status, said) == (0, f"{number} is erased\n")
+    _, said, _ = run(database_url, "case", "events", number)
+    assert said.splitlines()[-1].split()[2:] == ["data.erased", "operator:command_line"]

@@ -13,11 +13,13 @@ from contextlib import closing
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from onenet.store import tables
 from onenet.store.database import Database
+from onenet.store.sealing import PAYLOAD
 from tests.faults.evidence import gather
 from tests.faults.invariants import CHECKS, violations
 from tests.faults.load import Acknowledged, Ledger
@@ -72,9 +74,13 @@ def promise_without_case(traces: Traces) -> None:
 
 def case_deleted(traces: Traces) -> None:
     case_id = traces.ledger.acknowledged[0].case_id.replace("-", "")
-    for table in reversed(tables.metadata.sorted_tables):
-        if "case_id" in table.c and table.name != "timer":
-            traces.spoil(FILE, f"DELETE FROM {table.name} WHERE case_id = '{case_id}'")
+    parts = [t.name for t in reversed(tables.metadata.sorted_tables) if "case_id" in t.c]
+    with closing(sqlite3.connect(traces.folder / FILE)) as db, db:
+        deleted = sum(
+            db.execute(f"DELETE FROM {name} WHERE case_id = '{case_id}'").rowcount  # our own names
+            for name in parts
+        )
+    assert deleted > 0
     traces.spoil(FILE, f"DELETE FROM cases WHERE id = '{case_id}'")
 
 
@@ -165,14 +171,21 @@ def step_handed_out_too_early(traces: Traces) -> None:
 
 def join_fired_twice(traces: Traces) -> None:
     columns = [column.name for column in tables.task.c]
-    values = ["'00000000000070008000000000000000'" if name == "id" else name for name in columns]
-    traces.spoil(
-        FILE, f"INSERT INTO task ({', '.join(columns)}) SELECT {', '.join(values)} FROM task LIMIT 1"
-    )
+    with closing(sqlite3.connect(traces.folder / FILE)) as db, db:
+        task = dict(
+            zip(columns, db.execute(f"SELECT {', '.join(columns)} FROM task").fetchone(), strict=True)
+        )
+        of_case = "SELECT data_key FROM cases WHERE id = ?"
+        key = key_ring().open(db.execute(of_case, (task["case_id"],)).fetchone()[0])
+        payload = key.unseal(task["payload"], place=PAYLOAD, row=UUID(task["id"]))
+        other = UUID("00000000-0000-7000-8000-000000000000")
+        twin = {**task, "id": other.hex, "payload": key.seal(payload, place=PAYLOAD, row=other)}
+        places = ", ".join("?" for _ in columns)
+        db.execute(f"INSERT INTO task ({', '.join(columns)}) VALUES ({places})", tuple(twin.values()))
 
 
 def result_lost(traces: Traces) -> None:
-    traces.spoil(FILE, "UPDATE step SET results = '[]' WHERE results != '[]'")
+    traces.spoil(FILE, "UPDATE step SET said = NULL WHERE said IS NOT NULL")
 
 
 def message_unheard(traces: Traces) -> None:

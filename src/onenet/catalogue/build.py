@@ -103,6 +103,7 @@ def _member(shape: model.Member, item: model.Item) -> domain.Member:
         waits=tuple(_wait(wait) for wait in shape.waits),
         offline=shape.offline,
         identity=item.identity,
+        retention_days=item.retention_days,
     )
 
 

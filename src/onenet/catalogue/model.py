@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from onenet.domain.bundle import RETENTION_DAYS
+
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 AREA_CODE_PATTERN = "^[0-9]{2,12}$"
 ITEM_TYPE_PATTERN = "^[0-9]{2}$"
@@ -107,7 +109,7 @@ class Item(Shape):
     """One departmental service.
 
     `answers`: questions whose answers its department is told. `identity`: whether it is told the applicant's
-    identity number.
+    identity number. `retention_days`: how long what was said is kept after the case was closed.
     """
 
     code: Code
@@ -121,6 +123,7 @@ class Item(Shape):
     answers: list[Code] = []
     materials: list[Code] = []
     identity: bool = False
+    retention_days: int = Field(default=RETENTION_DAYS, ge=1, le=36_600)
 
 
 class Option(Shape):

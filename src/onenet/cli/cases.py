@@ -1,4 +1,4 @@
-"""case list, show, events: for operators, read only."""
+"""case list, show, events, erase, hold, lift: for operators."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import typer
 from sqlalchemy import RowMapping
 
 from onenet.cli.opening import with_database
+from onenet.clock import SystemClock
 from onenet.domain.case import Case, Step
 from onenet.domain.states import CaseState
 from onenet.domain.visibility import EVERYTHING
 from onenet.errors import NotFound
-from onenet.services import cases
+from onenet.services import cases, erasure
+from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.store import cases as store_cases
 from onenet.store import inspection
@@ -25,6 +27,9 @@ from onenet.store.database import Database
 app = typer.Typer(no_args_is_help=True)
 Number = Annotated[str, typer.Argument(help="The case's number or id.")]
 AsJson = Annotated[bool, typer.Option("--json")]
+
+OPERATOR = "operator:command_line"
+"""Who did it, in the record: whoever may use the command line of the service."""
 
 
 async def _find(database: Database, number: str) -> Case:
@@ -129,3 +134,44 @@ def events(number: Number, as_json: AsJson = False) -> None:
         else:
             step = event["step"] or ""
             typer.echo(f"{event['seq']:>4} {event['at']} {event['type']:<26} {step:<28} {event['actor']}")
+
+
+Reason = Annotated[str, typer.Option(help="Why, for the record.")]
+
+
+@app.command()
+def erase(number: Number, reason: Reason) -> None:
+    """Erase what was said in a closed case, now; its number, states and times stay. Cannot be undone."""
+
+    async def use(database: Database) -> None:
+        case, clock = await _find(database, number), SystemClock()
+        gate = Gate(database, Catalogue(database).bundle, clock, clock)
+        await erasure.erase(database, gate, case.id, reason=reason, actor=OPERATOR, now=clock.now())
+
+    with_database(use)
+    typer.echo(f"{number} is erased")
+
+
+@app.command()
+def hold(number: Number, reason: Reason) -> None:
+    """Hold a case back from erasure, as for a lawsuit, until `lift`."""
+
+    async def use(database: Database) -> None:
+        case = await _find(database, number)
+        now = SystemClock().now()
+        await erasure.hold(database, case.id, reason=reason, actor=OPERATOR, now=now)
+
+    with_database(use)
+    typer.echo(f"{number} is under legal hold")
+
+
+@app.command()
+def lift(number: Number) -> None:
+    """End a legal hold; the case is erased when its time is over, or has been over."""
+
+    async def use(database: Database) -> None:
+        case = await _find(database, number)
+        await erasure.lift(database, case.id, actor=OPERATOR, now=SystemClock().now())
+
+    with_database(use)
+    typer.echo(f"{number} is under no legal hold any more")

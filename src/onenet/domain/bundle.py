@@ -22,6 +22,9 @@ AnswerType = Literal["boolean", "choice", "choices", "integer", "date"]
 LimitUnit = Literal["workdays", "days", "hours"]
 DepartmentKind = Literal["government", "public_institution", "vertical", "non_government"]
 
+RETENTION_DAYS = 180
+"""How long what was said is kept after a case was closed, unless an item says otherwise (security.md 5)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -121,7 +124,8 @@ class Member:
     `fields` maps each form field the department needs to whether it is required: always, never, or where a
     condition over the answers says so. `answers`: codes of the questions whose answers it is told.
     `materials`: codes of the materials it needs. `identity`: it needs the applicant's identity number; who
-    does not is told it masked. `offline`: an officer records the outcome.
+    does not is told it masked. `offline`: an officer records the outcome. `retention_days`: how long what was
+    said is kept after the case was closed.
     """
 
     code: str
@@ -141,6 +145,7 @@ class Member:
     waits: tuple[Wait, ...] = ()
     offline: bool = False
     identity: bool = False
+    retention_days: int = RETENTION_DAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +172,11 @@ class Bundle:
     fees: Names | None = None
     reform: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def retention_days(self) -> int:
+        """How long what was said in a case is kept after it was closed: as the item says that needs most."""
+        return max((member.retention_days for member in self.members), default=RETENTION_DAYS)
 
     def member(self, code: str) -> Member:
         """The member of that code. Raises: KeyError."""
@@ -206,7 +216,17 @@ def _member(content: Json) -> Member:
         )
         for wait in content.get("waits", ())
     )
-    plain = ("code", "item", "names", "department", "item_type", "when", "alternative", "offline")
+    plain = (
+        "code",
+        "item",
+        "names",
+        "department",
+        "item_type",
+        "when",
+        "alternative",
+        "offline",
+        "retention_days",
+    )
     return Member(
         **{key: content[key] for key in plain if key in content},
         promised=_limit(content.get("promised")),

@@ -81,6 +81,13 @@ class NoteEmergencyAccess:
 
 
 @dataclass(frozen=True, slots=True)
+class Erase:
+    """What was said in a closed case is about to be erased: that goes on record, nothing else changes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reconcile:
     """Look at the case again: what waits for nothing goes on, or is held. Changes nothing in a sound case."""
 
@@ -94,5 +101,6 @@ Command = (
     | FireTimer
     | DecideStep
     | NoteEmergencyAccess
+    | Erase
     | Reconcile
 )

@@ -40,6 +40,7 @@ class EventType(Word):
     ANSWER_STALE = "answer.stale"
     ANSWER_REFUSED = "answer.refused"
     ACCESS_GRANTED = "access.granted"
+    DATA_ERASED = "data.erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     ),
     EventType.ANSWER_STALE: EventKind("过期的答复", "An answer came out of order; on record only", False),
     EventType.ANSWER_REFUSED: EventKind("被拒绝的答复", "An answer is not possible in this state", False),
+    EventType.DATA_ERASED: EventKind("个人信息已删除", "What was said in the case was erased"),
     EventType.ACCESS_GRANTED: EventKind("应急查阅获批", "Somebody was let look in an emergency"),
 }
 

@@ -13,6 +13,7 @@ from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     Command,
     DecideStep,
+    Erase,
     FireTimer,
     HandInSupplement,
     NoteEmergencyAccess,
@@ -132,6 +133,14 @@ def _(command: HandInSupplement, draft: Draft) -> Reply:
 def _(command: NoteEmergencyAccess, draft: Draft) -> Reply:
     until = command.until.isoformat()
     draft.add(EventType.ACCESS_GRANTED, by=command.by, reason=command.reason, until=until)
+    return "applied"
+
+
+@_apply.register
+def _(command: Erase, draft: Draft) -> Reply:
+    if draft.state not in FINAL_CASE:
+        raise Conflict("only a closed case can be erased")
+    draft.add(EventType.DATA_ERASED, reason=command.reason)
     return "applied"
 
 

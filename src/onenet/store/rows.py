@@ -69,14 +69,20 @@ def case_changes(case: Case) -> dict[str, Any]:
 
 def content_row(case: Case, key: DataKey | None) -> dict[str, Any]:
     """The row of `case_content`."""
-    content = case.content
-    said = {
-        "applicant": _plain(content.applicant),
-        "answers": content.answers,
-        "form": content.form,
-        "materials": [_material(material) for material in content.materials],
-    }
-    return {**case_key(case), "content": sealing.seal(key, canonical(said), sealing.CONTENT, case.id)}
+    text = content_text(case.content)
+    return {**case_key(case), "content": sealing.seal(key, text, sealing.CONTENT, case.id)}
+
+
+def content_text(content: CaseContent) -> str:
+    """What the applicant said, as it is sealed."""
+    return canonical(
+        {
+            "applicant": _plain(content.applicant),
+            "answers": content.answers,
+            "form": content.form,
+            "materials": [_material(material) for material in content.materials],
+        }
+    )
 
 
 def _plain(value: Applicant | MaterialGiven) -> dict[str, Any]:

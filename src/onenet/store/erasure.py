@@ -1,0 +1,238 @@
+"""Erasure: what is to be erased, what must not be, and the change of a case's key that makes it so.
+
+Nothing here commits. Source: security.md section 5 (crypto-shredding); PIPL article 47.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Table, case, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from onenet.domain.case import Applicant, CaseContent
+from onenet.domain.events import EventType
+from onenet.domain.states import FINAL_CASE
+from onenet.encryption import DataKey, blobs
+from onenet.errors import Conflict, NotFound
+from onenet.ids import lane_of
+from onenet.store import documents, erasure_tables, log_tables, rows, sealing, tables
+from onenet.store.document_tables import document
+from onenet.store.sealing import ring_of
+
+NOTHING_SAID = CaseContent(Applicant("", "natural_person", "", ""), {}, {}, ())
+"""What is left of what an applicant said."""
+
+_CASE = tables.cases.c
+_ERASURE = erasure_tables.erasure.c
+_HOLD = erasure_tables.legal_hold.c
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A closed case that nobody has erased or holds back; `closed_at`: when it last changed."""
+
+    id: UUID
+    bundle: str
+    version: int
+    closed_at: datetime
+
+
+async def closed(connection: AsyncConnection, lane: int, before: datetime, limit: int) -> list[Closed]:
+    """Such cases of a lane, closed before that moment, the oldest first. Reads the lane."""
+    decided = exists().where(_ERASURE.lane == _CASE.lane, _ERASURE.case_id == _CASE.id)
+    held = exists().where(_HOLD.lane == _CASE.lane, _HOLD.case_id == _CASE.id, _HOLD.lifted_at.is_(None))
+    statement = (
+        select(_CASE.id, _CASE.bundle_code, _CASE.bundle_version, _CASE.updated_at)
+        .where(_CASE.lane == lane, _CASE.state.in_(FINAL_CASE), _CASE.updated_at < before, ~decided, ~held)
+        .order_by(_CASE.updated_at)
+        .limit(limit)
+    )
+    return [Closed(*row) for row in await connection.execute(statement)]
+
+
+async def undone(connection: AsyncConnection, limit: int) -> list[UUID]:
+    """Cases whose erasure is decided and not done."""
+    statement = select(_ERASURE.case_id).where(_ERASURE.erased_at.is_(None)).limit(limit)
+    return list((await connection.execute(statement)).scalars())
+
+
+async def decide(
+    connection: AsyncConnection, case_id: UUID, *, reason: str, actor: str, now: datetime
+) -> None:
+    """Writes down that the case is to be erased; a second time changes nothing.
+
+    Raises: NotFound; Conflict while it is open or held back.
+    """
+    state = await _locked(connection, case_id)
+    if state not in FINAL_CASE:
+        raise Conflict("the case is still open: only a closed one can be erased")
+    if await _is_held(connection, case_id):
+        raise Conflict("the case is under legal hold")
+    if await _row(connection, erasure_tables.erasure, case_id) is None:
+        row = {**_key(case_id), "reason": reason, "actor": actor, "decided_at": now}
+        await connection.execute(insert(erasure_tables.erasure), row)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An erasure: why, by whom, whether the record says so, and the last event's number."""
+
+    reason: str
+    actor: str
+    is_told: bool
+    is_done: bool
+    seq: int
+
+
+async def decided(connection: AsyncConnection, case_id: UUID) -> Decided | None:
+    """How far the erasure of a case has come; None when nobody decided on it."""
+    row = await _row(connection, erasure_tables.erasure, case_id)
+    if row is None:
+        return None
+    e = tables.event.c
+    same = (e.lane == lane_of(case_id), e.case_id == case_id)
+    told, last = (
+        await connection.execute(
+            select(func.max(case((e.type == EventType.DATA_ERASED, e.seq))), func.max(e.seq)).where(*same)
+        )
+    ).one()
+    return Decided(row["reason"], row["actor"], told is not None, row["erased_at"] is not None, last)
+
+
+async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> None:
+    """Gives the case another key and nothing that was said: the old key was in its row alone.
+
+    The case goes on as it was in all that nobody said: number, states, times. What comes in later, a
+    department's late answer, is sealed with the new key. Its version rises, so that nobody who remembers the
+    case as it was can write that back.
+    """
+    await _locked(connection, case_id)
+    await _give_up_documents(connection, case_id, now)
+    key, data_key = ring_of(connection).new_data_key()
+    secret = sealing.sealed_secret(key, secrets.token_urlsafe(16), case_id)
+    await connection.execute(
+        update(tables.cases)
+        .where(*_of(tables.cases, case_id, "id"))
+        .values(
+            data_key=data_key, sealed_secret=secret, tracking_secret="", applicant_index=None,
+            version=_CASE.version + 1,
+        )
+    )  # fmt: skip
+    content = rows.content_text(NOTHING_SAID)
+    sealed = sealing.seal(key, content, sealing.CONTENT, case_id)
+    await _set(connection, tables.case_content, case_id, content=sealed)
+    await _set(
+        connection, tables.step, case_id, opinion=None, reason=None, results="[]", requests="[]", said=None
+    )
+    await _empty_tasks(connection, case_id, key)
+    private = log_tables.event_private
+    await connection.execute(delete(private).where(*_of(private, case_id)))
+    for table in (tables.attempt, tables.delivery_attempt):
+        ours = case((func.substr(table.c.reason, 1, 1) != blobs.MARK, table.c.reason), else_=None)
+        await _set(connection, table, case_id, excerpt=None, reason=ours)
+
+
+async def finish(connection: AsyncConnection, case_ids: Sequence[UUID], now: datetime) -> None:
+    """Takes out the answers that were stored for these cases, and writes down that they are erased.
+
+    Walks the whole table of answers, hence many cases at a time.
+    """
+    keys = tables.idempotency_key
+    await connection.execute(delete(keys).where(keys.c.case_id.in_(case_ids)))
+    done = tuple_(_ERASURE.lane, _ERASURE.case_id).in_([(lane_of(id), id) for id in case_ids])
+    await connection.execute(update(erasure_tables.erasure).where(done).values(erased_at=now))
+
+
+async def _give_up_documents(connection: AsyncConnection, case_id: UUID, now: datetime) -> None:
+    """Takes the keys of the case's documents; whoever looks after documents removes the files next."""
+    for id in await _documents(connection, case_id):
+        gone = {"case_id": None, "state": "storing", "scan_at": None, "check_at": now, "data_key": b""}
+        await documents.change(connection, id, document.c.case_id == case_id, **gone)
+
+
+async def _documents(connection: AsyncConnection, case_id: UUID) -> list[UUID]:
+    content = tables.case_content
+    wrapped = select(_CASE.data_key).where(*_of(tables.cases, case_id, "id")).scalar_subquery()
+    statement = select(wrapped, content.c.content).where(*_of(content, case_id))
+    data_key, stored = (await connection.execute(statement)).one()
+    key = sealing.key_of(ring_of(connection), data_key)
+    said = rows.read_content(stored, key, case_id)
+    return [material.document for material in said.materials if material.document is not None]
+
+
+async def _empty_tasks(connection: AsyncConnection, case_id: UUID, key: DataKey) -> None:
+    task = tables.task
+    ids = (await connection.execute(select(task.c.id).where(*_of(task, case_id)))).scalars().all()
+    for id in ids:
+        payload = sealing.seal(key, "{}", sealing.PAYLOAD, id)
+        await connection.execute(
+            update(task).where(*_of(task, case_id), task.c.id == id).values(payload=payload)
+        )
+
+
+# ---- legal hold
+
+
+async def hold(connection: AsyncConnection, case_id: UUID, *, reason: str, actor: str, now: datetime) -> None:
+    """Holds a case back from erasure. Raises: NotFound; Conflict when it is held, or too late."""
+    await _locked(connection, case_id)
+    if await _row(connection, erasure_tables.erasure, case_id) is not None:
+        raise Conflict("the case was erased, or is about to be")
+    if await _is_held(connection, case_id):
+        raise Conflict("the case is under legal hold already")
+    row = {**_key(case_id), "placed_at": now, "placed_by": actor, "reason": reason}
+    await connection.execute(insert(erasure_tables.legal_hold), row)
+
+
+async def lift(connection: AsyncConnection, case_id: UUID, *, actor: str, now: datetime) -> None:
+    """Ends the hold. Raises: NotFound when there is none."""
+    statement = (
+        update(erasure_tables.legal_hold)
+        .where(*_of(erasure_tables.legal_hold, case_id), _HOLD.lifted_at.is_(None))
+        .values(lifted_at=now, lifted_by=actor)
+    )
+    if (await connection.execute(statement)).rowcount == 0:
+        raise NotFound("the case is under no legal hold")
+
+
+# ---- in common
+
+
+async def _locked(connection: AsyncConnection, case_id: UUID) -> str:
+    """The state of the case, which nobody else changes till the end. Raises: NotFound."""
+    statement = select(_CASE.state).where(*_of(tables.cases, case_id, "id")).with_for_update()
+    state: str | None = await connection.scalar(statement)
+    if state is None:
+        raise NotFound("no such case")
+    return state
+
+
+async def _is_held(connection: AsyncConnection, case_id: UUID) -> bool:
+    statement = select(_HOLD.case_id).where(
+        *_of(erasure_tables.legal_hold, case_id), _HOLD.lifted_at.is_(None)
+    )
+    return await connection.scalar(statement) is not None
+
+
+async def _row(connection: AsyncConnection, table: Table, case_id: UUID) -> Any:
+    return (await connection.execute(select(table).where(*_of(table, case_id)))).mappings().first()
+
+
+async def _set(connection: AsyncConnection, table: Table, case_id: UUID, **values: Any) -> None:
+    await connection.execute(update(table).where(*_of(table, case_id)).values(**values))
+
+
+def _key(case_id: UUID) -> dict[str, Any]:
+    return {"lane": lane_of(case_id), "case_id": case_id}
+
+
+def _of(
+    table: Table, case_id: UUID, name: str = "case_id"
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return table.c.lane == lane_of(case_id), table.c[name] == case_id
