@@ -25,6 +25,7 @@ MOST_A_SECOND = 100
 KINDS: Mapping[str, str] = {
     "authentication_failed": "a key, a token, a session or a secret was missing or not right",
     "authorisation_denied": "somebody known asked for what is not for them",
+    "asked_in_vain": "somebody known asked for a case or the like that is not there, or is another's",
     "signature_refused": "a callback's signature was missing, wrong or too old",
     "foreign_task": "a department named a task that is not its own",
     "rate_limited": "a quota was used up",

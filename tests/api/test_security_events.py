@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from onenet import security_log
-from tests.api.conftest import Tokens, acting
+from tests.api.conftest import Tokens, acting, submission
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
 
@@ -74,9 +74,20 @@ async def test_too_large_a_body_and_a_query_are_told(
     ]  # fmt: skip
 
 
+async def test_a_case_that_is_not_there_or_not_ones_own_is_told_with_who_asked(
+    frontend: httpx2.AsyncClient, stranger: httpx2.AsyncClient, seen: list[dict[str, Any]]
+) -> None:
+    made = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "k"})
+    for address in (made.headers["location"], "/v1/cases/00000000-0000-7000-8000-000000000000"):
+        assert (await stranger.get(address)).status_code == 404
+    told = [(event["event"], event["client"], event["route"]) for event in seen]
+    assert told == [("asked_in_vain", "frontend:app", "/v1/cases/{case_id}")] * 2
+    assert made.json()["id"] not in str(seen)
+
+
 async def test_what_goes_well_is_no_event(
     frontend: httpx2.AsyncClient, tokens: Tokens, seen: list[dict[str, Any]]
 ) -> None:
     assert (await frontend.get("/v1/cases")).status_code == 200
-    assert (await frontend.get("/v1/cases/00000000-0000-7000-8000-000000000000")).status_code == 404
+    assert (await frontend.get("/v1/bundles/nothing")).status_code == 404
     assert seen == []

@@ -52,7 +52,7 @@ class Desk:
 
     async def begin(self, **query: str) -> dict[str, str]:
         """Asks to log in; gives what the issuer is asked."""
-        answer = await self.browser.get("/console/login", params=query)
+        answer = await self.browser.get("/console/login", params={"issuer": "city-id", **query})
         assert answer.status_code == 303, answer.text
         where = urlsplit(answer.headers["location"])
         assert f"{where.scheme}://{where.netloc}{where.path}" == f"{self.issuer.url}/authorise"
@@ -199,7 +199,7 @@ async def refused(desk: Desk, url: str, reason: str, browser: httpx2.AsyncClient
 async def test_an_answer_is_taken_by_the_browser_that_asked_alone(desk: Desk) -> None:
     back = desk.issuer.authorise(await desk.begin())
     await refused(desk, back, "login_ticket", desk.other_browser)
-    await desk.other_browser.get("/console/login")
+    await desk.other_browser.get("/console/login?issuer=city-id")
     await refused(desk, back, "state", desk.other_browser)
 
 
@@ -422,9 +422,20 @@ async def test_what_an_issuer_may_give_counts_for_those_who_are_logged_in(
 
 async def test_an_issuer_that_is_away_is_told_and_no_cookie_is_set(desk: Desk) -> None:
     desk.issuer.is_down = True
-    answer = await desk.browser.get("/console/login")
+    answer = await desk.browser.get("/console/login?issuer=city-id")
     assert answer.status_code == 503
     assert "set-cookie" not in answer.headers
+
+
+async def test_neither_a_visit_nor_another_sites_link_begins_a_log_in(desk: Desk) -> None:
+    link = "/console/login?issuer=city-id"
+    asked = [("/console/login", "same-origin"), (link, "cross-site"), (link, "same-site"), (link, "none")]
+    for address, site in asked:
+        page = await desk.browser.get(address, headers={"Sec-Fetch-Site": site})
+        assert (page.status_code, "set-cookie" in page.headers) == (200, False), (address, site)
+        assert "/console/login?issuer=city-id&amp;next=%2Fconsole%2F" in page.text
+    begun = await desk.browser.get(link, headers={"Sec-Fetch-Site": "same-origin"})
+    assert (begun.status_code, "set-cookie" in begun.headers) == (303, True)
 
 
 async def test_one_chooses_among_several_issuers(

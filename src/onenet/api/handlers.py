@@ -45,7 +45,7 @@ def install(app: FastAPI) -> None:
 async def on_error(request: Request, error: Exception) -> Response:
     """The problem for one of our own errors; any other one is `internal`, and says nothing of itself."""
     known = _counted(request, error) if isinstance(error, OnenetError) else OnenetError()
-    if (kind := EVENTS.get(known.status)) is not None and not _is_told(known):
+    if (kind := _event_of(request, known)) is not None and not _is_told(known):
         security_log.report(kind, ",".join(known.policies) or known.code)
     return problems.response(
         known,
@@ -53,6 +53,14 @@ async def on_error(request: Request, error: Exception) -> Response:
         language=negotiation.language(request.headers.get("accept-language")),
         mark=request.state.mark,
     )
+
+
+def _event_of(request: Request, error: OnenetError) -> str | None:
+    """What to tell of it. What is not there and what is another's are the same here as for whoever asked."""
+    stated = operation_of(request.scope.get("route"))
+    if isinstance(error, NotFound) and stated is not None and stated.needs_key:
+        return None if stated.permission == "catalogue:read" else "asked_in_vain"
+    return EVENTS.get(error.status)
 
 
 def _counted(request: Request, error: OnenetError) -> OnenetError:

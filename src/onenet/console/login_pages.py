@@ -102,19 +102,22 @@ class LoginPages:
         )
 
     async def login(self, request: Request) -> Response:
-        """Sends the browser to the issuer, or asks to which."""
+        """Asks at which issuer, and sends the browser there."""
         target = request.query_params.get("next", HOME)
         if not _TARGET.fullmatch(target) or "//" in target:
             return self._trouble(request, 400, "bad_target")
         code = request.query_params.get("issuer")
-        if code is None and len(self._logins.issuers) > 1:
+        # A click on our own page begins a log-in; a visit does not, nor another site's link. An issuer that
+        # knows the person would answer without a question, and nobody would have asked (ASVS 7.6.2).
+        is_asked_here = request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+        if code is None or not is_asked_here:
             links = {
                 code: f"/console/login?{urlencode({'issuer': code, 'next': target})}"
                 for code in self._logins.issuers
             }
             return page("login.html", request, headers=HEADERS, links=links)
         try:
-            begun = await self._logins.begin(code or next(iter(self._logins.issuers)), target)
+            begun = await self._logins.begin(code, target)
         except NotFound:
             return self._trouble(request, 404, "no_issuer")
         except Unavailable as error:
