@@ -35,7 +35,7 @@ def test_a_requirement_of_level_1_or_2_that_is_not_met_says_why() -> None:
     ("right", "wrong", "said"),
     [
         ("test_routes.py::test_every_route_has_a_permission", "test_routes.py::test_nothing", "8.2.1"),
-        ("docs/security.md#ways-in]", "docs/security.md#ways-out]", "6.1.3"),
+        ("docs/security.md#names-and-origins", "docs/security.md#names", "3.5.4"),
         ("    - ONENET_TEST_MODE\n", "    - ONENET_TEST_MOOD\n", "13.4.2"),
         ("- id: 1.2.4\n", "- id: 1.2.44\n", "1.2.4: missing"),
         ("- id: 1.2.4\n", "- id: 1.2.2\n", "1.2.2: 2 times"),
