@@ -130,12 +130,12 @@ class MaterialByDocument(Request):
 
 
 def _way(material: Any) -> str:
-    """By which of its members a material says what it is."""
-    return "document" if isinstance(material, dict) and "document" in material else "reference"
+    """By which of its members a material says what it is. No member is called as a tag is: see `faults`."""
+    return "by document" if isinstance(material, dict) and "document" in material else "by reference"
 
 
 AnyMaterial = Annotated[
-    Annotated[MaterialShape, Tag("reference")] | Annotated[MaterialByDocument, Tag("document")],
+    Annotated[MaterialShape, Tag("by reference")] | Annotated[MaterialByDocument, Tag("by document")],
     Discriminator(_way),
 ]
 

@@ -102,13 +102,13 @@ def _pointer(location: Iterable[str | int], body: Any) -> str:
     """The JSON Pointer (RFC 6901) to a place in the body, cut at 64 characters.
 
     pydantic puts the tag of a union between a member and what is inside; a part that the body has not is
-    one of those, unless it is the last: that one is missing.
+    one of those, unless it is the last one, of an object: that member is missing.
     """
     parts = list(location)
     pointer, node = "", body
     for place, part in enumerate(parts):
         inside = _inside(node, part)
-        if inside is _NOTHING and place < len(parts) - 1:
+        if inside is _NOTHING and not (place == len(parts) - 1 and isinstance(node, dict)):
             continue
         node = inside
         pointer += "/" + str(part).replace("~", "~0").replace("/", "~1")
