@@ -12,6 +12,7 @@ import pytest
 
 from bench.ground import Ground
 from bench.measure import NotMeasured, figure, interleave
+from tests.keys import KEK
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMBERS = {"name", "value", "unit", "yardstick", "yardstick_value", "ratio", "runs", "spread"}
@@ -78,3 +79,8 @@ def test_what_cannot_be_measured_is_said_and_left_out() -> None:
 def test_a_peer_that_is_not_installed_is_not_measured() -> None:
     with Ground(1, 1.0) as ground, pytest.raises(NotMeasured, match="not installed"):
         ground.peer("nobody")
+
+
+def test_a_benchmark_that_is_imported_leaves_the_environment_alone() -> None:
+    """Its key-encryption key would go to every server that the other tests start."""
+    assert os.environ["ONENET_KEK"] == KEK
