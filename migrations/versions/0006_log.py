@@ -21,7 +21,6 @@ def upgrade() -> None:
         sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
-        sa.Column("salt", sa.LargeBinary(), nullable=False),
         sa.Column("payload", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["lane", "case_id"], ["cases.lane", "cases.id"], name=op.f("fk_event_private_cases")

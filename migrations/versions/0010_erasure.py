@@ -22,7 +22,7 @@ def upgrade() -> None:
         "erasure",
         sa.Column("lane", sa.SmallInteger(), nullable=False),
         sa.Column("case_id", sa.Uuid(), nullable=False),
-        sa.Column("reason", sa.String(length=64), nullable=False),
+        sa.Column("basis", sa.String(length=200), nullable=False),
         sa.Column("actor", sa.String(length=255), nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),

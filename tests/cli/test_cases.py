@@ -84,10 +84,10 @@ async def test_a_held_case_is_erased_only_after_the_hold_is_lifted(
         )
     number = walk.case.number
     assert run(database_url, "case", "hold", number, "--reason", "lawsuit")[0] == 0
-    status, _, error = run(database_url, "case", "erase", number, "--reason", "asked")
+    status, _, error = run(database_url, "case", "erase", number, "--basis", "asked")
     assert (status, error) == (2, "onenet: the case is under legal hold\n")
     assert run(database_url, "case", "lift", number)[0] == 0
-    status, said, _ = run(database_url, "case", "erase", number, "--reason", "asked")
+    status, said, _ = run(database_url, "case", "erase", number, "--basis", "asked")
     assert (status, said) == (0, f"{number} is erased\n")
     _, said, _ = run(database_url, "case", "events", number)
     assert said.splitlines()[-1].split()[2:] == ["data.erased", "operator:command_line"]

@@ -26,9 +26,11 @@ from onenet.store import log as store_log
 from onenet.store import log_tables as t
 from onenet.store import tables
 from onenet.store.database import Database
-from onenet.store.events import Event
+from onenet.store.events import NAMES, Event, row
 from onenet.store.record import log_rows
+from onenet.store.sealing import PRIVATE
 from tests.factories import NOW
+from tests.keys import key_ring
 from tests.services.sealed import RING, sealing
 from tests.services.tampering import LAST, NOISE, rehashed, victim
 from tests.store.seeding import save_new
@@ -76,11 +78,11 @@ class Scene:
         return tables.event.c.case_id == self.log.victim
 
     async def event(self, seq: int) -> Event:
-        statement = select(*(tables.event.c[name] for name in Event._fields))
+        statement = select(*(tables.event.c[name] for name in NAMES))
         row = (
             await self.connection.execute(statement.where(self.of_victim, tables.event.c.seq == seq))
         ).one()
-        return Event._make(row)
+        return Event(*row)
 
     async def change(self, table: Table, where: Any, **values: Any) -> None:
         await self.connection.execute(table.update().where(where).values(**values))
@@ -93,7 +95,7 @@ class Scene:
 
     async def put(self, event: Event) -> None:
         """Writes over the event of this number."""
-        await self.change(tables.event, self.of_victim & (tables.event.c.seq == event.seq), **event._asdict())
+        await self.change(tables.event, self.of_victim & (tables.event.c.seq == event.seq), **row(event))
 
     async def rechain(self, seq: int, **changes: Any) -> None:
         """Writes an event anew, and every later one and the case's row so that all fits."""
@@ -107,6 +109,8 @@ class Scene:
     async def cut_tail(self, last: int) -> None:
         """The case ends with an earlier event, and its rows say so."""
         await self.drop(tables.event, self.of_victim, tables.event.c.seq > last)
+        private = t.event_private.c
+        await self.drop(t.event_private, private.case_id == self.log.victim, private.seq > last)
         head = (await self.event(last)).hash
         c = tables.cases
         await self.change(c, c.c.id == self.log.victim, seq=last, head_hash=head, state="accepted")
@@ -223,7 +227,7 @@ async def event_removed(s: Scene) -> None:
 async def event_inserted(s: Scene) -> None:
     last = await s.event(LAST)
     event = rehashed(last._replace(seq=LAST + 1, prev_hash=last.hash))
-    await s.add(tables.event, lane=lane_of(event.case_id), **event._asdict())
+    await s.add(tables.event, **row(event))
 
 
 @tampering("altered")
@@ -291,7 +295,34 @@ async def state_of_a_step_altered(s: Scene) -> None:
 @tampering("private_inserted")
 async def private_part_added(s: Scene) -> None:
     lane = lane_of(s.log.victim)
-    await s.add(t.event_private, lane=lane, case_id=s.log.victim, seq=4, salt=NOISE, payload="{}")
+    await s.add(t.event_private, lane=lane, case_id=s.log.victim, seq=4, payload=NOISE.hex() + "{}")
+
+
+async def _reseal_words(s: Scene, stored: str) -> None:
+    """Writes other words in the place of the victim's, as one who has the keys."""
+    c, p = tables.cases.c, t.event_private.c
+    of_victim = p.case_id == s.log.victim
+    data_key = await s.connection.scalar(select(c.data_key).where(c.id == s.log.victim))
+    seq = await s.connection.scalar(select(p.seq).where(of_victim))
+    key = key_ring().open(data_key or b"")
+    payload = key.seal(stored, place=PRIVATE, row=f"{s.log.victim}/{seq}")
+    await s.change(t.event_private, of_victim, payload=payload)
+
+
+@tampering("private_altered")
+async def other_words_in_a_private_part(s: Scene) -> None:
+    await _reseal_words(s, "0" * 32 + '{"opinion":"denied"}')
+
+
+@tampering("private_altered")
+async def private_part_without_a_salt(s: Scene) -> None:
+    await _reseal_words(s, "no salt at all")
+
+
+@tampering("private_altered")
+async def private_part_that_nobody_sealed(s: Scene) -> None:
+    p = t.event_private
+    await s.change(p, p.c.case_id == s.log.victim, payload="0" * 32 + '{"opinion":"denied"}')
 
 
 # ---- leaves and tiles
@@ -406,7 +437,7 @@ async def checkpoint_removed_that_the_anchor_has(s: Scene) -> None:
 @tampering("rolled_back", anchor=True)
 async def log_put_back_to_an_earlier_state(s: Scene) -> None:
     gone = select(t.log_leaf.c.case_id).where(t.log_leaf.c.leaf >= 40)
-    for table in (tables.event, tables.timer, tables.task, tables.step, tables.case_content):
+    for table in (t.event_private, tables.event, tables.timer, tables.task, tables.step, tables.case_content):
         await s.drop(table, table.c.case_id.in_(gone))
     await s.drop(tables.cases, tables.cases.c.id.in_(gone))
     await s.drop(t.log_leaf, t.log_leaf.c.leaf >= 40)

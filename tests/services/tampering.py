@@ -16,8 +16,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from onenet.domain.chain import event_hash
 from onenet.domain.outcome import Accepted, Completed
 from onenet.ids import lane_of
-from onenet.store import tables
-from onenet.store.events import Event
+from onenet.store import log_tables, tables
+from onenet.store.events import NAMES, Event
 from tests.domain.walk import Walk, begin
 from tests.factories import make_bundle, make_member
 
@@ -48,7 +48,7 @@ def victim() -> Walk:
     """A case with the history above."""
     walk = begin(make_bundle(make_member("a"), make_member("b", department="bank", after=["a"])))
     walk.answer("a", Accepted())
-    walk.answer("a", Completed())
+    walk.answer("a", Completed(opinion="granted"))
     assert walk.case.seq == LAST
     return walk
 
@@ -61,7 +61,7 @@ def read(scene: Scene, seq: int) -> Event:
     row = scene.connection.execute(
         select(tables.event).where(e.case_id == scene.victim, e.seq == seq)
     ).mappings().one()  # fmt: skip
-    return Event(**{name: row[name] for name in Event._fields})
+    return Event(**{name: row[name] for name in NAMES})
 
 
 def rehashed(event: Event) -> Event:
@@ -74,7 +74,7 @@ def rehashed(event: Event) -> Event:
 
 
 def values(event: Event) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in Event._fields}
+    return {name: getattr(event, name) for name in NAMES}
 
 
 def write(scene: Scene, event: Event) -> None:
@@ -84,6 +84,10 @@ def write(scene: Scene, event: Event) -> None:
 def drop(scene: Scene, *seqs: int) -> None:
     e = tables.event.c
     scene.connection.execute(delete(tables.event).where(e.case_id == scene.victim, e.seq.in_(seqs)))
+    p = log_tables.event_private.c
+    scene.connection.execute(
+        delete(log_tables.event_private).where(p.case_id == scene.victim, p.seq.in_(seqs))
+    )
 
 
 def change(seq: int, /, **fields: Any) -> Callable[[Scene], None]:
@@ -181,7 +185,14 @@ def remove_case(scene: Scene) -> None:
 
 def remove_everything(scene: Scene) -> None:
     """All that hangs on the case; its number, in a table of its own, is forgotten."""
-    for table in (tables.event, tables.timer, tables.task, tables.step, tables.case_content):
+    for table in (
+        log_tables.event_private,
+        tables.event,
+        tables.timer,
+        tables.task,
+        tables.step,
+        tables.case_content,
+    ):
         scene.connection.execute(delete(table).where(table.c.case_id == scene.victim))
     remove_case(scene)
 

@@ -20,7 +20,7 @@ from onenet.ids import lane_of, new_id
 from onenet.services import erasure, record
 from onenet.services.advance import Gate
 from onenet.services.change import Change, Once, Result
-from onenet.store import cases, erasure_tables, tables
+from onenet.store import cases, erasure_tables, events, log_tables, tables
 from onenet.store import erasure as store
 from onenet.store.database import Database
 from onenet.store.idempotency import StoredAnswer
@@ -53,7 +53,7 @@ async def closed_case(gate: Gate, shelf: Shelf, database: Database, *, retention
 
 
 async def erase(database: Database, gate: Gate, case_id: UUID, clock: FrozenClock) -> None:
-    await erasure.erase(database, gate, case_id, reason="asked", actor="operator:test", now=clock.now())
+    await erasure.erase(database, gate, case_id, basis="asked", actor="operator:test", now=clock.now())
 
 
 async def told(database: Database, case_id: UUID) -> list[str]:
@@ -80,6 +80,9 @@ async def test_nothing_that_was_said_can_be_read_after_an_erasure(
     assert [word for word in (*CANARIES, case.tracking_secret) if word in after] == []
     async with database.read() as connection:
         assert await count(connection, tables.idempotency_key) == 0
+        assert await count(connection, log_tables.event_private) == 0
+        history = await events.after(connection, case.id, 0, 100)
+    assert "canary" not in repr([event.content() for event in history])
 
 
 async def test_what_nobody_said_stays(
@@ -114,7 +117,7 @@ async def test_the_record_is_sound_after_an_erasure_and_tells_of_it(
     await erase(database, gate, case.id, clock)
     assert (await told(database, case.id))[-1] == "data.erased"
     verdict = await record.verify(database)
-    assert (verdict.cases, verdict.tamperings) == (1, ())
+    assert (verdict.cases, verdict.tamperings, verdict.erased) == (1, (), 1)
 
 
 async def test_a_case_is_erased_when_its_items_time_is_over_and_not_before(
@@ -166,7 +169,7 @@ async def test_an_erasure_that_was_cut_off_is_finished_by_the_next_round(
 ) -> None:
     case = await closed_case(gate, shelf, database)
     async with database.transaction() as connection:
-        await store.decide(connection, case.id, reason="asked", actor="operator:test", now=clock.now())
+        await store.decide(connection, case.id, basis="asked", actor="operator:test", now=clock.now())
     if steps_done >= 1:
         await erasure._tell(database, gate, case.id)
     if steps_done >= 2:

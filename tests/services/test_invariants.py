@@ -146,7 +146,7 @@ async def test_an_answered_request_whose_case_is_gone_is_found(
 ) -> None:
     case_id = await called_back(gate, shelf, Accepted())
     async with database.transaction() as connection:
-        for name in ("event", "task", "step", "case_content", "case_number"):
+        for name in ("event_private", "event", "task", "step", "case_content", "case_number"):
             table = tables.metadata.tables[name]
             await connection.execute(delete(table).where(table.c.case_id == case_id))
         await connection.execute(delete(tables.cases).where(tables.cases.c.id == case_id))

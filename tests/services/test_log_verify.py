@@ -87,7 +87,7 @@ async def test_each_tampering_is_refused_for_its_own_reason(
 
 
 async def test_every_reason_that_a_database_can_give_has_a_tampering() -> None:
-    of_files = {"proof_altered", "export_malformed", "export_cut", "export_damaged", "private_altered"}
+    of_files = {"proof_altered", "export_malformed", "export_cut", "export_damaged"}
     assert {reason for tamper in TAMPERINGS.values() for reason in tamper.reasons} == set(REASONS) - of_files
 
 

@@ -31,7 +31,12 @@ async def save_new(database: Database, walks: Sequence[Walk]) -> None:
     async with database.transaction() as connection:
         rows = rows_of((Changed(None, walk.case) for walk in walks), database.ring)
         told = [events.row(event) for walk in walks for event in walk.events]
-        await bulk.write(connection, {**rows, bulk.EVENTS: told})
+        private = [
+            row
+            for walk in walks
+            for row in events.private_rows(walk.events, database.ring, walk.case.data_key)
+        ]
+        await bulk.write(connection, {**rows, bulk.EVENTS: told, bulk.PRIVATE: private})
     for walk in walks:
         walk.case = saved(None, walk.case)
 

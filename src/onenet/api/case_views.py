@@ -5,7 +5,6 @@ How much that is, a `View` says: the field rule of `domain.visibility`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import Case, Step, Waiting
-from onenet.domain.events import EVENT_KINDS, EventType
+from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
 from onenet.domain.visibility import WHOLE, View
 from onenet.recent import Recent
@@ -223,15 +222,9 @@ def _event(event: Event, view: View) -> dict[str, Any]:
             "at": moment(datetime.fromisoformat(event.at)),
             "step": event.step,
             "actor": event.actor if view.has_record else None,
-            "data": _told(json.loads(event.data), view),
+            "data": _told(event.content(), view),
         }
     )
-
-
-PLAIN = frozenset(
-    {"state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"}
-)
-"""Members of an event's data in which nobody wrote anything."""
 
 
 def _told(data: dict[str, Any], view: View) -> dict[str, Any]:

@@ -136,17 +136,18 @@ def events(number: Number, as_json: AsJson = False) -> None:
             typer.echo(f"{event['seq']:>4} {event['at']} {event['type']:<26} {step:<28} {event['actor']}")
 
 
-Reason = Annotated[str, typer.Option(help="Why, for the record.")]
+Reason = Annotated[str, typer.Option(help="Why.")]
+Basis = Annotated[str, typer.Option(help="On what basis, for the record, where it stays: no names.")]
 
 
 @app.command()
-def erase(number: Number, reason: Reason) -> None:
+def erase(number: Number, basis: Basis) -> None:
     """Erase what was said in a closed case, now; its number, states and times stay. Cannot be undone."""
 
     async def use(database: Database) -> None:
         case, clock = await _find(database, number), SystemClock()
         gate = Gate(database, Catalogue(database).bundle, clock, clock)
-        await erasure.erase(database, gate, case.id, reason=reason, actor=OPERATOR, now=clock.now())
+        await erasure.erase(database, gate, case.id, basis=basis, actor=OPERATOR, now=clock.now())
 
     with_database(use)
     typer.echo(f"{number} is erased")

@@ -84,7 +84,7 @@ class NoteEmergencyAccess:
 class Erase:
     """What was said in a closed case is about to be erased: that goes on record, nothing else changes."""
 
-    reason: str
+    basis: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,3 +93,22 @@ class NewEvent(NamedTuple):
     type: EventType
     step: str | None
     data: Mapping[str, Any]
+
+
+PLAIN = frozenset(
+    {
+        *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
+        *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
+    }
+)
+"""Members of an event's data in which nobody wrote anything. All others are private: whoever adds one that is
+not, names it here.
+"""
+
+
+def split(data: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What may stand in the record for ever, and what somebody wrote."""
+    if data.keys() <= PLAIN:
+        return data, {}
+    words = {name: value for name, value in data.items() if value and name not in PLAIN}
+    return {name: value for name, value in data.items() if name not in words}, words

@@ -140,7 +140,7 @@ def _(command: NoteEmergencyAccess, draft: Draft) -> Reply:
 def _(command: Erase, draft: Draft) -> Reply:
     if draft.state not in FINAL_CASE:
         raise Conflict("only a closed case can be erased")
-    draft.add(EventType.DATA_ERASED, reason=command.reason)
+    draft.add(EventType.DATA_ERASED, basis=command.basis)
     return "applied"
 
 

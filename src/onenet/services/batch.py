@@ -210,6 +210,11 @@ class Batch:
         found[bulk.ATTEMPTS] = [leases.attempt_begun(each.row, self._now.machine_at) for each in claimed]
         found[bulk.ATTEMPTS_CHANGED] = [leases.attempt_ended(c.attempt) for c in changes if c.attempt]
         found[bulk.EVENTS] = [store_events.row(event) for entry in moved for event in entry.events]
+        found[bulk.PRIVATE] = [
+            row
+            for entry in moved
+            for row in store_events.private_rows(entry.events, self._ring, entry.after.data_key)
+        ]
         found[bulk.DELIVERIES] = list(self._deliveries(moved))
         found[bulk.KEYS] = [idempotency.row(done, self._ring) for done in self._new_done]
         found[bulk.NUMBERS] = [numbers.row(*number) for number in self._new_numbers]

@@ -51,11 +51,11 @@ async def due(database: Database, gate: Gate, lane: int, now: datetime) -> list[
 
 
 async def erase(
-    database: Database, gate: Gate, case_id: UUID, *, reason: str, actor: str, now: datetime
+    database: Database, gate: Gate, case_id: UUID, *, basis: str, actor: str, now: datetime
 ) -> None:
     """Erases what was said in a closed case. Raises: NotFound; Conflict while it is open or held back."""
     async with database.transaction() as connection:
-        await store.decide(connection, case_id, reason=reason, actor=actor, now=now)
+        await store.decide(connection, case_id, basis=basis, actor=actor, now=now)
     await _carry_out(database, gate, case_id, now)
     await _finish(database, [case_id], now)
 
@@ -79,7 +79,7 @@ async def _tell(database: Database, gate: Gate, case_id: UUID) -> None:
         if found is None or found.is_told:
             return
         try:
-            await gate.submit(Change(case_id, Erase(found.reason), found.actor, if_seq=found.seq))
+            await gate.submit(Change(case_id, Erase(found.basis), found.actor, if_seq=found.seq))
         except PreconditionFailed:
             continue
     raise Conflict("the case changes all the time")
@@ -112,7 +112,7 @@ async def round_of(database: Database, gate: Gate, lane: int, now: datetime) -> 
 async def _decide(database: Database, case_id: UUID, now: datetime) -> None:
     try:
         async with database.transaction() as connection:
-            await store.decide(connection, case_id, reason=RETENTION, actor=ACTOR, now=now)
+            await store.decide(connection, case_id, basis=RETENTION, actor=ACTOR, now=now)
     except Conflict:
         return  # held back since it was looked at
 

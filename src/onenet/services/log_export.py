@@ -22,13 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from onenet.domain import note, tree
 from onenet.domain.chain import canonical
 from onenet.domain.tree import HASH_BYTES
+from onenet.encryption import Unreadable
 from onenet.errors import NotFound
 from onenet.ids import lane_of
 from onenet.services.record import Open, leaf_hashes, opener
 from onenet.store import log as store_log
 from onenet.store import record as store_record
 from onenet.store.database import Database
-from onenet.store.events import Event
+from onenet.store.events import Event, Private
 from onenet.store.log import Run
 from onenet.store.record import CaseRecord
 
@@ -115,10 +116,14 @@ def _of_case(record: CaseRecord) -> Iterator[bytes]:
 
 
 def _private(record: CaseRecord, opened: Open) -> Iterator[bytes]:
-    for seq, (salt, stored) in sorted(record.private.items()):
-        payload = opened(record, seq, stored)
-        if payload is not None:
-            yield line("private", seq=seq, salt=salt.hex(), payload=payload)
+    for seq, stored in sorted(record.private.items()):
+        try:
+            found = opened(record, seq, stored)
+            unhex(found.salt if found else "")
+        except (Malformed, Unreadable):
+            found = Private("", stored)  # whoever verifies the export is told of it there
+        if found is not None:
+            yield line("private", seq=seq, salt=found.salt, payload=found.text)
 
 
 async def _proofs(connection: AsyncConnection, record: CaseRecord, size: int) -> AsyncIterator[bytes]:

@@ -20,6 +20,7 @@ from onenet.services.anchor import Line
 from onenet.services.log_check import LogCheck, Tampering, against_kept, checkpoint, misfit
 from onenet.services.log_export import VERSION, Malformed, event_of, read_line, run_of, unhex
 from onenet.services.record import Verdict, check_record, erased, once
+from onenet.store.events import split_private
 from onenet.store.record import CaseRecord, Head
 
 ORDER = ("log", "tile", "case", "event", "leaf", "private", "proof", "checkpoint", "end")
@@ -98,7 +99,7 @@ class _Reader:
         record.runs.append(run_of(record.case_id, members))
 
     def _private(self, members: dict[str, Any]) -> None:
-        self._open().private[members["seq"]] = (unhex(members["salt"]), members["payload"])
+        self._open().private[members["seq"]] = unhex(members["salt"]).hex() + members["payload"]
 
     def _proof(self, members: dict[str, Any]) -> None:
         hashes = [unhex(each) for each in members["hashes"]]
@@ -126,7 +127,7 @@ class _Reader:
         self.cases.add(record.case_id)
         self.events += len(record.events)
         self.gone += erased(record) if self.has_private else 0
-        self.found += check_record(record, lambda _record, _seq, stored: stored)
+        self.found += check_record(record, lambda _record, _seq, stored: split_private(stored))
         if self.of_case is None:
             self.found += self.log.case(record.case_id, record.events, record.runs)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -9,16 +10,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain import tree
-from onenet.domain.chain import COMMITMENT, START, commitment
+from onenet.domain.chain import COMMITMENT, START
 from onenet.domain.note import MalformedNote, PublicKey, read_key
 from onenet.domain.tree import HASH_BYTES, TILE_WIDTH, Tiles
-from onenet.encryption import Unreadable
 from onenet.ids import lane_of
 from onenet.services.anchor import Line
 from onenet.services.log_check import LogCheck, Tampering, misfit
 from onenet.store import record as store_record
+from onenet.store import sealing
 from onenet.store.database import Database
-from onenet.store.events import Event
+from onenet.store.events import Event, Private, open_private
 from onenet.store.record import CaseRecord, Head, LogRows
 
 __all__ = [
@@ -39,7 +40,7 @@ __all__ = [
     "verify",
 ]  # fmt: skip
 
-Open = Callable[[CaseRecord, int, str], str | None]
+Open = Callable[[CaseRecord, int, str], Private | None]
 """Gives the private part that is stored with an event; None where there is no key to open it with."""
 
 
@@ -142,16 +143,17 @@ def replay(events: Sequence[Event]) -> tuple[str, dict[str, str]]:
 def check_private(record: CaseRecord, open_: Open) -> Iterator[Tampering]:
     """Whether private parts are those that their events commit to."""
     commitments = {event.seq: committed(event) for event in record.events}
-    for seq, (salt, stored) in sorted(record.private.items()):
+    for seq, stored in sorted(record.private.items()):
         if commitments.get(seq) is None:
             yield misfit("private_inserted", record.case_id, seq)
             continue
         try:
-            payload = open_(record, seq, stored)
-        except Unreadable:
+            found = open_(record, seq, stored)
+            is_sound = found is None or found.is_committed_to(commitments[seq])
+        except ValueError:  # Unreadable is one, and so is a salt that is none
             yield misfit("private_altered", record.case_id, seq, "it cannot be opened")
             continue
-        if payload is not None and commitment(salt, payload) != commitments[seq]:
+        if not is_sound:
             yield misfit("private_altered", record.case_id, seq)
 
 
@@ -165,7 +167,7 @@ def committed(event: Event) -> str | None:
     if f'"{COMMITMENT}"' not in event.data:
         return None
     try:
-        found = event.content().get(COMMITMENT)
+        found = json.loads(event.data).get(COMMITMENT)
     except (ValueError, AttributeError):
         return None
     return found if isinstance(found, str) else None
@@ -281,4 +283,12 @@ def check_tiles(tiles: Tiles, size: int) -> Iterator[Tampering]:
 
 def opener(database: Database) -> Open:
     """Opens private parts with the keys of this process."""
-    return lambda record, seq, stored: stored
+    ring = database.ring
+
+    def open_(record: CaseRecord, seq: int, stored: str) -> Private | None:
+        if record.head is None or (record.data_key is not None and not ring.kids):
+            return None
+        key = sealing.key_of(ring, record.data_key)
+        return open_private(key, stored, f"{record.case_id}/{seq}")
+
+    return open_

@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.errors import StaleWrite
-from onenet.store import tables
+from onenet.store import log_tables, tables
 from onenet.store.endpoints import MARK
 
 Row = Mapping[str, Any]
@@ -76,13 +76,14 @@ TIMERS_CHANGED = _changing(tables.timer, (*_OF_CASE, "id"), ("step", "kind", "du
 ATTEMPTS = Part(tables.attempt)
 ATTEMPTS_CHANGED = _changing(tables.attempt, (*_OF_CASE, "task_id", "number"), ("started_at",))
 EVENTS = Part(tables.event)
+PRIVATE = Part(log_tables.event_private)
 DELIVERIES = Part(tables.delivery)
 KEYS = Part(tables.idempotency_key)
 NUMBERS = Part(tables.case_number)
 
 PARTS = (
     CASES, CASES_CHANGED, CONTENTS, CONTENTS_CHANGED, STEPS, STEPS_CHANGED, TASKS, TASKS_CHANGED,
-    TIMERS, TIMERS_CHANGED, ATTEMPTS, ATTEMPTS_CHANGED, EVENTS, DELIVERIES, KEYS, NUMBERS,
+    TIMERS, TIMERS_CHANGED, ATTEMPTS, ATTEMPTS_CHANGED, EVENTS, PRIVATE, DELIVERIES, KEYS, NUMBERS,
 )  # fmt: skip
 """In the order of their foreign keys."""
 

@@ -63,7 +63,7 @@ async def undone(connection: AsyncConnection, limit: int) -> list[UUID]:
 
 
 async def decide(
-    connection: AsyncConnection, case_id: UUID, *, reason: str, actor: str, now: datetime
+    connection: AsyncConnection, case_id: UUID, *, basis: str, actor: str, now: datetime
 ) -> None:
     """Writes down that the case is to be erased; a second time changes nothing.
 
@@ -75,15 +75,15 @@ async def decide(
     if await _is_held(connection, case_id):
         raise Conflict("the case is under legal hold")
     if await _row(connection, erasure_tables.erasure, case_id) is None:
-        row = {**_key(case_id), "reason": reason, "actor": actor, "decided_at": now}
+        row = {**_key(case_id), "basis": basis, "actor": actor, "decided_at": now}
         await connection.execute(insert(erasure_tables.erasure), row)
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An erasure: why, by whom, whether the record says so, and the last event's number."""
+    """An erasure: on what basis, by whom, whether the record says so, and the last event's number."""
 
-    reason: str
+    basis: str
     actor: str
     is_told: bool
     is_done: bool
@@ -102,7 +102,7 @@ async def decided(connection: AsyncConnection, case_id: UUID) -> Decided | None:
             select(func.max(case((e.type == EventType.DATA_ERASED, e.seq))), func.max(e.seq)).where(*same)
         )
     ).one()
-    return Decided(row["reason"], row["actor"], told is not None, row["erased_at"] is not None, last)
+    return Decided(row["basis"], row["actor"], told is not None, row["erased_at"] is not None, last)
 
 
 async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> None:

@@ -27,7 +27,7 @@ erasure = Table(
     metadata,
     Column("lane", SmallInteger, nullable=False),
     Column("case_id", Uuid, nullable=False),
-    Column("reason", String(64), nullable=False),
+    Column("basis", String(200), nullable=False),
     Column("actor", String(255), nullable=False),
     Column("decided_at", Timestamp, nullable=False),
     Column("erased_at", Timestamp),

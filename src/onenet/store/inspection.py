@@ -16,7 +16,8 @@ from onenet.ids import lane_of
 from onenet.store import tables
 from onenet.store.among import among
 from onenet.store.database import Database
-from onenet.store.events import Event
+from onenet.store.events import WITH_PRIVATE, Event, read
+from onenet.store.sealing import ring_of
 
 Key = tuple[int, UUID]
 """Lane and id of a case."""
@@ -46,7 +47,6 @@ async def count_cases(connection: AsyncConnection) -> int:
     return (await connection.execute(select(func.count()).select_from(tables.cases))).scalar_one()
 
 
-_EVENTS = select(*(tables.event.c[name] for name in Event._fields)).order_by(tables.event.c.seq)
 _DELIVERIES = select(
     *(tables.delivery.c[name] for name in ("case_id", "id", "endpoint_id", "seq", "type", "state", "next_at"))
 )
@@ -57,8 +57,9 @@ async def events_of(connection: AsyncConnection, of: Sequence[Key]) -> dict[UUID
     """The events of these cases, each in order."""
     found: dict[UUID, list[Event]] = defaultdict(list)
     e = tables.event.c
-    for row in (await connection.execute(*among(_EVENTS, (e.lane, e.case_id), of))).mappings():
-        found[row["case_id"]].append(Event(**row))
+    ring = ring_of(connection)
+    for row in (await connection.execute(*among(WITH_PRIVATE, (e.lane, e.case_id), of))).mappings():
+        found[row["case_id"]].append(read(row, ring))
     return found
 
 

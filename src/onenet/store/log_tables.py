@@ -29,12 +29,11 @@ event_private = Table(
     Column("lane", SmallInteger, nullable=False),
     Column("case_id", Uuid, nullable=False),
     Column("seq", Integer, nullable=False),
-    Column("salt", LargeBinary, nullable=False),
     Column("payload", Text, nullable=False),
     PrimaryKeyConstraint("lane", "case_id", "seq"),
     ForeignKeyConstraint(["lane", "case_id"], ["cases.lane", "cases.id"]),
 )
-"""What an event tells that is personal or free text; the event has a commitment to it alone."""
+"""What an event tells that is personal or free text, sealed with the salt of the event's commitment to it."""
 
 log_unsealed = Table(
     "log_unsealed",

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.ids import LANES
-from onenet.store import log_tables, tables
+from onenet.store import events, log_tables, tables
 from onenet.store.events import Event
 from onenet.store.log import Run
 
@@ -33,7 +33,7 @@ class Head:
 
 @dataclass(slots=True)
 class CaseRecord:
-    """Everything on record of one case, as it lies in one lane. `private`: seq -> salt and stored payload.
+    """Everything on record of one case, as it lies in one lane. `private`: seq -> what is stored.
 
     `head` None: there is no row of the case. `steps` None: it is not known how they stand.
     """
@@ -43,7 +43,7 @@ class CaseRecord:
     head: Head | None = None
     steps: dict[str, str] | None = None
     events: list[Event] = field(default_factory=list)
-    private: dict[int, tuple[bytes, str]] = field(default_factory=dict)
+    private: dict[int, str] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     data_key: bytes | None = None
 
@@ -64,7 +64,7 @@ async def cases(connection: AsyncConnection, case_id: UUID | None = None) -> Asy
             yield record
 
 
-_EVENT = Event._fields
+_EVENT = events.NAMES
 
 
 async def _read(connection: AsyncConnection, which: Any) -> dict[tuple[int, UUID], CaseRecord]:
@@ -77,10 +77,13 @@ async def _read(connection: AsyncConnection, which: Any) -> dict[tuple[int, UUID
 
     c = tables.cases.c
     for row in await connection.execute(
-        select(c.lane, c.id.label("case_id"), c.seq, c.head_hash, c.state).where(which(c.lane, c.id))
+        select(c.lane, c.id.label("case_id"), c.seq, c.head_hash, c.state, c.data_key).where(
+            which(c.lane, c.id)
+        )
     ):
         record = of(row)
         record.head, record.steps = Head(row.seq, row.head_hash, row.state), {}
+        record.data_key = row.data_key
     s = tables.step.c
     for row in await connection.execute(
         select(s.lane, s.case_id, s.code, s.state).where(which(s.lane, s.case_id))
@@ -93,7 +96,7 @@ async def _read(connection: AsyncConnection, which: Any) -> dict[tuple[int, UUID
         .where(which(e.lane, e.case_id))
         .order_by(e.lane, e.case_id, e.seq)
     ):
-        of(row).events.append(Event._make(row[1:]))
+        of(row).events.append(Event(**{name: getattr(row, name) for name in _EVENT}))
     await _read_log(connection, which, of)
     return found
 
@@ -101,16 +104,16 @@ async def _read(connection: AsyncConnection, which: Any) -> dict[tuple[int, UUID
 async def _read_log(connection: AsyncConnection, which: Any, of: Any) -> None:
     p = log_tables.event_private.c
     for row in await connection.execute(
-        select(p.lane, p.case_id, p.seq, p.salt, p.payload).where(which(p.lane, p.case_id))
+        select(p.lane, p.case_id, p.seq, p.payload).where(which(p.lane, p.case_id))
     ):
-        of(row).private[row.seq] = (row.salt, row.payload)
+        of(row).private[row.seq] = row.payload
     r = log_tables.log_leaf.c
-    for row in await connection.execute(
+    for run in await connection.execute(
         select(r.lane, r.case_id, r.seq, r.leaf, r.events)
         .where(which(r.lane, r.case_id))
         .order_by(r.lane, r.case_id, r.seq)
     ):
-        of(row).runs.append(Run._make(row[1:]))
+        of(run).runs.append(Run._make(run[1:]))
 
 
 async def numbered_without_case(connection: AsyncConnection) -> Sequence[UUID]:

@@ -15,7 +15,7 @@ from sqlalchemy import RowMapping, Table, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.encryption import DataKey, KeyRing, blobs
-from onenet.store import rows, sealing, tables
+from onenet.store import log_tables, rows, sealing, tables
 from onenet.store.among import among
 from onenet.store.bulk import Row
 from onenet.store.encryption import Key
@@ -32,6 +32,7 @@ _PARTS = (
     (tables.task, select(tables.task)),
     (tables.attempt, select(tables.attempt)),
     (tables.delivery_attempt, select(tables.delivery_attempt)),
+    (log_tables.event_private, select(log_tables.event_private)),
 )
 
 
@@ -111,6 +112,9 @@ def _sealed_part(table: Table, part: Row, key: DataKey) -> Mapping[str, Any]:
         return rows.sealed_said(part, key)
     if table is tables.task:
         return {"payload": key.seal(part["payload"], place=sealing.PAYLOAD, row=part["id"])}
+    if table is log_tables.event_private:
+        place = f"{part['case_id']}/{part['seq']}"
+        return {"payload": key.seal(part["payload"], place=sealing.PRIVATE, row=place)}
     id = part["task_id" if table is tables.attempt else "delivery_id"]
     return sealing.sealed_words(key, table.name, part, f"{id}/{part['number']}")
 

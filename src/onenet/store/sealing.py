@@ -28,6 +28,7 @@ SAID = "step.said"
 PAYLOAD = "task.payload"
 SECRETS = "endpoint.secrets"
 ANSWER = "idempotency_key.body"
+PRIVATE = "event_private.payload"
 
 
 def ring_of(connection: AsyncConnection) -> KeyRing:
