@@ -80,7 +80,7 @@ def test(words: list[str]) -> None:
     if words[:1] == ["--flags-off"]:
         os.environ["FLAGS_OFF"] = "1"
         words = words[1:]
-    become(BIN / "python", "-m", "pytest", "-n", "2", "--dist", "loadgroup", *words)
+    become(BIN / "python", "-m", "pytest", "-n", "3", "--dist", "loadgroup", *words)
 
 
 def faults(words: list[str]) -> None:
