@@ -33,7 +33,11 @@ TOTAL_S = 2.0
 
 LATE_S = 5.0
 """A busy machine is late; a call that nobody ends goes on for ever."""
-MOST_MEMORY_KB = 20_000
+MOST_MEMORY_KB, CASE_KB = 20_000, 30
+"""What a worker may take; for each case that it remembers with its key (4,000 in `services.advance`).
+
+378 cases took 21 to 24 MB here, 1,764 took 52 MB; a worker that reads everything takes 600 MB for 126.
+"""
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(count(180, 1_800))]
 
@@ -203,7 +207,7 @@ def violations(seen: Seen) -> list[str]:
             found.append(f"{code}: an effect happened twice")
         if set(ledger.paths) != {"/"}:
             found.append(f"{code}: was asked for {dict(ledger.paths)}")
-    if seen.memory_kb > MOST_MEMORY_KB:
+    if seen.memory_kb > MOST_MEMORY_KB + CASE_KB * seen.tasks * (len(KINDS) + 1):
         found.append(f"the worker took {seen.memory_kb} kB more")
     return found if seen.whole else [*found, "the record is broken"]
 
