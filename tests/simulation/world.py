@@ -26,7 +26,7 @@ from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from onenet import ids
-from onenet.store import tables
+from onenet.store import events, tables
 from onenet.store.database import Database
 from tests.databases import migrate
 from tests.factories import Shelf
@@ -330,13 +330,18 @@ async def _end() -> None:
 
 @contextmanager
 def _one_chance(world: World) -> Iterator[None]:
-    """Whatever is random in the product follows the seed as well: ids, and the pauses after a lost race."""
+    """Whatever is random in the product follows the seed as well: ids, salts, pauses after a lost race."""
     chance = randomness.Random(f"product {world.seed}")
     before = randomness.getstate()
     randomness.seed(world.seed)
     draws = SimpleNamespace(randbits=chance.getrandbits)
+    salts = SimpleNamespace(token_hex=lambda size: chance.randbytes(size).hex())
     stamp = SimpleNamespace(next_ms=lambda: int(world.now().timestamp() * 1000))
-    with mock.patch.object(ids, "secrets", draws), mock.patch.object(ids, "_stamp", stamp):
+    with (
+        mock.patch.object(ids, "secrets", draws),
+        mock.patch.object(ids, "_stamp", stamp),
+        mock.patch.object(events, "secrets", salts),
+    ):
         yield
     randomness.setstate(before)
 
