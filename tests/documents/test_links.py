@@ -132,7 +132,7 @@ async def test_a_link_that_breaks_off_is_good_again(
     parts: Parts, case: dict[str, Any], anonymous: httpx2.AsyncClient
 ) -> None:
     token = (await told(parts, case))[0]["link"].rpartition("/")[2]
-    link, _ = await document_links.find(parts.vault, token, parts.case_of, department=None)
+    link, *_ = await document_links.find(parts.vault, token, parts.case_of, department=None)
     used = await document_links.use(parts.vault, link)
     with pytest.raises(NotFound):
         await document_links.find(parts.vault, token, parts.case_of, department=None)
@@ -142,7 +142,17 @@ async def test_a_link_that_breaks_off_is_good_again(
 
 async def test_of_two_who_come_at_once_one_gets_the_document(parts: Parts, case: dict[str, Any]) -> None:
     token = (await told(parts, case))[0]["link"].rpartition("/")[2]
-    link, _ = await document_links.find(parts.vault, token, parts.case_of, department=None)
+    link, *_ = await document_links.find(parts.vault, token, parts.case_of, department=None)
     await document_links.use(parts.vault, link)
     with pytest.raises(NotFound):
         await document_links.use(parts.vault, link)
+
+
+async def test_a_fetch_by_link_is_on_the_owner_s_access_log(
+    parts: Parts, case: dict[str, Any], anonymous: httpx2.AsyncClient, frontend: httpx2.AsyncClient
+) -> None:
+    material = (await told(parts, case))[0]
+    await anonymous.get(material["link"])
+    log = (await frontend.get("/v1/me/access-log")).json()["items"]
+    looks = [(each["who"], each["fields"]) for each in log if each["what"] == "document"]
+    assert looks == [("department:health", [material["id"]])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -20,6 +21,7 @@ from onenet.ids import lane_of, new_id
 from onenet.services import erasure, record
 from onenet.services.advance import Gate
 from onenet.services.change import Change, Once, Result
+from onenet.services.invariants import Looked, check_case
 from onenet.store import cases, erasure_tables, events, log_tables, tables
 from onenet.store import erasure as store
 from onenet.store.database import Database
@@ -41,7 +43,10 @@ async def closed_case(gate: Gate, shelf: Shelf, database: Database, *, retention
     bundle = shelf.put(make_bundle(replace(make_member(), retention_days=retention_days)))
     once = Once("frontend:app/s-1", f"key-{new_id()}", b"x" * 32, Conflict)
     opening = make_opening(
-        bundle, content=content, once=once, render=lambda case, _: StoredAnswer(202, case.tracking_secret)
+        bundle,
+        content=content,
+        once=once,
+        render=lambda case, _: StoredAnswer(202, json.dumps({"tracking_secret": case.tracking_secret})),
     )
     case = (await gate.submit(opening)).case
     assert case is not None
@@ -79,7 +84,7 @@ async def test_nothing_that_was_said_can_be_read_after_an_erasure(
     after = await said(database, shelf, case.id)
     assert [word for word in (*CANARIES, case.tracking_secret) if word in after] == []
     async with database.read() as connection:
-        assert await count(connection, tables.idempotency_key) == 0
+        assert await count(connection, tables.idempotency_key) == 1  # the submission's
         assert await count(connection, log_tables.event_private) == 0
         history = await events.after(connection, case.id, 0, 100)
     assert "canary" not in repr([event.content() for event in history])
@@ -215,3 +220,31 @@ async def test_who_remembers_the_case_as_it_was_cannot_write_it_back(
     async with database.read() as connection:
         versions = await cases.versions(connection, [case.id])
     assert versions[case.id] > case.version
+
+
+async def test_the_key_of_an_erased_case_s_submission_opens_no_other(
+    database: Database, gate: Gate, shelf: Shelf, clock: FrozenClock
+) -> None:
+    case = await closed_case(gate, shelf, database)
+    async with database.read() as connection:
+        k = tables.idempotency_key.c
+        scope, key = (await connection.execute(select(k.scope, k.key))).one()
+    await erase(database, gate, case.id, clock)
+    again = make_opening(
+        shelf.put(make_bundle()),
+        once=Once(scope, key, b"x" * 32, Conflict),
+        render=lambda opened, _: StoredAnswer(202, "{}"),
+    )
+    result = await gate.submit(again)
+    assert (result.case_id, result.replayed) == (case.id, True)
+
+
+async def test_an_erased_case_is_sound_for_the_doctor(
+    database: Database, gate: Gate, shelf: Shelf, clock: FrozenClock
+) -> None:
+    case = await closed_case(gate, shelf, database)
+    await erase(database, gate, case.id, clock)
+    read = await load_one(database, shelf, case.id)
+    async with database.read() as connection:
+        history = await events.after(connection, case.id, 0, 100)
+    assert list(check_case(Looked(read, history, [], True))) == []

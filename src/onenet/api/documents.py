@@ -42,12 +42,17 @@ from onenet.api.document_shapes import (
 from onenet.api.idempotency import once, once_of
 from onenet.api.operations import Operations, caller, caller_if_any
 from onenet.api.parts import parts
+from onenet.domain.case import Case
+from onenet.domain.delegation import Owner
 from onenet.domain.files.kinds import MAX_FILE_BYTES
+from onenet.domain.principal import Role
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.errors import InvalidInput, NotFound
-from onenet.ids import from_text
+from onenet.ids import from_text, to_text
 from onenet.services import document_links, documents, uploads
 from onenet.services.documents import Announced, Document
+from onenet.services.reading import access
+from onenet.store.accesses import Access
 from onenet.store.documents import LinkRow, UploadRow
 from onenet.store.idempotency import StoredAnswer
 
@@ -206,11 +211,21 @@ async def follow_link(request: Request, token: Token) -> Response:
     """Gives a department the file of a task, once. HEAD looks without using the link up."""
     vault, asks = parts(request).vault, await caller_if_any(request)
     department = None if asks is None else asks.department or asks.client
-    link, found = await document_links.find(vault, token, parts(request).case_of, department=department)
+    link, found, case = await document_links.find(vault, token, parts(request).case_of, department=department)
     plain = await documents.content(vault, found)
     if request.state.is_head:
         return _file(found, iter(()))
+    await _note_link(request, link, case)
     return _file(found, plain, link=await document_links.use(vault, link), request=request)
+
+
+async def _note_link(request: Request, link: LinkRow, case: Case) -> None:
+    """Puts the look on record before it is answered. Raises: Unavailable."""
+    known, owner = parts(request), Owner(case.client, case.subject)
+    document, who = to_text(DOCUMENT_PREFIX, link.document_id), f"{Role.DEPARTMENT}:{link.department}"
+    now = known.machine_clock.now()
+    made = Access(case.id, owner, now, who, Role.DEPARTMENT, "department", "document", fields=(document,))
+    await known.reading.accesses.write([made])
 
 
 def _declared(request: Request) -> int | None:
@@ -249,9 +264,12 @@ async def _find(request: Request, document_id: str) -> Document:
     vault = parts(request).vault
     row = await documents.find(vault, _id(DOCUMENT_PREFIX, document_id))
     if row.case_id is not None:
-        seen = await load(request, str(row.case_id), "document")
+        seen = await load(request, str(row.case_id), None)  # noted below, when it is shown
         if not documents.is_shown(row, seen.case, seen.sight.view):
             raise NotFound
+        known = parts(request)
+        made = access(*seen, caller(request), known.machine_clock.now(), "document")
+        await known.reading.accesses.write([made._replace(fields=(document_id,))])
     elif not documents.is_owner(row, caller(request)):
         raise NotFound
     return documents.read(vault.keys, row)

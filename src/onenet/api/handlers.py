@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -19,11 +20,17 @@ from onenet.api.parts import parts
 from onenet.errors import (
     InvalidInput,
     MethodNotAllowed,
+    MisconfiguredError,
     NotFound,
     OnenetError,
     QuotaExceeded,
     Unauthenticated,
+    Unavailable,
 )
+
+RETRY_MISCONFIGURED_S = 60
+
+log = structlog.get_logger(__name__)
 
 EVENTS = {
     401: "authentication_failed",
@@ -44,6 +51,10 @@ def install(app: FastAPI) -> None:
 
 async def on_error(request: Request, error: Exception) -> Response:
     """The problem for one of our own errors; any other one is `internal`, and says nothing of itself."""
+    if isinstance(error, MisconfiguredError):
+        # What is to be changed is the operator's to know; nothing is lost, so that whoever asked asks again.
+        log.error("request.failed", request_id=request.state.mark.request_id, error=str(error))
+        error = Unavailable(retry_after_s=RETRY_MISCONFIGURED_S)
     known = _counted(request, error) if isinstance(error, OnenetError) else OnenetError()
     if (kind := _event_of(request, known)) is not None and not _is_told(known):
         security_log.report(kind, ",".join(known.policies) or known.code)

@@ -45,7 +45,7 @@ app.add_typer(endpoints.app, name="endpoint", help="Endpoints that are in nobody
 app.add_typer(keys.app, name="key", help="API keys.")
 app.add_typer(tokens.app, name="token", help="Access tokens of issuers.")
 app.add_typer(keks.app, name="kek", help="Key-encryption keys: what personal data are encrypted under.")
-app.add_typer(cases.app, name="case", help="Cases, read only.")
+app.add_typer(cases.app, name="case", help="Cases: what they are, and erasing them.")
 app.add_typer(relays.app, name="relay", help="Events of all cases to a message broker.")
 app.add_typer(records.app, name="log", help="The record of events.")
 

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from onenet.adapters.base import TaskSheet
+from onenet.domain.case import Case
 from onenet.domain.chain import canonical
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.errors import NotFound
@@ -86,8 +87,8 @@ def hash_of(token: str) -> bytes:
 
 async def find(
     vault: Vault, token: str, case_of: CaseOf, *, department: str | None
-) -> tuple[LinkRow, Document]:
-    """The link and its document. `department`: who asks, where that is known.
+) -> tuple[LinkRow, Document, Case]:
+    """The link, its document and the case that has it. `department`: who asks, where that is known.
 
     Raises: NotFound, the same for one that never was, is used up, is over, or is of another department.
     """
@@ -101,7 +102,7 @@ async def find(
     case = await case_of(link.case_id)
     if case is None or link.department not in documents.departments_of(case, row.id):
         raise NotFound  # its step is no longer one that needs it
-    return link, documents.read(vault.keys, row)
+    return link, documents.read(vault.keys, row), case
 
 
 async def use(vault: Vault, link: LinkRow) -> LinkRow:

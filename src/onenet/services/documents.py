@@ -310,12 +310,12 @@ def is_shown(row: DocumentRow, case: Case, view: View) -> bool:
 
 
 def departments_of(case: Case, document_id: UUID) -> set[str]:
-    """The departments with a step that needs this document and was reached by now."""
+    """The departments with a step that needs this document, was reached by now, and was not cancelled."""
     codes = {given.code for given in case.content.materials if given.document == document_id}
     return {
         step.department
         for step in case.steps.values()
-        if step.state not in (StepState.SKIPPED, StepState.WAITING)
+        if step.state not in (StepState.SKIPPED, StepState.WAITING, StepState.CANCELLED)
         and codes & set(case.bundle.member(step.code).materials)
     }
 

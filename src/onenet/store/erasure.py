@@ -5,6 +5,7 @@ Nothing here commits. Source: security.md section 5 (crypto-shredding); PIPL art
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ from sqlalchemy import ColumnElement, Table, case, delete, exists, func, insert,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.case import Applicant, CaseContent
+from onenet.domain.chain import canonical
 from onenet.domain.events import EventType
+from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.states import FINAL_CASE
 from onenet.encryption import DataKey, blobs
 from onenet.errors import Conflict, NotFound
-from onenet.ids import lane_of
-from onenet.store import documents, erasure_tables, log_tables, rows, sealing, tables
+from onenet.ids import lane_of, to_text
+from onenet.store import documents, erasure_tables, idempotency, log_tables, rows, sealing, tables
 from onenet.store.document_tables import document
 from onenet.store.sealing import ring_of
 
@@ -141,10 +144,15 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
 async def finish(connection: AsyncConnection, case_ids: Sequence[UUID], now: datetime) -> None:
     """Takes out the answers that were stored for these cases, and writes down that they are erased.
 
+    The answer to the submission stays: nobody wrote anything in it, and its key must not open another case.
     Walks the whole table of answers, hence many cases at a time.
     """
-    keys = tables.idempotency_key
-    await connection.execute(delete(keys).where(keys.c.case_id.in_(case_ids)))
+    keys, ring = tables.idempotency_key, ring_of(connection)
+    stored = (await connection.execute(select(keys).where(keys.c.case_id.in_(case_ids)))).mappings().all()
+    for row in stored:
+        if "tracking_secret" not in json.loads(idempotency.opened_body(ring, dict(row))):
+            same = (keys.c.scope == row["scope"], keys.c.key == row["key"])
+            await connection.execute(delete(keys).where(*same))
     done = tuple_(_ERASURE.lane, _ERASURE.case_id).in_([(lane_of(id), id) for id in case_ids])
     await connection.execute(update(erasure_tables.erasure).where(done).values(erased_at=now))
 
@@ -152,7 +160,8 @@ async def finish(connection: AsyncConnection, case_ids: Sequence[UUID], now: dat
 async def _give_up_documents(connection: AsyncConnection, case_id: UUID, now: datetime) -> None:
     """Takes the keys of the case's documents; whoever looks after documents removes the files next."""
     for id in await _documents(connection, case_id):
-        gone = {"case_id": None, "state": "storing", "scan_at": None, "check_at": now, "data_key": b""}
+        _, other_key = ring_of(connection).new_data_key()
+        gone = {"case_id": None, "state": "storing", "scan_at": None, "check_at": now, "data_key": other_key}
         await documents.change(connection, id, document.c.case_id == case_id, **gone)
 
 
@@ -168,9 +177,10 @@ async def _documents(connection: AsyncConnection, case_id: UUID) -> list[UUID]:
 
 async def _empty_tasks(connection: AsyncConnection, case_id: UUID, key: DataKey) -> None:
     task = tables.task
-    ids = (await connection.execute(select(task.c.id).where(*_of(task, case_id)))).scalars().all()
-    for id in ids:
-        payload = sealing.seal(key, "{}", sealing.PAYLOAD, id)
+    found = (await connection.execute(select(task.c.id, task.c.step).where(*_of(task, case_id)))).all()
+    for id, step in found:
+        nothing = canonical({"task": to_text(TASK_PREFIX, id), "step": step})
+        payload = sealing.seal(key, nothing, sealing.PAYLOAD, id)
         await connection.execute(
             update(task).where(*_of(task, case_id), task.c.id == id).values(payload=payload)
         )
