@@ -26,7 +26,7 @@ from tests.simulation.world import Stage, stage
 
 HISTORIES = form.count(400, 50_000)
 AT_LEAST = 50
-SHORT_S = 40.0
+SHORT_S = 20.0
 """The short form ends by then, on a busy machine with fewer histories."""
 
 AT_A_TIME = 250
