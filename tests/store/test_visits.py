@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import aiosqlite
@@ -143,3 +146,26 @@ async def test_a_statement_that_fails_says_why_and_the_next_one_goes_well(databa
         with pytest.raises(Exception, match="no such column: nobody"):
             await connection.execute(text("SELECT nobody FROM case_counter"))
         assert list((await connection.execute(SERIALS)).scalars()) == []
+
+
+async def test_who_is_cancelled_waits_for_the_thread(backend: str, tmp_path: Path) -> None:
+    """Else a loop that has ended is told of a result, which is an error in the thread."""
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def slow() -> int:
+        begun.set()
+        go_on.wait(10)
+        ended.set()
+        return 1
+
+    connection = visits.connect(str(tmp_path / "visited.sqlite3"))
+    _ = await connection
+    await connection.create_function("slow", 0, slow)
+    reading = asyncio.create_task(connection.cursor().execute("SELECT slow()"))
+    await asyncio.to_thread(begun.wait, 10)
+    reading.cancel()
+    asyncio.get_running_loop().call_later(0.1, go_on.set)
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert ended.is_set()
+    await connection.close()

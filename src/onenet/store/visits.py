@@ -6,6 +6,8 @@ cursor, to execute, to fetch and to close; here all of that is done while it is 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,6 +19,14 @@ FIRST_ROWS = 256
 """Come with the statement. Whoever reads more than that goes for them, so that no result is in memory whole
 unless it is asked for whole.
 """
+
+
+FREE_WITHIN_S = 1.0
+"""How long somebody who was cancelled waits for the thread."""
+
+
+def _nothing() -> None:
+    """What is done when all before it is."""
 
 
 class Connection(aiosqlite.Connection):
@@ -31,9 +41,22 @@ class Connection(aiosqlite.Connection):
         """A cursor; nothing is done yet."""
         return Cursor(self)
 
+    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Does something in the driver's thread; whoever is cancelled waits till the thread is free again.
+
+        It would tell its result to a loop that may have ended by then. Not for ever: a disk may hang.
+        """
+        try:
+            return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+        except asyncio.CancelledError:
+            with contextlib.suppress(TimeoutError, ValueError):  # the latter: it is closed
+                async with asyncio.timeout(FREE_WITHIN_S):
+                    await super()._execute(_nothing)  # type: ignore[no-untyped-call]
+            raise
+
     async def visit(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Does this in the driver's thread."""
-        await self._execute(lambda: work(self._conn))  # type: ignore[no-untyped-call]
+        await self._execute(lambda: work(self._conn))
 
 
 def connect(file: str, **settings: Any) -> Connection:
