@@ -89,7 +89,7 @@ async def test_docs_can_be_switched_off(parts: Parts) -> None:
 
 
 def client_of(parts: Parts, **more: object) -> httpx2.AsyncClient:
-    transport = httpx2.ASGITransport(create_app(parts, **more))  # type: ignore[arg-type]
+    transport = httpx2.ASGITransport(create_app(parts, **more))  # type: ignore[arg-type]  # of any kind
     return httpx2.AsyncClient(transport=transport, base_url=PUBLIC_URL)
 
 

@@ -56,7 +56,7 @@ async def test_a_wrong_signature_is_told_once_and_why(
 ) -> None:
     for department in ("health", CANARY.replace("-", "_")):
         body = {"headers": {"Content-Type": "application/json"}, "content": b"{}"}
-        answer = await anonymous.post(f"/v1/callbacks/{department}", **body)  # type: ignore[arg-type]
+        answer = await anonymous.post(f"/v1/callbacks/{department}", **body)  # type: ignore[arg-type]  # of any kind
         assert answer.status_code == 401
     assert [event["event"] for event in seen] == ["signature_refused"] * 2
     assert all(event["reason"] for event in seen)

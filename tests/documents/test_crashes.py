@@ -194,7 +194,7 @@ async def storm(made: City, kills: int) -> None:
             for number in range(CLIENTS):
                 group.create_task(made.send(len(made.answered) * 100 + number, ends))
             before, deadline = len(made.answered), time.monotonic() + DEADLINE_S
-            while len(made.answered) < before + BETWEEN and time.monotonic() < deadline:  # noqa: ASYNC110
+            while len(made.answered) < before + BETWEEN and time.monotonic() < deadline:  # noqa: ASYNC110  # answers of processes
                 await asyncio.sleep(0.01)
             await asyncio.sleep(chance.random() * 0.1)
             made.kill()

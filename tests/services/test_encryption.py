@@ -132,10 +132,10 @@ async def test_a_case_whose_key_is_gone_is_gone(database: Database, gate: Gate, 
     case = await submitted(gate, shelf)
     async with database.transaction() as connection:
         await connection.execute(update(tables.cases).values(data_key=None))
-    with pytest.raises(Unreadable, match="erased"):
+    with pytest.raises(Unreadable, match="gone"):
         await load_one(database, shelf, case.id)
     found = await encryption.standing(database)
-    assert found.cases == {store.ERASED: 1}
+    assert found.cases == {store.KEYLESS: 1}
     assert found.outdated(1) == 0
 
 

@@ -19,7 +19,7 @@ from onenet.services import encryption
 from onenet.services.encryption import Rotated, Standing
 from onenet.settings import read_settings
 from onenet.store.database import Database
-from onenet.store.encryption import ERASED
+from onenet.store.encryption import KEYLESS
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         for kid in kids
     ]  # fmt: skip
     if as_json:
-        typer.echo(json.dumps({"keys": rows, "in_clear": found.in_clear(), "erased": found.cases[ERASED]}))
+        typer.echo(json.dumps({"keys": rows, "in_clear": found.in_clear(), "keyless": found.cases[KEYLESS]}))
         return
     for row in rows:
         state = "in use" if row["in_use"] else "older" if row["kid"] < in_use else "not in use yet"

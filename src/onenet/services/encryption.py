@@ -19,7 +19,7 @@ from onenet.errors import MisconfiguredError
 from onenet.store import encryption as store
 from onenet.store import resealing
 from onenet.store.database import Database
-from onenet.store.encryption import ERASED, FIRST, IN_CLEAR, OF_SYSTEM, PROOF, Registered
+from onenet.store.encryption import FIRST, IN_CLEAR, KEYLESS, OF_SYSTEM, PROOF, Registered
 
 BATCH = 100
 """Cases, or rows, that are sealed anew in a transaction: so long do others wait for their locks."""
@@ -70,7 +70,7 @@ async def _register(database: Database, ring: KeyRing, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is sealed under which key. `cases` and `others`: kid -> how many; ERASED and IN_CLEAR are kids."""
+    """What is sealed under which key. `cases` and `others`: kid -> how many; KEYLESS, IN_CLEAR are kids."""
 
     known: tuple[Registered, ...]
     cases: Counter[int]
@@ -79,7 +79,7 @@ class Standing:
     def outdated(self, kid: int) -> int:
         """How many cases and other rows are not under this key."""
         counted = self.cases + self.others
-        return sum(number for under, number in counted.items() if under not in (kid, ERASED))
+        return sum(number for under, number in counted.items() if under not in (kid, KEYLESS))
 
     def in_clear(self) -> int:
         """How many cases and other rows are not sealed."""

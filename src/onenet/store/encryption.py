@@ -72,7 +72,7 @@ async def strike_out(connection: AsyncConnection, before: int) -> None:
 
 # ---- what is sealed under which key
 
-ERASED, IN_CLEAR = -1, 0
+KEYLESS, IN_CLEAR = -1, 0
 """Instead of a kid: of a case whose key is gone, and of what is from before there was encryption."""
 
 
@@ -87,7 +87,7 @@ async def count_cases(connection: AsyncConnection) -> Counter[int]:
     found: Counter[int] = Counter()
     statement = select(kid, was_sealed, func.count()).group_by(kid, was_sealed)
     for under, sealed, number in await connection.execute(statement):
-        found[int.from_bytes(under, "big") if under else ERASED if sealed else IN_CLEAR] += number
+        found[int.from_bytes(under, "big") if under else KEYLESS if sealed else IN_CLEAR] += number
     return found
 
 

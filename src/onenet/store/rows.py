@@ -171,7 +171,7 @@ def _read_said(row: Row, key: DataKey | None) -> Mapping[str, Any]:
     """The same out of a row. In the clear only where the case has no key."""
     if key is None:
         if row["said"] is not None:
-            raise Unreadable(f"{sealing.SAID}: the case was erased, its key is gone")
+            raise Unreadable(f"{sealing.SAID}: the key of the case is gone")
         return row
     if row["said"] is None:
         return _NOTHING_SAID

@@ -48,11 +48,11 @@ def seal(key: DataKey | None, text: str, place: str, row: UUID | str) -> str:
 
 
 def unseal(key: DataKey | None, text: str, place: str, row: UUID | str) -> str:
-    """The text in a column of a case. Raises: Unreadable, also when the case was erased."""
+    """The text in a column of a case. Raises: Unreadable, also when the key of the case is gone."""
     if key is not None:
         return key.unseal(text, place=place, row=row)
     if blobs.is_sealed(text):
-        raise Unreadable(f"{place}: the case was erased, its key is gone")
+        raise Unreadable(f"{place}: the key of the case is gone")
     return text
 
 

@@ -195,7 +195,7 @@ cases = Table(
     Column("utc_offset_minutes", SmallInteger, nullable=False),
     Column("created_at", Timestamp, nullable=False),
     Column("updated_at", Timestamp, nullable=False),
-    # Wrapped; NULL: of a case from before there was encryption, or of one that was erased.
+    # Wrapped; NULL: of a case from before there was encryption, or of one whose key somebody took out.
     Column("data_key", LargeBinary),
     # `tracking_secret`, which is empty then.
     Column("sealed_secret", Text),
