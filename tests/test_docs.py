@@ -24,7 +24,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from onenet.adapters import signing, simulated, webhook
+from onenet.adapters import message_signatures, signing, simulated, webhook
 from onenet.adapters.base import Endpoint, TaskSheet
 from onenet.adapters.registry import installed
 from onenet.api import problems
@@ -39,6 +39,7 @@ from onenet.settings import PREFIX, Settings
 from onenet.simulator.habits import HABITS
 from onenet.store.tables import metadata
 from tests.factories import make_case
+from tests.signatures import KEY, public
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -304,6 +305,18 @@ def test_the_published_check_vector_is_right() -> None:
         b'{"test": 2432232314}', [secret], message_id="msg_p5jXN8AQM9LWM0D4loKWxJek", at=at
     )
     assert f"`{headers['webhook-signature']}`" in page
+
+
+def test_the_documented_message_signature_is_believed_and_is_the_published_one() -> None:
+    space: dict[str, Any] = {"__name__": "say"}
+    exec(compile(block("docs/departments.md", "signed callback"), "say.py", "exec"), space)  # noqa: S102
+    url, body = "https://onenet.example/v1/callbacks/edu", b'{"test": 2432232314}'
+    headers = space["sign"](KEY, url, "tsk_1_1", body, 1764115200, "n-1")
+    message = message_signatures.Message("POST", url, headers)
+    at = datetime.fromtimestamp(1764115200, UTC)
+    assert message_signatures.verify(message, body, [public(KEY)], now=at) is None
+    page = text_of("docs/departments.md")
+    assert (f"`{headers['signature']}`" in page, public(KEY) in page) == (True, True)
 
 
 def test_the_fifth_bundle_has_no_fault_and_its_slips_are_found(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ KINDS: Mapping[str, str] = {
     "key_created": "an API key was made",
     "key_rotated": "an API key was replaced",
     "key_revoked": "an API key was ended",
+    "key_trusted": "a department's public key was registered",
+    "key_distrusted": "a department's public key was taken away",
     "session_opened": "somebody logged in to the pages",
     "session_ended": "somebody logged out, or was logged out",
     "break_glass": "somebody opened what is not theirs, for a reason that is on record",

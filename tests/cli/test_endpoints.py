@@ -41,3 +41,22 @@ async def test_the_endpoint_that_tasks_wait_for_stays(database: Database, databa
     await save_department(database, "police", "http://127.0.0.1:9/")
     status, _, error = run(database_url, "endpoint", "remove", "police")
     assert (status, error) == (2, "onenet: 1 tasks wait for department police\n")
+
+
+async def test_a_department_s_keys_are_trusted_and_distrusted(database: Database, database_url: str) -> None:
+    await save_department(database, "police", "http://127.0.0.1:9/")
+    first, second = "whpk_" + "A" * 43 + "=", "whpk_" + "E" * 43 + "="
+    assert run(database_url, "department", "trust", "police", first)[:2] == (
+        0, f"police signs callbacks with {first}\n",
+    )  # fmt: skip
+    run(database_url, "department", "trust", "police", second)
+    status, said, _ = run(database_url, "department", "distrust", "police", first)
+    assert (status, said) == (0, f"police signs callbacks with {second}\n")
+
+
+async def test_what_is_no_public_key_is_refused_with_what_was_expected(
+    database: Database, database_url: str
+) -> None:
+    await save_department(database, "police", "http://127.0.0.1:9/")
+    status, _, error = run(database_url, "department", "trust", "police", "whsec_AAAA")
+    assert (status, error) == (2, "onenet: expected a key that is whpk_ and the base64 of 32 bytes\n")

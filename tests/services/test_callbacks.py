@@ -29,6 +29,8 @@ from tests.store.seeding import SECRET, count, load_one, save_department
 
 pytestmark = pytest.mark.anyio
 
+URL = "https://onenet.example/v1/callbacks/police"
+
 
 @dataclass
 class Desk:
@@ -61,6 +63,7 @@ class Desk:
             gate or self.gate,
             self.clock,
             department=self.department,
+            url=URL,
             headers=signing.sign(body, [secret], message_id=message, at=self.clock.now()),
             body=body,
         )
@@ -195,7 +198,7 @@ async def test_a_signature_of_another_time_is_refused(desk: Desk, minutes: int) 
     headers = signing.sign(body, [SECRET], message_id="m-1", at=at)
     with pytest.raises(Unauthenticated):
         await callbacks.receive(
-            desk.database, desk.gate, desk.clock, department="police", headers=headers, body=body
+            desk.database, desk.gate, desk.clock, department="police", url=URL, headers=headers, body=body
         )
 
 
@@ -212,7 +215,13 @@ async def test_a_wrong_secret_a_changed_byte_and_an_unknown_department_look_the_
     for department, given, sent in attempts:
         with pytest.raises(Unauthenticated) as caught:
             await callbacks.receive(
-                desk.database, desk.gate, desk.clock, department=department, headers=given, body=sent
+                desk.database,
+                desk.gate,
+                desk.clock,
+                department=department,
+                url=URL,
+                headers=given,
+                body=sent,
             )
         details.add(caught.value.detail)
     assert len(details) == 1

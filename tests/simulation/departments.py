@@ -196,7 +196,13 @@ class Department:
     async def _receive(self, process: Process, message_id: str, body: bytes) -> Result:
         headers = signing.sign(body, [SECRET], message_id=message_id, at=process.clock.now())
         return await callbacks.receive(
-            process.database, process.gate, process.clock, department=self.code, headers=headers, body=body
+            process.database,
+            process.gate,
+            process.clock,
+            department=self.code,
+            url=f"https://onenet.example/v1/callbacks/{self.code}",
+            headers=headers,
+            body=body,
         )
 
 

@@ -1,6 +1,8 @@
 """Standard Webhooks signatures, scheme `v1`: HMAC-SHA256 over `id.timestamp.body`, the exact bytes sent.
 
-Standard library only. Another scheme is one more entry in the header; a receiver skips what it does not know.
+Another scheme is one more entry in the header; a receiver skips what it does not know. An endpoint's keys say
+by their beginning what they are: `whsec_` a secret that both sides know, `whpk_` the public key of a
+department, with which it signs its callbacks (`message_signatures`).
 Source: Standard Webhooks 1.0.0; delivery.md sections 3 and 11.
 """
 
@@ -16,13 +18,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from onenet.errors import MisconfiguredError
 
 TOLERANCE_S = 300
 MAX_ENTRIES = 64
 """Entries read from one signature header: eleven live keys of three kinds fit, a flood does not."""
 
-_PREFIX = "whsec_"
+_SHARED, _PUBLIC = "whsec_", "whpk_"
 # Without the dot: it separates the signed string, so an id that holds one could be read in two ways.
 _MESSAGE_ID = re.compile(r"[!-\-/-~]{1,255}")
 _TIMESTAMP = re.compile(r"[0-9]{1,11}")
@@ -37,32 +41,46 @@ class Refusal(StrEnum):
     TOO_OLD = "too_old"
     TOO_NEW = "too_new"
     NO_MATCH = "no_match"
+    BAD_PARAMETERS = "bad_parameters"
 
 
 def new_secret() -> str:
     """A fresh signing secret: `whsec_` and the base64 of 32 random bytes."""
-    return _PREFIX + base64.b64encode(randomness.token_bytes(32)).decode()
+    return _SHARED + base64.b64encode(randomness.token_bytes(32)).decode()
 
 
-def sign(body: bytes, secrets: Sequence[str], *, message_id: str, at: datetime) -> dict[str, str]:
-    """The three headers that prove this body, one signature for each secret in the order given.
+def shared(keys: Sequence[str]) -> list[str]:
+    """Those of the keys that both sides know."""
+    return [key for key in keys if not key.startswith(_PUBLIC)]
 
-    Raises: MisconfiguredError when a secret is not well formed; ValueError when the id is not.
+
+def public_keys(keys: Sequence[str]) -> list[str]:
+    """Those of the keys that are public."""
+    return [key for key in keys if key.startswith(_PUBLIC)]
+
+
+def public_key(text: str) -> Ed25519PublicKey:
+    """The key in a text `whpk_…`. Raises: MisconfiguredError."""
+    return Ed25519PublicKey.from_public_bytes(_decoded(text, _PUBLIC, 32, 32))
+
+
+def sign(body: bytes, keys: Sequence[str], *, message_id: str, at: datetime) -> dict[str, str]:
+    """The three headers that prove this body, one signature for each key that signs, in the order given.
+
+    Raises: MisconfiguredError when a key is not well formed; ValueError when the id is not.
     """
     if not _MESSAGE_ID.fullmatch(message_id):
         raise ValueError("a message id is 1 to 255 visible ASCII characters without a dot")
     timestamp = str(int(at.timestamp()))
-    entries = [_entry(secret, message_id, timestamp, body) for secret in secrets]
+    entries = [_entry(secret, message_id, timestamp, body) for secret in shared(keys)]
     return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": " ".join(entries)}
 
 
-def verify(
-    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], *, now: datetime
-) -> Refusal | None:
-    """Why the message is not believed, or None when one of the secrets signed it within five minutes of now.
+def verify(headers: Mapping[str, str], body: bytes, keys: Sequence[str], *, now: datetime) -> Refusal | None:
+    """Why the message is not believed, or None when one of the keys signed it within five minutes of now.
 
     `headers` has lower-case names or does not care about case. Whatever they hold, nothing is raised for it.
-    Raises: MisconfiguredError when a secret of our own is not well formed.
+    Raises: MisconfiguredError when a key of our own is not well formed.
     """
     message_id, timestamp, signature = (
         headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")
@@ -78,7 +96,7 @@ def verify(
         return Refusal.TOO_OLD if age_s > 0 else Refusal.TOO_NEW
     given = [entry.encode(errors="replace") for entry in signature.split(" ", MAX_ENTRIES)[:MAX_ENTRIES]]
     proven = False
-    for secret in secrets:
+    for secret in shared(keys):
         wanted = _entry(secret, message_id, timestamp, body).encode()
         for entry in given:  # to the end, whatever matched: the time taken tells nothing
             proven |= hmac.compare_digest(wanted, entry)
@@ -87,14 +105,17 @@ def verify(
 
 def _entry(secret: str, message_id: str, timestamp: str, body: bytes) -> str:
     signed = f"{message_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(_key(secret), signed, hashlib.sha256)).decode()
+    key = _decoded(secret, _SHARED, 24, 64)
+    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
-def _key(secret: str) -> bytes:
+def _decoded(key: str, prefix: str, least: int, most: int) -> bytes:
+    """The bytes of a key of this kind and size. Raises: MisconfiguredError."""
     try:
-        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        found = base64.b64decode(key.removeprefix(prefix), validate=True)
     except (binascii.Error, ValueError):
-        key = b""
-    if not (secret.startswith(_PREFIX) and 24 <= len(key) <= 64):
-        raise MisconfiguredError("a signing secret is whsec_ and the base64 of 24 to 64 bytes")
-    return key
+        found = b""
+    if not (key.startswith(prefix) and least <= len(found) <= most):
+        size = f"{least}" if least == most else f"{least} to {most}"
+        raise MisconfiguredError(f"expected a key that is {prefix} and the base64 of {size} bytes")
+    return found

@@ -42,7 +42,7 @@ class CallbackAnswer(Answer):
     raw_body=examples.CALLBACK,
 )
 async def receive_callback(request: Request, department: DepartmentCode) -> Response:
-    """Takes a department's answer, signed as Standard Webhooks say; the same message is applied once."""
+    """Takes a department's answer, signed as RFC 9421 or Standard Webhooks say; it is applied once."""
     require_json(request)
     raw = await read_bytes(request, MAX_CALLBACK_BYTES)
     known = parts(request)
@@ -51,6 +51,7 @@ async def receive_callback(request: Request, department: DepartmentCode) -> Resp
         known.gate,
         known.machine_clock,
         department=department,
+        url=f"{known.public_url}{request.scope['path']}",
         headers=request.headers,
         body=raw,
     )

@@ -66,11 +66,18 @@ SECURITY_SCHEMES = {
         "description": "A Standard Webhooks signature by the department's secret, with webhook-id and"
         " webhook-timestamp.",
     },
+    "messageSignature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "signature",
+        "description": "An RFC 9421 signature by a key of the department, with signature-input,"
+        " content-digest and idempotency-key.",
+    },
 }
 _SECURITY: Mapping[str, list[dict[str, list[str]]]] = {
     "public": [],
     "secret": [],
-    "signature": [{"signature": []}],
+    "signature": [{"messageSignature": []}, {"signature": []}],
 }
 
 

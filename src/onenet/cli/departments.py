@@ -1,8 +1,11 @@
-"""department add, list: where departments take their tasks. Secrets are shown once, when they are made."""
+"""department add, list, trust, distrust: where departments take their tasks, and by which keys they are
+believed. Secrets are shown once, when they are made.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -59,3 +62,23 @@ def list_(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         return
     for row in rows:
         typer.echo(f"{row['department']:<12} {row['adapter']:<12} {row['state']:<8} {row['url']}")
+
+
+DepartmentCode = Annotated[str, typer.Argument(help="The department's code.")]
+PublicKey = Annotated[str, typer.Argument(help="whpk_ and the base64 of its 32 bytes.")]
+
+
+@app.command()
+def trust(department: DepartmentCode, key: PublicKey) -> None:
+    """Believe callbacks that are signed with this ed25519 key of the department; two keys at most."""
+    _show_keys(department, with_database(lambda database: endpoints.trust(database, department, key)))
+
+
+@app.command()
+def distrust(department: DepartmentCode, key: PublicKey) -> None:
+    """Believe nothing any more that is signed with this key of the department."""
+    _show_keys(department, with_database(lambda database: endpoints.distrust(database, department, key)))
+
+
+def _show_keys(department: str, keys: Sequence[str]) -> None:
+    typer.echo(f"{department} signs callbacks with {' or '.join(keys) or 'no key of its own'}")

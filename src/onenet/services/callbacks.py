@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from onenet import security_log
-from onenet.adapters import signing
+from onenet.adapters import message_signatures, signing
 from onenet.adapters.base import UnreadableAnswer
+from onenet.adapters.message_signatures import Message
 from onenet.adapters.registry import adapter_for
+from onenet.adapters.signing import Refusal
 from onenet.clock import Clock
 from onenet.domain.case import Case, Reply
 from onenet.domain.commands import RecordAnswer
@@ -40,15 +43,17 @@ async def receive(
     clock: Clock,
     *,
     department: str,
+    url: str,
     headers: Mapping[str, str],
     body: bytes,
 ) -> Result:
     """Applies an answer, or gives the stored reply to one that is repeated.
 
-    `clock` tells machine time.
+    `clock` tells machine time. `url`: the address that the department was given, whatever Host it named.
     Raises: Unauthenticated, InvalidInput, NotFound, CallbackConflict, Unavailable.
     """
-    endpoint = await _authenticated(database, clock, department, headers, body)
+    message = Message("POST", url, headers)
+    endpoint = await _authenticated(database, clock, department, message, body)
     try:
         answer = adapter_for(endpoint_of(endpoint)).read_callback(body)
     except UnreadableAnswer as error:
@@ -64,7 +69,7 @@ async def receive(
         raise NotFound
     once = Once(
         scope=f"callback:{department}",
-        key=headers["webhook-id"],
+        key=_message_id(message),
         fingerprint=hashlib.sha256(body).digest(),
         conflict=CallbackConflict,
     )
@@ -73,15 +78,33 @@ async def receive(
 
 
 async def _authenticated(
-    database: Database, clock: Clock, department: str, headers: Mapping[str, str], body: bytes
+    database: Database, clock: Clock, department: str, message: Message, body: bytes
 ) -> EndpointRow:
-    """The department's endpoint, whose secret signed the body. Raises: Unauthenticated, the same for all."""
+    """The department's endpoint, with a key of which this is signed. Raises: Unauthenticated, as all do."""
     async with database.read() as connection:
         endpoint = await endpoints.of_department(connection, department)
-    refusal = signing.verify(headers, body, endpoint.secrets if endpoint else (), now=clock.now())
+    refusal = _refusal(message, body, endpoint.secrets if endpoint else (), clock.now())
     if endpoint is None or refusal is not None:
         # A code in a path is what anybody typed: it is told only where there is such a department.
         known = department if endpoint else None
         security_log.report("signature_refused", refusal and refusal.value, department=known)
         raise Unauthenticated("the signature is missing, wrong or more than five minutes off")
     return endpoint
+
+
+def _is_message_signed(message: Message) -> bool:
+    """Whether it comes with a message signature of RFC 9421, and not as Standard Webhooks say."""
+    return "signature-input" in message.headers and "webhook-signature" not in message.headers
+
+
+def _refusal(message: Message, body: bytes, keys: Sequence[str], now: datetime) -> Refusal | None:
+    if _is_message_signed(message):
+        return message_signatures.verify(message, body, keys, now=now)
+    return signing.verify(message.headers, body, keys, now=now)
+
+
+def _message_id(message: Message) -> str:
+    """What the department calls a message that was verified, the same for each try."""
+    if _is_message_signed(message):
+        return message_signatures.message_id(message.headers)
+    return message.headers["webhook-id"]

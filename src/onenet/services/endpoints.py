@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet import security_log
 from onenet.adapters import signing
 from onenet.adapters.registry import adapter_for, installed
 from onenet.domain.events import EventType
@@ -25,6 +26,7 @@ from onenet.store.endpoints import EndpointRow
 from onenet.store.idempotency import StoredAnswer
 
 MOST_URL_CHARACTERS = 2_048
+MAX_TRUSTED_KEYS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +131,52 @@ async def _write(connection: AsyncConnection, row: EndpointRow, *, keeps_secret:
     if old is None:
         await store.append(connection, row)
         return Registered(row, replaced=False)
-    kept = old.secrets if keeps_secret else row.secrets
+    kept = old.secrets if keeps_secret else (*row.secrets, *signing.public_keys(old.secrets))
     row = replace(row, id=old.id, created_at=old.created_at, secrets=kept)
     await store.replace(connection, row)
     return Registered(row, replaced=True)
+
+
+async def trust(database: Database, department: str, key: str) -> tuple[str, ...]:
+    """Believes what is signed with this key of the department, too; gives all that are believed.
+
+    Two at most, so that a department can change over without a pause.
+    Raises: NotFound, Conflict, MisconfiguredError for what is no public key.
+    """
+    signing.public_key(key)
+    async with database.transaction() as connection:
+        endpoint = await _of_department(connection, department)
+        trusted = signing.public_keys(endpoint.secrets)
+        if key not in trusted:
+            if len(trusted) >= MAX_TRUSTED_KEYS:
+                raise Conflict(f"department {department} has {len(trusted)} keys: distrust one first")
+            await store.replace(connection, replace(endpoint, secrets=(*endpoint.secrets, key)))
+            trusted.append(key)
+    security_log.report("key_trusted", department=department, key=key)
+    return tuple(trusted)
+
+
+async def distrust(database: Database, department: str, key: str) -> tuple[str, ...]:
+    """Believes nothing any more that is signed with this key; gives the keys that still are believed.
+
+    Raises: NotFound.
+    """
+    async with database.transaction() as connection:
+        endpoint = await _of_department(connection, department)
+        if key not in signing.public_keys(endpoint.secrets):
+            raise NotFound(f"department {department} has no such key")
+        left = tuple(each for each in endpoint.secrets if each != key)
+        await store.replace(connection, replace(endpoint, secrets=left))
+    security_log.report("key_distrusted", department=department, key=key)
+    return tuple(signing.public_keys(left))
+
+
+async def _of_department(connection: AsyncConnection, department: str) -> EndpointRow:
+    """The department's endpoint. Raises: NotFound."""
+    endpoint = await store.of_department(connection, department)
+    if endpoint is None:
+        raise NotFound(f"department {department} has no endpoint")
+    return endpoint
 
 
 async def remove(database: Database, department: str) -> EndpointRow:
@@ -141,9 +185,7 @@ async def remove(database: Database, department: str) -> EndpointRow:
     Raises: NotFound when it has none, Conflict when the catalogue knows it or tasks wait for it.
     """
     async with database.transaction() as connection:
-        endpoint = await store.of_department(connection, department)
-        if endpoint is None:
-            raise NotFound(f"department {department} has no endpoint")
+        endpoint = await _of_department(connection, department)
         if department in {each.code for each in await catalogue.departments(connection)}:
             raise Conflict(f"the catalogue knows department {department}: register its new address instead")
         if waiting := (await inspection.waiting_tasks(connection)).get(department):
