@@ -24,6 +24,7 @@ from onenet.api import (
     health,
     log,
     openapi,
+    own_data,
     progress,
     webhooks,
 )
@@ -37,7 +38,7 @@ from onenet.services.logins import Logins
 
 NOUNS = (
     cases, case_actions, events, progress, callbacks, documents, catalogue, applications, delegations,
-    break_glass, endpoints, log, health, about,
+    own_data, break_glass, endpoints, log, health, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -62,7 +62,7 @@ async def test_every_answer_says_what_it_is(
     """Its type, texts with their charset, and that nobody shall guess another one."""
     said = await answers(addresses, anonymous, frontend, administrator)
     kinds = {(path, answer.headers.get("content-type", "")) for path, answer in said if answer.content}
-    known = r"application/(problem\+)?json|text/(html|css|plain|event-stream);.* ?charset=utf-8"
+    known = r"application/((problem\+)?json|x-ndjson)|text/(html|css|plain|event-stream);.* ?charset=utf-8"
     assert {(path, kind) for path, kind in kinds if not re.fullmatch(known, kind)} == set()
     assert {
         path for path, answer in said if answer.headers.get("x-content-type-options") != "nosniff"

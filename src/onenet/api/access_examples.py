@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from onenet.api.examples import CASE, SUBMISSION
+from onenet.api.examples import CASE, DOCUMENT, EVENTS, SUBMISSION
 
 _CASE_ID = CASE["id"]
 _AT = "2026-11-23T02:00:00.000Z"
@@ -22,6 +23,10 @@ APPLICATION: dict[str, Any] = {
     "form": {"child_name": "示例宝", "child_sex": "female"},
     "materials": SUBMISSION["materials"][:1],
     "masked": ["applicant.id_no"],
+}
+OWN_APPLICATION = APPLICATION | {
+    "applicant": APPLICATION["applicant"] | {"id_no": "320599199201010024"},
+    "masked": [],
 }
 REVEAL: dict[str, Any] = {"fields": ["applicant.id_no"], "purpose": "核对申请人身份证原件"}
 REVEALED: dict[str, Any] = {"fields": {"applicant.id_no": "320599199201010024"}}
@@ -79,3 +84,16 @@ BREAK_GLASS: dict[str, Any] = {
 }
 BREAK_GLASS_PAGE: dict[str, Any] = {"items": [BREAK_GLASS], "links": {"self": "/v1/break-glass?limit=50"}}
 OPENED_GLASS: dict[str, Any] = {"case": CASE, "application": APPLICATION}
+
+OWN_DATA = "".join(
+    json.dumps({"kind": kind, "data": data}, ensure_ascii=False) + "\n"
+    for kind, data in (
+        ("person", {"client": "app", "subject": "citizen-7f3a", "at": _AT}),
+        ("case", CASE | {"application": OWN_APPLICATION}),
+        ("event", {"case": _CASE_ID, **EVENTS["items"][0]}),
+        ("document", DOCUMENT),
+        ("delegation", DELEGATION),
+        ("access", ACCESS_LOG["items"][0]),
+        ("end", {"lines": 6}),
+    )
+)

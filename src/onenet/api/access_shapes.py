@@ -118,14 +118,19 @@ class DelegationList(Answer):
 
 
 class AccessShape(Answer):
-    """One look at a case, or `times` like ones within a second."""
+    """One look at a case, or `times` like ones within a second. An `export` is of no one case."""
 
     at: Moment
     who: str
     role: Annotated[str, Field(json_schema_extra=extensible([role.value for role in Role]))]
-    case: str
+    case: str | None = None
     what: Annotated[
-        str, Field(json_schema_extra=extensible(["case", "events", "application", "attempts", "reveal"]))
+        str,
+        Field(
+            json_schema_extra=extensible(
+                ["case", "events", "application", "attempts", "document", "reveal", "export"]
+            )
+        ),
     ]
     why: Annotated[
         str,

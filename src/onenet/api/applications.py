@@ -18,6 +18,7 @@ from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.domain import content
+from onenet.domain.content import Shown
 from onenet.services.cases import unknown
 from onenet.services.reading import Seen, access
 
@@ -58,6 +59,11 @@ async def application(request: Request, seen: Seen, purpose: str | None = None) 
     """What this view shows; on record first. Raises: Unavailable when it cannot be recorded."""
     shown = content.shown(seen.case, seen.sight.view)
     await _record(request, seen, "application", shown.fields(), purpose)
+    return application_view(shown)
+
+
+def application_view(shown: Shown) -> dict[str, Any]:
+    """The members of what an applicant said, as far as it is shown."""
     return {
         "applicant": shown.applicant,
         "answers": shown.answers,

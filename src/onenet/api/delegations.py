@@ -72,7 +72,7 @@ async def give_delegation(request: Request, body: DelegationBody) -> Response:
 async def list_delegations(request: Request) -> Response:
     """Lists what the caller gave and was given, newest first, also what has ended; at most 100."""
     found = await delegations.about(parts(request).database, owner_of(caller(request)))
-    return answer(request, {"items": [_delegation(each) for each in found]})
+    return answer(request, {"items": [delegation_view(each) for each in found]})
 
 
 @operations(
@@ -89,7 +89,7 @@ async def revoke_delegation(request: Request, delegation_id: DelegationId) -> Re
     known = parts(request)
     owner = owner_of(caller(request))
     done = await delegations.revoke(known.database, owner, id, known.machine_clock.now())
-    return answer(request, _delegation(done))
+    return answer(request, delegation_view(done))
 
 
 @operations(
@@ -111,7 +111,7 @@ async def list_accesses(request: Request, query: AccessLogQuery) -> Response:
     shown = found[: query.size]
     last = shown[-1] if len(found) > query.size else None
     cursor = cursors.write([last.at.isoformat(), str(last.id)], filters) if last else None
-    return answer(request, page(request, [_access(each) for each in shown], cursor))
+    return answer(request, page(request, [access_view(each) for each in shown], cursor))
 
 
 def _wanted(said: NewDelegation, owner: Owner) -> Wanted:
@@ -133,10 +133,11 @@ def _utc(at: datetime) -> datetime:
 
 
 def _given(made: Delegation) -> StoredAnswer:
-    return StoredAnswer(201, as_json(_delegation(made)))
+    return StoredAnswer(201, as_json(delegation_view(made)))
 
 
-def _delegation(found: Delegation) -> dict[str, Any]:
+def delegation_view(found: Delegation) -> dict[str, Any]:
+    """The members of a delegation."""
     return given(
         {
             "id": to_text(DELEGATION_PREFIX, found.id),
@@ -153,13 +154,14 @@ def _delegation(found: Delegation) -> dict[str, Any]:
     )
 
 
-def _access(found: Access) -> dict[str, Any]:
+def access_view(found: Access) -> dict[str, Any]:
+    """The members of an access record."""
     return given(
         {
             "at": moment(found.at),
             "who": found.who,
             "role": found.role,
-            "case": str(found.case_id),
+            "case": str(found.case_id) if found.case_id else None,
             "what": found.what,
             "why": found.rule,
             "fields": list(found.fields),

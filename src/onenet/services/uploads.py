@@ -66,8 +66,14 @@ async def get(vault: Vault, id: UUID, who: Principal) -> tuple[UploadRow, str]:
         or row.expires_at <= vault.clock.now()
     ):
         raise NotFound
+    return row, filename_of(vault, row)
+
+
+def filename_of(vault: Vault, row: UploadRow) -> str:
+    """The name of the file that is on its way. Raises: Unreadable."""
     plain = vault.keys.open(row.data_key).decrypt(row.about, place=ABOUT, row=row.id)
-    return row, json.loads(plain)
+    name: str = json.loads(plain)
+    return name
 
 
 async def put_part(vault: Vault, row: UploadRow, offset: int, chunks: AsyncIterator[bytes]) -> UploadRow:

@@ -62,7 +62,7 @@ access_record = Table(
     metadata,
     Column("lane", SmallInteger, nullable=False),
     Column("id", Uuid, nullable=False),
-    Column("case_id", Uuid, nullable=False),
+    Column("case_id", Uuid),
     Column("owner_client", String(64), nullable=False),
     Column("owner_subject", String(128), nullable=False),
     Column("at", Timestamp, nullable=False),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -19,12 +19,14 @@ _c = access_record.c
 
 
 class Access(NamedTuple):
-    """One look, or `times` like ones within a second. `what`: case, events, application, attempts, reveal.
+    """One look, or `times` like ones within a second.
 
-    `rule`: the way in, as `domain.visibility` names it. `fields`: what was shown of what a person said.
+    `what`: case, events, application, attempts, reveal, document, export. `rule`: the way in, as
+    `domain.visibility` names it. `fields`: what was shown of what a person said. `case_id` None: what was
+    looked at is of no one case.
     """
 
-    case_id: UUID
+    case_id: UUID | None
     owner: Owner
     at: datetime
     who: str
@@ -37,12 +39,13 @@ class Access(NamedTuple):
     id: UUID | None = None
 
 
-async def add(connection: AsyncConnection, accesses: Iterable[Access]) -> None:
+async def add(connection: AsyncConnection, accesses: Sequence[Access]) -> None:
     """Writes them."""
+    ids = [new_id(lane_of(each.case_id) if each.case_id else None) for each in accesses]
     rows = [
         {
-            "lane": lane_of(each.case_id),
-            "id": new_id(lane_of(each.case_id)),
+            "lane": lane_of(id),
+            "id": id,
             "case_id": each.case_id,
             "owner_client": each.owner.client,
             "owner_subject": each.owner.subject,
@@ -55,7 +58,7 @@ async def add(connection: AsyncConnection, accesses: Iterable[Access]) -> None:
             "purpose": each.purpose,
             "times": each.times,
         }
-        for each in accesses
+        for each, id in zip(accesses, ids, strict=True)
     ]
     await connection.execute(insert(access_record), rows)
 

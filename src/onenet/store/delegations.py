@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.delegation import Delegation, Owner
@@ -46,11 +46,16 @@ async def to(connection: AsyncConnection, delegate: Owner, now: datetime) -> lis
     return [_read(row) for row in await connection.execute(statement)]
 
 
-async def about(connection: AsyncConnection, person: Owner, limit: int) -> list[Delegation]:
-    """What this person gave and was given, ended ones too; the newest first."""
+async def about(
+    connection: AsyncConnection, person: Owner, limit: int, *, after: Delegation | None = None
+) -> list[Delegation]:
+    """What this person gave and was given, ended ones too; the newest first, after one of them."""
     gave = (_c.owner_subject == person.subject) & (_c.owner_client == person.client)
     got = (_c.delegate_subject == person.subject) & (_c.delegate_client == person.client)
     statement = select(delegation).where(or_(gave, got)).order_by(_c.created_at.desc(), _c.id).limit(limit)
+    if after is not None:
+        later = and_(_c.created_at == after.created_at, _c.id > after.id)
+        statement = statement.where(or_(_c.created_at < after.created_at, later))
     return [_read(row) for row in await connection.execute(statement)]
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, func, insert, or_, select, update
+from sqlalchemy import Select, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -119,6 +119,20 @@ async def find(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, D
     return {row.id: DocumentRow(*row) for row in found}
 
 
+async def of_subject(
+    connection: AsyncConnection, client: str, subject: str, *, after: tuple[datetime, UUID] | None, limit: int
+) -> list[DocumentRow]:
+    """The documents that this subject uploaded, the oldest first, after a place."""
+    c = document.c
+    statement = _DOCUMENTS.where(c.client == client, c.subject == subject, c.state != "storing")
+    if after is not None:
+        at, id = after
+        later = and_(c.created_at == at, tuple_(c.lane, c.id) > (lane_of(id), id))
+        statement = statement.where(or_(c.created_at > at, later))
+    found = await connection.execute(statement.order_by(c.created_at, c.lane, c.id).limit(limit))
+    return [DocumentRow(*row) for row in found]
+
+
 async def free_of_subject(connection: AsyncConnection, client: str, subject: str) -> tuple[int, int]:
     """How many documents of this subject no case has taken, and how many bytes they are."""
     c = document.c
@@ -193,6 +207,13 @@ async def uploads_of_subject(connection: AsyncConnection, client: str, subject: 
     )
     count, size = (await connection.execute(statement)).one()
     return count, int(size)
+
+
+async def open_uploads(connection: AsyncConnection, client: str, subject: str) -> list[UploadRow]:
+    """The uploads of this subject that are on their way; a quota keeps them few."""
+    c = document_upload.c
+    statement = _UPLOADS.where(c.client == client, c.subject == subject, c.document_id.is_(None))
+    return [_read_upload(row) for row in await connection.execute(statement.order_by(c.created_at))]
 
 
 async def expired_uploads(connection: AsyncConnection, now: datetime, limit: int) -> list[UploadRow]:

@@ -53,6 +53,13 @@ async def find(connection: AsyncConnection, id_hash: bytes) -> LoginRow | None:
     return None if row is None else _login(row)
 
 
+async def of_subject(connection: AsyncConnection, issuer: str, subject: str) -> list[LoginRow]:
+    """The log-ins of this subject, the oldest first."""
+    c = login_session.c
+    statement = select(login_session).where(c.issuer == issuer, c.subject == subject).order_by(c.created_at)
+    return [_login(row) for row in await connection.execute(statement)]
+
+
 async def add(connection: AsyncConnection, login: LoginRow) -> None:
     """Writes a new one."""
     values = {name: getattr(login, name) for name in LoginRow.__dataclass_fields__}
