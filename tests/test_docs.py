@@ -307,6 +307,22 @@ def test_the_published_check_vector_is_right() -> None:
     assert f"`{headers['webhook-signature']}`" in page
 
 
+def test_the_documented_asymmetric_check_and_signature_are_right() -> None:
+    space: dict[str, Any] = {"__name__": "v1a"}
+    exec(compile(block("docs/departments.md", "v1a"), "v1a.py", "exec"), space)  # noqa: S102
+    page, body, sent_at = text_of("docs/departments.md"), b'{"test": 2432232314}', 1614265330
+    (key,), (signature,) = re.findall(r"public key `(whpk_\S+)`", page), re.findall(r"`(v1a,\S{88})`", page)
+    headers = {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": str(sent_at),
+        "webhook-signature": f"v1,AAAA {signature}",
+    }
+    checked = [space["is_genuine"](key, headers, sent, sent_at) for sent in (body, body + b" ")]
+    assert checked == [True, False]
+    made = space["sign"](KEY, "m-1", body)
+    assert signing.verify(made, body, [public(KEY)], now=datetime.now(UTC)) is None
+
+
 def test_the_documented_message_signature_is_believed_and_is_the_published_one() -> None:
     space: dict[str, Any] = {"__name__": "say"}
     exec(compile(block("docs/departments.md", "signed callback"), "say.py", "exec"), space)  # noqa: S102

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import standardwebhooks
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,12 +18,17 @@ from onenet.adapters import signing
 from onenet.adapters.signing import Refusal
 from onenet.clock import SystemClock
 from onenet.errors import MisconfiguredError
+from tests.signatures import public
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OTHER = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 MESSAGE = "msg_p5jXN8AQM9LWM0D4loKWxJek"
 SENT_AT = datetime.fromtimestamp(1614265330, UTC)
 BODY = b'{"test": 2432232314}'
+OWN = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+PUBLIC = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+ASYMMETRIC = "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+"""The key pair and signature that other implementations of `v1a` publish for the same message."""
 SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 Headers = dict[str, str]
@@ -168,7 +174,7 @@ def test_secrets_of_24_to_64_bytes_are_taken(size: int) -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    ["", "whsec_", _plain(23), _plain(65), _plain(32)[6:], "whsec_!!", "whsk_" + _plain(32)[6:], "密"],
+    ["", "whsec_", _plain(23), _plain(65), _plain(32)[6:], "whsec_!!", "密"],
 )
 @pytest.mark.parametrize("use", ["sign", "verify"])
 def test_a_secret_that_is_not_well_formed_is_a_misconfiguration(secret: str, use: str) -> None:
@@ -185,3 +191,63 @@ def test_a_new_secret_signs_and_is_new_each_time() -> None:
     headers = signing.sign(BODY, [first], message_id=MESSAGE, at=SENT_AT)
     assert signing.verify(headers, BODY, [first], now=SENT_AT) is None
     assert signing.verify(headers, BODY, [second], now=SENT_AT) is Refusal.NO_MATCH
+
+
+# ---- v1a
+
+
+def test_the_published_asymmetric_vector_comes_out() -> None:
+    headers = signing.sign(BODY, [OWN], message_id=MESSAGE, at=SENT_AT)
+    assert (headers["webhook-signature"], signing.public_half(OWN)) == (ASYMMETRIC, PUBLIC)
+
+
+def test_the_published_asymmetric_vector_is_believed_by_its_public_key_alone() -> None:
+    headers = signed(signature=ASYMMETRIC)
+    assert signing.verify(headers, BODY, [SECRET, PUBLIC], now=SENT_AT) is None
+    assert signing.verify(headers, BODY, [SECRET, OWN], now=SENT_AT) is Refusal.NO_MATCH, "we never call back"
+
+
+def test_the_reference_library_passes_over_the_asymmetric_entry() -> None:
+    """It knows no `v1a`: with both it verifies by the secret, with `v1a` alone it refuses."""
+    both = signing.sign(BODY, [OWN, SECRET], message_id=MESSAGE, at=SystemClock().now())
+    assert both["webhook-signature"].split(",")[0] == "v1a"
+    assert standardwebhooks.Webhook(SECRET).verify(BODY, both) == {"test": 2432232314}
+    alone = signing.sign(BODY, [OWN], message_id=MESSAGE, at=SystemClock().now())
+    with pytest.raises(standardwebhooks.WebhookVerificationError):
+        standardwebhooks.Webhook(SECRET).verify(BODY, alone)
+
+
+@pytest.mark.parametrize(
+    ("signature", "body"),
+    [
+        pytest.param(ASYMMETRIC, BODY + b" ", id="another body"),
+        pytest.param(ASYMMETRIC.replace("v1a", "v1"), BODY, id="as another version"),
+        pytest.param(ASYMMETRIC[:-4], BODY, id="a cut signature"),
+        pytest.param(f"v1a,{'A' * 86}==", BODY, id="zeros"),
+        pytest.param("v1a,ä", BODY, id="not ASCII"),
+        pytest.param("v1a,", BODY, id="nothing"),
+        pytest.param(f"{'v1a,AAAA ' * 4}{ASYMMETRIC}", BODY, id="entry five"),
+    ],
+)
+def test_a_wrong_asymmetric_signature_is_refused(signature: str, body: bytes) -> None:
+    assert signing.verify(signed(signature=signature), body, [PUBLIC], now=SENT_AT) is Refusal.NO_MATCH
+
+
+def test_a_good_asymmetric_signature_beside_noise_is_believed() -> None:
+    headers = signed(signature=f"v1,AAAA v1a,!! v1a,{'A' * 86}== {ASYMMETRIC}")
+    assert signing.verify(headers, BODY, [_public(1), PUBLIC], now=SENT_AT) is None
+
+
+def test_a_shared_secret_proves_nothing_where_only_a_key_is_trusted() -> None:
+    assert signing.verify(signed(), BODY, [PUBLIC, OWN], now=SENT_AT) is Refusal.NO_MATCH
+
+
+def test_a_new_key_of_ours_signs_and_is_new_each_time() -> None:
+    first, second = signing.new_own_key(), signing.new_own_key()
+    headers = signing.sign(BODY, [first], message_id=MESSAGE, at=SENT_AT)
+    assert signing.verify(headers, BODY, [signing.public_half(first)], now=SENT_AT) is None
+    assert signing.verify(headers, BODY, [signing.public_half(second)], now=SENT_AT) is Refusal.NO_MATCH
+
+
+def _public(number: int) -> str:
+    return public(Ed25519PrivateKey.from_private_bytes(bytes([number] * 32)))

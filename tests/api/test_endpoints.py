@@ -42,6 +42,33 @@ async def test_the_secret_is_told_once(administrator: httpx2.AsyncClient) -> Non
     assert "secret" not in listed[0]
 
 
+@pytest.mark.parametrize(("signs", "told"), [("v1", "s"), ("v1a", "p"), ("both", "ps"), (None, "s")])
+async def test_an_endpoint_signs_by_a_secret_a_key_of_its_own_or_both(
+    administrator: httpx2.AsyncClient, signs: str | None, told: str
+) -> None:
+    """The public key is shown again, the secret and the secret key are not."""
+    made = (await register(administrator, **({"signs": signs} if signs else {}))).json()
+    assert [made.get("public_key", "")[:5], made.get("secret", "")[:6]] == [
+        "whpk_" * ("p" in told), "whsec_" * ("s" in told),
+    ]  # fmt: skip
+    listed = await administrator.get("/v1/endpoints")
+    assert listed.json()["items"][0].get("public_key") == made.get("public_key")
+    assert ("whsk_" in listed.text, "whsec_" in listed.text) == (False, False)
+
+
+async def test_an_endpoint_that_is_registered_again_keeps_the_keys_that_fit(
+    administrator: httpx2.AsyncClient,
+) -> None:
+    police = {"kind": "department", "owner": "police"}
+    both = (await register(administrator, **police, signs="both")).json()
+    moved = (await register(administrator, **police, url="https://new.example.org/")).json()
+    assert (moved["secret"], moved["public_key"]) == (both["secret"], both["public_key"])
+    alone = (await register(administrator, **police, signs="v1a")).json()
+    assert (alone.get("secret"), alone["public_key"]) == (None, both["public_key"])
+    shared = (await register(administrator, **police, signs="v1")).json()
+    assert (shared["secret"] != both["secret"], shared.get("public_key")) == (True, None)
+
+
 async def test_a_department_has_one_endpoint_that_is_replaced(administrator: httpx2.AsyncClient) -> None:
     first = await register(administrator, kind="department", owner="health")
     second = await register(administrator, kind="department", owner="health", url="https://new.example.org/")

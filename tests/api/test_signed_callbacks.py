@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -88,6 +90,17 @@ async def test_what_was_overheard_has_no_effect_when_it_is_sent_again(
     clock.advance(timedelta(seconds=301))
     assert (await send(anonymous, call)).status_code == 401
     assert await stored(database) == before
+
+
+async def test_a_standard_webhook_by_the_department_s_own_key_is_applied_and_by_another_is_not(
+    anonymous: httpx2.AsyncClient, clock: FrozenClock, task: str
+) -> None:
+    call = answer_of(task, clock)
+    for key, status in ((OTHER_KEY, 401), (KEY, 200)):
+        own = "whsk_" + b64encode(key.private_bytes_raw()).decode()
+        proof = signing.sign(call.body, [own], message_id="m-1", at=clock.now())
+        sent = replace(call, headers={**proof, "content-type": "application/json"})
+        assert (await send(anonymous, sent)).status_code == status
 
 
 async def test_one_message_id_with_two_bodies_is_a_conflict(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from onenet.clock import SystemClock
@@ -60,3 +62,19 @@ async def test_what_is_no_public_key_is_refused_with_what_was_expected(
     await save_department(database, "police", "http://127.0.0.1:9/")
     status, _, error = run(database_url, "department", "trust", "police", "whsec_AAAA")
     assert (status, error) == (2, "onenet: expected a key that is whpk_ and the base64 of 32 bytes\n")
+
+
+def test_an_endpoint_of_keys_alone_shows_public_ones_and_never_a_secret(database_url: str) -> None:
+    added = ("department", "add", "police", "--url", "http://127.0.0.1:9/", "--signs")
+    _, said, _ = run(database_url, *added, "v1a", "--json")
+    made = json.loads(said)
+    trusted = "whpk_" + "A" * 43 + "="
+    run(database_url, "department", "trust", "police", trusted)
+    _, shown, _ = run(database_url, "endpoint", "keys", "--json")
+    row = {"owner": "police", "kind": "department"}
+    assert json.loads(shown) == [
+        {**row, "of": "onenet", "key": made["public_key"]}, {**row, "of": "department", "key": trusted},
+    ]  # fmt: skip
+    assert made["secret"] is None
+    status, _, error = run(database_url, *added, "v1a", "--secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    assert (status, error) == (2, "onenet: a secret is for v1: leave it out, or sign with both\n")

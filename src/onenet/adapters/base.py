@@ -21,8 +21,8 @@ from onenet.domain.outcome import Outcome
 class Endpoint:
     """Where and how a department is reached.
 
-    `secrets`: live signing secrets in the form `whsec_` + base64, the current one first; every one signs and
-    every one verifies, so that a rotation needs no pause. `options`: what this adapter wants beside that.
+    `secrets`: its keys as `signing` has them, the current one first; every one that signs does, and every one
+    that verifies does, so that a rotation needs no pause. `options`: what this adapter wants beside that.
     """
 
     id: UUID

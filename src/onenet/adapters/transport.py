@@ -157,9 +157,9 @@ class Transport:
         _check_address(wanted.url)
         if len(body) > self._limits.request_bytes:
             raise failures.NotCalled(f"the body is larger than {self._limits.request_bytes} bytes")
-        if not identity.secrets:
-            raise failures.NotCalled("the endpoint has no signing secret")
         proof = signing.sign(body, identity.secrets, message_id=identity.message_id, at=identity.now())
+        if not proof["webhook-signature"]:
+            raise failures.NotCalled("the endpoint has no key to sign with")
         key = {"idempotency-key": f'"{identity.message_id}"'}
         return await self._wire.send(
             wanted.method,

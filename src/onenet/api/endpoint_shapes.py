@@ -35,7 +35,10 @@ ClientCode = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,63}
 
 
 class NewEndpoint(Request):
-    """Where a department takes tasks, or a front-end's server takes events. `events` empty: all."""
+    """Where a department takes tasks, or a front-end's server takes events. `events` empty: all.
+
+    `signs`: by a secret that both sides know (`v1`), by a key of onenet's alone (`v1a`), or by both.
+    """
 
     kind: EndpointKind
     owner: ClientCode
@@ -43,10 +46,11 @@ class NewEndpoint(Request):
     adapter: Code = "webhook"
     options: GivenForm = Field(default={})
     events: Annotated[list[PublicEvent], Field(max_length=50)] = Field(default=[])
+    signs: Literal["v1", "v1a", "both"] | None = None
 
 
 class EndpointShape(Answer):
-    """An endpoint. `secret` is told once, when it is registered."""
+    """An endpoint. `secret` is told once, when it is registered; `public_key`: by which `v1a` is checked."""
 
     id: str
     kind: Annotated[str, Field(json_schema_extra=extensible(["department", "subscriber"]))]
@@ -57,6 +61,7 @@ class EndpointShape(Answer):
     state: Annotated[str, Field(json_schema_extra=extensible(["active", "held"]))]
     created_at: Moment
     secret: str | None = None
+    public_key: str | None = None
 
 
 class EndpointListQuery(PageQuery):

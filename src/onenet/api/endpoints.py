@@ -71,6 +71,7 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
         adapter=said.adapter,
         options=said.options,
         events=tuple(said.events),
+        signs=said.signs,
     )
     kept, replayed = await endpoints.register_once(
         known.database,
@@ -83,7 +84,7 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
 
 
 def _registered(done: Registered) -> StoredAnswer:
-    members = _endpoint(done.endpoint) | {"secret": done.endpoint.secrets[0]}
+    members = _endpoint(done.endpoint) | given({"secret": done.secret})
     return StoredAnswer(200 if done.replaced else 201, as_json(members))
 
 
@@ -169,16 +170,19 @@ async def _visible(request: Request) -> Visible:
 
 
 def _endpoint(row: EndpointRow) -> dict[str, Any]:
-    return {
-        "id": to_text(ENDPOINT_PREFIX, row.id),
-        "kind": row.kind,
-        "owner": row.owner,
-        "adapter": row.adapter,
-        "url": row.url,
-        "events": list(row.events),
-        "state": row.state,
-        "created_at": moment(row.created_at),
-    }
+    return given(
+        {
+            "id": to_text(ENDPOINT_PREFIX, row.id),
+            "kind": row.kind,
+            "owner": row.owner,
+            "adapter": row.adapter,
+            "url": row.url,
+            "events": list(row.events),
+            "state": row.state,
+            "created_at": moment(row.created_at),
+            "public_key": endpoints.public_key_of(row),
+        }
+    )
 
 
 def _delivery(row: Delivery) -> dict[str, Any]:

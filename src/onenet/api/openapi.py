@@ -63,8 +63,8 @@ SECURITY_SCHEMES = {
         "type": "apiKey",
         "in": "header",
         "name": "webhook-signature",
-        "description": "A Standard Webhooks signature by the department's secret, with webhook-id and"
-        " webhook-timestamp.",
+        "description": "A Standard Webhooks signature by the department's secret or key, with webhook-id"
+        " and webhook-timestamp.",
     },
     "messageSignature": {
         "type": "apiKey",

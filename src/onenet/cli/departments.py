@@ -28,6 +28,10 @@ def add(
     secret: Annotated[
         str | None, typer.Option(help="whsec_… to sign with; default: a new one, printed once.")
     ] = None,
+    signs: Annotated[
+        endpoints.Signs | None,
+        typer.Option(help="By a secret that both know (v1), by a key of onenet's alone (v1a), or by both."),
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="name=value that the adapter wants; may be repeated.")
     ] = None,
@@ -37,19 +41,22 @@ def add(
     options = dict(pair.split("=", 1) for pair in option or [])
 
     async def use(database: Database) -> tuple[endpoints.Registered, bool]:
-        wanted = endpoints.Wanted("department", department, url, adapter, secret, options)
+        wanted = endpoints.Wanted("department", department, url, adapter, secret, options, signs=signs)
         known = {known.code for known in await Catalogue(database).departments()}
         return await endpoints.register(database, wanted, SystemClock().now()), department in known
 
     made, is_known = with_database(use)
     if not is_known:
         typer.echo(f"warning: no department {department} in the published catalogue", err=True)
+    public = endpoints.public_key_of(made.endpoint)
     if as_json:
-        typer.echo(json.dumps({"id": str(made.endpoint.id), "secret": made.endpoint.secrets[0]}))
+        typer.echo(json.dumps({"id": str(made.endpoint.id), "secret": made.secret, "public_key": public}))
         return
     typer.echo(f"{department} is reached at {url} ({adapter})")
-    if secret is None:
-        typer.echo(f"signing secret, shown only now: {made.endpoint.secrets[0]}")
+    if secret is None and made.secret is not None:
+        typer.echo(f"signing secret, shown only now: {made.secret}")
+    if public is not None:
+        typer.echo(f"onenet signs with: {public}")
 
 
 @app.command("list")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -28,10 +28,17 @@ from onenet.store.idempotency import StoredAnswer
 MOST_URL_CHARACTERS = 2_048
 MAX_TRUSTED_KEYS = 2
 
+Signs = Literal["v1", "v1a", "both"]
+"""By a secret that both sides know (`v1` of Standard Webhooks), by a key of onenet's (`v1a`), or by both."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An endpoint to register. `secret` None makes a new one; `events` empty means all."""
+    """An endpoint to register. `events` empty means all.
+
+    `signs`: how onenet signs what it sends there; None: as it did, and `v1` at first. `secret`, for `v1`:
+    None keeps what was there, or makes a new one.
+    """
 
     kind: Literal["department", "subscriber"]
     owner: str
@@ -40,6 +47,7 @@ class Wanted:
     secret: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[str, ...] = ()
+    signs: Signs | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,16 @@ class Registered:
 
     endpoint: EndpointRow
     replaced: bool
+
+    @property
+    def secret(self) -> str | None:
+        """The current secret that both sides know, where there is one."""
+        return next(iter(signing.shared(self.endpoint.secrets)), None)
+
+
+def public_key_of(endpoint: EndpointRow) -> str | None:
+    """The public half of the key that onenet signs with, where it does."""
+    return next(map(signing.public_half, signing.own_keys(endpoint.secrets)), None)
 
 
 def _fault(pointer: str, zh: str, en: str) -> InvalidInput:
@@ -90,7 +108,7 @@ async def register(database: Database, wanted: Wanted, now: datetime) -> Registe
     """
     row = _row(wanted, now)
     async with database.transaction() as connection:
-        return await _write(connection, row, keeps_secret=wanted.secret is None)
+        return await _write(connection, row, wanted)
 
 
 async def register_once(
@@ -104,7 +122,7 @@ async def register_once(
     row = _row(wanted, now)
 
     async def effect(connection: AsyncConnection) -> StoredAnswer:
-        return render(await _write(connection, row, keeps_secret=wanted.secret is None))
+        return render(await _write(connection, row, wanted))
 
     return await do_once(database, once, now, effect)
 
@@ -115,24 +133,37 @@ def _row(wanted: Wanted, now: datetime) -> EndpointRow:
     known = {event.value for event in EventType}
     if strangers := [event for event in wanted.events if event not in known]:
         raise _fault("/events", "未知的事件类型", f"{len(strangers)} of the event types are not known")
-    secret = wanted.secret or signing.new_secret()
+    if wanted.secret is not None:
+        signing.check_shared(wanted.secret)
+        if wanted.signs == "v1a":
+            raise Conflict("a secret is for v1: leave it out, or sign with both")
     row = EndpointRow(
         id=new_id(), kind=wanted.kind, owner=wanted.owner, adapter=wanted.adapter, url=wanted.url,
-        secrets=(secret,), created_at=now, options=wanted.options, events=wanted.events,
+        secrets=_keys(wanted, ()), created_at=now, options=wanted.options, events=wanted.events,
     )  # fmt: skip
     _check_adapter(row)
-    signing.sign(b"", [secret], message_id="msg_check", at=now)
     return row
 
 
-async def _write(connection: AsyncConnection, row: EndpointRow, *, keeps_secret: bool) -> Registered:
-    """Writes the endpoint, over that of the same department; `keeps_secret`: that one's secret stays."""
+def _keys(wanted: Wanted, old: Sequence[str]) -> tuple[str, ...]:
+    """The keys of the endpoint: those there were, as far as they fit, and all that the department has."""
+    signs = wanted.signs or ("v1" if not signing.own_keys(old) else "both" if signing.shared(old) else "v1a")
+    keys = signing.public_keys(old)
+    if signs != "v1":
+        keys = (signing.own_keys(old) or [signing.new_own_key()]) + keys
+    if signs != "v1a":
+        given = [wanted.secret] if wanted.secret else signing.shared(old)
+        keys = (given or [signing.new_secret()]) + keys
+    return tuple(keys)
+
+
+async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted) -> Registered:
+    """Writes the endpoint, over that of the same department."""
     old = await store.of_department(connection, row.owner) if row.kind == "department" else None
     if old is None:
         await store.append(connection, row)
         return Registered(row, replaced=False)
-    kept = old.secrets if keeps_secret else (*row.secrets, *signing.public_keys(old.secrets))
-    row = replace(row, id=old.id, created_at=old.created_at, secrets=kept)
+    row = replace(row, id=old.id, created_at=old.created_at, secrets=_keys(wanted, old.secrets))
     await store.replace(connection, row)
     return Registered(row, replaced=True)
 

@@ -28,7 +28,8 @@ log = structlog.get_logger()
 class EndpointRow:
     """An endpoint. `owner` is a department's code, or the client whose cases a subscriber hears of.
 
-    `secrets`: current one first. `events`: the types a subscriber wants, empty for all.
+    `secrets`: its keys as `adapters.signing` has them, current one first. `events`: the types a subscriber
+    wants, empty for all.
     """
 
     id: UUID
