@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import dispatch, engine, growth, intake, latency, read, soak
+from bench import cost, dispatch, engine, growth, intake, latency, read, soak
 from bench.ground import PLUGIN, Ground, tell
 from bench.measure import Figure, NotMeasured
 from bench.server import NoServer
@@ -26,6 +26,7 @@ BENCHES: tuple[tuple[tuple[str, ...], Bench], ...] = (
     (dispatch.NAMES, dispatch.measure),
     (read.NAMES, read.measure),
     (growth.NAMES, growth.measure),
+    (cost.NAMES, cost.measure),
     (soak.NAMES, soak.measure),
 )
 """What each module measures, and how."""

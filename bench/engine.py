@@ -36,7 +36,7 @@ def measure(ground: Ground, names: list[str]) -> Iterator[Figure]:
     if "engine.two_workers_vs_one" in names:
         yield from _two_workers(ground)
     if alone := [name for name in names if name in ALONE]:
-        given = interleave(ground.runs, {"onenet": lambda: _onenet(ground)}, tell)
+        given = interleave(ground.runs, {"onenet": lambda: cases(ground)}, tell)
         for name in alone if given else ():
             key, unit = ALONE[name]
             yield figure(name, unit, [run[key] for run in given["onenet"]], None)
@@ -48,7 +48,7 @@ def _beside(ground: Ground, peers: list[str]) -> Iterator[Figure]:
         for peer in peers
         for mode, workflows in PEERS[peer][1]
     }
-    measures = {"onenet": lambda: _onenet(ground)} | {label: measure for (label, _), measure in ways.items()}
+    measures = {"onenet": lambda: cases(ground)} | {label: measure for (label, _), measure in ways.items()}
     given = interleave(ground.runs, measures, tell)
     for peer in peers:
         had = [label for label, of in ways if of == peer and label in given]
@@ -59,10 +59,12 @@ def _beside(ground: Ground, peers: list[str]) -> Iterator[Figure]:
             yield figure(f"engine.vs_{peer}", UNIT, rates["onenet"], called, rates[best])
 
 
-def _onenet(ground: Ground) -> dict[str, float]:
+def cases(ground: Ground, without: str | None = None) -> dict[str, float]:
+    """Cases a second in a process of its own, and the milliseconds of a processor that each took there."""
     words = ["--profile"] if ground.profile else []
     with ground.database() as url:
-        measured = ground.own("cases", url, "--cases", ground.count(CASES, 20), "--hands", HANDS, *words)
+        count = ground.count(CASES, 20)
+        measured = ground.own("cases", url, "--cases", count, "--hands", HANDS, *words, without=without)
     return {"rate": measured["rate"], "cpu_ms": measured["cpu_ms"]}
 
 

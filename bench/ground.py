@@ -70,9 +70,12 @@ class Ground:
         """How many, at this size."""
         return max(least, round(real * self.size))
 
-    def own(self, module: str, *words: str | int, asked: str = "") -> dict[str, Any]:
+    def own(
+        self, module: str, *words: str | int, asked: str = "", without: str | None = None
+    ) -> dict[str, Any]:
         """What a process of onenet's measured of itself; `asked` is its standard input."""
-        return self._measured([sys.executable, "-m", f"bench.own.{module}", *map(str, words)], asked)
+        modules = [*without_part(without), f"bench.own.{module}"]
+        return self._measured([sys.executable, "-m", *modules, *map(str, words)], asked)
 
     def peer(self, name: str, *words: str | int) -> dict[str, Any]:
         """What a peer's process measured of itself. Raises: NotMeasured."""
@@ -97,6 +100,11 @@ class Ground:
             raise NotMeasured(f"exit status {done.returncode}: {said[-1] if said else 'nothing said'}")
         measured: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return measured
+
+
+def without_part(part: str | None) -> list[str]:
+    """What stands before the name of a module that is to run without this part."""
+    return ["bench.own.without", part] if part else []
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from onenet.demo import samples
 
 CONNECTIONS = 32
 WARM_UP_S, SECONDS = 1.0, 5.0
+SUBJECT = "s-1"
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class Service:
     port: int
     key: str
 
-    def post(self, number: int) -> bytes:
+    def post(self, number: int, subject: str = SUBJECT) -> bytes:
         """The request that sends an application in, each time another one."""
-        headers = self._headers | {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json"}
+        more = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": "application/json"}
+        headers = self._headers | more | {"Onenet-Subject": subject}
         return load.request("POST", "/v1/cases", headers, BODY)
 
     def get(self, case_id: str, tag: str | None = None) -> bytes:
@@ -38,9 +40,13 @@ class Service:
         more = {"If-None-Match": tag} if tag else {}
         return load.request("GET", f"/v1/cases/{case_id}", self._headers | more)
 
-    def submit(self) -> dict[str, Any]:
-        """The case that was opened."""
-        answer = load.once(self.port, self.post(0))
+    def page(self, subject: str) -> bytes:
+        """The request for the first page of somebody's cases."""
+        return load.request("GET", "/v1/cases", self._headers | {"Onenet-Subject": subject})
+
+    def submit(self, subject: str = SUBJECT) -> dict[str, Any]:
+        """The case that was opened for somebody."""
+        answer = load.once(self.port, self.post(0, subject))
         if answer.status != 202:
             raise NotMeasured(f"an application was answered with {answer.status}: {answer.body[:500]!r}")
         opened: dict[str, Any] = json.loads(answer.body)
@@ -48,7 +54,11 @@ class Service:
 
     @property
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.key}", "Onenet-Subject": "s-1", "Accept": "application/json"}
+        return {
+            "Authorization": f"Bearer {self.key}",
+            "Onenet-Subject": SUBJECT,
+            "Accept": "application/json",
+        }
 
 
 BODY = json.dumps(
@@ -57,11 +67,11 @@ BODY = json.dumps(
 
 
 @contextlib.contextmanager
-def on_postgres(ground: Ground) -> Iterator[Service]:
-    """The service over a fresh PostgreSQL database."""
+def on_postgres(ground: Ground, without: str | None = None) -> Iterator[Service]:
+    """The service over a fresh PostgreSQL database, perhaps without a part of onenet."""
     with ground.server.database() as url:
         key = town.prepare(url)
-        with serving.onenet(url) as port:
+        with serving.onenet(url, without=without) as port:
             yield Service(port, key)
 
 
