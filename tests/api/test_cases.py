@@ -104,6 +104,20 @@ async def test_pages_hold_every_case_once(frontend: httpx2.AsyncClient) -> None:
     assert sorted(found) == sorted(made)
 
 
+async def test_a_list_shows_each_case_as_it_is_when_it_is_looked_at_by_itself(
+    frontend: httpx2.AsyncClient,
+) -> None:
+    made = [(await opened(frontend, f"k-{number}"))["id"] for number in range(2)]
+    before = (await frontend.get("/v1/cases")).json()["items"]
+    await frontend.post(
+        f"/v1/cases/{made[0]}/withdrawal", json={"reason": "示例"}, headers={"Idempotency-Key": "away"}
+    )
+    after = {case["id"]: case for case in (await frontend.get("/v1/cases")).json()["items"]}
+    assert {case["state"] for case in before} == {"received"}
+    assert after == {id: (await frontend.get(f"/v1/cases/{id}")).json() for id in made}
+    assert after[made[0]]["state"] == "withdrawn"
+
+
 async def test_a_cursor_of_another_list_is_refused(
     frontend: httpx2.AsyncClient, stranger: httpx2.AsyncClient
 ) -> None:

@@ -217,7 +217,7 @@ def of_department(code: str) -> Principal:
 async def ids(database: Database, seen: Visible, limit: int = 100, **how: Any) -> list[UUID]:
     wanted: dict[str, Any] = {"state": None, "bundle": None, "after": None, **how}
     async with database.read() as connection:
-        return await cases.page(connection, seen, limit=limit, **wanted)
+        return list(await cases.page(connection, seen, limit=limit, **wanted))
 
 
 async def test_pages_follow_one_another_without_a_gap_although_all_cases_are_of_one_moment(

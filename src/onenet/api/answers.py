@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import orjson
+from orjson import Fragment
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -56,8 +57,10 @@ def answer_text(
     return Response(text(), headers=said, media_type=MEDIA_TYPE)
 
 
-def page(request: Request, items: Sequence[Mapping[str, Any]], next_cursor: str | None) -> dict[str, Any]:
-    """The members of one page of a list."""
+def page(
+    request: Request, items: Sequence[Mapping[str, Any] | Fragment], next_cursor: str | None
+) -> dict[str, Any]:
+    """The members of one page of a list; an item that is JSON text already goes in as it is."""
     here = request.url.path
     query = dict(request.query_params)
     links = {"self": _link(here, query)}

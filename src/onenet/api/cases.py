@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Query
+from orjson import Fragment
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -111,9 +112,7 @@ async def list_cases(request: Request, query: ListQuery) -> Response:
         "state": query.state,
         "bundle": query.bundle,
     }
-    found = await cases.list_cases(
-        known.database,
-        known.catalogue,
+    found = await known.reading.page(
         visible,
         state=query.state,
         bundle=query.bundle,
@@ -254,4 +253,4 @@ def _page(
     shown = found[: query.size]
     last = shown[-1].case if len(found) > query.size else None
     cursor = cursors.write([last.created_at.isoformat(), str(last.id)], filters) if last else None
-    return page(request, [case_views.case_view(case, sight.view) for case, sight in shown], cursor)
+    return page(request, [Fragment(case_views.case_text(case, sight.view)) for case, sight in shown], cursor)

@@ -20,6 +20,7 @@ from onenet.errors import NotFound
 from onenet.services import cases, erasure
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
+from onenet.services.reading import Reading
 from onenet.store import cases as store_cases
 from onenet.store import inspection
 from onenet.store.database import Database
@@ -68,9 +69,7 @@ def list_(
     if held:
         _tell_held(with_database(lambda db: _held(db, state, limit)), as_json=as_json)
         return
-    found = with_database(
-        lambda db: cases.list_cases(db, Catalogue(db), EVERYTHING, state=state, limit=limit)
-    )
+    found = with_database(lambda db: Reading(db, Catalogue(db)).page(EVERYTHING, state=state, limit=limit))
     if as_json:
         typer.echo(json.dumps([_line(case) for case in found]))
         return

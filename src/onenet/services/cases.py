@@ -26,7 +26,6 @@ from onenet.services.change import Change, Once, Opening, Result
 from onenet.services.custody import Custody, id_of_case
 from onenet.store import cases as store_cases
 from onenet.store import events as store_events
-from onenet.store.cases import Position
 from onenet.store.database import Database
 from onenet.store.events import Event
 from onenet.store.idempotency import StoredAnswer
@@ -230,26 +229,6 @@ async def get(database: Database, catalogue: Catalogue, case_id: UUID, visible: 
     if case is None or visible.sight_of(case) is None:
         raise NotFound
     return case
-
-
-async def list_cases(
-    database: Database,
-    catalogue: Catalogue,
-    visible: Visible,
-    *,
-    state: str | None = None,
-    bundle: str | None = None,
-    after: Position | None = None,
-    limit: int,
-) -> list[Case]:
-    """A page of cases, newest first; ask for one more than you show to know whether there is a next page."""
-    async with database.read() as connection:
-        ids = await store_cases.page(
-            connection, visible, state=state, bundle=bundle, after=after, limit=limit
-        )
-        fetched = await store_cases.fetch(connection, ids)
-    found = await store_cases.assemble(fetched, catalogue.bundle)
-    return [found[id] for id in ids]
 
 
 async def events(database: Database, case_id: UUID, since: int, limit: int) -> list[Event]:

@@ -26,6 +26,7 @@ from onenet.store import delegations
 from onenet.store import visibility as store_visibility
 from onenet.store.accesses import Access
 from onenet.store.among import MOST_KEYS
+from onenet.store.cases import Position
 from onenet.store.database import Database
 
 MOST_KEPT = 2_000
@@ -84,6 +85,28 @@ class Reading:
         if what is not None:
             self.note([Seen(case, sight)], who, now, what)
         return Seen(case, sight)
+
+    async def page(
+        self,
+        ways: Visible,
+        *,
+        state: str | None = None,
+        bundle: str | None = None,
+        after: Position | None = None,
+        limit: int,
+    ) -> list[Case]:
+        """Cases, newest first; ask for one more than you show to know whether there is a next page."""
+        async with self._database.read() as connection:
+            versions = await store_cases.page(
+                connection, ways, state=state, bundle=bundle, after=after, limit=limit
+            )
+            kept = {id: self._kept.get(id) for id in versions}
+            found = {id: case for id, case in kept.items() if case and case.version == versions[id]}
+            fetched = await store_cases.fetch(connection, versions.keys() - found.keys())
+        for id, case in (await store_cases.assemble(fetched, self._catalogue.bundle)).items():
+            found[id] = case
+            self._kept.put(id, case)
+        return [found[id] for id in versions]
 
     def note(self, looks: list[Seen], who: Principal, now: datetime, what: str) -> None:
         """Notes who looked at these. An owner who looks how the own case stands is no news to anybody."""

@@ -161,10 +161,10 @@ async def page(
     bundle: str | None,
     after: Position | None,
     limit: int,
-) -> list[UUID]:
-    """Ids of visible cases, newest first, after a position."""
+) -> dict[UUID, int]:
+    """Ids and versions of visible cases, newest first, after a position."""
     c = tables.cases.c
-    statement = select(c.id).where(visibility.criterion(visible))
+    statement = select(c.id, c.version).where(visibility.criterion(visible))
     if state is not None:
         statement = statement.where(c.state == state)
     if bundle is not None:
@@ -178,7 +178,7 @@ async def page(
             )
         )
     statement = statement.order_by(c.created_at.desc(), c.lane, c.id).limit(limit)
-    return list((await connection.execute(statement)).scalars())
+    return {row.id: row.version for row in await connection.execute(statement)}
 
 
 async def find_by_number(connection: AsyncConnection, number: str) -> list[UUID]:
