@@ -68,7 +68,7 @@ async def export_own_data(request: Request) -> Response:
     await known.reading.accesses.write([made])
     if request.state.is_head:
         return Response(headers=HEADERS, media_type=MEDIA_TYPE)
-    held = Holdings(known.vault, known.catalogue, known.reading.accesses).of(who)
+    held = Holdings(known.vault, known.reading).of(who)
     first = ("person", {**owner._asdict(), "at": moment(now)})
     return StreamingResponse(_lines(first, held), headers=HEADERS, media_type=MEDIA_TYPE)
 

@@ -18,10 +18,9 @@ from onenet.domain.delegation import Delegation, Owner
 from onenet.domain.principal import Principal
 from onenet.domain.visibility import Visible, visible
 from onenet.services import cases, documents, uploads
-from onenet.services.accesses import Accesses
-from onenet.services.catalogue import Catalogue
 from onenet.services.delegations import owner_of
 from onenet.services.documents import Document, Vault
+from onenet.services.reading import Reading
 from onenet.store import delegations as store_delegations
 from onenet.store import documents as store_documents
 from onenet.store import logins as store_logins
@@ -59,8 +58,7 @@ class Holdings:
     """Where everything lies."""
 
     vault: Vault
-    catalogue: Catalogue
-    accesses: Accesses
+    reading: Reading
 
     async def of(self, who: Principal) -> AsyncIterator[Part]:
         """All that is held about this person. Raises: Forbidden for who acts for nobody, Unavailable."""
@@ -106,7 +104,7 @@ class Holdings:
 
     async def _cases(self, own: Visible, after: Case | None) -> list[Case]:
         position = Position(after.created_at, after.id) if after else None
-        return await cases.list_cases(self.vault.database, self.catalogue, own, after=position, limit=PAGE)
+        return await self.reading.page(own, after=position, limit=PAGE)
 
     async def _documents(self, owner: Owner, after: DocumentRow | None) -> list[DocumentRow]:
         place = (after.created_at, after.id) if after else None
@@ -123,7 +121,7 @@ class Holdings:
 
     async def _accesses(self, owner: Owner, after: Access | None) -> list[Access]:
         place = (after.at, after.id) if after and after.id else None
-        return await self.accesses.of_owner(owner, place, PAGE)
+        return await self.reading.accesses.of_owner(owner, place, PAGE)
 
 
 async def _all(read: Callable[[T | None], Awaitable[list[T]]]) -> AsyncIterator[T]:
