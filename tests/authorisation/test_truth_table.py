@@ -53,7 +53,6 @@ def committed() -> dict[tuple[str, str, str], str]:
     return {(role, relation, route): answer for role, relation, route, answer in rows}
 
 
-@sqlite
 async def test_every_cell_is_as_committed(city: City) -> None:
     """`python3 dev.py truth-table` writes it anew; whoever does reads what has changed."""
     found = {(role, relation, route): answer for role, relation, route, answer in await table(city)}
