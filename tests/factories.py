@@ -21,6 +21,7 @@ from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Mome
 from onenet.domain.commands import Open
 from onenet.domain.machine import decide
 from onenet.domain.states import CaseState
+from onenet.domain.tracking import hash_of
 from onenet.ids import new_id
 from onenet.services.change import Change, Opening
 from onenet.services.numbering import NumberTemplate
@@ -164,7 +165,7 @@ def make_blank(
         state=CaseState.RECEIVED,
         created_at=at,
         updated_at=at,
-        tracking_secret="secret-of-the-case",
+        secret_hash=hash_of("secret-of-the-case"),
         content=content or make_content(),
     )
 

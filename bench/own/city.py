@@ -47,7 +47,7 @@ class City:
         blank = Case(
             id=new_id(), number="", bundle=next(self.bundles), jurisdiction=TOWN, subject="s-1",
             client=CLIENT, state=CaseState.RECEIVED, created_at=_UNSET, updated_at=_UNSET,
-            tracking_secret="bench", content=_CONTENT,
+            secret_hash=bytes(32), content=_CONTENT,
         )  # fmt: skip
         opening = Opening(blank, self.template)
         await self.process.parts.gate.submit(Change(blank.id, Open(), f"frontend:{CLIENT}/s-1", opening))

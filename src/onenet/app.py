@@ -32,8 +32,8 @@ from onenet.api.cross_origin import CrossOrigin
 from onenet.api.doorway import HANDLER_S, Doorway
 from onenet.api.operations import require_permissions
 from onenet.api.parts import Parts
-from onenet.console import views
 from onenet.console.login_pages import LoginPages
+from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
 
 NOUNS = (
@@ -87,7 +87,8 @@ def create_app(
             operation.add_to(app)
     require_permissions(app.routes)
     # After the check: pages for people bring a proof of their own, and are no part of the API.
-    app.router.routes.extend(views.routes(parts.database, parts.catalogue, parts.quotas))
+    pages = ProgressPages(parts.database, parts.catalogue, parts.quotas, parts.public_url)
+    app.router.routes.extend(pages.routes())
     if logins is not None:
         app.router.routes.extend(LoginPages(logins, parts.quotas).routes())
     return app

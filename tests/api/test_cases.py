@@ -219,13 +219,23 @@ async def test_progress_needs_the_number_and_the_secret(
 ) -> None:
     case = await opened(frontend)
     path = case["links"]["progress"]
-    shown = await anonymous.get(path, params={"secret": case["tracking_secret"]})
+    right = {"Onenet-Tracking-Secret": case["tracking_secret"]}
+    shown = await anonymous.get(path, headers=right)
     assert shown.json()["number"] == case["number"]
     assert "示例" not in shown.text
-    wrong = await anonymous.get(path, params={"secret": "x" * 22})
-    missing = await anonymous.get("/v1/progress/1", params={"secret": case["tracking_secret"]})
+    wrong = await anonymous.get(path, headers={"Onenet-Tracking-Secret": "x" * 22})
+    missing = await anonymous.get("/v1/progress/1", headers=right)
     assert (wrong.status_code, missing.status_code) == (404, 404)
-    assert (await anonymous.get(path)).status_code == 400
+    assert (await anonymous.get(path)).json()["errors"][0]["header"] == "Onenet-Tracking-Secret"
+
+
+async def test_no_address_takes_the_secret(
+    frontend: httpx2.AsyncClient, anonymous: httpx2.AsyncClient
+) -> None:
+    """Addresses are logged on the way (ASVS 5.0 14.2.1)."""
+    case = await opened(frontend)
+    answer = await anonymous.get(case["links"]["progress"], params={"secret": case["tracking_secret"]})
+    assert answer.status_code == 400
 
 
 async def test_a_waiting_reader_is_answered_when_something_happens(

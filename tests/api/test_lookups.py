@@ -81,16 +81,17 @@ async def test_a_number_that_is_not_there_is_looked_for_like_a_wrong_secret(
     anonymous: httpx2.AsyncClient, case: dict[str, Any], database: Database
 ) -> None:
     number = str(int(case["number"]) + 1)
-    wrong = "wrong_wrong_wrong_wron"
-    await anonymous.get(f"/v1/progress/{number}?secret={wrong}")
+    wrong = {"Onenet-Tracking-Secret": "wrong_wrong_wrong_wron"}
+    await anonymous.get(f"/v1/progress/{number}", headers=wrong)
     with statements(database) as for_unknown:
-        unknown = await anonymous.get(f"/v1/progress/{number}?secret={wrong}")
+        unknown = await anonymous.get(f"/v1/progress/{number}", headers=wrong)
     with statements(database) as for_wrong:
-        foreign = await anonymous.get(f"/v1/progress/{case['number']}?secret={wrong}")
+        foreign = await anonymous.get(f"/v1/progress/{case['number']}", headers=wrong)
     assert words(unknown) == words(foreign)
     assert words(foreign)[0] == 404
     assert for_unknown == for_wrong
-    right = await anonymous.get(f"/v1/progress/{case['number']}?secret={case['tracking_secret']}")
+    secret = {"Onenet-Tracking-Secret": case["tracking_secret"]}
+    right = await anonymous.get(f"/v1/progress/{case['number']}", headers=secret)
     assert right.status_code == 200
 
 
@@ -98,7 +99,7 @@ async def test_the_pages_of_both_are_the_same_too(
     anonymous: httpx2.AsyncClient, case: dict[str, Any]
 ) -> None:
     number = str(int(case["number"]) + 1)
-    unknown = await anonymous.get(f"/track/{number}?secret=x")
-    wrong = await anonymous.get(f"/track/{case['number']}?secret=x")
+    unknown = await anonymous.post("/track", data={"number": number, "secret": "x"})
+    wrong = await anonymous.post("/track", data={"number": case["number"], "secret": "x"})
     assert unknown.status_code == wrong.status_code == 404
     assert unknown.text.replace(number, "") == wrong.text.replace(case["number"], "")

@@ -140,7 +140,8 @@ async def test_failures_count_against_the_address_and_who_is_right_still_comes_i
     client = with_quotas(parts, failures=3, lookup=100)
     wrong = key(f"onk_{'x' * 8}_{'y' * 43}", "a")
     asked = [await client.get("/v1/cases", headers=wrong) for _ in range(2)]
-    asked += [await client.get("/v1/progress/32058320261123000001?secret=wrong_wrong_wrong_wron")]
+    guess = {"Onenet-Tracking-Secret": "wrong"}
+    asked += [await client.get("/v1/progress/32058320261123000001", headers=guess)]
     asked += [await client.get("/v1/cases", headers=wrong)]
     asked += [
         await client.post("/v1/callbacks/health", content=b"{}", headers={"Content-Type": "application/json"})
@@ -153,7 +154,7 @@ async def test_failures_count_against_the_address_and_who_is_right_still_comes_i
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 async def test_lookups_health_and_pages_have_quotas_of_their_own(parts: Parts) -> None:
     client = with_quotas(parts, lookup=1, health=1, public=1)
-    paths = ("/v1/progress/1?secret=x", "/health/live", "/v1/openapi.json")
+    paths = ("/v1/progress/1", "/health/live", "/v1/openapi.json")
     assert [(await client.get(path)).status_code == 429 for path in paths] == [False] * 3
     assert [(await client.get(path)).status_code for path in paths] == [429] * 3
-    assert (await client.get("/track/1?secret=x")).status_code == 429
+    assert (await client.post("/track", data={"number": "1", "secret": "x"})).status_code == 429

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from onenet.api.operations import WITHOUT_KEY, Operation, operation_of, require_permissions
 from onenet.app import Application, create_app
-from onenet.console import views
+from onenet.console.views import ProgressPages
 from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS, Role
 from onenet.errors import MisconfiguredError
 from onenet.store.callers import KeyKind
@@ -62,10 +62,8 @@ def test_only_these_routes_need_no_key(app: Application) -> None:
 def test_what_is_no_operation_is_a_page_of_the_console(app: Application) -> None:
     parts = app.state.parts
     others = {getattr(route, "path", "?") for route in app.routes if operation_of(route) is None}
-    pages = {
-        getattr(route, "path", "?") for route in views.routes(parts.database, parts.catalogue, parts.quotas)
-    }
-    assert others == pages
+    pages = ProgressPages(parts.database, parts.catalogue, parts.quotas, parts.public_url)
+    assert others == {route.path for route in pages.routes()}
 
 
 def test_a_route_without_permission_is_not_started_with() -> None:

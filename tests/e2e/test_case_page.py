@@ -47,6 +47,10 @@ TODAY = date(2026, 11, 23)
 """The day of `factories.NOW` in China."""
 
 
+HERE = "https://onenet.example"
+SECRET = "v6xB1oQm0n8Zk3yWc2aTtA"
+
+
 @dataclass(frozen=True)
 class Desk:
     """A service with the shipped catalogue, a browser, and the verbs that move a case."""
@@ -67,6 +71,7 @@ class Desk:
             wanted,
             subject="s-1",
             client="app",
+            secret=SECRET,
             replying=Replying("frontend:app/s-1"),
         )
         assert result.case is not None
@@ -86,11 +91,14 @@ class Desk:
 
     async def page(self, case: Case, language: str = "en", **parameters: str) -> httpx2.Response:
         """The page as the applicant's browser gets it."""
-        return await self.browser.get(
-            f"/track/{case.number}",
-            params={"secret": case.tracking_secret, **parameters},
-            headers={"Accept-Language": language},
-        )
+        await self.enter(case.number)
+        said = {"Accept-Language": language}
+        return await self.browser.get(f"/track/{case.number}", params=parameters, headers=said)
+
+    async def enter(self, number: str, secret: str = SECRET, **headers: str) -> httpx2.Response:
+        """Sends the form; another site's may do so as well."""
+        said = {"Origin": "https://portal.example", "Sec-Fetch-Site": "cross-site", **headers}
+        return await self.browser.post("/track", data={"number": number, "secret": secret}, headers=said)
 
 
 @pytest.fixture
@@ -99,12 +107,12 @@ async def desk(database: Database, clock: FrozenClock) -> AsyncIterator[Desk]:
     catalogue = Catalogue(database)
     gate = Gate(database, catalogue.bundle, clock, clock)
     parts = Parts(
-        "https://onenet.example", database, gate, Watch(database), catalogue, Reading(database, catalogue),
+        HERE, database, gate, Watch(database), catalogue, Reading(database, catalogue),
         Identity(Keyring(database, clock), AccessTokens((), database, clock)), clock,
         bare_vault(database, clock),
     )  # fmt: skip
     transport = httpx2.ASGITransport(create_app(parts))
-    async with httpx2.AsyncClient(transport=transport, base_url="https://onenet.example") as browser:
+    async with httpx2.AsyncClient(transport=transport, base_url=HERE) as browser:
         yield Desk(gate, catalogue, browser)
 
 
@@ -190,7 +198,7 @@ async def test_the_page_is_in_the_language_that_was_asked_for(
     assert page.headers["content-language"] == language
 
 
-async def test_the_other_language_is_a_link_that_keeps_the_secret(desk: Desk) -> None:
+async def test_the_other_language_is_a_link(desk: Desk) -> None:
     case = await desk.open("newborn", 1)
     page = await desk.page(case)
     link = re.search(r'href="([^"]*lang=zh[^"]*)"', page.text)
@@ -201,22 +209,92 @@ async def test_the_other_language_is_a_link_that_keeps_the_secret(desk: Desk) ->
 
 async def test_a_wrong_number_and_a_wrong_secret_get_the_same_page(desk: Desk) -> None:
     case = await desk.open("newborn", 1)
-    addresses = [
-        f"/track/{case.number}?secret=wrong",
-        f"/track/{case.number}",
-        f"/track/32050020261123999999?secret={case.tracking_secret}",
-        f"/track/%00?secret={case.tracking_secret}",
-        f"/track/{case.number}?secret=%E7%A7%98",
-    ]
-    answers = [await desk.browser.get(address) for address in addresses]
-    pages = {re.sub(r'<a href="[^"]*" hreflang', "<a hreflang", answer.text) for answer in answers}
+    number, other = case.number, "32050020261123999999"
+    wrong = [(number, "wrong"), (number, "秘"), (number, ""), (other, SECRET)]
+    answers = [await desk.enter(*each) for each in wrong]
+    answers += [await desk.browser.get(f"/track/{each}?secret={secret}") for each, secret in wrong]
+    cookie = {"Cookie": f"__Host-onenet-case-{number}=wrong; __Host-onenet-case-{other}={SECRET}"}
+    answers += [await desk.browser.get(f"/track/{each}", headers=cookie) for each in (number, other)]
+    pages = {
+        re.sub(r'<a href="[^"]*" hreflang', "<a hreflang", answer.text).replace(other, number)
+        for answer in answers
+    }
     assert ({answer.status_code for answer in answers}, len(pages)) == ({404}, 1)
+    assert [answer for answer in answers if "set-cookie" in answer.headers] == []
+
+
+async def test_what_is_no_number_is_not_looked_for(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    for number in ("\0", f"{case.number}/", "办件", "x" * 65):
+        answer = await desk.enter(number)
+        assert (answer.status_code, 'name="number" value=""' in answer.text) == (404, True), number
+
+
+# ---- the secret is in no address
+
+
+async def test_the_form_gives_a_cookie_and_an_address_without_the_secret(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    answer = await desk.enter(case.number)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/track/{case.number}")
+    name, *rules = answer.headers["set-cookie"].split("; ")
+    assert name == f"__Host-onenet-case-{case.number}={SECRET}"
+    assert set(rules) == {"HttpOnly", "Max-Age=1800", "Path=/", "SameSite=lax", "Secure"}
+    page = await desk.browser.get(f"/track/{case.number}")
+    assert (page.status_code, SECRET in page.text) == (200, False)
+
+
+async def test_a_link_of_before_is_exchanged_at_once(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    answer = await desk.browser.get(f"/track/{case.number}?secret={SECRET}&lang=en&refresh=off")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/track/{case.number}?lang=en")
+    assert "<title>32" in (await desk.browser.get(answer.headers["location"])).text
+
+
+async def test_without_the_cookie_the_page_asks_alike_whether_there_is_such_a_case(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    asked = [await desk.browser.get(f"/track/{each}") for each in (case.number, "32050020261123999999")]
+    assert {answer.status_code for answer in asked} == {200}
+    known, unknown = [answer.text for answer in asked]
+    assert known.replace(case.number, "") == unknown.replace("32050020261123999999", "")
+    assert 'method="post" action="/track"' in known
+
+
+async def test_two_cases_are_looked_at_side_by_side(desk: Desk) -> None:
+    one, other = await desk.open("newborn", 1), await desk.open("newborn", 1)
+    await desk.enter(one.number)
+    await desk.enter(other.number)
+    for case in (one, other):
+        assert f"<title>{case.number}" in (await desk.browser.get(f"/track/{case.number}")).text
+
+
+async def test_whoever_stops_looking_must_bring_the_secret_again(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    assert f'action="/track/{case.number}/leave"' in (await desk.page(case)).text
+    leave = f"/track/{case.number}/leave"
+    assert (await desk.browser.post(leave, headers={"Origin": "https://evil.example"})).status_code == 403
+    assert (await desk.browser.get(f"/track/{case.number}")).text.startswith("<!doctype")
+    answer = await desk.browser.post(leave, headers={"Origin": HERE})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/track")
+    assert 'name="secret"' in (await desk.browser.get(f"/track/{case.number}")).text
+
+
+async def test_a_form_that_is_no_form_is_refused(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    twice = f"number={case.number}&secret={SECRET}&secret={SECRET}"
+    for body, kind, status in (
+        (twice, "application/x-www-form-urlencoded", 403),
+        ("{}", "application/json", 403),
+        ("x" * 20_000, "application/x-www-form-urlencoded", 413),
+    ):
+        answer = await desk.browser.post("/track", content=body, headers={"Content-Type": kind})
+        assert (answer.status_code, "set-cookie" in answer.headers) == (status, False), body[:30]
 
 
 async def test_the_page_is_kept_by_nobody_and_loads_nothing_from_elsewhere(desk: Desk) -> None:
     page = await desk.page(await desk.open("newborn", 1))
     assert page.headers["cache-control"] == "no-store"
-    assert page.headers["referrer-policy"] == "no-referrer"
+    assert page.headers["referrer-policy"] == "same-origin"
     assert page.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self';")
     assert re.findall(r"https?://|<script|style=\"|\son[a-z]+=", page.text) == []
 

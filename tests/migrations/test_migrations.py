@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, func, insert, select, text
+from sqlalchemy import Connection, create_engine, func, insert, select, text, update
 
 from onenet.resources import migrations_dir
 from onenet.store import tables
@@ -51,9 +51,11 @@ def connection(database_url: str) -> Iterator[Connection]:
 
 
 async def save_case(url: str) -> None:
-    """One case with all that hangs on it."""
+    """One case with all that hangs on it, as from before there was anything that stands in the way down."""
     database = Database(url)
     await save_new(database, [begin()])
+    async with database.transaction() as connection:
+        await connection.execute(update(tables.cases).values(secret_hash=None, tracking_secret="s"))
     await database.close()
 
 

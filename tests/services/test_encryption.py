@@ -36,6 +36,7 @@ from tests.store.seeding import load_one, save_department, save_new
 pytestmark = pytest.mark.anyio
 
 ID_NO = "11010519491231002X"
+SECRET = "secret-of-the-case"
 NEWER = f"2:sm:{b64encode(b'sixteen byte key').decode()}"
 WRONG = f"1:std:{b64encode(bytes(32)).decode()}"
 
@@ -67,7 +68,7 @@ async def submitted(gate: Gate, shelf: Shelf, *, decided: bool = False) -> Case:
     bundle = shelf.put(make_bundle())
     once = Once("frontend:app/s-1", f"key-{new_id()}", b"x" * 32, Conflict)
     change = make_opening(
-        bundle, content=content, once=once, render=lambda case, _: StoredAnswer(202, case.tracking_secret)
+        bundle, content=content, once=once, render=lambda case, _: StoredAnswer(202, f"canary-{case.id}")
     )
     case = (await gate.submit(change)).case
     assert case is not None
@@ -92,7 +93,7 @@ async def test_no_table_of_a_case_holds_in_the_clear_what_was_said(
     await submitted(gate, shelf, decided=True)
     for table in tables.metadata.sorted_tables:
         rows = await stored(database, table)
-        for word in (ID_NO, "canary-", "secret-of-the-case", "whsec_"):
+        for word in (ID_NO, "canary-", SECRET, "whsec_"):
             assert word not in rows, (table.name, word)
 
 
@@ -102,7 +103,7 @@ async def test_what_was_sealed_is_read_by_another_process(
     case = await submitted(gate, shelf, decided=True)
     read = await load_one(open_with(KEK), shelf, case.id)
     assert (read.content, read.steps, read.tasks) == (case.content, case.steps, case.tasks)
-    assert read.tracking_secret == case.tracking_secret
+    assert read.secret_hash == case.secret_hash
 
 
 async def test_each_case_has_a_key_of_its_own(database: Database, gate: Gate, shelf: Shelf) -> None:
@@ -230,7 +231,7 @@ async def test_stored_answers_are_the_same_after_a_rotation(
     await encryption.rotate(open_with(KEK, NEWER), NOW, silent)
     async with open_with(NEWER).read() as connection:
         done = await idempotency.find(connection, [(row["scope"], row["key"])])
-    assert [each.answer.body for each in done.values()] == [case.tracking_secret]
+    assert [each.answer.body for each in done.values()] == [f"canary-{case.id}"]
 
 
 async def test_a_rotation_that_was_cut_off_goes_on_where_it_was(
@@ -305,6 +306,30 @@ async def test_a_case_that_cannot_be_opened_stops_no_rotation(
 # ---- what is from before there was encryption
 
 
+async def put_secret(database: Database, **columns: Any) -> None:
+    """All cases as they were before there were hashes of their secrets."""
+    before = {"secret_hash": None, "tracking_secret": "", "sealed_secret": None, **columns}
+    async with database.transaction() as connection:
+        await connection.execute(update(tables.cases).values(before))
+
+
+async def test_a_secret_that_was_sealed_stays_valid_and_a_rotation_leaves_its_hash_alone(
+    database: Database, gate: Gate, shelf: Shelf
+) -> None:
+    await encryption.check(database, NOW)
+    case = await submitted(gate, shelf)
+    assert case.data_key is not None
+    key = database.ring.open(case.data_key)
+    await put_secret(database, sealed_secret=key.seal(SECRET, place="cases.sealed_secret", row=case.id))
+    assert (await load_one(database, shelf, case.id)).secret_hash == case.secret_hash
+    done = await encryption.rotate(database, NOW, silent)
+    assert (done.cases, done.left) == (1, 0)
+    async with database.read() as connection:
+        (row,) = await connection.execute(select(tables.cases))
+    assert (row.secret_hash, row.sealed_secret, row.tracking_secret) == (case.secret_hash, None, "")
+    assert (await encryption.rotate(database, NOW, silent)).cases == 0
+
+
 async def test_a_case_from_before_is_read_as_it_is_and_sealed_by_a_rotation(
     database: Database, shelf: Shelf, open_with: Opener
 ) -> None:
@@ -312,6 +337,7 @@ async def test_a_case_from_before_is_read_as_it_is_and_sealed_by_a_rotation(
     walk = begin()
     walk.answer("household", Completed((ResultGiven("paper", "canary-result"),), "canary-opinion"))
     await save_new(open_with(), [walk])
+    await put_secret(database, tracking_secret=SECRET)
     before = await everything_of(database, shelf, [walk.case.id])
     assert "canary-" in await stored(database, tables.step)
     assert (await encryption.standing(database)).in_clear() == 1
@@ -321,7 +347,7 @@ async def test_a_case_from_before_is_read_as_it_is_and_sealed_by_a_rotation(
         rows = await stored(database, table)
         assert "canary-" not in rows
         assert "张三" not in rows
-        assert "secret-of-the-case" not in rows
+        assert SECRET not in rows
     assert await everything_of(database, shelf, [walk.case.id]) == before
 
 
@@ -332,6 +358,7 @@ async def test_whoever_remembers_a_case_from_before_reads_it_anew(
     shelf.put(make_bundle())
     walk = begin()
     await save_new(open_with(), [walk])
+    await put_secret(database, tracking_secret=SECRET)
     version = (await load_one(database, shelf, walk.case.id)).version
     await encryption.rotate(database, NOW, silent)
     assert (await load_one(database, shelf, walk.case.id)).version == version + 1

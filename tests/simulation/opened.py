@@ -23,7 +23,7 @@ def _opened(ring: KeyRing, name: str, row: Row, keys: Mapping[UUID, DataKey | No
     key = keys.get(row["id"] if name == "cases" else row["case_id"])
     match name:
         case "cases":
-            plain |= {"data_key": None, "sealed_secret": sealing.opened_secret(key, row)}
+            plain |= {"data_key": None}
         case "step" if key and row["said"] is not None:
             place = f"{row['case_id']}/{row['code']}"
             plain["said"] = key.unseal(row["said"], place=sealing.SAID, row=place)

@@ -96,7 +96,7 @@ def _replying(request: Request, seen: Seen, raw: bytes) -> Replying:
     if_match = preconditions.listed_tags(request.headers.getlist("if-match"))
     actor = who.name_for(Owner(case.client, case.subject))
     if_seq = seq_of_tags(if_match, case, sight.view)
-    return replying_to(request, who, sight.view, raw, actor=actor, if_seq=if_seq, opens=False)
+    return replying_to(request, who, sight.view, raw, actor=actor, if_seq=if_seq)
 
 
 def _answer(result: Result) -> Response:

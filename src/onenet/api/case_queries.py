@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from onenet.api.shapes import (
     CODE_PATTERN,
@@ -52,9 +52,3 @@ class EventQuery(Query):
     since: Count = 0
     wait: Wait = 0
     limit: PageLimit = LARGEST_PAGE
-
-
-class ProgressQuery(Query):
-    """The secret that was told when the case was opened."""
-
-    secret: Annotated[str, StringConstraints(pattern="^[0-9A-Za-z_-]{1,64}$")]

@@ -61,8 +61,8 @@ def _view_mark(case: Case, view: View, representation: str) -> str:
     return entity_tag(SHAPE_VERSION, case.id.bytes, representation, view.mark).strip('"')[:16]
 
 
-def case_view(case: Case, view: View, *, with_secret: bool = False) -> dict[str, Any]:
-    """The members of a case."""
+def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
+    """The members of a case. `tracking`: the last ones, where it is opened: its secret, or the seed of it."""
     id = str(case.id)
     here = f"/v1/cases/{id}"
     return given(
@@ -84,7 +84,7 @@ def case_view(case: Case, view: View, *, with_secret: bool = False) -> dict[str,
                 "supplements": f"{here}/supplements",
                 "progress": f"/v1/progress/{case.number}",
             },
-            "tracking_secret": case.tracking_secret if with_secret else None,
+            **tracking,
         }
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,11 +21,12 @@ from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, CaseListQuery, CaseQuery
 from onenet.api.case_shapes import CaseShape, CaseSubmission, StepList, materials_given
 from onenet.api.contract import CASE_LINKS, answers_with
-from onenet.api.idempotency import once
+from onenet.api.idempotency import HEADER, key_value, once
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import Parts, parts
 from onenet.api.shapes import Page, given
 from onenet.api.waiting import LONGEST_WAIT_S, preferred_wait_s
+from onenet.domain import tracking
 from onenet.domain.case import Case, MaterialGiven, Reply
 from onenet.domain.principal import Principal
 from onenet.domain.visibility import Sight, View
@@ -40,6 +44,8 @@ operations = Operations("cases")
 
 ListQuery = Annotated[CaseListQuery, Query()]
 OneQuery = Annotated[CaseQuery, Query()]
+_SEED = re.compile(r'"tracking_seed":"([0-9A-Za-z_-]+)"')
+
 SubmissionBody = Annotated[Body[CaseSubmission], Depends(JsonBody(CaseSubmission, examples.SUBMISSION))]
 
 
@@ -67,7 +73,10 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
     who, known = caller(request), parts(request)
     said = _submission(body.value)
     meant = await applying(request, who, said.bundle, said.jurisdiction)
-    replying = replying_to(request, who, meant.view, body.raw, actor=meant.actor)
+    seed = secrets.token_urlsafe(tracking.SEED_BYTES)
+    replying = replying_to(request, who, meant.view, body.raw, actor=meant.actor, seed=seed)
+    key = key_value(request.headers.getlist(HEADER))
+    secret = tracking.secret_of(seed, key)
     try:
         result = await cases.submit(
             known.gate,
@@ -75,6 +84,7 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
             said,
             subject=meant.owner.subject,
             client=meant.owner.client,
+            secret=secret,
             replying=replying,
             custody=custody_of(known, who, said.materials),
         )
@@ -83,15 +93,15 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
         kept = await answered(known.database, replying.once) if replying.once else None
         if kept is None:
             raise
-        return stored(kept, replayed=True)
+        return stored(_with_secret(kept, key), replayed=True)
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     if result.answer is None:
         raise RuntimeError("the gate gave no answer to a submission")
+    accepted = _with_secret(result.answer, key)
     if wait_s is None or result.replayed or result.case is None:
-        return stored(result.answer, replayed=result.replayed)
-    return await _after_waiting(
-        known, who, Seen(result.case, Sight("own", (), meant.view)), result.answer, wait_s
-    )
+        return stored(accepted, replayed=result.replayed)
+    opened = Seen(result.case, Sight("own", (), meant.view))
+    return await _after_waiting(known, who, opened, accepted, wait_s, secret=secret)
 
 
 @operations(
@@ -184,18 +194,18 @@ def replying_to(
     *,
     actor: str,
     if_seq: int | None = None,
-    opens: bool = True,
+    seed: str | None = None,
 ) -> Replying:
-    """How a change that this request asks for is made once and answered."""
+    """How a change that this request asks for is made once and answered. `seed`: of a case that it opens."""
 
     def render(case: Case, reply: Reply) -> StoredAnswer:
-        members = case_views.case_view(case, view, with_secret=opens)
+        members = case_views.case_view(case, view, **({"tracking_seed": seed} if seed else {}))
         headers = {
             "Location": f"/v1/cases/{case.id}",
             "ETag": case_views.case_tag(case, view, "case"),
             "Retry-After": retry_after(case),
         }
-        return StoredAnswer(202 if opens else 200, as_json(members), given(headers))
+        return StoredAnswer(202 if seed else 200, as_json(members), given(headers))
 
     return Replying(actor=actor, once=once(request, who, raw), render=render, if_seq=if_seq)
 
@@ -206,8 +216,17 @@ def retry_after(case: Case) -> str | None:
     return None if seconds is None else str(seconds)
 
 
+def _with_secret(kept: StoredAnswer, key: str) -> StoredAnswer:
+    """The answer as it is told: with the secret, of which the seed is kept."""
+
+    def tell(found: re.Match[str]) -> str:
+        return f'"tracking_secret":"{tracking.secret_of(found[1], key)}"'
+
+    return replace(kept, body=_SEED.sub(tell, kept.body))
+
+
 async def _after_waiting(
-    known: Parts, who: Principal, opened: Seen, accepted: StoredAnswer, wait_s: int
+    known: Parts, who: Principal, opened: Seen, accepted: StoredAnswer, wait_s: int, *, secret: str
 ) -> Response:
     """The case with its first outcome, or the 202 when there was none in that time."""
     case, view = opened.case, opened.sight.view
@@ -221,7 +240,7 @@ async def _after_waiting(
             return response
         case, _ = await known.reading.case(case.id, who, known.machine_clock.now())
     headers = {"Location": f"/v1/cases/{case.id}", "ETag": case_views.case_tag(case, view, "case")}
-    members = case_views.case_view(case, view, with_secret=True)
+    members = case_views.case_view(case, view, tracking_secret=secret)
     return stored(StoredAnswer(200, as_json(members), headers | applied), replayed=False)
 
 

@@ -29,6 +29,12 @@ HEADER_PARAMETERS: Mapping[str, dict[str, Any]] = {
         "description": "The delegation by which the application is sent in for somebody else.",
         "schema": {"type": "string", "pattern": "^dlg_[0-7][0-9A-HJKMNP-TV-Z]{25}$"},
     },
+    "Onenet-Tracking-Secret": {
+        "required": True,
+        "description": "The secret that the answer to the submission told.",
+        "schema": {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,64}$"},
+        "example": "v6xB1oQm0n8Zk3yWc2aTtA",
+    },
     "Idempotency-Key": {
         "required": True,
         "description": "One key, advisably a UUID, for one thing to do; sent again with each retry.",
@@ -77,7 +83,7 @@ CASE_LINKS: Mapping[str, dict[str, Any]] = {
         "operationId": "get_progress",
         "parameters": {
             "path.number": "$response.body#/number",
-            "query.secret": "$response.body#/tracking_secret",
+            "header.Onenet-Tracking-Secret": "$response.body#/tracking_secret",
         },
     },
 }

@@ -15,7 +15,7 @@ MAX_AGE_S = 600
 
 REQUEST_HEADERS = (
     "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID",
-    "Onenet-Subject", "Prefer", "X-Request-Id", "traceparent",
+    "Onenet-Subject", "Onenet-Tracking-Secret", "Prefer", "X-Request-Id", "traceparent",
 )  # fmt: skip
 RESPONSE_HEADERS = (
     "API-Version", "ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied", "RateLimit",

@@ -7,59 +7,27 @@ form, our own Origin, and the token of the form. Source: security.md sections 2 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from onenet.console import words
 from onenet.console.counting import counted
+from onenet.console.forms import Cookies, check_origin, read_form, see
 from onenet.console.pages import language_of, page
-from onenet.errors import Forbidden, NotFound, OnenetError, PayloadTooLarge, Unauthenticated, Unavailable
+from onenet.errors import Forbidden, NotFound, OnenetError, Unauthenticated, Unavailable
 from onenet.quotas import Quotas
 from onenet.services import logins
 from onenet.services.logins import Logins
 
 HOME = "/console/"
-MAX_FORM_BYTES = 16_384
 TICKET_S = int(logins.BEGUN_FOR.total_seconds())
 LONGEST_S = int(logins.LONGEST.total_seconds())
 
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self';"
-    " frame-ancestors 'none'",
-    # Not `no-referrer`: the browser would send `Origin: null` with a form.
-    "Referrer-Policy": "same-origin",
-    "Vary": "Accept-Language, Cookie",
-}
-
 _TARGET = re.compile(r"/console/[A-Za-z0-9_~/-]*(\?[A-Za-z0-9_~/.=&%-]*)?")
 """Where one may be sent after a log-in: pages of the console, and nothing that a browser takes for a host."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cookies:
-    """The names of our cookies. With `__Host-` a browser takes none that another host or page has set."""
-
-    is_secure: bool
-
-    @property
-    def login(self) -> str:
-        """Holds the id of a log-in."""
-        return f"{'__Host-' if self.is_secure else ''}onenet-login"
-
-    @property
-    def ticket(self) -> str:
-        """Holds a log-in that is under way."""
-        return f"{'__Host-' if self.is_secure else ''}onenet-ticket"
-
-    def put(self, response: Response, name: str, value: str, *, lasts_s: int) -> None:
-        """Sets one; 0 seconds take it away."""
-        response.set_cookie(
-            name, value, max_age=lasts_s, path="/", secure=self.is_secure, httponly=True, samesite="lax"
-        )
 
 
 class LoginPages:
@@ -70,6 +38,8 @@ class LoginPages:
         self._logins = known
         self._quotas = quotas
         self._cookies = Cookies(known.is_secure)
+        self._login = self._cookies.named("login")  # holds the id of a log-in
+        self._ticket = self._cookies.named("ticket")  # holds a log-in that is under way
 
     def routes(self) -> list[Route]:
         """To be added to the application; none where nobody can log in."""
@@ -86,15 +56,14 @@ class LoginPages:
 
     async def home(self, request: Request) -> Response:
         """Who is logged in, and as what."""
-        id = request.cookies.get(self._cookies.login)
+        id = request.cookies.get(self._login)
         found = await self._logins.find(id)
         if id is None or found is None:
-            return _see(f"/console/login?{urlencode({'next': HOME})}")
+            return see(f"/console/login?{urlencode({'next': HOME})}")
         who, language = found.principal, language_of(request)
         return page(
             "console.html",
             request,
-            headers=HEADERS,
             who=who,
             role=words.ROLES[who.role][language],
             until=f"{found.ends_at:%Y-%m-%d %H:%M} UTC",
@@ -115,23 +84,23 @@ class LoginPages:
                 code: f"/console/login?{urlencode({'issuer': code, 'next': target})}"
                 for code in self._logins.issuers
             }
-            return page("login.html", request, headers=HEADERS, links=links)
+            return page("login.html", request, links=links)
         try:
             begun = await self._logins.begin(code, target)
         except NotFound:
             return self._trouble(request, 404, "no_issuer")
         except Unavailable as error:
             return self._trouble(request, error.status, "issuer_away")
-        response = _see(begun.location)
-        self._cookies.put(response, self._cookies.ticket, begun.ticket, lasts_s=TICKET_S)
+        response = see(begun.location)
+        self._cookies.put(response, self._ticket, begun.ticket, lasts_s=TICKET_S)
         return response
 
     async def callback(self, request: Request) -> Response:
         """Takes the issuer's answer."""
         given = request.query_params.multi_items()
         answer = dict(given)
-        ticket = request.cookies.get(self._cookies.ticket, "")
-        replaces = request.cookies.get(self._cookies.login)
+        ticket = request.cookies.get(self._ticket, "")
+        replaces = request.cookies.get(self._login)
         try:
             # A name that comes twice means one thing to one reader and another to the next.
             clear = answer if len(answer) == len(given) else {}
@@ -141,9 +110,9 @@ class LoginPages:
         except Unauthenticated as error:
             response = self._trouble(request, error.status, "login_failed")
         else:
-            response = _see(done.target)
-            self._cookies.put(response, self._cookies.login, done.id, lasts_s=LONGEST_S)
-        self._cookies.put(response, self._cookies.ticket, "", lasts_s=0)  # it serves once
+            response = see(done.target)
+            self._cookies.put(response, self._login, done.id, lasts_s=LONGEST_S)
+        self._cookies.put(response, self._ticket, "", lasts_s=0)  # it serves once
         return response
 
     async def logout(self, request: Request) -> Response:
@@ -155,8 +124,8 @@ class LoginPages:
         found = await self._logins.find(id)
         await self._logins.leave(id)
         query = f"?{urlencode({'issuer': found.principal.client})}" if found else ""
-        response = _see(f"/console/left{query}")
-        self._cookies.put(response, self._cookies.login, "", lasts_s=0)
+        response = see(f"/console/left{query}")
+        self._cookies.put(response, self._login, "", lasts_s=0)
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
 
@@ -164,37 +133,16 @@ class LoginPages:
         """Says that one is logged out here, and where to log out at the issuer."""
         code = request.query_params.get("issuer", "")
         farewell = await self._logins.farewell(code) if code in self._logins.issuers else None
-        return page("left.html", request, headers=HEADERS, farewell=farewell)
+        return page("left.html", request, farewell=farewell)
 
     async def changer(self, request: Request) -> str:
         """The id of the log-in that sent this form itself. Raises: Forbidden, PayloadTooLarge."""
-        id = request.cookies.get(self._cookies.login)
-        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
-        if id is None or origin != self._logins.public_url or site != "same-origin":
-            raise Forbidden
-        given = (await _form(request)).get("form_token", [])
-        if len(given) != 1 or not logins.is_form_token(id, given[0]):
+        check_origin(request, self._logins.public_url)
+        id = request.cookies.get(self._login)
+        given = (await read_form(request)).get("form_token", "")
+        if id is None or not logins.is_form_token(id, given):
             raise Forbidden
         return id
 
     def _trouble(self, request: Request, status: int, problem: str) -> Response:
-        return page("not_found.html", request, status=status, headers=HEADERS, problem=problem)
-
-
-def _see(location: str) -> Response:
-    return RedirectResponse(location, 303, {"Cache-Control": "no-store"})
-
-
-async def _form(request: Request) -> dict[str, list[str]]:
-    """The fields of a plain form. Raises: Forbidden, PayloadTooLarge."""
-    if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
-        raise Forbidden
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            raise PayloadTooLarge
-    try:
-        return parse_qs(body.decode("ascii"), strict_parsing=True, max_num_fields=100)
-    except ValueError:
-        raise Forbidden from None
+        return page("not_found.html", request, status=status, problem=problem)

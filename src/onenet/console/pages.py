@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hashlib import sha256
 from importlib.resources import files
 from urllib.parse import urlencode
@@ -15,13 +14,13 @@ from onenet import __version__
 from onenet.console.words import PAGE, Language
 
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none';"
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self';"
     " frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    # The address may hold a secret. A page with a form says otherwise, as its form needs an Origin.
-    "Referrer-Policy": "no-referrer",
+    # Not `no-referrer`: the browser would send `Origin: null` with a form. No address holds a secret.
+    "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
-    "Vary": "Accept-Language",
+    "Vary": "Accept-Language, Cookie",
 }
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
@@ -50,20 +49,20 @@ def language_of(request: Request) -> Language:
     return "zh"
 
 
-def page(
-    template: str,
-    request: Request,
-    *,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    **known: object,
-) -> Response:
-    """The page, in the reader's language. `headers` take the place of the usual ones, by name."""
+def language_query(request: Request) -> str:
+    """The language that was chosen, as the query of the next address."""
+    chosen = request.query_params.get("lang")
+    return f"?{urlencode({'lang': chosen})}" if chosen in ("zh", "en") else ""
+
+
+def page(template: str, request: Request, *, status: int = 200, **known: object) -> Response:
+    """The page, in the reader's language."""
     language = language_of(request)
 
     def address(**changes: str) -> str:
         """The address of this page, with these parameters changed."""
-        return f"{request.url.path}?{urlencode({**request.query_params, **changes})}"
+        kept = {name: value for name, value in request.query_params.items() if name != "secret"}
+        return f"{request.url.path}?{urlencode({**kept, **changes})}"
 
     def say(key: str, **places: object) -> str:
         return PAGE[key][language].format(**places)
@@ -72,14 +71,14 @@ def page(
         **known,
         say=say,
         address=address,
+        language_query=language_query(request),
         lang=HTML_LANGUAGES[language],
         other="en" if language == "zh" else "zh",
         other_lang=HTML_LANGUAGES["en" if language == "zh" else "zh"],
         version=__version__,
         style=f"/static/page.css?v={_STYLE_MARK}",
     )
-    said = {**HEADERS, **(headers or {}), "Content-Language": HTML_LANGUAGES[language]}
-    return HTMLResponse(html, status, said)
+    return HTMLResponse(html, status, {**HEADERS, "Content-Language": HTML_LANGUAGES[language]})
 
 
 async def stylesheet(request: Request) -> Response:

@@ -172,10 +172,19 @@ PAGE: Mapping[str, Words] = {
     "stop": {"zh": "停止自动刷新", "en": "Stop refreshing"},
     "start": {"zh": "恢复自动刷新", "en": "Refresh by itself again"},
     "other_language": {"zh": "English", "en": "中文"},
+    "error": {"zh": "错误：", "en": "Error: "},
+    "track": {"zh": "查询办件进度", "en": "See how a case stands"},
+    "secret": {"zh": "查询口令", "en": "Tracking secret"},
+    "secret_hint": {
+        "zh": "提交申请时与办件编号一同告知，区分大小写。",
+        "en": "It was told with the number when you applied. Capital and small letters differ.",
+    },
+    "look": {"zh": "查询", "en": "Show"},
+    "leave": {"zh": "退出查询", "en": "Stop looking"},
     "not_found": {"zh": "未找到此办件", "en": "There is no such case"},
     "not_found_help": {
-        "zh": "办件编号或查询口令不正确。请使用提交申请时得到的完整链接。",
-        "en": "The number or the secret is not right. Use the whole link you were given when you applied.",
+        "zh": "办件编号或查询口令不正确。请核对提交申请时得到的信息后重试。",
+        "en": "The number or the secret is not right. Compare them with what you were told when you applied.",
     },
     "unavailable": {"zh": "暂时无法查询", "en": "This cannot be looked up at the moment"},
     "unavailable_help": {

@@ -50,7 +50,7 @@ class Scene:
 
     def page(self, opened: Opened) -> str:
         """The address of a case's page."""
-        return f"{self.town.plan.base_url}/track/{opened.number}?secret={opened.secret}"
+        return f"{self.town.plan.base_url}/track/{opened.number}"
 
 
 async def live(
@@ -159,7 +159,7 @@ def _footer(scene: Scene) -> list[str]:
         f" {len(front_end.open_cases())} open   {len(subscriber.received)} webhooks,"
         f" {subscriber.refused} refused"
     )
-    return [standing, scene.page(newest)] if newest else [standing]
+    return [standing, f"{scene.page(newest)}   secret {newest.secret}"] if newest else [standing]
 
 
 def _tell_how_to_try(scene: Scene, frontend_key: str, administrator_key: str) -> None:

@@ -136,8 +136,8 @@ class Case(NamedTuple):
 
     `seq` and `head_hash` are the last event's. `version`: how often it was saved, 0 before the first time;
     it guards against saving over somebody else's change. `subject` is whose case it is, `client` the
-    front-end that submitted it. `tracking_secret` opens the progress page. `data_key`: the key that what is
-    said in the case is sealed with, as it is stored; None in a case that is not sealed.
+    front-end that submitted it. `secret_hash`: of what opens the progress page. `data_key`: the key that
+    what is said in the case is sealed with, as it is stored; None in a case that is not sealed.
     """
 
     id: UUID
@@ -149,7 +149,7 @@ class Case(NamedTuple):
     state: CaseState
     created_at: datetime
     updated_at: datetime
-    tracking_secret: str
+    secret_hash: bytes
     content: CaseContent
     seq: int = 0
     version: int = 0

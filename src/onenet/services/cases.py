@@ -15,6 +15,7 @@ from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Repl
 from onenet.domain.commands import Command, DecideStep, HandInSupplement, Open, Withdraw
 from onenet.domain.questions import check_answers
 from onenet.domain.states import CaseState
+from onenet.domain.tracking import hash_of
 from onenet.domain.visibility import Visible
 from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
 from onenet.ids import new_id
@@ -142,11 +143,13 @@ async def submit(
     *,
     subject: str,
     client: str,
+    secret: str,
     replying: Replying,
     custody: Custody | None = None,
 ) -> Result:
     """Opens a case: accepted means kept. Raises: UnknownReference, FormInvalid, Unavailable.
 
+    `secret`: opens its progress to whoever is told it; a hash of it is kept.
     Whether it was opened before under this key, the gate finds out. A repetition that the catalogue no longer
     allows is refused here all the same: whoever answers looks for the stored answer then.
     """
@@ -161,7 +164,7 @@ async def submit(
     blank = Case(
         id=case_id, number="", bundle=bundle, jurisdiction=submission.jurisdiction,
         subject=subject, client=client, state=CaseState.RECEIVED,
-        created_at=_UNSET, updated_at=_UNSET, tracking_secret=secrets.token_urlsafe(16),
+        created_at=_UNSET, updated_at=_UNSET, secret_hash=hash_of(secret),
         content=content, utc_offset_minutes=jurisdiction.utc_offset_minutes,
     )  # fmt: skip
     change = _change(case_id, Open(), replying, Opening(blank, template))
@@ -247,7 +250,7 @@ async def track(database: Database, catalogue: Catalogue, number: str, secret: s
         ids = await store_cases.find_by_number(connection, number)
         fetched = await store_cases.fetch(connection, ids or [NOBODY])
     for case in (await store_cases.assemble(fetched, catalogue.bundle)).values():
-        if secrets.compare_digest(case.tracking_secret.encode(), secret.encode()):
+        if secrets.compare_digest(case.secret_hash, hash_of(secret)):
             return case
     raise NotFound
 

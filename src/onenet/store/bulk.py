@@ -56,6 +56,7 @@ _OF_CASE = ("lane", "case_id")
 _CASE_FIXED = (
     "number", "bundle_code", "bundle_version", "jurisdiction", "subject", "client", "tracking_secret",
     "utc_offset_minutes", "created_at", "data_key", "sealed_secret", "applicant_index",
+    "secret_hash",
 )  # fmt: skip
 
 CASES = Part(tables.cases)

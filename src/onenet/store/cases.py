@@ -24,7 +24,7 @@ from onenet.ids import lane_of
 from onenet.store import bulk, rows, tables, visibility
 from onenet.store.among import MOST_KEYS, among
 from onenet.store.changes import Changed, rows_of
-from onenet.store.sealing import key_of, opened_secret, ring_of
+from onenet.store.sealing import key_of, ring_of, secret_hash
 
 BundleOf = Callable[[str, int], Awaitable[Bundle]]
 """Gives a published bundle version by code and number."""
@@ -100,7 +100,7 @@ async def assemble(fetched: Fetched, bundle_of: BundleOf) -> dict[UUID, Case]:
             **{name: row[name] for name in _PLAIN},
             bundle=bundle,
             state=CaseState(row["state"]),
-            tracking_secret=opened_secret(key, dict(row)),
+            secret_hash=secret_hash(key, dict(row)),
             content=rows.read_content(fetched.contents[id], key, id),
             steps={member.code: fetched.steps[id][member.code] for member in bundle.members},
             tasks=fetched.tasks[id],

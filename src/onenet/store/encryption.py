@@ -83,12 +83,16 @@ def _part(column: ColumnElement[Any], first: int, length: int) -> ColumnElement[
 
 async def count_cases(connection: AsyncConnection) -> Counter[int]:
     """How many cases there are under each key-encryption key. Reads the whole table."""
-    kid, was_sealed = _part(_CASE.data_key, 2, 2), _CASE.sealed_secret.is_not(None)
+    kid, was_sealed = _part(_CASE.data_key, 2, 2), ~_IN_CLEAR
     found: Counter[int] = Counter()
     statement = select(kid, was_sealed, func.count()).group_by(kid, was_sealed)
     for under, sealed, number in await connection.execute(statement):
         found[int.from_bytes(under, "big") if under else KEYLESS if sealed else IN_CLEAR] += number
     return found
+
+
+_IN_CLEAR = and_(_CASE.data_key.is_(None), _CASE.sealed_secret.is_(None), _CASE.secret_hash.is_(None))
+"""Of a case from before there was encryption; one whose key is gone still has one of the other two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +177,12 @@ FIRST: Key = (-1, UUID(int=0))
 
 
 async def outdated(connection: AsyncConnection, kid: int, after: Key, limit: int) -> list[Key]:
-    """Cases after this one that are in the clear, or under another key-encryption key."""
-    clear = and_(_CASE.data_key.is_(None), _CASE.sealed_secret.is_(None))
+    """Cases after this one that are in the clear, under another key-encryption key, or hold their secret."""
     other = _part(_CASE.data_key, 2, 2) != kid.to_bytes(2, "big")
+    unhashed = and_(_CASE.data_key.is_not(None), _CASE.secret_hash.is_(None))
     statement = (
         select(_CASE.lane, _CASE.id)
-        .where(tuple_(_CASE.lane, _CASE.id) > after, or_(clear, other))
+        .where(tuple_(_CASE.lane, _CASE.id) > after, or_(_IN_CLEAR, other, unhashed))
         .order_by(_CASE.lane, _CASE.id)
         .limit(limit)
     )

@@ -118,12 +118,12 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
     await _locked(connection, case_id)
     await _give_up_documents(connection, case_id, now)
     key, data_key = ring_of(connection).new_data_key()
-    secret = sealing.sealed_secret(key, secrets.token_urlsafe(16), case_id)
     await connection.execute(
         update(tables.cases)
         .where(*_of(tables.cases, case_id, "id"))
         .values(
-            data_key=data_key, sealed_secret=secret, tracking_secret="", applicant_index=None,
+            data_key=data_key, sealed_secret=None, tracking_secret="", applicant_index=None,
+            secret_hash=secrets.token_bytes(32),  # of no secret
             version=_CASE.version + 1,
         )
     )  # fmt: skip
@@ -150,7 +150,8 @@ async def finish(connection: AsyncConnection, case_ids: Sequence[UUID], now: dat
     keys, ring = tables.idempotency_key, ring_of(connection)
     stored = (await connection.execute(select(keys).where(keys.c.case_id.in_(case_ids)))).mappings().all()
     for row in stored:
-        if "tracking_secret" not in json.loads(idempotency.opened_body(ring, dict(row))):
+        answer = json.loads(idempotency.opened_body(ring, dict(row)))
+        if not {"tracking_seed", "tracking_secret"} & answer.keys():
             same = (keys.c.scope == row["scope"], keys.c.key == row["key"])
             await connection.execute(delete(keys).where(*same))
     done = tuple_(_ERASURE.lane, _ERASURE.case_id).in_([(lane_of(id), id) for id in case_ids])

@@ -1,7 +1,7 @@
 """Idempotency keys and message ids of callbacks: one row for what was done, with the answer given to it.
 
 The row is written in the transaction of its effect, so there is one of both or none of both. Its unique key
-decides on every engine. The answer is sealed: one that opens a case holds its tracking secret.
+decides on every engine. The answer is sealed: one that opens a case holds the seed of its tracking secret.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Resealing: whole cases under the key-encryption key in use. Those in the clear get a data key first.
 
 A case that has a data key keeps it, so of its rows only the one with the wrapped key is written, together
-with the blind index, which follows from the key-encryption key. Nothing here commits.
+with the blind index, which follows from the key-encryption key. Of a tracking secret that is stored itself
+only its hash is left. Nothing here commits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from onenet.store.encryption import Key
 from onenet.store.sealing import ring_of
 
 _CASES = (
-    select(*(tables.cases.c[name] for name in ("lane", "id", "data_key", "tracking_secret", "sealed_secret")))
+    select(*(tables.cases.c[name] for name in ("lane", "id", "data_key", *sealing.OF_SECRET)))
     .order_by(tables.cases.c.lane, tables.cases.c.id)
     .with_for_update()
 )
@@ -51,10 +52,11 @@ async def reseal(connection: AsyncConnection, keys: Sequence[Key]) -> list[UUID]
     unreadable: list[UUID] = []
     for row in found:
         try:
-            if row["data_key"] is not None and blobs.kid_of(row["data_key"]) != ring.in_use:
+            if row["data_key"] is None:
+                if row["secret_hash"] is None and row["sealed_secret"] is None:
+                    clear.append((row, contents[row["id"]]))
+            elif row["secret_hash"] is None or blobs.kid_of(row["data_key"]) != ring.in_use:
                 wrapped.append(_rewrapped(ring, row, contents[row["id"]]))
-            elif row["data_key"] is None and row["sealed_secret"] is None:
-                clear.append((row, contents[row["id"]]))
         except (KeyError, ValueError):
             unreadable.append(row["id"])
     if wrapped:
@@ -69,7 +71,7 @@ def _rewrapped(ring: KeyRing, row: RowMapping, content: str) -> dict[str, Any]:
     said = rows.read_content(content, key, row["id"])
     return {
         "key_lane": row["lane"], "key_id": row["id"], "new_key": ring.rewrap(row["data_key"]),
-        "new_index": ring.blind_index(said.applicant.id_no),
+        "new_index": ring.blind_index(said.applicant.id_no), "new_hash": sealing.secret_hash(key, dict(row)),
     }  # fmt: skip
 
 
@@ -77,7 +79,12 @@ _SAME_CASE = (tables.cases.c.lane == bindparam("key_lane"), tables.cases.c.id ==
 _REWRAP = (
     update(tables.cases)
     .where(*_SAME_CASE)
-    .values(data_key=bindparam("new_key"), applicant_index=bindparam("new_index"))
+    .values(
+        data_key=bindparam("new_key"),
+        applicant_index=bindparam("new_index"),
+        secret_hash=bindparam("new_hash"),
+        sealed_secret=None,
+    )
 )
 
 
@@ -86,13 +93,12 @@ async def _seal_whole(connection: AsyncConnection, ring: KeyRing, row: RowMappin
     lane, case_id = row["lane"], row["id"]
     key, data_key = ring.new_data_key()
     cases = tables.cases
-    secret = sealing.sealed_secret(key, row["tracking_secret"], case_id)
     id_no = json.loads(content)["applicant"]["id_no"]
     await connection.execute(
         update(cases)
         .where(cases.c.lane == lane, cases.c.id == case_id)
         .values(
-            tracking_secret="", sealed_secret=secret, data_key=data_key,
+            tracking_secret="", secret_hash=sealing.secret_hash(None, dict(row)), data_key=data_key,
             applicant_index=ring.blind_index(id_no), version=cases.c.version + 1,
         )
     )  # fmt: skip

@@ -45,11 +45,12 @@ def case_row(case: Case, ring: KeyRing) -> dict[str, Any]:
         "jurisdiction": case.jurisdiction,
         "subject": case.subject,
         "client": case.client,
-        "tracking_secret": "" if key else case.tracking_secret,
+        "tracking_secret": "",
+        "sealed_secret": None,
+        "secret_hash": case.secret_hash,
         "utc_offset_minutes": case.utc_offset_minutes,
         "created_at": case.created_at,
         "data_key": case.data_key,
-        "sealed_secret": sealing.sealed_secret(key, case.tracking_secret, case.id),
         "applicant_index": ring.blind_index(case.content.applicant.id_no) if key else None,
     }
 

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.domain.tracking import hash_of
 from onenet.encryption import DataKey, KeyRing, Unreadable, blobs
 
 OPTION = "onenet_key_ring"
@@ -64,17 +65,19 @@ def opened_system(ring: KeyRing, text: str, place: str, row: UUID | str) -> str:
 # ---- the secret of a case
 
 
-def sealed_secret(key: DataKey | None, secret: str, case_id: UUID) -> str | None:
-    """The column beside the one that holds it in the clear, which is too short for it."""
-    return key.seal(secret, place=SECRET, row=case_id) if key else None
+OF_SECRET = ("secret_hash", "sealed_secret", "tracking_secret")
+"""The columns of which one holds it."""
 
 
-def opened_secret(key: DataKey | None, row: Mapping[str, Any]) -> str:
-    """The secret in the row of a case. Raises: Unreadable."""
+def secret_hash(key: DataKey | None, row: Mapping[str, Any]) -> bytes:
+    """The hash of the secret in the row of a case; before there were hashes the secret itself was stored,
+    sealed or in the clear. Raises: Unreadable.
+    """
+    if row["secret_hash"] is not None:
+        return bytes(row["secret_hash"])
     if key is None and row["sealed_secret"] is None:
-        secret: str = row["tracking_secret"]
-        return secret
-    return unseal(key, row["sealed_secret"] or "", SECRET, row["id"])
+        return hash_of(row["tracking_secret"])
+    return hash_of(unseal(key, row["sealed_secret"] or "", SECRET, row["id"]))
 
 
 # ---- attempts, of tasks and of deliveries

@@ -197,9 +197,10 @@ cases = Table(
     Column("updated_at", Timestamp, nullable=False),
     # Wrapped; NULL: of a case from before there was encryption, or of one whose key somebody took out.
     Column("data_key", LargeBinary),
-    # `tracking_secret`, which is empty then.
+    # `tracking_secret`, which is empty then. Both are of cases from before there was `secret_hash`.
     Column("sealed_secret", Text),
     Column("applicant_index", LargeBinary),
+    Column("secret_hash", LargeBinary),
     PrimaryKeyConstraint("lane", "id"),
     _states("state", CaseState),
     CheckConstraint("seq >= 1", name="seq_begun"),
