@@ -112,4 +112,5 @@ def environment(**more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ONENET_")}
     # Counted as they are everywhere, and not stopped: one subject sends here what a city does.
     kept |= {"ONENET_QUOTAS": ",".join(f"{name}=10000000/10" for name in quotas.POLICIES)}
-    return kept | {"ONENET_KEK": KEK, "PYTHONPATH": os.pathsep.join([str(ROOT), str(PLUGIN)])} | more
+    kept |= {"ONENET_KEK": KEK, "ONENET_INNER_NETWORKS": "127.0.0.1:1-65535"}
+    return kept | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(PLUGIN)])} | more

@@ -20,12 +20,14 @@ from onenet.store.database import CAPABILITIES, Capabilities, Database
 from tests.databases import migrate
 from tests.factories import NOW, Shelf
 from tests.keys import KEK, key_ring
+from tests.outward import NETWORKS
 from tests.postgres import PostgresServer, start_postgres
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401  # a hook of pytest-xdist
 
 TEMPLATE = "onenet_template"
 
 os.environ["ONENET_KEK"] = KEK
+os.environ["ONENET_INNER_NETWORKS"] = NETWORKS
 
 if os.environ.get("FLAGS_OFF"):
     # `dev.py test --flags-off`: every engine does without what is optional; children read it as a setting.

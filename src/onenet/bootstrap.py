@@ -96,6 +96,7 @@ class Process:
             lease=self.lease,
             sealing=self.sealing,
             caretaker=caretaker,
+            destinations=known.destinations,
         )
 
 
@@ -116,7 +117,7 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
     try:
         time = await _patiently(lambda: _first_look(migrator, database), of_server=migrator.is_of_server)
         await check_worlds(database, settings.issuers, time.clock.now())
-        tokens = AccessTokens(settings.issuers, database, time.clock)
+        tokens = AccessTokens(settings.issuers, database, time.clock, destinations=settings.destinations())
         made = _put_together(settings, database, tokens, time.clock)
         keeping = [asyncio.create_task(each) for each in (time.run(), made.unsealed.run())]
         try:
@@ -161,6 +162,7 @@ def _put_together(
         machine_clock=machine_clock,
         vault=vault(settings, database, machine_clock),
         quotas=Quotas(policies(settings.quotas or "")),
+        destinations=settings.destinations(),
     )
     logins = Logins(tokens, database, machine_clock, public_url=settings.resolved_public_url())
     anchor = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None

@@ -46,6 +46,7 @@ KINDS: Mapping[str, str] = {
     "decryption_failed": "a stored value could not be decrypted",
     "record_tampered": "the record is not as it was written",
     "document_refused": "an uploaded file was refused",
+    "address_refused": "somebody was to be called where nobody may be",
 }
 """Every kind of event, and what it means."""
 

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from pydantic_settings.sources import TomlConfigSettingsSource
 
 from onenet.addresses import Proxies
+from onenet.destinations import Allowed, Destinations
 from onenet.encryption import FileKeys, KeyRing
 from onenet.errors import MisconfiguredError
 from onenet.issuers import Issuer, told_apart
@@ -29,6 +30,8 @@ PREFIX = "ONENET_"
 LEAST_LEASE_S = 20
 """A call to a department may last 15 s; a shorter lease would hand its task out twice."""
 
+
+POSTGRESQL_PORT = 5_432
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
@@ -83,6 +86,10 @@ class Settings(BaseSettings):
     docs_enabled: bool = Field(default=True, description="Whether /docs is served.")
     trusted_proxies: str | None = Field(
         default=None, description="Addresses and networks of proxies whose X-Forwarded-For is believed."
+    )
+    inner_networks: str | None = Field(
+        default=None,
+        description="Networks of your own that may be called, as 10.20.0.0/16,10.30.0.7:9001; default: none.",
     )
     cors_origins: str | None = Field(
         default=None, description="Origins whose pages may read answers; no wildcards."
@@ -154,6 +161,13 @@ class Settings(BaseSettings):
         Proxies(listed(value))
         return value
 
+    @field_validator("inner_networks")
+    @classmethod
+    def _networks_may_be_called(cls, value: str | None) -> str | None:
+        for network in listed(value):
+            Allowed.read(network)
+        return value
+
     @field_validator("quotas")
     @classmethod
     def _quotas_are_known(cls, value: str | None) -> str | None:
@@ -199,6 +213,14 @@ class Settings(BaseSettings):
     def key_ring(self) -> KeyRing:
         """The keys that are given, or a ring of none. Raises: MisconfiguredError for a wrong line."""
         return KeyRing(FileKeys.read(self.kek.get_secret_value()) if self.kek else None)
+
+    def destinations(self) -> Destinations:
+        """What may be called."""
+        allowed, closed = tuple(map(Allowed.read, listed(self.inner_networks))), frozenset[int]()
+        if (url := self.database_url or "").startswith("postgresql"):
+            found = re.findall(r":([0-9]{1,5})\b", url.rpartition("@")[2])
+            closed = frozenset({POSTGRESQL_PORT, *map(int, found)})
+        return Destinations(allowed, closed, own_port=self.port or None)
 
     def resolved_public_url(self) -> str:
         """The origin that links name, without a slash at its end."""

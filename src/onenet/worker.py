@@ -15,6 +15,7 @@ import structlog
 
 from onenet.adapters.transport import Transport
 from onenet.clock import Clock
+from onenet.destinations import Destinations
 from onenet.errors import Unavailable
 from onenet.services import erasure, reconciler, steps, webhooks
 from onenet.services.advance import Gate
@@ -115,12 +116,15 @@ class Worker:
         lease: timedelta = queue.LEASE,
         sealing: Sealing | None = None,
         caretaker: Caretaker | None = None,
+        destinations: Destinations | None = None,
     ):
         """`clock` tells legal time, for timers; `machine_clock` that of leases and retries.
 
         `sealing` seals the record beside the work; `caretaker` looks after documents.
+        `destinations`: what may be called; nothing inner without it.
         """
         self._caretaker = caretaker
+        self._destinations = destinations
         self.lease = lease
         self._sealing = sealing
         self._database = database
@@ -167,7 +171,7 @@ class Worker:
 
     async def run(self) -> None:
         """Works until `stop`."""
-        async with Transport() as transport:
+        async with Transport(destinations=self._destinations) as transport:
             self._transport = transport
             self._gate.employ(self)
             async with asyncio.TaskGroup() as group:

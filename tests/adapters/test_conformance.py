@@ -21,6 +21,7 @@ from onenet.domain.outcome import Outcome, Received, TryLater, Unclear
 from tests.adapters.factories import KEY, NOW, SECRET, make_endpoint, make_task
 from tests.adapters.loopback import answer, loopback
 from tests.adapters.records import Record, records, told
+from tests.outward import HERE
 
 pytestmark = pytest.mark.anyio
 
@@ -40,7 +41,7 @@ async def submit(name: str, url: str, **changes: Any) -> Attempt:
     """One attempt of this adapter to hand the example task over to the server at `url`."""
     endpoint = make_endpoint(url, name, **changes)
     talk = registry.adapter_for(endpoint).submit(make_task())
-    async with Transport() as transport:
+    async with Transport(destinations=HERE) as transport:
         return await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
 
 
@@ -164,7 +165,7 @@ async def test_the_key_and_a_valid_signature_are_sent(name: str) -> None:
 
 @each_adapter
 async def test_two_tries_send_the_same_bytes(name: str) -> None:
-    async with loopback(answer(503), answer(202)) as department, Transport() as transport:
+    async with loopback(answer(503), answer(202)) as department, Transport(destinations=HERE) as transport:
         endpoint = make_endpoint(department.url, name)
         for now in (NOW, NOW + timedelta(minutes=5)):
             talk = registry.adapter_for(endpoint).submit(make_task())

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from onenet.adapters import issuers, jose
 from onenet.adapters.issuers import BETWEEN_FETCHES_S, STALE_AFTER_S, Fetcher, NotFetched, Published
 from tests.issuing import RSA_KEY, TestIssuer, issuing, public_jwk
+from tests.outward import HERE
 
 pytestmark = pytest.mark.anyio
 
@@ -43,7 +44,7 @@ def hand() -> Hand:
 
 @pytest.fixture
 async def published(issuer: TestIssuer, hand: Hand) -> AsyncIterator[Published]:
-    made = Published(issuer.settings(), Fetcher(), hand.read)
+    made = Published(issuer.settings(), Fetcher(HERE), hand.read)
     yield made
     await made.aclose()
     await made.fetcher.aclose()
@@ -61,7 +62,7 @@ async def test_a_key_is_fetched_when_it_is_first_asked_for(published: Published,
 
 
 async def test_where_the_keys_are_may_be_told_beforehand(issuer: TestIssuer, hand: Hand) -> None:
-    made = Published(issuer.settings(jwks_uri=f"{issuer.url}/keys"), Fetcher(), hand.read)
+    made = Published(issuer.settings(jwks_uri=f"{issuer.url}/keys"), Fetcher(HERE), hand.read)
     assert await made.key("k1") is not None
     assert issuer.asked == ["/keys"]
     await made.fetcher.aclose()

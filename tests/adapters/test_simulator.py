@@ -33,6 +33,7 @@ from onenet.domain.outcome import (
 from tests.adapters.departments import Department, department
 from tests.adapters.factories import KEY, SECRET, make_endpoint, make_task
 from tests.adapters.loopback import Loopback, answer, loopback
+from tests.outward import HERE
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +54,7 @@ async def hand_over_sheet(
 ) -> Attempt:
     endpoint = make_endpoint(to.url, dialect, secrets=(secret,))
     talk = registry.adapter_for(endpoint).submit(sheet)
-    async with Transport() as transport:
+    async with Transport(destinations=HERE) as transport:
         return await transport.drive(talk, endpoint=endpoint, key=sheet.key, now=SystemClock().now())
 
 

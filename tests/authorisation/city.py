@@ -38,6 +38,7 @@ from tests.documents import making
 from tests.documents.vaults import bare_vault
 from tests.factories import NOW, names
 from tests.issuing import TestIssuer
+from tests.outward import HERE
 
 ROLES = [
     "citizen", "agent", "clerk", "officer", "department", "supervisor", "administrator", "auditor",
@@ -134,7 +135,7 @@ async def built(database: Database, clock: FrozenClock, issuer: TestIssuer) -> A
         algorithms=["EdDSA"],
     )  # fmt: skip
     await _publish(database)
-    catalogue, tokens = Catalogue(database), AccessTokens([settings], database, clock)
+    catalogue, tokens = Catalogue(database), AccessTokens([settings], database, clock, destinations=HERE)
     gate, watch = Gate(database, catalogue.bundle, clock, clock), Watch(database)
     identity = Identity(Keyring(database, clock), tokens)
     reading = Reading(database, catalogue)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from tests.keys import KEK
+from tests.outward import NETWORKS
 
 
 def run(url: str, *words: str, **more: str) -> tuple[int, str, str]:
@@ -16,7 +17,13 @@ def run(url: str, *words: str, **more: str) -> tuple[int, str, str]:
     done = subprocess.run(
         command,
         check=False,
-        env={**plain, "ONENET_DATABASE_URL": url, "ONENET_KEK": KEK, **more},
+        env={
+            **plain,
+            "ONENET_DATABASE_URL": url,
+            "ONENET_KEK": KEK,
+            "ONENET_INNER_NETWORKS": NETWORKS,
+            **more,
+        },
         capture_output=True,
         text=True,
         timeout=60,

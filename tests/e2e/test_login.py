@@ -31,6 +31,7 @@ from onenet.services.tokens import AccessTokens
 from onenet.services.watch import Watch
 from onenet.store import identity_tables
 from onenet.store.database import Database
+from tests import outward
 from tests.documents.vaults import bare_vault
 from tests.issuing import TestIssuer, issuing
 
@@ -97,7 +98,7 @@ def staff(issuer: TestIssuer, **changes: Any) -> Issuer:
 async def desk_over(
     database: Database, clock: FrozenClock, issuer: TestIssuer, *configured: Issuer
 ) -> AsyncIterator[Desk]:
-    access_tokens = AccessTokens(configured, database, clock)
+    access_tokens = AccessTokens(configured, database, clock, destinations=outward.HERE)
     catalogue = Catalogue(database)
     gate = Gate(database, catalogue.bundle, clock, clock)
     parts = Parts(
@@ -470,7 +471,7 @@ async def test_a_page_allows_forms_to_itself_and_nothing_else(desk: Desk) -> Non
 async def test_a_cookie_never_travels_in_the_clear(
     database: Database, clock: FrozenClock, issuer: TestIssuer
 ) -> None:
-    known = AccessTokens([staff(issuer)], database, clock)
+    known = AccessTokens([staff(issuer)], database, clock, destinations=outward.HERE)
     with pytest.raises(MisconfiguredError, match="ONENET_PUBLIC_URL: expected https://"):
         Logins(known, database, clock, public_url="http://onenet.example")
     assert not Logins(known, database, clock, public_url="http://127.0.0.1:8000").is_secure

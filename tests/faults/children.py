@@ -116,6 +116,6 @@ class Child:
 
 def environment(**settings: str) -> dict[str, str]:
     """Variables for a child: of this process's own onenet settings only what the whole run is made with."""
-    given = {"ONENET_CAPABILITIES", "ONENET_KEK"}
+    given = {"ONENET_CAPABILITIES", "ONENET_KEK", "ONENET_INNER_NETWORKS"}
     kept = {n: value for n, value in os.environ.items() if not n.startswith("ONENET_") or n in given}
     return kept | {"PYTHONUNBUFFERED": "1"} | settings

@@ -28,6 +28,7 @@ from tests.factories import Shelf, make_bundle, make_opening
 from tests.faults.departments import Town, Visit, honest, town
 from tests.faults.form import count
 from tests.faults.office import Office, office, onenet
+from tests.outward import HERE
 from tests.services.test_worker import at_work, until
 from tests.store.seeding import save_department
 
@@ -193,7 +194,7 @@ async def test_work_goes_on_over_midnight_of_a_rare_day(
     bundle = shelf.put(make_bundle())
     async with town({"police": honest}) as there:
         await save_department(database, "police", there.urls["police"])
-        async with at_work(Worker(database, gate, clock, clock)):
+        async with at_work(Worker(database, gate, clock, clock, destinations=HERE)):
             while clock.now() < midnight.replace(tzinfo=CHINA) + timedelta(seconds=1):
                 await gate.submit(make_opening(bundle))
                 await asyncio.sleep(0.03)

@@ -20,6 +20,7 @@ from onenet.resources import migrations_dir
 from onenet.services import keys
 from onenet.store import tables
 from onenet.store.migrating import Migrator
+from tests.outward import HERE
 
 
 def test_a_secret_has_128_bits_or_more() -> None:
@@ -48,7 +49,7 @@ def test_a_new_database_lets_nobody_in(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_calls_go_out_over_verified_tls() -> None:
-    wire = Wire(connect_s=1.0, connections_per_host=1)
+    wire = Wire(HERE, connect_s=1.0, connections_per_host=1)
     try:
         tls = wire._session.connector._ssl  # type: ignore[union-attr]  # the client keeps it to itself
         assert isinstance(tls, ssl.SSLContext)

@@ -20,6 +20,7 @@ from onenet.store.database import Database
 from onenet.store.queue import LEASE, TASKS
 from tests.adapters.loopback import answer, loopback
 from tests.factories import Shelf, make_bundle, make_member, make_opening
+from tests.outward import HERE
 from tests.store.seeding import load_one, save_department
 
 pytestmark = pytest.mark.anyio
@@ -34,7 +35,7 @@ BREAKAGES = {
 
 @pytest.fixture
 async def transport(anyio_backend: str) -> AsyncIterator[Transport]:
-    async with Transport() as opened:
+    async with Transport(destinations=HERE) as opened:
         yield opened
 
 

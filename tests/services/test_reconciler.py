@@ -24,6 +24,7 @@ from onenet.store.migrating import sync_url
 from onenet.worker import Worker
 from tests.adapters.loopback import answer, loopback
 from tests.factories import Shelf
+from tests.outward import HERE
 from tests.services.damage import BUNDLE, DAMAGES, Rows, complete, forge, save_numbered, victim
 from tests.services.test_worker import at_work, until
 from tests.store.seeding import load_one, save_department, save_new
@@ -196,7 +197,7 @@ async def test_a_damaged_case_comes_to_its_end_by_itself(
     database: Database, database_url: str, gate: Gate, late: FrozenClock, shelf: Shelf, name: str
 ) -> None:
     case_id = await damaged(database, database_url, name)
-    worker = Worker(database, gate, late, late)
+    worker = Worker(database, gate, late, late, destinations=HERE)
     case = await closed_by_worker(database, worker, case_id, shelf, 20)
     assert case.state is CaseState.COMPLETED
 
@@ -213,7 +214,7 @@ async def test_control_without_the_reconciler_it_waits_for_ever(
 ) -> None:
     monkeypatch.setattr(reconciler, "EVERY_S", 3_600.0)
     case_id = await damaged(database, database_url, name)
-    worker = Worker(database, gate, late, late)
+    worker = Worker(database, gate, late, late, destinations=HERE)
     case = await closed_by_worker(database, worker, case_id, shelf, 1.5)
     assert case.state is not CaseState.COMPLETED
     assert list(stalls(case))

@@ -29,6 +29,7 @@ from onenet.store.queue import DELIVERIES, LEASE
 from onenet.worker import Worker
 from tests.adapters.loopback import answer, loopback
 from tests.factories import NOW, Shelf, make_bundle, make_member, make_opening
+from tests.outward import HERE
 from tests.services.broker import NatsServer, start_broker
 from tests.services.test_worker import at_work, until
 from tests.store.seeding import save_department
@@ -49,14 +50,14 @@ def server(tmp_path: Path) -> Iterator[NatsServer]:
 async def relayed(server: NatsServer, database: Database, anyio_backend: str) -> relay.Wanted:
     """A relay to the server, with its stream."""
     wanted = relay.Wanted(server.url, STREAM)
-    assert await jetstream.prepare(jetstream.Broker(server.url, STREAM), "onenet.>")
+    assert await jetstream.prepare(jetstream.Broker(server.url, STREAM), "onenet.>", HERE)
     await relay.register(database, wanted, NOW)
     return wanted
 
 
 @pytest.fixture
 async def transport(anyio_backend: str) -> AsyncIterator[Transport]:
-    async with Transport() as opened:
+    async with Transport(destinations=HERE) as opened:
         yield opened
 
 
@@ -123,7 +124,7 @@ async def test_every_public_event_of_every_client_arrives_in_the_order_of_its_ca
     async with loopback(COMPLETED) as department:
         for code in ("police", "bank"):
             await save_department(database, code, department.url)
-        async with at_work(Worker(database, gate, clock, clock)):
+        async with at_work(Worker(database, gate, clock, clock, destinations=HERE)):
             cases = [await opened(gate, shelf, client=f"app{number % 3}") for number in range(12)]
 
             async def all_told() -> bool:
@@ -207,7 +208,7 @@ async def test_nothing_is_lost_while_the_broker_is_killed_again_and_again(
     async with loopback(COMPLETED) as department:
         for code in ("police", "bank"):
             await save_department(database, code, department.url)
-        async with at_work(Worker(database, gate, clock, clock)):
+        async with at_work(Worker(database, gate, clock, clock, destinations=HERE)):
             cases = []
             for _ in range(4):
                 cases += await asyncio.gather(*(opened(gate, shelf) for _ in range(10)))
@@ -247,16 +248,16 @@ async def test_registering_a_stream_again_replaces_it(
 
 async def test_a_stream_is_made_once_and_must_take_the_subjects(server: NatsServer) -> None:
     broker = jetstream.Broker(server.url, STREAM)
-    assert await jetstream.prepare(broker, "onenet.>")
-    assert not await jetstream.prepare(broker, "onenet.>")
+    assert await jetstream.prepare(broker, "onenet.>", HERE)
+    assert not await jetstream.prepare(broker, "onenet.>", HERE)
     with pytest.raises(MisconfiguredError, match="lacks other"):
-        await jetstream.prepare(broker, "other.>")
+        await jetstream.prepare(broker, "other.>", HERE)
 
 
 async def test_a_broker_that_does_not_answer_is_told(server: NatsServer) -> None:
     server.kill()
     with pytest.raises(Unavailable, match="no broker answers"):
-        await jetstream.prepare(jetstream.Broker(server.url, STREAM), "onenet.>")
+        await jetstream.prepare(jetstream.Broker(server.url, STREAM), "onenet.>", HERE)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ from onenet.store.queue import DELIVERIES, LEASE, TASKS, Queue
 from tests.adapters.loopback import Heard, Loopback, answer, loopback
 from tests.factories import ACTOR, Shelf, make_bundle, make_content, make_member, make_opening
 from tests.keys import key_ring
+from tests.outward import HERE
 from tests.store.seeding import load_one, save_department, save_subscriber
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +49,7 @@ TAKEN = answer(202)
 
 @pytest.fixture
 async def transport(anyio_backend: str) -> AsyncIterator[Transport]:
-    async with Transport() as opened:
+    async with Transport(destinations=HERE) as opened:
         yield opened
 
 
@@ -233,7 +234,7 @@ async def test_a_crash_in_the_middle_of_a_call_sends_the_same_key_and_bytes(
         await asyncio.sleep(0)
 
     await opened(gate, bundle)
-    async with loopback(never_answer, COMPLETED) as department, Transport() as of_the_dying:
+    async with loopback(never_answer, COMPLETED) as department, Transport(destinations=HERE) as of_the_dying:
         await save_department(database, "police", department.url)
         dying = asyncio.create_task(steps.dispatch(gate, of_the_dying, clock, await claim(database, clock)))
         await asked.wait()

@@ -21,6 +21,7 @@ from onenet.services.tokens import KNOWN_FOR, AccessTokens
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.issuing import TestIssuer, issuing
+from tests.outward import HERE
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +36,7 @@ def issuer() -> Iterator[TestIssuer]:
 async def believing(
     database: Database, clock: FrozenClock, issuer: TestIssuer, **changes: Any
 ) -> AsyncIterator[AccessTokens]:
-    made = AccessTokens([issuer.settings(**changes)], database, clock)
+    made = AccessTokens([issuer.settings(**changes)], database, clock, destinations=HERE)
     yield made
     await made.aclose()
 

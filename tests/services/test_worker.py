@@ -27,6 +27,7 @@ from tests.adapters.loopback import Loopback, answer, loopback
 from tests.factories import Shelf, make_bundle, make_member, make_opening
 from tests.faults.evidence import calls_cut
 from tests.keys import key_ring
+from tests.outward import HERE
 from tests.store.seeding import load_one, save_department, save_subscriber
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +58,7 @@ async def until(fact: Callable[[], Awaitable[bool]]) -> None:
 
 @pytest.fixture
 def worker(database: Database, gate: Gate, clock: FrozenClock) -> Worker:
-    return Worker(database, gate, clock, clock)
+    return Worker(database, gate, clock, clock, destinations=HERE)
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ async def test_two_workers_call_each_department_once_for_each_task(
 ) -> None:
     bundle = shelf.put(make_bundle())
     other = Database(database_url, ring=key_ring())
-    rival = Worker(other, Gate(other, shelf.bundle_of, clock, clock), clock, clock)
+    rival = Worker(other, Gate(other, shelf.bundle_of, clock, clock), clock, clock, destinations=HERE)
     async with loopback(COMPLETED) as department:
         await save_department(database, "police", department.url)
         cases = [await opened(gate, bundle) for _ in range(30)]
@@ -262,7 +263,7 @@ async def test_a_draining_worker_gives_back_what_waits_its_turn_and_another_one_
     which: queue.Queue,
 ) -> None:  # fmt: skip
     other = Database(database_url, ring=key_ring())
-    rival = Worker(other, Gate(other, shelf.bundle_of, clock, clock), clock, clock)
+    rival = Worker(other, Gate(other, shelf.bundle_of, clock, clock), clock, clock, destinations=HERE)
     async with hanging_calls(database, gate, shelf, which) as (hanging, hung):
         draining = asyncio.create_task(worker.run())
         await until(lambda: heard(hung, MOST_FOR_ONE))

@@ -22,6 +22,7 @@ from tests.adapters.loopback import answer, loopback
 from tests.databases import migrate
 from tests.factories import Shelf, make_bundle, make_member, make_opening
 from tests.keys import key_ring
+from tests.outward import HERE
 from tests.postgres import PostgresServer
 from tests.services.test_worker import at_work, until
 from tests.store.pooler import SESSIONS, start_pooler
@@ -103,7 +104,7 @@ async def test_cases_run_to_their_end_through_the_pooler(
         Database(pooled_url, pool_size=5, capabilities="-session", ring=key_ring()) for _ in range(2)
     ]
     gates = [Gate(database, shelf.bundle_of, clock, clock) for database in databases]
-    workers = [Worker(*pair, clock, clock) for pair in zip(databases, gates, strict=True)]
+    workers = [Worker(*pair, clock, clock, destinations=HERE) for pair in zip(databases, gates, strict=True)]
     async with loopback(answer(200, {"outcome": "completed"})) as department:
         await save_department(databases[0], "police", department.url)
         async with at_work(*workers):

@@ -17,9 +17,10 @@ import httpx2
 import structlog
 
 from onenet import __version__, clock
-from onenet.adapters import jose, wire
+from onenet.adapters import jose, names, wire
 from onenet.adapters.jose import PublicKey
 from onenet.adapters.json_reader import read_json
+from onenet.destinations import Destinations, NotAllowed
 from onenet.errors import MalformedJson
 from onenet.issuers import Issuer, is_safe
 
@@ -51,8 +52,9 @@ class Metadata:
 class Fetcher:
     """Asks issuers over the outbound wire: no redirect, no proxy of the environment, limits to all."""
 
-    def __init__(self) -> None:
+    def __init__(self, destinations: Destinations) -> None:
         """Opens nothing yet."""
+        self._destinations = destinations
         self._wire: wire.Wire | None = None
 
     async def aclose(self) -> None:
@@ -80,7 +82,7 @@ class Fetcher:
         if not is_safe(url.partition("?")[0]):
             raise NotFetched("the address is neither https:// nor on the loopback")
         if self._wire is None:
-            self._wire = wire.Wire(connect_s=CONNECT_S, connections_per_host=2)
+            self._wire = wire.Wire(self._destinations, connect_s=CONNECT_S, connections_per_host=2)
         said = [*headers, ("accept-encoding", "identity"), ("user-agent", f"onenet/{__version__}")]
         try:
             async with asyncio.timeout(TIMEOUT_S):
@@ -88,8 +90,10 @@ class Fetcher:
                     method, httpx2.URL(url), said, body, answer_bytes=ANSWER_BYTES + 1
                 )
         except tuple(kind for kinds, _, _ in wire.ERRORS for kind in kinds) as error:
+            if isinstance(error, NotAllowed):
+                names.tell(error)
             words = next(words for kinds, _, words in wire.ERRORS if isinstance(error, kinds))
-            raise NotFetched(words) from None
+            raise NotFetched(words or str(error)) from None
         if answer.status_code != 200:
             raise NotFetched(f"status {answer.status_code}")
         if len(answer.content) > ANSWER_BYTES:

@@ -10,7 +10,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from onenet.adapters import names
+from onenet.destinations import Destinations, NotAllowed
 from onenet.domain.outcome import Received, TryLater
 from onenet.errors import MisconfiguredError, Unavailable
 
@@ -24,6 +27,7 @@ ADAPTER = "nats"
 MESSAGE_ID = "Nats-Msg-Id"
 """The broker takes a second message of the same id within its window for a repetition, and drops it."""
 
+PORT = 4222
 CONNECT_S = 3
 ACKNOWLEDGE_S = 5.0
 TOTAL_S = 15.0
@@ -50,8 +54,9 @@ class Message:
 class Streams:
     """Keeps a connection to each broker. Made and closed within one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, destinations: Destinations) -> None:
         """Connects when first asked to publish."""
+        self._destinations = destinations
         self._connections: dict[Broker, Client] = {}
         self._connecting = asyncio.Lock()
 
@@ -67,6 +72,9 @@ class Streams:
                 for each in messages:
                     headers = {MESSAGE_ID: each.id}
                     await stream.publish(each.subject, each.body, stream=broker.stream, headers=headers)
+        except NotAllowed as error:
+            names.tell(error, stream=broker.stream)
+            return TryLater("refused", str(error))
         except (Error, OSError) as error:  # a timeout is an OSError as well
             await self._drop(broker)
             return TryLater("transient", f"the broker did not take it: {type(error).__name__}")
@@ -77,7 +85,7 @@ class Streams:
             known = self._connections.get(broker)
             if known is None or not known.is_connected:
                 await self._drop(broker)
-                known = self._connections[broker] = await connect(broker)
+                known = self._connections[broker] = await connect(broker, self._destinations)
             return known
 
     async def _drop(self, broker: Broker) -> None:
@@ -91,16 +99,25 @@ class Streams:
             await self._drop(broker)
 
 
-async def connect(broker: Broker) -> Client:
-    """A connection that does not mend itself. Raises: nats.errors.Error, OSError."""
+async def connect(broker: Broker, destinations: Destinations) -> Client:
+    """A connection that does not mend itself, to an address that may be called.
+
+    Raises: nats.errors.Error, OSError, NotAllowed.
+    """
     from nats.aio.client import Client
 
     async def be_quiet(error: Exception) -> None:
         """What went wrong is told by whoever wanted something."""
 
+    where = urlsplit(broker.url)
+    host, port = where.hostname or "", where.port or PORT
+    async with asyncio.timeout(CONNECT_S):
+        address = await names.look_up(host, port, destinations)
+    literal = f"[{address}]" if ":" in address else address
     client = Client()
     await client.connect(
-        broker.url, name="onenet", token=broker.token, allow_reconnect=False, connect_timeout=CONNECT_S,
+        f"{where.scheme}://{literal}:{port}", tls_hostname=host, name="onenet", token=broker.token,
+        allow_reconnect=False, connect_timeout=CONNECT_S,
         reconnect_time_wait=0, max_reconnect_attempts=1, error_cb=be_quiet,
     )  # fmt: skip
     return client
@@ -115,7 +132,7 @@ async def _close(client: Client) -> None:
         return
 
 
-async def prepare(broker: Broker, subjects: str) -> bool:
+async def prepare(broker: Broker, subjects: str, destinations: Destinations) -> bool:
     """Makes sure that the stream is there and takes these subjects; gives whether it was made.
 
     Raises: MisconfiguredError, Unavailable.
@@ -125,7 +142,11 @@ async def prepare(broker: Broker, subjects: str) -> bool:
     except ModuleNotFoundError as error:
         raise MisconfiguredError("NATS needs its client: pip install 'onenet[nats]'") from error
     try:
-        client = await connect(broker)
+        client = await connect(broker, destinations)
+    except NotAllowed as error:
+        raise MisconfiguredError(
+            f"{error}: allow the broker's address and port in ONENET_INNER_NETWORKS"
+        ) from None
     except (Error, OSError) as error:
         raise Unavailable(f"no broker answers at {broker.url}: {type(error).__name__}") from error
     try:

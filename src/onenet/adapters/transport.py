@@ -18,11 +18,12 @@ from typing import Self
 import httpx2
 
 from onenet import __version__, crashing
-from onenet.adapters import failures, signing
+from onenet.adapters import failures, names, signing
 from onenet.adapters.base import Endpoint, Talk
 from onenet.adapters.jetstream import Streams
 from onenet.adapters.masking import excerpt
 from onenet.adapters.wire import Wire
+from onenet.destinations import Destinations, NotAllowed
 from onenet.domain.outcome import FailureClass, Outcome, Received, TryLater
 
 _FIXED = {
@@ -88,11 +89,13 @@ class _Identity:
 class Transport:
     """Keeps the connections: a small pool for each host, `streams` for brokers. Of one event loop."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.streams = Streams()
-        self._limits = limits or Limits()
+    def __init__(self, limits: Limits | None = None, destinations: Destinations | None = None) -> None:
+        self._limits, outward = limits or Limits(), destinations or Destinations()
+        self.streams = Streams(outward)
         self._wire = Wire(
-            connect_s=self._limits.connect_s, connections_per_host=self._limits.connections_per_host
+            outward,
+            connect_s=self._limits.connect_s,
+            connections_per_host=self._limits.connections_per_host,
         )
 
     async def __aenter__(self) -> Self:
@@ -136,6 +139,8 @@ class Transport:
                         answer = await self._call(said, identity)
                         said = failures.of_response(answer, identity.now()) or _advance(talk, answer)
         except failures.ERROR_TYPES as error:
+            if isinstance(error, NotAllowed):
+                names.tell(error, message=message_id)
             said = failures.of_error(error)
         finally:
             talk.close()
@@ -154,7 +159,6 @@ class Transport:
     async def _call(self, wanted: httpx2.Request, identity: _Identity) -> httpx2.Response:
         """The adapter's method, address and body under our headers; what was answered. Raises: NotCalled."""
         body = wanted.read()
-        _check_address(wanted.url)
         if len(body) > self._limits.request_bytes:
             raise failures.NotCalled(f"the body is larger than {self._limits.request_bytes} bytes")
         proof = signing.sign(body, identity.secrets, message_id=identity.message_id, at=identity.now())
@@ -177,16 +181,6 @@ def _own_headers(wanted: httpx2.Request) -> list[tuple[str, str]]:
     if not all(map(_TOKEN.fullmatch, tokens)) or not all(_VALUE.fullmatch(value) for _, value in own):
         raise failures.NotCalled("the request is not valid HTTP")
     return own
-
-
-def _check_address(url: httpx2.URL) -> None:
-    """Before every call: an address that was right when it was saved need not be now. Raises: NotCalled."""
-    if url.scheme not in ("http", "https"):
-        raise failures.NotCalled("the address does not begin with http:// or https://")
-    if not url.host or url.userinfo:
-        raise failures.NotCalled("the address needs a host, and no name or password before it")
-    if url.port is not None and not 1 <= url.port <= 65_535:
-        raise failures.NotCalled("the port of the address is not between 1 and 65535")
 
 
 def _advance(talk: Talk, answer: httpx2.Response | None) -> httpx2.Request | Outcome:

@@ -2,23 +2,28 @@
 
 Adapters speak in httpx2's requests and responses, and so does this module to those above it. No redirect is
 followed, no cookie kept, no proxy of the environment asked, no body unpacked, nothing sent a second time.
-Source: docs/decisions/0020.
+A connection is made to an address that was judged for it, and lives as long as the rules by which it was.
+Source: docs/decisions/0020 and 0029.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any
 
 import aiohttp
 import httpx2
 from aiohttp import StreamReader
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
 from yarl import URL
 
+from onenet.destinations import Destinations, NotAllowed
 from onenet.domain.outcome import FailureClass
 
 KEEP_ALIVE_S = 4.0
@@ -47,7 +52,8 @@ class _BrokenOff(Exception):
 
 _NO_ANSWER = "the answer broke off or is not valid HTTP"
 
-ERRORS: tuple[tuple[tuple[type[Exception], ...], FailureClass, str], ...] = (
+ERRORS: tuple[tuple[tuple[type[Exception], ...], FailureClass, str | None], ...] = (
+    ((NotAllowed,), "refused", None),
     ((aiohttp.InvalidURL,), "refused", "the address is not valid"),
     ((aiohttp.ConnectionTimeoutError,), "transient", "no connection within the time allowed"),
     ((TimeoutError,), "transient", "no whole answer within the time allowed"),
@@ -56,7 +62,7 @@ ERRORS: tuple[tuple[tuple[type[Exception], ...], FailureClass, str], ...] = (
     ((aiohttp.ClientResponseError, aiohttp.ClientPayloadError), "transient", _NO_ANSWER),
     ((_BrokenOff, aiohttp.ClientError, OSError), "transient", "the connection broke off"),
 )
-"""What can go wrong on the wire: the first row that fits says what it means."""
+"""What can go wrong on the wire: the first row that fits says what it means. None: the error's own words."""
 
 
 class _Bounded(ResponseHandler):
@@ -74,17 +80,63 @@ class _Bounded(ResponseHandler):
             self.set_exception(aiohttp.ClientPayloadError("too many interim answers"))
 
 
+class _Judged(AbstractResolver):
+    """Looks names up and gives only addresses that may be called.
+
+    All addresses of a name, or none: an answer that mixes them is how rebinding begins. What was judged is
+    what is connected to; a host that is no name is judged as its socket is made.
+    """
+
+    def __init__(self, destinations: Destinations, names: AbstractResolver) -> None:
+        self._destinations = destinations
+        self._names = names
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Every address of the host. Raises: NotAllowed, OSError."""
+        found = await self._names.resolve(host, port, family)
+        for each in found:
+            self._destinations.check(each["host"], port)
+        return found
+
+    async def close(self) -> None:
+        """Closes what it asks."""
+        await self._names.close()
+
+    def socket_for(self, info: tuple[Any, ...]) -> socket.socket:
+        """The socket by which this very address is called. Raises: NotAllowed."""
+        family, kind, protocol, _, (address, port, *_) = info
+        self._destinations.check(address, port)
+        return socket.socket(family, kind, protocol)
+
+
 class Wire:
     """Keeps the connections, a few for each host: one that hangs fills its own and nobody else's.
 
     Made and closed within one event loop. `connect_s`: for one try to connect, handshake included.
+    `names`: who is asked for the addresses of a name, instead of the system.
     """
 
-    def __init__(self, *, connect_s: float, connections_per_host: int) -> None:
+    def __init__(
+        self,
+        destinations: Destinations,
+        *,
+        connect_s: float,
+        connections_per_host: int,
+        names: AbstractResolver | None = None,
+    ) -> None:
+        self._address = lru_cache(maxsize=1_024)(partial(_address, destinations))
+        judged = _Judged(destinations, names or aiohttp.ThreadedResolver())
         tls = httpx2.create_ssl_context(trust_env=False)
         tls.set_alpn_protocols(["http/1.1"])
         connector = aiohttp.TCPConnector(
-            ssl=tls, limit=0, limit_per_host=connections_per_host, keepalive_timeout=KEEP_ALIVE_S
+            ssl=tls,
+            limit=0,
+            limit_per_host=connections_per_host,
+            keepalive_timeout=KEEP_ALIVE_S,
+            resolver=judged,
+            socket_factory=judged.socket_for,
         )
         made = partial(_Bounded, loop=asyncio.get_running_loop())
         connector._factory = made  # type: ignore[assignment]  # noqa: SLF001  # there is no other way in
@@ -119,7 +171,7 @@ class Wire:
             # Lets the loop notice which idle connections the other side has closed, before one is picked.
             await asyncio.sleep(0)
         async with self._session.request(
-            method, _address(url), headers=headers, data=body or None, allow_redirects=False
+            method, self._address(str(url)), headers=headers, data=body or None, allow_redirects=False
         ) as answer:
             read = bytearray()
             async for chunk in answer.content.iter_any():
@@ -132,12 +184,10 @@ class Wire:
         return httpx2.Response(answer.status, headers=kept, content=bytes(read[:answer_bytes]))
 
 
-def _address(url: httpx2.URL) -> URL:
-    """The same address, letter by letter. Raises: aiohttp.InvalidURL for a host like `a\\b`."""
-    try:
-        return URL(str(url), encoded=True)
-    except ValueError:
-        raise aiohttp.InvalidURL(str(url)) from None
+def _address(destinations: Destinations, url: str) -> URL:
+    """The same address, letter by letter. Raises: NotAllowed."""
+    destinations.check_url(url)
+    return URL(url, encoded=True)
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

@@ -73,6 +73,7 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
         events=tuple(said.events),
         signs=said.signs,
     )
+    endpoints.check_url(said.url, known.destinations)
     kept, replayed = await endpoints.register_once(
         known.database,
         wanted,

@@ -8,6 +8,7 @@ from uuid import UUID
 from starlette.requests import HTTPConnection
 
 from onenet.clock import Clock
+from onenet.destinations import Destinations
 from onenet.domain.case import Case
 from onenet.quotas import Quotas
 from onenet.services import cases
@@ -39,6 +40,7 @@ class Parts:
     machine_clock: Clock
     vault: Vault
     quotas: Quotas = field(default_factory=Quotas)
+    destinations: Destinations = field(default_factory=Destinations)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
 
     async def case_of(self, id: UUID) -> Case | None:

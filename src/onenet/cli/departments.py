@@ -4,6 +4,7 @@ believed. Secrets are shown once, when they are made.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Annotated
@@ -12,8 +13,9 @@ import typer
 
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
-from onenet.services import endpoints
+from onenet.services import destinations, endpoints
 from onenet.services.catalogue import Catalogue
+from onenet.settings import read_settings
 from onenet.store.database import Database
 
 app = typer.Typer(no_args_is_help=True)
@@ -38,7 +40,8 @@ def add(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register where a department is reached; again for the same department replaces it."""
-    options = dict(pair.split("=", 1) for pair in option or [])
+    options, outward = dict(pair.split("=", 1) for pair in option or []), read_settings().destinations()
+    endpoints.check_url(url, outward)
 
     async def use(database: Database) -> tuple[endpoints.Registered, bool]:
         wanted = endpoints.Wanted("department", department, url, adapter, secret, options, signs=signs)
@@ -46,6 +49,8 @@ def add(
         return await endpoints.register(database, wanted, SystemClock().now()), department in known
 
     made, is_known = with_database(use)
+    if refused := asyncio.run(destinations.refusal(url, outward)):
+        typer.echo(f"warning: {refused[0]} -> {refused[1]}", err=True)
     if not is_known:
         typer.echo(f"warning: no department {department} in the published catalogue", err=True)
     public = endpoints.public_key_of(made.endpoint)

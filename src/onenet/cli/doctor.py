@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.resources import migrations_dir
-from onenet.services import doctor, examination, issuers, reconciler
+from onenet.services import destinations, doctor, examination, issuers, reconciler
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.doctor import Clocks, Remark
@@ -41,8 +41,9 @@ def run(
     remarks = [*_settings(settings), *_encryption_key(settings), *_revision(settings)]
     report: dict[str, Any] = {"checks": remarks}
     if not _wrong(remarks):
-        remarks += asyncio.run(issuers.look(settings.issuers))
+        remarks += asyncio.run(issuers.look(settings.issuers, settings.destinations()))
         remarks += with_database(lambda database: doctor.look(database, _clocks(settings)))
+        remarks += with_database(lambda database: destinations.look(database, settings.destinations()))
         if reconcile:
             report["reconciled"] = with_database(lambda database: _reconcile(database, settings))
         if invariants:

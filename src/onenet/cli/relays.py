@@ -32,11 +32,14 @@ def nats(
 ) -> None:
     """Relay events to a NATS JetStream stream from now on; again for the same stream replaces it."""
     token = token_file.read_text(encoding="utf-8").strip() if token_file else None
-    source = read_settings().public_url or "/onenet"
+    settings = read_settings()
+    source = settings.public_url or "/onenet"
     wanted = relay.Wanted(url, stream, prefix, source, token)
     relay.check(wanted)
     subjects = f"{prefix}.>"
-    made = asyncio.run(jetstream.prepare(jetstream.Broker(url, stream, token), subjects))
+    made = asyncio.run(
+        jetstream.prepare(jetstream.Broker(url, stream, token), subjects, settings.destinations())
+    )
     replaced = with_database(lambda database: relay.register(database, wanted, SystemClock().now()))
     typer.echo(f"stream {stream} at {url} {'was made, and ' if made else ''}takes {subjects}")
     typer.echo("it is relayed to by every worker" + (", as before" if replaced else ", from now on"))

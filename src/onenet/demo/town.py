@@ -16,6 +16,9 @@ from onenet.demo.database import Tell
 from onenet.demo.folder import Folder
 from onenet.demo.processes import Child, ChildFailed
 
+HERE = "127.0.0.1:1-65535"
+"""What the service may call: departments and subscriber are here, on whatever port is free."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -128,6 +131,7 @@ async def _serve(plan: Plan, origin: datetime, speed: float) -> tuple[Child, Sca
         "ONENET_DATA_DIR": str(plan.folder.path),
         "ONENET_KEK_FILE": str(plan.folder.kek),
         "ONENET_PORT": str(plan.port),
+        "ONENET_INNER_NETWORKS": HERE,
         "ONENET_CLOCK_ORIGIN": origin.isoformat(),
         "ONENET_CLOCK_SPEED": str(speed),
     }

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet import security_log
 from onenet.adapters import signing
 from onenet.adapters.registry import adapter_for, installed
+from onenet.destinations import Destinations, NotAllowed, place_of
 from onenet.domain.events import EventType
 from onenet.errors import Conflict, Fault, InvalidInput, MisconfiguredError, NotFound, UnknownReference
 from onenet.ids import new_id
@@ -72,22 +72,39 @@ def _fault(pointer: str, zh: str, en: str) -> InvalidInput:
     return InvalidInput(en, faults=(Fault("invalid", zh, en, pointer=pointer),))
 
 
-def check_url(url: str) -> None:
-    """An absolute http or https address without user or fragment. Raises: InvalidInput."""
-    if not _is_plain_address(url):
-        en = "expected an absolute http or https address without user name or fragment"
-        raise _fault("/url", "应为 http 或 https 绝对地址，不含用户名和片段", en)
+def check_url(url: str, destinations: Destinations) -> None:
+    """Passes when the address is written plainly and may be called, as far as is known without looking it up.
 
-
-def _is_plain_address(url: str) -> bool:
-    if len(url) > MOST_URL_CHARACTERS or not url.isascii():
-        return False
+    What its name leads to is judged by who calls, each time. Raises: InvalidInput.
+    """
+    _check_spelling(url)
     try:
-        parts = urlsplit(url)
-        reachable = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and reachable and not (parts.username or parts.fragment)
+        destinations.check_url(url)
+    except NotAllowed as refused:
+        security_log.report("address_refused", refused.rule, found=refused.found, port=refused.port)
+        en = "expected https on port 443 or 8443 of the public Internet, or what ONENET_INNER_NETWORKS allows"
+        raise _fault(
+            "/url", "应为公网 https（端口 443 或 8443），或 ONENET_INNER_NETWORKS 允许的地址", en
+        ) from None
+
+
+def _check_spelling(url: str) -> None:
+    """An absolute http or https address that nobody reads in two ways. Raises: InvalidInput."""
+    try:
+        if len(url) <= MOST_URL_CHARACTERS:
+            place_of(url)
+            return
+    except NotAllowed:
+        pass
+    en = (
+        "expected http:// or https://, a host name in ASCII (xn--… for others) or an address as 192.0.2.7 or"
+        " [2001:db8::7], without a dot at its end, user name or fragment; at most 2,048 characters"
+    )
+    zh = (
+        "应为 http:// 或 https:// 加 ASCII 主机名（其他文字用 xn--…）或 192.0.2.7、[2001:db8::7] 形式的地址，"
+        "末尾无点，不含用户名和片段，最多 2048 个字符"
+    )
+    raise _fault("/url", zh, en)
 
 
 def _check_adapter(row: EndpointRow) -> None:
@@ -129,7 +146,7 @@ async def register_once(
 
 def _row(wanted: Wanted, now: datetime) -> EndpointRow:
     """The endpoint as it will be written, when everything about it is right."""
-    check_url(wanted.url)
+    _check_spelling(wanted.url)
     known = {event.value for event in EventType}
     if strangers := [event for event in wanted.events if event not in known]:
         raise _fault("/events", "未知的事件类型", f"{len(strangers)} of the event types are not known")

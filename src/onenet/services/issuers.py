@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from onenet.adapters.issuers import Fetcher, NotFetched, Published
+from onenet.destinations import Destinations
 from onenet.issuers import Issuer
 from onenet.services.doctor import Remark
 
 
-async def look(issuers: Sequence[Issuer]) -> list[Remark]:
+async def look(issuers: Sequence[Issuer], destinations: Destinations) -> list[Remark]:
     """A remark for each issuer."""
-    fetcher = Fetcher()
+    fetcher = Fetcher(destinations)
     try:
         return [await _look_at(issuer, fetcher) for issuer in issuers]
     finally:

@@ -16,6 +16,7 @@ from onenet.adapters.issuers import Fetcher, Published
 from onenet.adapters.jose import Refused
 from onenet.adapters.tokens import Claims
 from onenet.clock import Clock
+from onenet.destinations import Destinations
 from onenet.domain.principal import PERMISSIONS, Principal, Role, Strength
 from onenet.errors import Conflict, MisconfiguredError, NotFound
 from onenet.issuers import Issuer
@@ -84,9 +85,13 @@ class AccessTokens:
         clock: Clock,
         *,
         steady_s: Callable[[], float] = clocks.steady_s,
+        destinations: Destinations | None = None,
     ):
-        """Asks nobody yet. `steady_s`: by which the keys of issuers grow old."""
-        self.fetcher = Fetcher()
+        """Asks nobody yet. `steady_s`: by which the keys of issuers grow old.
+
+        `destinations`: what may be called; nothing inner without it.
+        """
+        self.fetcher = Fetcher(destinations or Destinations())
         self.issuers = {issuer.code: issuer for issuer in issuers}
         self.published = {
             code: Published(each, self.fetcher, steady_s) for code, each in self.issuers.items()
