@@ -30,6 +30,7 @@ from onenet.store.database import Database
 from onenet.store.objects import Folder
 from tests.documents.vaults import make_vault
 from tests.factories import NOW, make_bundle, make_material, make_member, make_question, names
+from tests.outward import HERE
 
 PUBLIC_URL = "https://onenet.example"
 
@@ -115,7 +116,9 @@ async def parts(database: Database, clock: FrozenClock, vault: Vault) -> Parts:
     gate.listen(watch.on_commit)
     identity = Identity(Keyring(database, clock), AccessTokens((), database, clock))
     reading = Reading(database, catalogue)
-    return Parts(PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock, vault)
+    return Parts(
+        PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock, vault, destinations=HERE
+    )
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from onenet.app import contract
 from onenet.domain.events import EVENT_KINDS
@@ -98,6 +99,34 @@ async def test_what_is_no_endpoint_is_refused_with_its_pointer(
     answer = await register(administrator, **changes)
     assert answer.status_code == status, answer.text
     assert [fault["pointer"] for fault in answer.json()["errors"]] == [pointer]
+    assert (await administrator.get("/v1/endpoints")).json()["items"] == []
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+async def test_an_address_that_may_not_be_called_is_refused_with_what_was_expected(
+    administrator: httpx2.AsyncClient,
+) -> None:
+    plainly = "expected http:// or https://, a host name in ASCII"
+    allowed = "expected https on port 443 or 8443 of the public Internet"
+    for url, words in {
+        "https://127.1/": plainly,
+        "https://2130706433/": plainly,
+        "https://x.example.org./": "the form of the address",
+        "https://10.20.0.1/": allowed,
+        "https://169.254.169.254/": allowed,
+        "https://9.9.9.9:22/": allowed,
+        "http://9.9.9.9/": allowed,
+    }.items():
+        with capture_logs() as events:
+            answer = await register(administrator, url=url)
+        assert answer.status_code == 400, answer.text
+        [fault] = answer.json()["errors"]
+        assert fault["pointer"] == "/url"
+        if words in (plainly, allowed):
+            assert words in str(fault), fault
+        if words == allowed:
+            [event] = [each for each in events if each["event"] == "address_refused"]
+            assert (event["route"], event["client"]) == ("/v1/endpoints", "administrator:root")
     assert (await administrator.get("/v1/endpoints")).json()["items"] == []
 
 

@@ -16,6 +16,7 @@ from tests.databases import sqlite_file
 from tests.domain.walk import begin
 from tests.issuing import issuing
 from tests.services.damage import BUNDLE, save_numbered
+from tests.store.seeding import save_department
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +36,27 @@ def test_where_nothing_is_wrong_it_ends_well(database_url: str) -> None:
     status, said, _ = doctor(database_url, "--invariants")
     assert (status, "finding" in said) == (0, False)
     assert said.endswith("0 violations of I1 to I8\n")
+
+
+@ON_SQLITE
+async def test_an_endpoint_that_may_not_be_called_is_told_with_what_allows_it(
+    database: Database, database_url: str
+) -> None:
+    await save_department(database, "police", "http://10.20.0.1:9001/tasks")
+    await save_department(database, "health", "http://localhost:9001/tasks")
+    await save_department(database, "market", "https://169.254.169.254/")
+    status, said, _ = doctor(database_url, ONENET_INNER_NETWORKS="192.0.2.0/24:9001")
+    told = [line for line in said.splitlines() if "is not called" in line]
+    where = "finding  endpoints: department"
+    assert status == 1
+    assert told[0].startswith(
+        f"{where} police is not called: destination not allowed: 10.20.0.1, port 9001 ->"
+    )
+    assert told[0].endswith("ONENET_INNER_NETWORKS=10.20.0.1:9001")
+    assert told[1].endswith(("ONENET_INNER_NETWORKS=127.0.0.1:9001", "ONENET_INNER_NETWORKS=[::1]:9001"))
+    assert told[2].endswith(" -> register another address: nobody is ever called there")
+    allowed = doctor(database_url, ONENET_INNER_NETWORKS="10.20.0.1:9001,127.0.0.1:9001,[::1]:9001")[1]
+    assert [line for line in allowed.splitlines() if "is not called" in line] == told[2:]
 
 
 @ON_SQLITE

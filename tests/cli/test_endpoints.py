@@ -16,6 +16,26 @@ from tests.store.seeding import save_department, save_open_cases
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
 
 
+def test_a_department_at_an_inner_address_is_registered_when_its_network_is_allowed(
+    database_url: str,
+) -> None:
+    words = ("department", "add", "police", "--url", "http://10.20.0.1:9001/tasks")
+    status, said, told = run(database_url, *words, ONENET_INNER_NETWORKS="")
+    assert (status, said) == (2, "")
+    assert "ONENET_INNER_NETWORKS=10.20.0.1:9001" in told
+    assert "onenet: expected https on port 443 or 8443 of the public Internet" in told
+    status, said, _ = run(database_url, *words, ONENET_INNER_NETWORKS="10.20.0.0/16:9000-9999")
+    assert (status, said.splitlines()[0]) == (0, "police is reached at http://10.20.0.1:9001/tasks (webhook)")
+
+
+def test_a_name_that_leads_inward_is_registered_with_a_warning(database_url: str) -> None:
+    """It may lead elsewhere tomorrow; calls are refused until it does."""
+    words = ("department", "add", "police", "--url", "https://localhost/tasks")
+    status, said, told = run(database_url, *words, ONENET_INNER_NETWORKS="")
+    assert (status, "police is reached at" in said) == (0, True)
+    assert "warning: destination not allowed: " in told
+
+
 async def test_the_endpoint_of_a_misspelt_department_is_taken_away(
     database: Database, database_url: str
 ) -> None:

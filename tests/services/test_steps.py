@@ -154,6 +154,21 @@ async def test_an_unknown_adapter_holds_the_step_with_the_reason(
     assert "pigeon" in (step.reason or "")
 
 
+async def test_a_department_at_an_inner_address_is_not_called_and_its_step_held_at_once(
+    database: Database, gate: Gate, clock: FrozenClock, bundle: Bundle, shelf: Shelf
+) -> None:
+    case = await opened(gate, bundle)
+    async with loopback(COMPLETED) as department, Transport() as strict:
+        await save_department(database, "police", department.url)
+        await steps.dispatch(gate, strict, clock, await claim(database, clock))
+    held = await load_one(database, shelf, case.id)
+    (task,) = held.tasks.values()
+    (attempt,) = await attempts(database, task.id)
+    assert (department.heard, held.steps["household"].state) == ([], StepState.HELD)
+    assert (attempt["number"], attempt["status"]) == (1, None)
+    assert (attempt["failure"], attempt["reason"]) == ("refused", "destination not allowed")
+
+
 class Careless(Webhook):
     """Somebody else's adapter: it hands on half of a character pair, which is text in no database."""
 

@@ -3,7 +3,7 @@
 Adapters speak in httpx2's requests and responses, and so does this module to those above it. No redirect is
 followed, no cookie kept, no proxy of the environment asked, no body unpacked, nothing sent a second time.
 A connection is made to an address that was judged for it, and lives as long as the rules by which it was.
-Source: docs/decisions/0020 and 0029.
+Source: docs/decisions/0020 and 0031.
 """
 
 from __future__ import annotations

@@ -41,6 +41,8 @@ def add(
 ) -> None:
     """Register where a department is reached; again for the same department replaces it."""
     options, outward = dict(pair.split("=", 1) for pair in option or []), read_settings().destinations()
+    if refused := asyncio.run(destinations.refusal(url, outward)):
+        typer.echo(f"warning: {refused[0]} -> {refused[1]}", err=True)
     endpoints.check_url(url, outward)
 
     async def use(database: Database) -> tuple[endpoints.Registered, bool]:
@@ -49,8 +51,6 @@ def add(
         return await endpoints.register(database, wanted, SystemClock().now()), department in known
 
     made, is_known = with_database(use)
-    if refused := asyncio.run(destinations.refusal(url, outward)):
-        typer.echo(f"warning: {refused[0]} -> {refused[1]}", err=True)
     if not is_known:
         typer.echo(f"warning: no department {department} in the published catalogue", err=True)
     public = endpoints.public_key_of(made.endpoint)
