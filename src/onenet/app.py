@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Lifespan
 from onenet import __version__
 from onenet.api import (
     about,
+    applicants,
     applications,
     break_glass,
     callbacks,
@@ -38,7 +39,7 @@ from onenet.services.logins import Logins
 
 NOUNS = (
     cases, case_actions, events, progress, callbacks, documents, catalogue, applications, delegations,
-    own_data, break_glass, endpoints, log, health, about,
+    applicants, own_data, break_glass, endpoints, log, health, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -42,6 +42,7 @@ KINDS: Mapping[str, str] = {
     "session_opened": "somebody logged in to the pages",
     "session_ended": "somebody logged out, or was logged out",
     "break_glass": "somebody opened what is not theirs, for a reason that is on record",
+    "looked_up": "somebody looked for a person's cases by an identity number",
     "revealed": "a masked value was shown in full",
     "decryption_failed": "a stored value could not be decrypted",
     "record_tampered": "the record is not as it was written",

@@ -68,6 +68,7 @@ PROBES: Mapping[str, Probe] = {
         body={"delegate": {"subject": "x"}, "bundles": ["newborn"], "ends_at": "2020-01-01T00:00:00Z"},
         headers=_KEY,
     ),
+    "POST /v1/applicant-lookups": Probe(body={"id_no": "320599199201010024", "purpose": "市民来电查询进度"}),
     "POST /v1/break-glass": Probe(
         body={"case": "01936d2e-4c00-7a11-9c3e-5f2b6d0e8a42", "reason": "只为测试这一项权限而问的"}
     ),
@@ -138,7 +139,7 @@ def _members(said: Any, path: str) -> str:
         return f"{_case(said['case'])}; {_application(said['application'])}"
     if path in ("/v1/cases/{case_id}", "/v1/cases/{case_id}/withdrawal"):
         return _case(said)
-    if path == "/v1/cases":
+    if path in ("/v1/cases", "/v1/applicant-lookups"):
         return f"{len(said['items'])} of 5 cases"
     if path == "/v1/cases/{case_id}/steps":
         return _steps(said["items"])

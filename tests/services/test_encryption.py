@@ -146,9 +146,9 @@ async def test_a_case_is_found_by_the_identity_number_of_its_applicant_and_by_no
     case = await submitted(gate, shelf)
     everything, nothing = EVERYTHING, Visible(())
     async with open_with(KEK, NEWER).read() as connection:
-        assert await cases.find_by_applicant(connection, everything, ID_NO) == [case.id]
-        assert await cases.find_by_applicant(connection, everything, "110105194912310038") == []
-        assert await cases.find_by_applicant(connection, nothing, ID_NO) == []
+        assert await cases.find_by_applicant(connection, everything, ID_NO, 9) == [case.id]
+        assert await cases.find_by_applicant(connection, everything, "110105194912310038", 9) == []
+        assert await cases.find_by_applicant(connection, nothing, ID_NO, 9) == []
 
 
 # ---- which keys a start accepts
@@ -218,7 +218,7 @@ async def test_after_a_rotation_the_older_key_is_needed_no_more(
     assert await everything_of(alone, shelf, ids) == before
     async with alone.read() as connection:
         assert await endpoints.of_department(connection, "police") == endpoint
-        found = await cases.find_by_applicant(connection, EVERYTHING, ID_NO)
+        found = await cases.find_by_applicant(connection, EVERYTHING, ID_NO, 9)
         assert set(found) == set(ids)
 
 

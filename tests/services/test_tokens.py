@@ -117,7 +117,7 @@ async def test_a_decision_takes_the_strength_that_the_issuer_is_configured_with(
         database, clock, issuer, claims, roles=["supervisor"], decision_acr=["two"], decision_max_age_s=3_600
     )
     assert {"steps:decide", "break-glass:approve", "break-glass:ask"} <= found.permissions or not may
-    assert ("steps:decide" in found.permissions) is may
+    assert ("steps:decide" in found.permissions) is ("applicants:find" in found.permissions) is may
     assert "catalogue:read" in found.permissions
 
 

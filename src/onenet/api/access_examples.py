@@ -31,6 +31,9 @@ OWN_APPLICATION = APPLICATION | {
 REVEAL: dict[str, Any] = {"fields": ["applicant.id_no"], "purpose": "核对申请人身份证原件"}
 REVEALED: dict[str, Any] = {"fields": {"applicant.id_no": "320599199201010024"}}
 
+LOOKUP: dict[str, Any] = {"id_no": "320599199201010024", "purpose": "市民来电查询办理进度"}
+FOUND: dict[str, Any] = {"items": [CASE]}
+
 NEW_DELEGATION: dict[str, Any] = {
     "delegate": {"subject": "citizen-8b1c"},
     "bundles": ["newborn"],

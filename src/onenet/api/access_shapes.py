@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from onenet.api.case_shapes import CaseShape
+from onenet.api.case_shapes import CaseShape, OtherNumber
 from onenet.api.shapes import (
     LINE_PATTERN,
     UUID_PATTERN,
@@ -57,6 +57,19 @@ class RevealedShape(Answer):
     """The fields in full, by name."""
 
     fields: dict[str, Any]
+
+
+class ApplicantLookup(Request):
+    """Whose cases to find, and what for: the purpose is told to the owner of each that is found."""
+
+    id_no: OtherNumber
+    purpose: Purpose
+
+
+class CasesFound(Answer):
+    """The cases that the caller may see, newest first, at most 100. Numbers and names are not repeated."""
+
+    items: list[CaseShape]
 
 
 class Person(Request):
@@ -128,7 +141,7 @@ class AccessShape(Answer):
         str,
         Field(
             json_schema_extra=extensible(
-                ["case", "events", "application", "attempts", "document", "reveal", "export"]
+                ["case", "events", "application", "attempts", "document", "lookup", "reveal", "export"]
             )
         ),
     ]

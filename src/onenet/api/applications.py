@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from onenet import security_log
 from onenet.api import access_examples as examples
 from onenet.api.access_shapes import ApplicationShape, Reveal, RevealedShape
 from onenet.api.answers import answer
@@ -80,6 +81,8 @@ async def revealed(request: Request, seen: Seen, said: Reveal) -> dict[str, Any]
         if field not in masked:
             raise unknown(f"/fields/{index}", "此处没有被遮蔽的该字段", "no such field is masked here")
     await _record(request, seen, "reveal", tuple(said.fields), said.purpose)
+    who, case = caller(request).id, str(seen.case.id)
+    security_log.report("revealed", by=who, case=case, fields=" ".join(sorted(set(said.fields))))
     return {"fields": {field: content.value_of(seen.case, field) for field in said.fields}}
 
 

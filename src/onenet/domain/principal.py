@@ -38,7 +38,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
     Role.FRONTEND: _OWNER,
     Role.CITIZEN: _OWNER,
     Role.AGENT: _APPLICANT | {"delegations:read"},
-    Role.CLERK: _APPLICANT | {"content:reveal"},
+    Role.CLERK: _APPLICANT | {"content:reveal", "applicants:find"},
     Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read"}),
     Role.OFFICER: frozenset({"catalogue:read", "cases:read", "content:read", "steps:decide", "attempts:read"})
     | _EMERGENCY,
@@ -46,7 +46,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
         {"catalogue:read", "cases:read", "steps:decide", "attempts:read", "deliveries:read"}
     )
     | _EMERGENCY
-    | {"break-glass:approve"},
+    | {"break-glass:approve", "applicants:find"},
     Role.ADMINISTRATOR: frozenset({"catalogue:read", "deliveries:read", "endpoints:read", "endpoints:write"})
     | _EMERGENCY
     | {"break-glass:approve"},

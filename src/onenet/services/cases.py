@@ -234,6 +234,20 @@ async def get(database: Database, catalogue: Catalogue, case_id: UUID, visible: 
     return case
 
 
+async def of_applicant(
+    database: Database, catalogue: Catalogue, visible: Visible, id_no: str, limit: int
+) -> list[Case]:
+    """Visible cases whose applicant has this identity number, newest first.
+
+    Somebody whose cases are all for others to see costs the statements of somebody who has none.
+    """
+    async with database.read() as connection:
+        ids = await store_cases.find_by_applicant(connection, visible, id_no, limit)
+        fetched = await store_cases.fetch(connection, ids or [NOBODY])
+    found = await store_cases.assemble(fetched, catalogue.bundle)
+    return [found[id] for id in ids]
+
+
 async def events(database: Database, case_id: UUID, since: int, limit: int) -> list[Event]:
     """Events of a case after `since`; whether the caller may see the case was settled before."""
     async with database.read() as connection:

@@ -31,9 +31,9 @@ KEPT_FOR = tokens.MAX_LIFE + 4 * timedelta(seconds=tokens.LEEWAY_S)
 """No token that was there when it was taken back lives longer."""
 
 
-WEIGHTY = (":decide", ":reveal", ":ask", ":approve")
+WEIGHTY = (":decide", ":reveal", ":find", ":ask", ":approve")
 """Permissions for which it matters how and how lately somebody was authenticated: decisions, what is masked,
-and emergency access."""
+look-ups of people, and emergency access."""
 
 
 class Revocations:

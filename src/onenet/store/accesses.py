@@ -21,7 +21,8 @@ _c = access_record.c
 class Access(NamedTuple):
     """One look, or `times` like ones within a second.
 
-    `what`: case, events, application, attempts, reveal, document, export. `rule`: the way in, as
+    `what`: case, events, application, attempts, document, lookup, reveal,
+    export. `rule`: the way in, as
     `domain.visibility` names it. `fields`: what was shown of what a person said. `case_id` None: what was
     looked at is of no one case.
     """

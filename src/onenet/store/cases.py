@@ -187,12 +187,15 @@ async def find_by_number(connection: AsyncConnection, number: str) -> list[UUID]
     return list((await connection.execute(statement)).scalars())
 
 
-async def find_by_applicant(connection: AsyncConnection, visible: Visible, id_no: str) -> list[UUID]:
+async def find_by_applicant(
+    connection: AsyncConnection, visible: Visible, id_no: str, limit: int
+) -> list[UUID]:
     """Ids of visible cases whose applicant has this identity number, by its blind index; newest first."""
     c = tables.cases.c
     indexes = ring_of(connection).blind_indexes(id_no)
     statement = select(c.id).where(c.applicant_index.in_(indexes), visibility.criterion(visible))
-    return list((await connection.execute(statement.order_by(c.created_at.desc(), c.lane, c.id))).scalars())
+    statement = statement.order_by(c.created_at.desc(), c.lane, c.id).limit(limit)
+    return list((await connection.execute(statement)).scalars())
 
 
 async def case_of_task(connection: AsyncConnection, task_id: UUID) -> tuple[UUID, str] | None:
