@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -73,6 +74,21 @@ class Desk:
         (token,) = re.findall(r'name="form_token" value="([^"]+)"', page)
         said = {"Origin": HERE, **headers}
         return await self.browser.post("/console/logout", data={"form_token": token}, headers=said)
+
+    async def log_in_elsewhere(
+        self, browser: str = "Mozilla/5.0 (Windows NT 10.0; rv:150.0) Firefox/150.0"
+    ) -> str:
+        """The same person in the other browser; gives the id of that log-in."""
+        begun = await self.other_browser.get("/console/login?issuer=city-id")
+        back = self.issuer.authorise(dict(parse_qsl(urlsplit(begun.headers["location"]).query)))
+        await self.other_browser.get(back, headers={"User-Agent": browser})
+        return self.other_browser.cookies["__Host-onenet-login"]
+
+    async def end(self, which: str, **headers: str) -> httpx2.Response:
+        """Sends the form about other log-ins."""
+        (token, *_) = re.findall(r'name="form_token" value="([^"]+)"', (await self.home()).text)
+        data = {"form_token": token, "end": which}
+        return await self.browser.post("/console/logins", data=data, headers={"Origin": HERE, **headers})
 
     async def sessions(self) -> list[Any]:
         async with self.database.read() as connection:
@@ -340,6 +356,73 @@ async def test_who_logs_out_is_out(desk: Desk) -> None:
     assert (await desk.other_browser.get("/console/")).status_code == 303
     page = await desk.browser.get(answer.headers["location"])
     assert f'href="{desk.issuer.url}/bye"' in page.text
+
+
+# ---- log-ins elsewhere
+
+
+async def test_other_log_ins_are_told_with_their_time_address_and_browser(desk: Desk) -> None:
+    await desk.log_in()
+    assert "You are logged in in no other browser" in (await desk.home()).text
+    await desk.log_in_elsewhere()
+    page = (await desk.home()).text
+    for said in ("Firefox, Windows", "127.0.0.1", f"{desk.clock.now():%Y-%m-%d %H:%M} UTC"):
+        assert said in page.partition("Logged in elsewhere")[2], said
+    assert len(re.findall(r'name="end"', page)) == 2, "one, and all; none for this browser"
+
+
+async def test_another_log_in_is_ended_and_this_one_stays(desk: Desk) -> None:
+    await desk.log_in()
+    elsewhere = await desk.log_in_elsewhere()
+    (mark,) = re.findall(r'name="end" value="([0-9a-f]{64})"', (await desk.home()).text)
+    assert mark == hashlib.sha256(elsewhere.encode()).hexdigest()
+    with capture_logs() as lines:
+        answer = await desk.end(mark)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/console/")
+    assert [line["reason"] for line in lines if line["event"] == "session_ended"] == ["left_from_elsewhere"]
+    assert (await desk.home()).status_code == 200
+    assert (await desk.other_browser.get("/console/")).status_code == 303
+
+
+async def test_all_others_are_ended_at_once(desk: Desk) -> None:
+    await desk.log_in()
+    await desk.log_in_elsewhere()
+    desk.other_browser.cookies.clear()
+    await desk.log_in_elsewhere()
+    assert len(await desk.sessions()) == 3
+    await desk.end("all")
+    assert len(await desk.sessions()) == 1
+    assert (await desk.home()).status_code == 200
+
+
+async def test_nobody_ends_a_log_in_of_somebody_else_or_by_guessing(desk: Desk) -> None:
+    await desk.log_in()
+    desk.issuer.person["sub"] = "s-other"
+    other = await desk.log_in_elsewhere()
+    assert "You are logged in in no other browser" in (await desk.home()).text
+    own = desk.browser.cookies["__Host-onenet-login"]
+    marks = [hashlib.sha256(id.encode()).hexdigest() for id in (other, own)]
+    for mark in (*marks, "all", "", "x"):
+        assert (await desk.end(mark)).status_code == 303
+    assert len(await desk.sessions()) == 2
+
+
+async def test_another_site_ends_no_log_in(desk: Desk) -> None:
+    await desk.log_in()
+    await desk.log_in_elsewhere()
+    assert (await desk.end("all", Origin="https://evil.example")).status_code == 403
+    no_token = await desk.browser.post("/console/logins", data={"end": "all"}, headers={"Origin": HERE})
+    assert no_token.status_code == 403
+    assert len(await desk.sessions()) == 2
+
+
+async def test_a_log_in_that_is_over_is_not_told(desk: Desk) -> None:
+    await desk.log_in()
+    await desk.log_in_elsewhere()
+    for _ in range(2):
+        assert "Firefox" in (await desk.home()).text
+        desk.clock.advance(IDLE / 2)
+    assert "You are logged in in no other browser" in (await desk.home()).text
 
 
 FOREIGN = (

@@ -116,5 +116,7 @@ def _login(found: LoginRow) -> dict[str, Any]:
             "authenticated_at": moment(found.authenticated_at) if found.authenticated_at else None,
             "created_at": moment(found.created_at),
             "seen_at": moment(found.seen_at),
+            "address": found.address,
+            "browser": found.browser,
         }
     )

@@ -7,6 +7,7 @@ form, our own Origin, and the token of the form. Source: security.md sections 2 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -14,13 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from onenet.console import words
+from onenet.console.browsers import words_of
 from onenet.console.counting import counted
 from onenet.console.forms import Cookies, check_origin, read_form, see
-from onenet.console.pages import language_of, page
+from onenet.console.pages import language_of, language_query, page
 from onenet.errors import Forbidden, NotFound, OnenetError, Unauthenticated, Unavailable
 from onenet.quotas import Quotas
 from onenet.services import logins
-from onenet.services.logins import Logins
+from onenet.services.logins import Logins, Place
 
 HOME = "/console/"
 TICKET_S = int(logins.BEGUN_FOR.total_seconds())
@@ -51,6 +53,7 @@ class LoginPages:
             Route("/console/login", counted(self.login, self._quotas, "login")),
             Route(logins.CALLBACK, counted(self.callback, self._quotas, "login")),
             Route("/console/logout", self.logout, methods=["POST"]),
+            Route("/console/logins", self.end_elsewhere, methods=["POST"]),
             Route("/console/left", self.left),
         ]
 
@@ -66,8 +69,9 @@ class LoginPages:
             request,
             who=who,
             role=words.ROLES[who.role][language],
-            until=f"{found.ends_at:%Y-%m-%d %H:%M} UTC",
+            until=found.ends_at,
             form_token=logins.form_token(id),
+            elsewhere=await self._logins.elsewhere(id, who),
         )
 
     async def login(self, request: Request) -> Response:
@@ -104,7 +108,7 @@ class LoginPages:
         try:
             # A name that comes twice means one thing to one reader and another to the next.
             clear = answer if len(answer) == len(given) else {}
-            done = await self._logins.finish(ticket, clear, replaces=replaces)
+            done = await self._logins.finish(ticket, clear, replaces=replaces, place=_place(request))
         except Unavailable as error:
             return self._trouble(request, error.status, "issuer_away")
         except Unauthenticated as error:
@@ -118,7 +122,7 @@ class LoginPages:
     async def logout(self, request: Request) -> Response:
         """Ends the log-in."""
         try:
-            id = await self.changer(request)
+            id, _ = await self.changer(request)
         except OnenetError as error:
             return self._trouble(request, error.status, "form_refused")
         found = await self._logins.find(id)
@@ -129,20 +133,37 @@ class LoginPages:
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
         return response
 
+    async def end_elsewhere(self, request: Request) -> Response:
+        """Ends another log-in of the same person, or all others (ASVS 5.0 7.5.2)."""
+        try:
+            id, said = await self.changer(request)
+        except OnenetError as error:
+            return self._trouble(request, error.status, "form_refused")
+        await self._logins.end_elsewhere(id, said.get("end", ""))
+        return see(f"{HOME}{language_query(request)}")
+
     async def left(self, request: Request) -> Response:
         """Says that one is logged out here, and where to log out at the issuer."""
         code = request.query_params.get("issuer", "")
         farewell = await self._logins.farewell(code) if code in self._logins.issuers else None
         return page("left.html", request, farewell=farewell)
 
-    async def changer(self, request: Request) -> str:
-        """The id of the log-in that sent this form itself. Raises: Forbidden, PayloadTooLarge."""
+    async def changer(self, request: Request) -> tuple[str, Mapping[str, str]]:
+        """The id of the log-in that sent this form itself, and the form.
+
+        Raises: Forbidden, PayloadTooLarge.
+        """
         check_origin(request, self._logins.public_url)
         id = request.cookies.get(self._login)
-        given = (await read_form(request)).get("form_token", "")
-        if id is None or not logins.is_form_token(id, given):
+        said = await read_form(request)
+        if id is None or not logins.is_form_token(id, said.get("form_token", "")):
             raise Forbidden
-        return id
+        return id, said
 
     def _trouble(self, request: Request, status: int, problem: str) -> Response:
         return page("not_found.html", request, status=status, problem=problem)
+
+
+def _place(request: Request) -> Place:
+    address = request.client.host[:64] if request.client else None
+    return Place(address, words_of(request.headers.get("user-agent", "")) or None)

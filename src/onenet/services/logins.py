@@ -68,6 +68,14 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where somebody logs in: the address, and what the browser is called."""
+
+    address: str | None
+    browser: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Ticket:
     """A log-in under way. Its texts are made of the secret and of all else that is in it."""
 
@@ -124,7 +132,9 @@ class Logins:
         endpoint = metadata.authorization_endpoint or ""
         return Begun(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(said)}", str(ticket))
 
-    async def finish(self, ticket: str, answer: Mapping[str, str], *, replaces: str | None) -> Done:
+    async def finish(
+        self, ticket: str, answer: Mapping[str, str], *, replaces: str | None, place: Place
+    ) -> Done:
         """What comes of the issuer's answer; the log-in that the browser had until now ends.
 
         Raises: Unauthenticated, the same for every reason; Unavailable.
@@ -135,7 +145,7 @@ class Logins:
         except Refused as refused:
             security_log.report("authentication_failed", refused.reason, issuer=refused.issuer)
             raise Unauthenticated from None
-        made = await self._save(claims, replaces)
+        made = await self._save(claims, replaces, place)
         security_log.report("session_opened", issuer=issuer.code, role=str(claims.role))
         return Done(made, found.target)
 
@@ -149,7 +159,7 @@ class Logins:
         issuer = self.issuers.get(row.issuer) if row else None
         if row is None or issuer is None or row.role not in issuer.roles:
             return None  # perhaps what the issuer may give was narrowed meanwhile
-        if now - row.seen_at >= IDLE or now - row.created_at >= LONGEST:
+        if _is_over(row, now):
             return None
         if now - row.seen_at >= NOTED_EVERY:
             async with self._database.transaction() as connection:
@@ -161,6 +171,24 @@ class Logins:
         async with self._database.transaction() as connection:
             await logins.end(connection, _hash(id))
         security_log.report("session_ended", "left")
+
+    async def elsewhere(self, id: str, who: Principal) -> list[LoginRow]:
+        """The other log-ins of whoever has this one, the newest first."""
+        now = self._clock.now()
+        async with self._database.read() as connection:
+            rows = await logins.of_subject(connection, who.client, who.subject or "")
+        return [row for row in reversed(rows) if row.id_hash != _hash(id) and not _is_over(row, now)]
+
+    async def end_elsewhere(self, id: str, mark: str) -> None:
+        """Ends one of those, by its hash, or `all`; what is not theirs stays as it is."""
+        found = await self.find(id)
+        others = await self.elsewhere(id, found.principal) if found else []
+        ended = [row.id_hash for row in others if mark in ("all", row.id_hash.hex())]
+        async with self._database.transaction() as connection:
+            for id_hash in ended:
+                await logins.end(connection, id_hash)
+        for _ in ended:
+            security_log.report("session_ended", "left_from_elsewhere")
 
     async def farewell(self, code: str) -> str | None:
         """Where to log out at the issuer as well, if it says so."""
@@ -248,7 +276,7 @@ class Logins:
             raise Refused("code")
         return found
 
-    async def _save(self, claims: Claims, replaces: str | None) -> str:
+    async def _save(self, claims: Claims, replaces: str | None, place: Place) -> str:
         """Writes the log-in under an id of its own; gives the id."""
         id, now = secrets.token_urlsafe(32), self._clock.now()
         acr = claims.acr if claims.acr is None or len(claims.acr) <= 255 else None
@@ -263,6 +291,8 @@ class Logins:
             authenticated_at=claims.authenticated_at,
             created_at=now,
             seen_at=now,
+            address=place.address,
+            browser=place.browser,
         )
         async with self._database.transaction() as connection:
             await logins.end_old(connection, seen_before=now - IDLE, made_before=now - LONGEST)
@@ -270,6 +300,10 @@ class Logins:
                 await logins.end(connection, _hash(replaces))
             await logins.add(connection, row)
         return id
+
+
+def _is_over(row: LoginRow, now: datetime) -> bool:
+    return now - row.seen_at >= IDLE or now - row.created_at >= LONGEST
 
 
 def form_token(id: str) -> str:

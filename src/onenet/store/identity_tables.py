@@ -40,6 +40,9 @@ login_session = Table(
     Column("authenticated_at", Timestamp),
     Column("created_at", Timestamp, nullable=False),
     Column("seen_at", Timestamp, nullable=False),
+    # Of log-ins from before they are empty.
+    Column("address", String(64)),
+    Column("browser", String(64)),
     PrimaryKeyConstraint("id_hash"),
     Index("ix_login_session_of_subject", "issuer", "subject"),
 )

@@ -16,7 +16,10 @@ from onenet.store.identity_tables import login_session
 
 @dataclass(frozen=True, slots=True)
 class LoginRow:
-    """A log-in. `id_hash`: SHA-256 of the 256 random bits in the cookie. `seen_at`: its last use, nearly."""
+    """A log-in. `id_hash`: SHA-256 of the 256 random bits in the cookie. `seen_at`: its last use, nearly.
+
+    `address` and `browser`: where it was made, for the person to know it again.
+    """
 
     id_hash: bytes
     issuer: str
@@ -28,6 +31,8 @@ class LoginRow:
     authenticated_at: datetime | None
     created_at: datetime
     seen_at: datetime
+    address: str | None = None
+    browser: str | None = None
 
 
 _FIND = select(login_session).where(login_session.c.id_hash == bindparam("id_hash"))
@@ -100,4 +105,6 @@ def _login(row: Row[Any]) -> LoginRow:
         authenticated_at=row.authenticated_at,
         created_at=row.created_at,
         seen_at=row.seen_at,
+        address=row.address,
+        browser=row.browser,
     )
