@@ -33,6 +33,7 @@ from onenet.api.cross_origin import CrossOrigin
 from onenet.api.doorway import HANDLER_S, Doorway
 from onenet.api.operations import require_permissions
 from onenet.api.parts import Parts
+from onenet.console import trouble
 from onenet.console.login_pages import LoginPages
 from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
@@ -54,6 +55,7 @@ class Application(FastAPI):
             version=self.version,
             public_url=self.state.parts.public_url,
             cross_origin=CrossOrigin(self.state.origins),
+            error_page=self.state.error_page,
             handler_s=self.state.handler_s,
         )
 
@@ -109,6 +111,7 @@ def _assemble(lifespan: Lifespan[Any] | None) -> Application:
         openapi_url=None,
         redirect_slashes=False,
     )
+    app.state.error_page = trouble.page_of
     for noun in NOUNS:
         for operation in noun.operations.stated:
             operation.add_to(app)

@@ -15,6 +15,8 @@ from typing import Any
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from onenet import occasion, security_log
@@ -47,6 +49,9 @@ _HOUSE = tuple((name.lower().encode(), value.encode()) for name, value in HOUSE_
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
+ErrorPage = Callable[[Request, OnenetError], Response | None]
+"""The page for an error, where a person is to read it."""
+
 RawHeaders = list[tuple[bytes, bytes]]
 """As ASGI has them: names in small letters."""
 
@@ -63,13 +68,17 @@ class Doorway:
         version: str,
         public_url: str,
         cross_origin: CrossOrigin,
+        error_page: ErrorPage,
         handler_s: float = HANDLER_S,
     ):
-        """`version` is told in every answer; problems have their addresses below `public_url`."""
+        """`version` is told in every answer; problems have their addresses below `public_url`, and give way
+        to what `error_page` makes of them.
+        """
         self._app = app
         self._version = version
         self._public_url = public_url
         self._cross_origin = cross_origin
+        self._error_page = error_page
         self._handler_s = handler_s
         self._patience = Patience(min(1.0, handler_s / 2))
 
@@ -102,7 +111,7 @@ class Doorway:
         waiting = answer.waiting = self._patience.begin(self._seconds(inner, headers))
         try:
             if (refusal := _refusal(inner, headers)) is not None:
-                await self._refuse(refusal, headers, mark)(inner, receive, answer.send)
+                await self._refuse(refusal, inner)(inner, receive, answer.send)
                 return
             await self._app(inner, self._reading(receive, waiting), answer.send)
         except (Exception, asyncio.CancelledError) as error:  # the last one who can record it
@@ -113,7 +122,7 @@ class Doorway:
             if waiting.is_late and not answer.has_begun:
                 log.warning("request.too_long", request_id=mark.request_id, route=_route(inner))
                 late = Unavailable("this took too long and was given up", retry_after_s=5)
-                await self._refuse(late, headers, mark)(inner, receive, answer.send)
+                await self._refuse(late, inner)(inner, receive, answer.send)
                 return
             _record(error, mark)
             if not answer.has_ended:
@@ -139,9 +148,14 @@ class Doorway:
 
         return read
 
-    def _refuse(self, error: OnenetError, headers: Headers, mark: RequestMark) -> ASGIApp:
-        language = negotiation.language(headers.get("accept-language"))
-        return problems.response(error, public_url=self._public_url, language=language, mark=mark)
+    def _refuse(self, error: OnenetError, scope: Scope) -> ASGIApp:
+        request = Request(scope)
+        if (made := self._error_page(request, error)) is not None:
+            return made
+        language = negotiation.language(request.headers.get("accept-language"))
+        return problems.response(
+            error, public_url=self._public_url, language=language, mark=request.state.mark
+        )
 
 
 def house_headers(version: str, mark: RequestMark, span: str | None = None) -> RawHeaders:

@@ -58,7 +58,7 @@ async def on_error(request: Request, error: Exception) -> Response:
     known = _counted(request, error) if isinstance(error, OnenetError) else OnenetError()
     if (kind := _event_of(request, known)) is not None and not _is_told(known):
         security_log.report(kind, ",".join(known.policies) or known.code)
-    return problems.response(
+    return request.app.state.error_page(request, known) or problems.response(
         known,
         public_url=parts(request).public_url,
         language=negotiation.language(request.headers.get("accept-language")),

@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from onenet import security_log
 from onenet.addresses import counted_as
-from onenet.console.pages import page
-from onenet.quotas import Quotas
+from onenet.console.trouble import trouble
+from onenet.errors import QuotaExceeded
+from onenet.quotas import Quotas, Standing
 
 Respond = Callable[[Request], Awaitable[Response]]
 
@@ -20,16 +21,19 @@ def counted(respond: Respond, quotas: Quotas, policy: str) -> Respond:
 
     async def answer(request: Request) -> Response:
         address = counted_as(request.client.host) if request.client else ""
-        if quotas.spend((policy, address)).violated:
-            return _too_often(request, policy)
+        standing = quotas.spend((policy, address))
+        if standing.violated:
+            return _too_often(request, policy, standing)
         response = await respond(request)
-        if response.status_code in (401, 404) and quotas.spend(("failures", address)).violated:
-            return _too_often(request, "failures")
+        if response.status_code in (401, 404):
+            standing = quotas.spend(("failures", address))
+            if standing.violated:
+                return _too_often(request, "failures", standing)
         return response
 
     return answer
 
 
-def _too_often(request: Request, policy: str) -> Response:
+def _too_often(request: Request, policy: str, standing: Standing) -> Response:
     security_log.report("rate_limited", policy)
-    return page("not_found.html", request, status=429, problem="unavailable")
+    return trouble(request, QuotaExceeded(retry_after_s=standing.retry_after_s))

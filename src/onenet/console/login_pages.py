@@ -19,7 +19,8 @@ from onenet.console.browsers import words_of
 from onenet.console.counting import counted
 from onenet.console.forms import Cookies, check_origin, read_form, see
 from onenet.console.pages import language_of, language_query, page
-from onenet.errors import Forbidden, NotFound, OnenetError, Unauthenticated, Unavailable
+from onenet.console.trouble import trouble
+from onenet.errors import Forbidden, InvalidInput, NotFound, OnenetError, Unauthenticated, Unavailable
 from onenet.quotas import Quotas
 from onenet.services import logins
 from onenet.services.logins import Logins, Place
@@ -78,7 +79,7 @@ class LoginPages:
         """Asks at which issuer, and sends the browser there."""
         target = request.query_params.get("next", HOME)
         if not _TARGET.fullmatch(target) or "//" in target:
-            return self._trouble(request, 400, "bad_target")
+            return trouble(request, InvalidInput(), "bad_target")
         code = request.query_params.get("issuer")
         # A click on our own page begins a log-in; a visit does not, nor another site's link. An issuer that
         # knows the person would answer without a question, and nobody would have asked (ASVS 7.6.2).
@@ -91,10 +92,10 @@ class LoginPages:
             return page("login.html", request, links=links)
         try:
             begun = await self._logins.begin(code, target)
-        except NotFound:
-            return self._trouble(request, 404, "no_issuer")
+        except NotFound as error:
+            return trouble(request, error, "no_issuer")
         except Unavailable as error:
-            return self._trouble(request, error.status, "issuer_away")
+            return trouble(request, error, "issuer_away")
         response = see(begun.location)
         self._cookies.put(response, self._ticket, begun.ticket, lasts_s=TICKET_S)
         return response
@@ -110,9 +111,9 @@ class LoginPages:
             clear = answer if len(answer) == len(given) else {}
             done = await self._logins.finish(ticket, clear, replaces=replaces, place=_place(request))
         except Unavailable as error:
-            return self._trouble(request, error.status, "issuer_away")
+            return trouble(request, error, "issuer_away")
         except Unauthenticated as error:
-            response = self._trouble(request, error.status, "login_failed")
+            response = trouble(request, error, "login_failed")
         else:
             response = see(done.target)
             self._cookies.put(response, self._login, done.id, lasts_s=LONGEST_S)
@@ -124,7 +125,7 @@ class LoginPages:
         try:
             id, _ = await self.changer(request)
         except OnenetError as error:
-            return self._trouble(request, error.status, "form_refused")
+            return trouble(request, error)
         found = await self._logins.find(id)
         await self._logins.leave(id)
         query = f"?{urlencode({'issuer': found.principal.client})}" if found else ""
@@ -138,7 +139,7 @@ class LoginPages:
         try:
             id, said = await self.changer(request)
         except OnenetError as error:
-            return self._trouble(request, error.status, "form_refused")
+            return trouble(request, error)
         await self._logins.end_elsewhere(id, said.get("end", ""))
         return see(f"{HOME}{language_query(request)}")
 
@@ -159,9 +160,6 @@ class LoginPages:
         if id is None or not logins.is_form_token(id, said.get("form_token", "")):
             raise Forbidden
         return id, said
-
-    def _trouble(self, request: Request, status: int, problem: str) -> Response:
-        return page("not_found.html", request, status=status, problem=problem)
 
 
 def _place(request: Request) -> Place:

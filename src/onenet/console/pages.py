@@ -62,7 +62,7 @@ def page(template: str, request: Request, *, status: int = 200, **known: object)
     def address(**changes: str) -> str:
         """The address of this page, with these parameters changed."""
         kept = {name: value for name, value in request.query_params.items() if name != "secret"}
-        return f"{request.url.path}?{urlencode({**kept, **changes})}"
+        return f"{request.scope['path']}?{urlencode({**kept, **changes})}"
 
     def say(key: str, **places: object) -> str:
         return PAGE[key][language].format(**places)

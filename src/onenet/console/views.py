@@ -20,6 +20,7 @@ from onenet.console.case_page import page_of
 from onenet.console.counting import counted
 from onenet.console.forms import Cookies, check_origin, read_form, see
 from onenet.console.pages import language_of, language_query, page, stylesheet
+from onenet.console.trouble import trouble
 from onenet.errors import NotFound, OnenetError
 from onenet.quotas import Quotas
 from onenet.services import cases
@@ -64,7 +65,7 @@ class ProgressPages:
         try:
             said = await read_form(request)
         except OnenetError as error:
-            return page("not_found.html", request, status=error.status, problem="form_refused")
+            return trouble(request, error)
         return await self._exchange(request, said.get("number", "").strip(), said.get("secret", "").strip())
 
     async def show(self, request: Request) -> Response:
@@ -92,7 +93,7 @@ class ProgressPages:
             response = see(f"/track{language_query(request)}")
             self._cookies.put(response, self._cookies.named(f"case-{_word(number)}"), "", lasts_s=0)
         except OnenetError as error:
-            return page("not_found.html", request, status=error.status, problem="form_refused")
+            return trouble(request, error)
         return response
 
     async def _exchange(self, request: Request, number: str, secret: str) -> Response:
@@ -108,7 +109,7 @@ class ProgressPages:
     def _refused(self, request: Request, number: str, error: OnenetError) -> Response:
         if isinstance(error, NotFound):
             return self._asking(request, number, problem="not_found", status=404)
-        return page("not_found.html", request, status=error.status, problem="unavailable")
+        return trouble(request, error)
 
     def _asking(
         self, request: Request, number: str, *, problem: str | None = None, status: int = 200

@@ -186,11 +186,33 @@ PAGE: Mapping[str, Words] = {
         "zh": "办件编号或查询口令不正确。请核对提交申请时得到的信息后重试。",
         "en": "The number or the secret is not right. Compare them with what you were told when you applied.",
     },
-    "unavailable": {"zh": "暂时无法查询", "en": "This cannot be looked up at the moment"},
+    "unavailable": {"zh": "服务暂时无法使用", "en": "This does not work at the moment"},
     "unavailable_help": {
-        "zh": "您的办件没有受影响，请稍后再试。",
-        "en": "Your case is safe. Please try again later.",
+        "zh": "已提交的办件没有受影响，请稍后再试。",
+        "en": "Cases that were sent in are safe. Please try again later.",
     },
+    "failed": {"zh": "系统出现错误", "en": "Something went wrong here"},
+    "failed_help": {
+        "zh": "这不是您的问题。请稍后再试；如仍不成功，请提供下方编号。",
+        "en": "It was not your doing. Try again later; if that does not help, pass on the reference below.",
+    },
+    "too_often": {"zh": "访问过于频繁", "en": "That was asked too often"},
+    "too_often_help": {
+        "zh": "来自您所在网络的请求过多，请稍等一分钟再试。",
+        "en": "Too many requests came from your network. Please wait a minute, and try again.",
+    },
+    "no_page": {"zh": "没有此页面", "en": "There is no such page"},
+    "no_page_help": {
+        "zh": "请核对地址。",
+        "en": "Please compare the address with the one you were given.",
+    },
+    "bad_request": {"zh": "无法处理此请求", "en": "This could not be read"},
+    "bad_request_help": {
+        "zh": "请返回页面，刷新后重试。",
+        "en": "Go back, reload the page, and try again.",
+    },
+    "back": {"zh": "返回", "en": "Go back"},
+    "reference": {"zh": "请求编号：", "en": "Reference:"},
     "console": {"zh": "工作台", "en": "Console"},
     "logged_in_as": {"zh": "当前登录", "en": "Logged in as"},
     "role": {"zh": "角色", "en": "Role"},
@@ -236,8 +258,8 @@ PAGE: Mapping[str, Words] = {
     },
     "form_refused": {"zh": "操作未被接受", "en": "This was not accepted"},
     "form_refused_help": {
-        "zh": "该表单不是从您登录的页面提交的。请返回页面，刷新后重试。",
-        "en": "The form did not come from a page of your log-in. Go back, reload it, and try again.",
+        "zh": "该表单不是从本系统您正在使用的页面提交的。请返回页面，刷新后重试。",
+        "en": "The form did not come from a page that you have open here. Reload the page, and try again.",
     },
 }
 """Everything else on the page."""
