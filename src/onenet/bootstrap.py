@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from onenet import crashing
 from onenet.adapters.clamd import Clamd
+from onenet.adapters.stamps import Authority
 from onenet.addresses import Proxies
 from onenet.api.parts import Parts
 from onenet.clock import Clock, ScaledClock
@@ -40,6 +41,7 @@ from onenet.services.keys import Keyring
 from onenet.services.logins import Logins
 from onenet.services.reading import Reading
 from onenet.services.sealing import Sealing
+from onenet.services.stamping import Stamping
 from onenet.services.tokens import AccessTokens, check_worlds
 from onenet.services.unsealed import Unsealed
 from onenet.services.watch import Watch
@@ -82,6 +84,7 @@ class Process:
     sealing: Sealing
     unsealed: Unsealed
     scanner: Clamd | None = None
+    stamping: Stamping | None = None
 
     def worker(self) -> Worker:
         """A worker over these parts."""
@@ -119,7 +122,11 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         await check_worlds(database, settings.issuers, time.clock.now())
         tokens = AccessTokens(settings.issuers, database, time.clock, destinations=settings.destinations())
         made = _put_together(settings, database, tokens, time.clock)
-        keeping = [asyncio.create_task(each) for each in (time.run(), made.unsealed.run())]
+        beside: list[Coroutine[Any, Any, None]] = [time.run(), made.unsealed.run()]
+        if made.stamping is not None and settings.stamp_fail_closed_s is not None:
+            most_late = timedelta(seconds=settings.stamp_fail_closed_s)
+            beside.append(made.stamping.keep_closed(made.parts.gate, most_late))
+        keeping = [asyncio.create_task(each) for each in beside]
         try:
             yield made
         finally:
@@ -166,8 +173,22 @@ def _put_together(
     )
     logins = Logins(tokens, database, machine_clock, public_url=settings.resolved_public_url())
     anchor = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None
-    sealing = Sealing(database, database.ring, machine_clock, anchor)
-    return Process(parts, clock, timedelta(seconds=settings.lease_s), logins, sealing, unsealed, scanner)
+    stamping = _stamping(settings, database, machine_clock)
+    sealing = Sealing(database, database.ring, machine_clock, anchor, stamping)
+    return Process(
+        parts, clock, timedelta(seconds=settings.lease_s), logins, sealing, unsealed, scanner, stamping
+    )
+
+
+def _stamping(settings: Settings, database: Database, machine_clock: Clock) -> Stamping | None:
+    """Who has checkpoints stamped, if anybody. Raises: MisconfiguredError."""
+    if settings.stamp_url is None:
+        return None
+    if settings.stamp_certificates is None:
+        raise MisconfiguredError("ONENET_STAMP_URL: set ONENET_STAMP_CERTIFICATES_FILE, too")
+    every = timedelta(seconds=settings.stamp_every_s)
+    authority = Authority.read(settings.stamp_certificates)
+    return Stamping(database, machine_clock, authority, settings.stamp_url, every)
 
 
 def vault(settings: Settings, database: Database, machine_clock: Clock) -> Vault:

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from pydantic_settings.sources import TomlConfigSettingsSource
 
 from onenet.addresses import Proxies
-from onenet.destinations import Allowed, Destinations
+from onenet.destinations import Allowed, Destinations, NotAllowed, place_of
 from onenet.encryption import FileKeys, KeyRing
 from onenet.errors import MisconfiguredError
 from onenet.issuers import Issuer, told_apart
@@ -118,6 +118,17 @@ class Settings(BaseSettings):
     log_anchor_file: Path | None = Field(
         default=None, description="File that the sealer appends each signed checkpoint of the record to."
     )
+    stamp_url: str | None = Field(
+        default=None, description="Time-stamping authority (RFC 3161) that signs checkpoints of the record."
+    )
+    stamp_certificates: str | None = Field(
+        default=None,
+        description="Its certificates in PEM, the root among them; set ONENET_STAMP_CERTIFICATES_FILE.",
+    )
+    stamp_every_s: int = Field(default=3_600, ge=60, description="How often it is asked, at most.")
+    stamp_fail_closed_s: int | None = Field(
+        default=None, ge=60, description="A stamp that is so late lets no new case in; default: never."
+    )
     crash: str | None = Field(
         default=None, description="<point>:<n>: the process ends itself there; only in test mode."
     )
@@ -180,6 +191,16 @@ class Settings(BaseSettings):
         for origin in listed(value):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError("expected origins as https://app.example: small letters, no path, no *")
+        return value
+
+    @field_validator("stamp_url")
+    @classmethod
+    def _authority_is_at_an_address(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                place_of(value)
+        except NotAllowed:
+            raise ValueError("expected https://… or http://…, as the authority gave it") from None
         return value
 
     @field_validator("crash")

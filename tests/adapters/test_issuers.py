@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from structlog.testing import capture_logs
 
 from onenet.adapters import issuers, jose
-from onenet.adapters.issuers import BETWEEN_FETCHES_S, STALE_AFTER_S, Fetcher, NotFetched, Published
+from onenet.adapters.asking import NotFetched
+from onenet.adapters.issuers import BETWEEN_FETCHES_S, STALE_AFTER_S, Fetcher, Published
 from tests.issuing import RSA_KEY, TestIssuer, issuing, public_jwk
 from tests.outward import HERE
 

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from onenet.crashing import STATUS
 from onenet.services import anchor as anchors
 from onenet.services import record
+from onenet.services.elsewhere import Kept
 from onenet.store import log_tables
 from onenet.store.database import Database
 from tests.cli.commands import run
@@ -72,6 +73,6 @@ async def test_a_sealer_that_is_killed_loses_nothing_and_doubles_nothing(
             assert bool((await connection.execute(select(table))).all()) == is_there
     assert not anchor.exists()
     assert run(database_url, "log", "seal", ONENET_LOG_ANCHOR_FILE=str(anchor))[0] == 0
-    verdict = await record.verify(database, anchor=anchors.lines(anchor))
+    verdict = await record.verify(database, Kept(anchor=list(anchors.lines(anchor))))
     assert (verdict.tamperings, verdict.sealed, verdict.events) == ((), events, events)
     assert len(anchor.read_text().splitlines()) == verdict.checkpoints

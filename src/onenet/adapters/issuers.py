@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx2
 import structlog
 
-from onenet import __version__, clock
-from onenet.adapters import jose, names, wire
+from onenet import clock
+from onenet.adapters import jose, wire
+from onenet.adapters.asking import NotFetched, ask
 from onenet.adapters.jose import PublicKey
 from onenet.adapters.json_reader import read_json
-from onenet.destinations import Destinations, NotAllowed
+from onenet.destinations import Destinations
 from onenet.errors import MalformedJson
 from onenet.issuers import Issuer, is_safe
 
@@ -33,10 +33,6 @@ ANSWER_BYTES = 262_144
 TIMEOUT_S, CONNECT_S = 5.0, 3.0
 
 log = structlog.get_logger(__name__)
-
-
-class NotFetched(Exception):
-    """An issuer did not give what was asked of it; the message says what came instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +79,9 @@ class Fetcher:
             raise NotFetched("the address is neither https:// nor on the loopback")
         if self._wire is None:
             self._wire = wire.Wire(self._destinations, connect_s=CONNECT_S, connections_per_host=2)
-        said = [*headers, ("accept-encoding", "identity"), ("user-agent", f"onenet/{__version__}")]
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                answer = await self._wire.send(
-                    method, httpx2.URL(url), said, body, answer_bytes=ANSWER_BYTES + 1
-                )
-        except tuple(kind for kinds, _, _ in wire.ERRORS for kind in kinds) as error:
-            if isinstance(error, NotAllowed):
-                names.tell(error)
-            words = next(words for kinds, _, words in wire.ERRORS if isinstance(error, kinds))
-            raise NotFetched(words or str(error)) from None
-        if answer.status_code != 200:
-            raise NotFetched(f"status {answer.status_code}")
-        if len(answer.content) > ANSWER_BYTES:
-            raise NotFetched(f"the answer has more than {ANSWER_BYTES} bytes")
-        return answer.content
+        return await ask(
+            self._wire, method, url, headers, body, within_s=TIMEOUT_S, answer_bytes=ANSWER_BYTES
+        )
 
 
 @dataclass

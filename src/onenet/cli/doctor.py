@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -44,6 +45,9 @@ def run(
         remarks += asyncio.run(issuers.look(settings.issuers, settings.destinations()))
         remarks += with_database(lambda database: doctor.look(database, _clocks(settings)))
         remarks += with_database(lambda database: destinations.look(database, settings.destinations()))
+        if settings.stamp_url is not None:
+            every = timedelta(seconds=settings.stamp_every_s)
+            remarks += with_database(lambda database: doctor.stamps(database, _clocks(settings), every))
         if reconcile:
             report["reconciled"] = with_database(lambda database: _reconcile(database, settings))
         if invariants:

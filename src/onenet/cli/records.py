@@ -11,12 +11,14 @@ from uuid import UUID
 import typer
 
 from onenet import crashing, security_log
+from onenet.adapters.stamps import Authority
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.domain.note import MalformedNote, PublicKey, read_key
 from onenet.services import anchor as anchors
 from onenet.services import log_export, log_import, log_key, record
-from onenet.services.anchor import Anchor, Line
+from onenet.services.anchor import Anchor
+from onenet.services.elsewhere import Kept
 from onenet.services.sealing import Sealing
 from onenet.settings import read_settings
 
@@ -39,11 +41,19 @@ def verify(
     key: Annotated[
         str | None, typer.Option(help="The log's public key, as `onenet log key` printed it.")
     ] = None,
+    stamped_by: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, dir_okay=False, help="Certificates of the time-stamping authority, if none are set."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Check every event, leaf and checkpoint (exit status 1 when something is not as it was written)."""
-    known, kept = _public(key), list(anchors.lines(anchor)) if anchor else []
-    verdict = _of_export(from_export, known, kept) if from_export else _of_database(known, kept)
+    pem = stamped_by.read_text(encoding="utf-8") if stamped_by else read_settings().stamp_certificates
+    authority = Authority.read(pem) if pem else None
+    kept = Kept(_public(key), list(anchors.lines(anchor)) if anchor else [], authority)
+    verdict = _of_export(from_export, kept) if from_export else _of_database(kept)
     if as_json:
         typer.echo(json.dumps(asdict(verdict), default=str))
     else:
@@ -57,13 +67,26 @@ def verify(
             )
             place = f"case {found.case_id}: {where}" if found.case_id else "log"
             typer.echo(f"{place}: {found.kind} {found.detail}".rstrip())
-        gone = f"; the private part of {verdict.erased} is erased" if verdict.erased else ""
-        if verdict.checkpoints:
-            typer.echo(f"{verdict.sealed} events sealed under {verdict.checkpoints} checkpoints{gone}")
+        _tell_of_seals(verdict)
         typer.echo(f"{verdict.cases} cases, {verdict.events} events, {len(verdict.tamperings)} found")
     if verdict.tamperings:
         security_log.report("record_tampered", found=len(verdict.tamperings))
         raise typer.Exit(1)
+
+
+def _tell_of_seals(verdict: record.Verdict) -> None:
+    """How far the record is sealed, and stamped."""
+    gone = f"; the private part of {verdict.erased} is erased" if verdict.erased else ""
+    if verdict.checkpoints:
+        typer.echo(f"{verdict.sealed} events sealed under {verdict.checkpoints} checkpoints{gone}")
+    stamped = verdict.stamped
+    if stamped.at:
+        since = f"{stamped.at:%Y-%m-%dT%H:%M:%SZ}"
+        typer.echo(f"{stamped.stamps} time stamps; {stamped.size} events were there at {since}")
+    if stamped.not_judged:
+        typer.echo(
+            f"{stamped.not_judged} time stamps not judged: give --stamped-by, the authority's certificates"
+        )
 
 
 def _public(text: str | None) -> PublicKey | None:
@@ -73,13 +96,13 @@ def _public(text: str | None) -> PublicKey | None:
         raise typer.BadParameter(str(error), param_hint="--key") from None
 
 
-def _of_database(key: PublicKey | None, kept: list[Line]) -> record.Verdict:
-    return with_database(lambda database: record.verify(database, key=key, anchor=kept))
+def _of_database(kept: Kept) -> record.Verdict:
+    return with_database(lambda database: record.verify(database, kept))
 
 
-def _of_export(file: Path, key: PublicKey | None, kept: list[Line]) -> record.Verdict:
+def _of_export(file: Path, kept: Kept) -> record.Verdict:
     with file.open("rb") as lines:
-        return log_import.verify_export(lines, key=key, anchor=kept)
+        return log_import.verify_export(lines, kept)
 
 
 @app.command()

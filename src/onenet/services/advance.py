@@ -79,6 +79,8 @@ class Gate:
         self._crew: Crew | None = None
         self._saved: Recent[UUID, Case] = Recent(MOST_REMEMBERED)
         self._directory: Directory | None = None
+        self.closed = ""
+        """Why no new case is let in; empty while they are."""
 
     def listen(self, listener: Listener) -> None:
         """Calls `listener` with the cases of each commit, after it."""
@@ -94,6 +96,8 @@ class Gate:
         Raises: whatever `decide` refuses with; Unavailable when nothing could be stored, or when that is not
         known in time: who retries does so under the same key.
         """
+        if self.closed and change.opening:
+            raise Unavailable(self.closed, retry_after_s=60)
         patience_s = None if change.claimed else PATIENCE_S
         try:
             return await self._together.submit(change, patience_s=patience_s)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.clock import Clock
 from onenet.errors import Unavailable
-from onenet.services import encryption
+from onenet.services import encryption, stamping
 from onenet.services.encryption import Standing
 from onenet.store import callers, catalogue, endpoints, inspection, timers
 from onenet.store.database import Database
@@ -289,6 +289,22 @@ def judge_encryption(found: Standing, kid: int) -> Iterator[Remark]:
         yield Remark("encryption", "warning", says, "onenet kek rotate")
     if not in_clear and not older:
         yield Remark("encryption", "ok", f"key {kid} is in use, nothing is under older keys")
+
+
+async def stamps(database: Database, clocks: Clocks, every: timedelta) -> list[Remark]:
+    """What is to be said of the stamps of the record, where an authority is set that gives them."""
+    async with database.read() as connection:
+        due_at = await stamping.due(connection, every)
+    return [judge_stamps(due_at, clocks.machine.now())]
+
+
+def judge_stamps(due_at: datetime | None, now: datetime) -> Remark:
+    """Whether the next stamp has been due for too long."""
+    if due_at is None or now - due_at < stamping.MOST_LATE:
+        return Remark("time stamps", "ok", "none is due" if due_at is None or due_at > now else "one is due")
+    says = f"none since one was due at {_moment(due_at)}"
+    advice = "is a worker running, what does its log say of `stamp_failed`, does ONENET_STAMP_URL answer?"
+    return Remark("time stamps", "finding", says, advice)
 
 
 CHECKS: Sequence[Look] = (

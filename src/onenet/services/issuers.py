@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from onenet.adapters.issuers import Fetcher, NotFetched, Published
+from onenet.adapters.asking import NotFetched
+from onenet.adapters.issuers import Fetcher, Published
 from onenet.destinations import Destinations
 from onenet.issuers import Issuer
 from onenet.services.doctor import Remark

@@ -8,71 +8,20 @@ tells.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
 from onenet.domain import note, tree
-from onenet.domain.note import Checkpoint, MalformedNote, PublicKey, Signed
+from onenet.domain.note import MalformedNote, PublicKey, Signed
 from onenet.domain.tree import HASH_BYTES, Edge
-from onenet.services.anchor import Line
+from onenet.services.elsewhere import Kept, against_anchor
 from onenet.services.log_key import is_signed_by
+from onenet.services.tampering import Tampering, misfit
 from onenet.store.events import Event
 from onenet.store.log import Run
 
-REASONS: Mapping[str, str] = {
-    "altered": "an event is not as it was written",
-    "removed": "an event is missing",
-    "inserted": "an event is there that nobody wrote",
-    "lane_moved": "a row lies in a lane that is not its case's",
-    "case_altered": "the case's row does not fit its events",
-    "case_removed": "something of a case is left, and the case is not",
-    "step_altered": "a step does not stand where its events left it",
-    "rewritten": "an event fits its neighbours, and is not the one that was sealed",
-    "private_altered": "the private part of an event does not fit its commitment",
-    "private_inserted": "a private part belongs to no event that committed to one",
-    "leaf_altered": "a leaf names another event than the one that was sealed there",
-    "leaf_removed": "a sealed event has no leaf, or a leaf no event",
-    "leaf_inserted": "a leaf stands beyond the tree",
-    "leaf_duplicated": "an event has two leaves, or a leaf two events",
-    "tile_altered": "a stored hash of the tree is not the one that was signed",
-    "tree_altered": "the leaves are not those that were signed",
-    "tree_cut": "fewer leaves are there than were signed",
-    "checkpoint_altered": "a checkpoint is not as it was signed",
-    "checkpoint_forged": "a checkpoint was signed by another key",
-    "checkpoint_removed": "a checkpoint is missing",
-    "wrong_key": "the log is not that of the key that was given",
-    "anchor_altered": "a line of the anchor is no checkpoint of this log",
-    "anchor_cut": "a checkpoint is missing from the anchor",
-    "rolled_back": "the anchor knows of more than the log has",
-    "split_view": "the anchor has another root for the same number of events",
-    "proof_altered": "the proof of an event does not lead to the checkpoint",
-    "export_malformed": "a line of the export is not as it is written",
-    "export_cut": "the end of the export is missing, or a line in it",
-    "export_damaged": "the export is not the file that was written",
-}
-"""Every way in which a record can be found wanting. docs/administrators.md has the same table."""
-
 MOST_SEARCHES = 1_000
 """Leaves that are looked for elsewhere in the tree: each look reads all of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tampering:
-    """One thing that is not as it was written: what, of which case if any, which row (`seq`, or a step)."""
-
-    case_id: UUID | None
-    kind: str
-    seq: int | None = None
-    step: str | None = None
-    detail: str = ""
-
-
-def misfit(kind: str, case_id: UUID | None = None, seq: int | None = None, detail: str = "") -> Tampering:
-    """A tampering with the log, by its reason. Raises: KeyError when the table has no such reason."""
-    if kind not in REASONS:
-        raise KeyError(kind)
-    return Tampering(case_id, kind, seq, detail=detail)
 
 
 class _Differing(NamedTuple):
@@ -147,29 +96,26 @@ class LogCheck:
 
     # ---- the log
 
-    def finish(
-        self, notes: Iterable[tuple[int, str]], key: PublicKey | None, anchor: Iterable[Line] = ()
-    ) -> Iterator[Tampering]:
-        """What is wrong beyond single cases. `notes` of checkpoints by their sizes, `key` that of the log."""
+    def finish(self, notes: Iterable[tuple[int, str]], kept: Kept) -> Iterator[Tampering]:
+        """What is wrong beyond single cases. `notes` of checkpoints by their sizes; `kept` has the key."""
         yield from self._holes()
         signed = dict[int, Signed]()
         largest = 0
         for size, text in notes:
             largest = max(largest, size)
-            found = checkpoint(size, text, key)
+            found = checkpoint(size, text, kept.key)
             if isinstance(found, Tampering):
                 yield found
             else:
                 signed[size] = found
-        lines = list(anchor)
-        anchored = {line.signed.checkpoint.size for line in lines if line.signed}
+        anchored = {line.signed.checkpoint.size for line in kept.anchor if line.signed}
         sizes = sorted(size for size in signed.keys() | anchored if size <= self.size)
         roots = _roots(self._stored, sizes)
         if self.size > largest:
             yield misfit("checkpoint_removed", detail=f"no checkpoint is over all {self.size} leaves")
         yield from self._against_roots(signed, roots, sizes)
-        if key is not None:
-            yield from _against_anchor(lines, signed, roots, key)
+        if kept.key is not None:
+            yield from against_anchor(kept.anchor, signed, roots, kept.key)
 
     def _holes(self) -> Iterator[Tampering]:
         """Leaves that no event claims, one misfit for each stretch of them."""
@@ -223,44 +169,3 @@ def _roots(hashes: bytes | bytearray, sizes: Sequence[int]) -> dict[int, bytes]:
             edge.append(bytes(hashes[leaf * HASH_BYTES : (leaf + 1) * HASH_BYTES]))
         found[size] = edge.root()
     return found
-
-
-def against_kept(
-    signed: Checkpoint | None, anchor: Iterable[Line], key: PublicKey | None
-) -> Iterator[Tampering]:
-    """The one checkpoint of an export of one case, against those that were kept elsewhere."""
-    for line in anchor:
-        if line.signed is None or key is None or not is_signed_by(line.signed, key):
-            yield misfit("anchor_altered", detail=f"line {line.number}")
-            continue
-        kept = line.signed.checkpoint
-        if signed and kept.size == signed.size and kept.root != signed.root:
-            yield misfit("split_view", detail=f"line {line.number}, {signed.size} events")
-
-
-def _against_anchor(
-    lines: Sequence[Line], signed: Mapping[int, Signed], roots: Mapping[int, bytes], key: PublicKey
-) -> Iterator[Tampering]:
-    """The checkpoints that were kept elsewhere, against those of the log."""
-    kept: dict[int, int] = {}
-    newest = max(signed, default=0)
-    for line in lines:
-        if line.signed is None or not is_signed_by(line.signed, key):
-            yield misfit("anchor_altered", detail=f"line {line.number}")
-            continue
-        checkpoint = line.signed.checkpoint
-        if checkpoint.size < max(kept, default=0):
-            yield misfit("anchor_altered", detail=f"line {line.number} is out of order")
-        kept[checkpoint.size] = line.number
-        known = signed.get(checkpoint.size)
-        root = known.checkpoint.root if known else roots.get(checkpoint.size)
-        where = f"line {line.number}, {checkpoint.size} events"
-        if checkpoint.size > newest:
-            yield misfit("rolled_back", detail=where)
-        elif root != checkpoint.root:
-            yield misfit("split_view", detail=where)
-        elif known is None:
-            yield misfit("checkpoint_removed", detail=where)
-    between = [size for size in sorted(signed) if kept and min(kept) < size < max(kept) and size not in kept]
-    if len(kept) == len(lines):
-        yield from (misfit("anchor_cut", detail=f"{size} events") for size in between)

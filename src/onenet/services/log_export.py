@@ -2,8 +2,8 @@
 
 Each line is `{"<kind>":{…}}` as JSON with sorted names and no white space, and no line can be written in two
 ways: a bit that changes makes it another line or none. In this order: `log`, the leaf hashes (`tile`), for
-each case its `case`, `event`, `leaf`, `private` and `proof` lines, the `checkpoint` lines, `end`. Of
-one case, the hashes of the others are left out, and each of its events has a proof instead.
+each case its `case`, `event`, `leaf`, `private` and `proof` lines, the `checkpoint` lines, the `stamp` lines,
+`end`. Of one case, the hashes of the others are left out, and each of its events has a proof instead.
 
 Private parts are not in it unless asked for: what is to be forgotten must not live on in files.
 """
@@ -11,8 +11,9 @@ Private parts are not in it unless asked for: what is to be forgotten must not l
 from __future__ import annotations
 
 import hashlib
-from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator, Mapping
+from base64 import b64decode, b64encode
+from binascii import Error
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 from uuid import UUID
 
@@ -75,9 +76,10 @@ async def _lines(
     rows = await store_record.log_rows(connection)
     of_case = case_id and str(case_id)
     yield line("log", version=VERSION, suite=note.SUITE, key=rows.key, case=of_case, private=with_private)
-    notes, hashes = rows.notes, leaf_hashes(rows.tiles)
+    notes, stamps, hashes = rows.notes, rows.stamps, leaf_hashes(rows.tiles)
     if case_id is not None:
         notes = notes[-1:]
+        stamps = [each for each in stamps if each[0] in dict(notes)]
     for first in range(0, len(hashes), WIDE) if case_id is None else ():
         yield line("tile", number=first // WIDE, hashes=b64encode(hashes[first : first + WIDE]).decode())
     size = notes[-1][0] if notes else 0
@@ -94,8 +96,15 @@ async def _lines(
                 yield each
     if case_id is not None and is_empty:
         raise NotFound
-    for row, text in notes:
-        yield line("checkpoint", size=row, note=text)
+    for each in _seals(notes, stamps):
+        yield each
+
+
+def _seals(notes: Iterable[tuple[int, str]], stamps: Iterable[tuple[int, bytes]]) -> Iterator[bytes]:
+    for size, text in notes:
+        yield line("checkpoint", size=size, note=text)
+    for size, reply in stamps:
+        yield line("stamp", size=size, reply=b64encode(reply).decode())
 
 
 def _of_case(record: CaseRecord) -> Iterator[bytes]:
@@ -183,6 +192,7 @@ SHAPES: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "private": {"seq": _NUMBER, "salt": _TEXT, "payload": _TEXT},
     "proof": {"seq": _NUMBER, "leaf": _NUMBER, "hashes": (list,)},
     "checkpoint": {"size": _NUMBER, "note": _TEXT},
+    "stamp": {"size": _NUMBER, "reply": _TEXT},
     "end": {"lines": _NUMBER, "sha256": _TEXT},
 }  # fmt: skip
 """The members of each kind of line, and what they may be."""
@@ -198,6 +208,17 @@ def unhex(text: str) -> bytes:
         raise Malformed("expected hex digits") from None
     if found.hex() != text:
         raise Malformed("expected hex digits in lower case")
+    return found
+
+
+def unbase64(text: str) -> bytes:
+    """The bytes in base64, as `write` writes it. Raises: Malformed."""
+    try:
+        found = b64decode(text, validate=True)
+    except (Error, ValueError):
+        raise Malformed("expected base64") from None
+    if b64encode(found).decode() != text:
+        raise Malformed("expected base64")
     return found
 
 

@@ -6,24 +6,24 @@ What cannot be read is told by its line, and what is left is checked all the sam
 from __future__ import annotations
 
 import hashlib
-from base64 import b64decode, b64encode
-from binascii import Error
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from onenet.domain import tree
-from onenet.domain.note import MalformedNote, PublicKey, read_key
+from onenet.domain.note import MalformedNote, read_key
 from onenet.domain.tree import HASH_BYTES
 from onenet.ids import lane_of
-from onenet.services.anchor import Line
-from onenet.services.log_check import LogCheck, Tampering, against_kept, checkpoint, misfit
-from onenet.services.log_export import VERSION, Malformed, event_of, read_line, run_of, unhex
+from onenet.services.elsewhere import NOTHING, Kept, against_stamps, of_one_case
+from onenet.services.log_check import LogCheck, checkpoint
+from onenet.services.log_export import VERSION, Malformed, event_of, read_line, run_of, unbase64, unhex
 from onenet.services.record import Verdict, check_record, erased, once
+from onenet.services.tampering import Tampering, misfit
 from onenet.store.events import split_private
 from onenet.store.record import CaseRecord, Head
 
-ORDER = ("log", "tile", "case", "event", "leaf", "private", "proof", "checkpoint", "end")
+ORDER = ("log", "tile", "case", "event", "leaf", "private", "proof", "checkpoint", "stamp", "end")
 
 
 class _Reader:
@@ -36,6 +36,7 @@ class _Reader:
         self.has_private = False
         self.hashes = bytearray()
         self.notes: list[tuple[int, str]] = []
+        self.stamps: list[tuple[int, bytes]] = []
         self.record: CaseRecord | None = None
         self.log: LogCheck | None = None
         self.proofs: dict[int, tuple[int, list[bytes]]] = {}
@@ -62,13 +63,9 @@ class _Reader:
         self.has_private = members["private"]
 
     def _tile(self, members: dict[str, Any]) -> None:
-        try:
-            hashes = b64decode(members["hashes"], validate=True)
-        except (Error, ValueError):
-            raise Malformed("expected base64") from None
+        hashes = unbase64(members["hashes"])
         place = members["number"] * tree.TILE_WIDTH * HASH_BYTES
-        is_whole = not len(hashes) % HASH_BYTES and b64encode(hashes).decode() == members["hashes"]
-        if not is_whole or place != len(self.hashes):
+        if len(hashes) % HASH_BYTES or place != len(self.hashes):
             raise Malformed("a tile is missing, or cut short")
         self.hashes += hashes
 
@@ -109,6 +106,9 @@ class _Reader:
     def _checkpoint(self, members: dict[str, Any]) -> None:
         self.notes.append((members["size"], members["note"]))
 
+    def _stamp(self, members: dict[str, Any]) -> None:
+        self.stamps.append((members["size"], unbase64(members["reply"])))
+
     def _end(self, members: dict[str, Any]) -> None:
         self.end = members
 
@@ -134,10 +134,8 @@ class _Reader:
             self.alone = record
 
 
-def verify_export(
-    file: Iterable[bytes], *, key: PublicKey | None = None, anchor: Iterable[Line] = ()
-) -> Verdict:
-    """What is wrong with an export. `key`: that the log is known to have; `anchor`: what was kept."""
+def verify_export(file: Iterable[bytes], kept: Kept = NOTHING) -> Verdict:
+    """What is wrong with an export, by itself and beside what was kept."""
     reader = _Reader()
     digest, count = hashlib.sha256(), 0
     for number, raw in enumerate(file, 1):
@@ -150,10 +148,10 @@ def verify_export(
             reader.found.append(misfit("export_malformed", detail=f"line {number}: {error}"))
     reader.close_case()
     reader.found += _end(reader, count, digest.hexdigest())
-    sealed = _finish(reader, key, anchor)
-    return Verdict(
-        len(reader.cases), reader.events, once(reader.found), sealed, len(reader.notes), reader.gone
-    )
+    sealed = _finish(reader, kept)
+    unfit, stamped = against_stamps(reader.stamps, dict(reader.notes), kept.authority)
+    found, checkpoints = once([*reader.found, *unfit]), len(reader.notes)
+    return Verdict(len(reader.cases), reader.events, found, sealed, checkpoints, reader.gone, stamped)
 
 
 def _end(reader: _Reader, count: int, digest: str) -> Iterator[Tampering]:
@@ -163,33 +161,34 @@ def _end(reader: _Reader, count: int, digest: str) -> Iterator[Tampering]:
         yield misfit("export_damaged", detail="its digest is another one")
 
 
-def _finish(reader: _Reader, key: PublicKey | None, anchor: Iterable[Line]) -> int:
+def _finish(reader: _Reader, kept: Kept) -> int:
     """Checks the log itself; gives how many events are sealed."""
     own = None
     try:
         own = read_key(reader.key) if reader.key else None
     except MalformedNote as error:
         reader.found.append(misfit("wrong_key", detail=str(error)))
-    if key is not None and own != key:
+    if kept.key is not None and own != kept.key:
         reader.found.append(misfit("wrong_key", detail=f"the key of this log is {reader.key}"))
     if reader.log is None:
         return 0
+    kept = replace(kept, key=kept.key or own)
     if reader.of_case is None:
-        reader.found += reader.log.finish(reader.notes, key or own, anchor)
+        reader.found += reader.log.finish(reader.notes, kept)
         return reader.log.sealed
-    return _finish_alone(reader, key or own, anchor)
+    return _finish_alone(reader, kept)
 
 
-def _finish_alone(reader: _Reader, key: PublicKey | None, anchor: Iterable[Line]) -> int:
+def _finish_alone(reader: _Reader, kept: Kept) -> int:
     """One case: each of its sealed events has a proof that leads to the newest checkpoint."""
     signed = None
     for size, text in reader.notes:
-        found = checkpoint(size, text, key)
+        found = checkpoint(size, text, kept.key)
         if isinstance(found, Tampering):
             reader.found.append(found)
         else:
             signed = found.checkpoint
-    reader.found += against_kept(signed, anchor, key)
+    reader.found += of_one_case(signed, kept)
     record = reader.alone or CaseRecord(UUID(int=0), 0)
     sealed = 0
     for event in record.events:

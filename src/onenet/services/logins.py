@@ -20,7 +20,8 @@ import structlog
 
 from onenet import security_log
 from onenet.adapters import jose, tokens
-from onenet.adapters.issuers import Metadata, NotFetched
+from onenet.adapters.asking import NotFetched
+from onenet.adapters.issuers import Metadata
 from onenet.adapters.jose import Refused
 from onenet.adapters.tokens import Claims
 from onenet.clock import Clock

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain import tree
 from onenet.domain.chain import COMMITMENT, START
-from onenet.domain.note import MalformedNote, PublicKey, read_key
+from onenet.domain.note import MalformedNote, read_key
 from onenet.domain.tree import HASH_BYTES, TILE_WIDTH, Tiles
 from onenet.ids import lane_of
-from onenet.services.anchor import Line
-from onenet.services.log_check import LogCheck, Tampering, misfit
+from onenet.services.elsewhere import NOTHING, UNSTAMPED, Kept, Stamped, against_stamps
+from onenet.services.log_check import LogCheck
+from onenet.services.tampering import Tampering, misfit
 from onenet.store import record as store_record
 from onenet.store import sealing
 from onenet.store.database import Database
@@ -54,6 +55,7 @@ class Verdict:
     sealed: int = 0
     checkpoints: int = 0
     erased: int = 0
+    stamped: Stamped = UNSTAMPED
 
 
 def check_chain(case_id: UUID, events: Sequence[Event], head: Head | None) -> Iterator[Tampering]:
@@ -202,22 +204,13 @@ def _states(record: CaseRecord, head: Head, steps: Mapping[str, str] | None) -> 
         yield misfit("case_altered", record.case_id, detail="what its events tell cannot be read")
 
 
-async def verify(database: Database, *, key: PublicKey | None = None, anchor: Iterable[Line] = ()) -> Verdict:
-    """Walks the whole database at one moment. `key`: that the log is known to have; `anchor`: what was kept.
-
-    Raises: Unavailable.
-    """
+async def verify(database: Database, kept: Kept = NOTHING) -> Verdict:
+    """Walks the whole database at one moment, and compares with what was kept. Raises: Unavailable."""
     async with database.read() as connection:
-        return await examine(connection, database, key=key, anchor=anchor)
+        return await examine(connection, database, kept)
 
 
-async def examine(
-    connection: AsyncConnection,
-    database: Database,
-    *,
-    key: PublicKey | None = None,
-    anchor: Iterable[Line] = (),
-) -> Verdict:
+async def examine(connection: AsyncConnection, database: Database, kept: Kept = NOTHING) -> Verdict:
     """The same on an open connection."""
     rows = await store_record.log_rows(connection)
     log = LogCheck(leaf_hashes(rows.tiles))
@@ -234,8 +227,10 @@ async def examine(
     for case_id in await store_record.numbered_without_case(connection):
         if case_id not in told:
             found.append(misfit("case_removed", case_id, detail="only its number is left"))
-    found += check_log(log, rows, key, anchor)
-    return Verdict(len(cases), events, once(found), log.sealed, len(rows.notes), gone)
+    found += check_log(log, rows, kept)
+    unfit, stamped = against_stamps(rows.stamps, dict(rows.notes), kept.authority)
+    found += unfit
+    return Verdict(len(cases), events, once(found), log.sealed, len(rows.notes), gone, stamped)
 
 
 def once(found: Iterable[Tampering]) -> tuple[Tampering, ...]:
@@ -248,19 +243,17 @@ def once(found: Iterable[Tampering]) -> tuple[Tampering, ...]:
     )[::-1]
 
 
-def check_log(
-    log: LogCheck, rows: LogRows, key: PublicKey | None, anchor: Iterable[Line]
-) -> Iterator[Tampering]:
+def check_log(log: LogCheck, rows: LogRows, kept: Kept) -> Iterator[Tampering]:
     """What is wrong with the log itself, once it has seen all cases."""
     own = None
     try:
         own = read_key(rows.key) if rows.key else None
     except MalformedNote as error:
         yield misfit("wrong_key", detail=str(error))
-    if key is not None and own != key:
+    if kept.key is not None and own != kept.key:
         yield misfit("wrong_key", detail=f"the key of this log is {rows.key}")
     yield from check_tiles(rows.tiles, log.size)
-    yield from log.finish(rows.notes, key or own, anchor)
+    yield from log.finish(rows.notes, replace(kept, key=kept.key or own))
 
 
 def leaf_hashes(tiles: Tiles) -> bytes:

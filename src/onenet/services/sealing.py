@@ -26,6 +26,7 @@ from onenet.errors import MisconfiguredError, StaleWrite, Unavailable
 from onenet.ids import LANES, new_id
 from onenet.services import log_key
 from onenet.services.anchor import Anchor, AnchorDiffers
+from onenet.services.stamping import Stamping
 from onenet.store import log as store_log
 from onenet.store.database import Database
 from onenet.store.log import KeyRow, Run, Sealer, Told, Unsealed
@@ -72,12 +73,23 @@ class Round:
 class Sealing:
     """Seals. One for each process that works; any number of processes may."""
 
-    def __init__(self, database: Database, ring: KeyRing, clock: Clock, anchor: Anchor | None = None):
-        """`clock` tells machine time. `anchor` keeps checkpoints where the database's owner cannot reach."""
+    def __init__(
+        self,
+        database: Database,
+        ring: KeyRing,
+        clock: Clock,
+        anchor: Anchor | None = None,
+        stamping: Stamping | None = None,
+    ):
+        """`clock` tells machine time. `anchor` keeps checkpoints where the database's owner cannot reach.
+
+        `stamping` has them stamped, by the one process of all that seals.
+        """
         self._database = database
         self._ring = ring
         self._clock = clock
         self._anchor = anchor
+        self._stamping = stamping
         self._me = new_id()
         self._looked_s = steady_s()
 
@@ -93,6 +105,8 @@ class Sealing:
                     done = await self.round()
                     has_more = done is not None and done.has_more
                     pause_s = 0.0 if has_more else TICK_S
+                    if self._stamping is not None and done is not None and not has_more:
+                        await self._stamping.look()
             except (Unavailable, StaleWrite):
                 pass  # the database has told the log; or another process was quicker
             except (AnchorDiffers, MisconfiguredError) as error:

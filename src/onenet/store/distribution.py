@@ -25,6 +25,7 @@ BY_OWN_KEY: Mapping[str, str] = {
     "log_unsealed": "id",
     "log_tile": "number",
     "log_checkpoint": "size",
+    "log_stamp": "size",
     "log_sealer": "name",
 }
 """Small tables that are asked for the lane, or for a number, by those who do not know it yet."""

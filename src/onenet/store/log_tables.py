@@ -75,6 +75,15 @@ log_checkpoint = Table(
     Column("created_at", Timestamp, nullable=False),
 )
 
+log_stamp = Table(
+    "log_stamp",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("reply", LargeBinary, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+)
+"""What an authority signed of the checkpoint of that size, as it was received (RFC 3161)."""
+
 log_key = Table(
     "log_key",
     metadata,

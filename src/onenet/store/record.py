@@ -126,11 +126,12 @@ async def numbered_without_case(connection: AsyncConnection) -> Sequence[UUID]:
 
 @dataclass(frozen=True, slots=True)
 class LogRows:
-    """What is stored of the tree: tiles by level and number, notes with the sizes of their rows."""
+    """What is stored of the tree: tiles by level and number, notes and stamps with their sizes."""
 
     key: str | None
     tiles: dict[tuple[int, int], bytes]
     notes: list[tuple[int, str]]
+    stamps: list[tuple[int, bytes]]
 
 
 async def log_rows(connection: AsyncConnection) -> LogRows:
@@ -140,4 +141,6 @@ async def log_rows(connection: AsyncConnection) -> LogRows:
     rows = await connection.execute(select(t.level, t.number, t.hashes).order_by(t.level, t.number))
     tiles = {(row.level, row.number): row.hashes for row in rows}
     notes = [tuple(row) for row in await connection.execute(select(c.size, c.note).order_by(c.size))]
-    return LogRows(key, tiles, notes)
+    s = log_tables.log_stamp.c
+    stamps = [tuple(row) for row in await connection.execute(select(s.size, s.reply).order_by(s.size))]
+    return LogRows(key, tiles, notes, stamps)

@@ -1,0 +1,43 @@
+"""Asking: one request to a server that is no department's, and the whole of a good answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import httpx2
+
+from onenet import __version__
+from onenet.adapters import names, wire
+from onenet.destinations import NotAllowed
+
+
+class NotFetched(Exception):
+    """A server did not give what was asked of it; the message says what came instead."""
+
+
+async def ask(
+    over: wire.Wire,
+    method: str,
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    within_s: float,
+    answer_bytes: int,
+) -> bytes:
+    """The body of an answer of status 200. Raises: NotFetched."""
+    said = [*headers, ("accept-encoding", "identity"), ("user-agent", f"onenet/{__version__}")]
+    try:
+        async with asyncio.timeout(within_s):
+            answer = await over.send(method, httpx2.URL(url), said, body, answer_bytes=answer_bytes + 1)
+    except tuple(kind for kinds, _, _ in wire.ERRORS for kind in kinds) as error:
+        if isinstance(error, NotAllowed):
+            names.tell(error)
+        words = next(words for kinds, _, words in wire.ERRORS if isinstance(error, kinds))
+        raise NotFetched(words or str(error)) from None
+    if answer.status_code != 200:
+        raise NotFetched(f"status {answer.status_code}")
+    if len(answer.content) > answer_bytes:
+        raise NotFetched(f"the answer has more than {answer_bytes} bytes")
+    return answer.content
