@@ -11,9 +11,11 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from onenet import security_log
 from onenet.clock import FrozenClock
 from onenet.services.advance import Gate
 from onenet.store.database import CAPABILITIES, Capabilities, Database
@@ -34,6 +36,24 @@ if os.environ.get("FLAGS_OFF"):
     OFF = ",".join(f"-{field.name}" for field in fields(Capabilities))
     CAPABILITIES.update({name: each.less(OFF) for name, each in CAPABILITIES.items()})
     os.environ["ONENET_CAPABILITIES"] = OFF
+
+
+class Seen:
+    """Takes security events in the place of a logger."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def warning(self, kind: str, **said: Any) -> None:
+        self.events.append({"event": kind, **said})
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The security events from here on."""
+    taken = Seen()
+    monkeypatch.setattr(security_log, "_stream", security_log.Stream(taken))
+    return taken.events
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Addresses of callers: how they are counted, and which of them are our own proxies."""
+"""Addresses of callers: how they are counted, and in which networks they are."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def counted_as(address: str) -> str:
     return str(ipaddress.ip_network((found, IPV6_SITE_BITS), strict=False))
 
 
-class Proxies:
-    """The proxies that are believed when they say for whom they call."""
+class Networks:
+    """Addresses and networks: our own proxies, or where a key may be used."""
 
     def __init__(self, networks: tuple[str, ...]):
-        """Addresses and networks, as 10.0.0.0/8. Raises: ValueError."""
+        """Each as 10.0.0.0/8. Raises: ValueError."""
         self._networks = tuple(ipaddress.ip_network(network) for network in networks)
         self.contain = lru_cache(maxsize=1_000)(self._contain)
 

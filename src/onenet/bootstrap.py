@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from onenet import crashing
 from onenet.adapters.clamd import Clamd
 from onenet.adapters.stamps import Authority
-from onenet.addresses import Proxies
+from onenet.addresses import Networks
 from onenet.api.parts import Parts
 from onenet.clock import Clock, ScaledClock
 from onenet.errors import MisconfiguredError, Unavailable
@@ -310,6 +310,7 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(made.parts.watch.run())
             recording = group.create_task(made.parts.reading.accesses.run())
+            noting = group.create_task(made.parts.identity.keyring.run())
             working = group.create_task(worker.run()) if worker else None
             await server.serve()
             if worker and working:
@@ -317,6 +318,7 @@ async def serve(settings: Settings, *, with_worker: bool) -> None:
                 await working
             watching.cancel()
             recording.cancel()
+            noting.cancel()
 
 
 def _server_config(app: Application, settings: Settings) -> uvicorn.Config:
@@ -325,7 +327,7 @@ def _server_config(app: Application, settings: Settings) -> uvicorn.Config:
     proxies = listed(settings.trusted_proxies)
     limits = Limits(connections_per_address=settings.connections_per_address)
     guard = Guard(
-        limits, Crowd(limits, Proxies(proxies)), refusal(settings.resolved_public_url(), app.version)
+        limits, Crowd(limits, Networks(proxies)), refusal(settings.resolved_public_url(), app.version)
     )
     return uvicorn.Config(
         app,

@@ -18,7 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import TomlConfigSettingsSource
 
-from onenet.addresses import Proxies
+from onenet.addresses import Networks
 from onenet.destinations import Allowed, Destinations, NotAllowed, place_of
 from onenet.encryption import FileKeys, KeyRing
 from onenet.errors import MisconfiguredError
@@ -169,7 +169,7 @@ class Settings(BaseSettings):
     @field_validator("trusted_proxies")
     @classmethod
     def _proxies_are_addresses(cls, value: str | None) -> str | None:
-        Proxies(listed(value))
+        Networks(listed(value))
         return value
 
     @field_validator("inner_networks")

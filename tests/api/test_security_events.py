@@ -7,29 +7,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from onenet import security_log
 from tests.api.conftest import Tokens, acting, submission
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
 
 CANARY = "canary-110105194912310021"
-
-
-class Seen:
-    """Takes events instead of a logger."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-
-    def warning(self, kind: str, **said: Any) -> None:
-        self.events.append({"event": kind, **said})
-
-
-@pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    taken = Seen()
-    monkeypatch.setattr(security_log, "_stream", security_log.Stream(taken))
-    return taken.events
 
 
 async def test_a_wrong_key_is_told(anonymous: httpx2.AsyncClient, seen: list[dict[str, Any]]) -> None:

@@ -12,7 +12,6 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
-from onenet import security_log
 from onenet.adapters import signing
 from onenet.api.parts import Parts
 from onenet.clock import FrozenClock
@@ -24,7 +23,6 @@ from onenet.services.endpoints import Wanted
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.api.conftest import PUBLIC_URL, submission
-from tests.api.test_security_events import Seen
 from tests.factories import NOW
 from tests.signatures import KEY, OTHER_KEY, REASONS, TAMPERINGS, Callback, public
 from tests.store.seeding import count
@@ -43,14 +41,6 @@ async def task(frontend: httpx2.AsyncClient, database: Database, clock: FrozenCl
     await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "k"})
     async with database.read() as connection:
         return to_text(TASK_PREFIX, (await connection.execute(tables.task.select())).mappings().one()["id"])
-
-
-@pytest.fixture
-def seen(task: str, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Security events, from when the case is there."""
-    taken = Seen()
-    monkeypatch.setattr(security_log, "_stream", security_log.Stream(taken))
-    return taken.events
 
 
 async def send(client: httpx2.AsyncClient, call: Callback, **headers: str) -> httpx2.Response:
@@ -153,6 +143,7 @@ async def test_each_tampered_callback_is_401_in_the_same_words_one_security_even
 ) -> None:
     before = await stored(database)
     answers = {}
+    seen.clear()
     for name, tampered in TAMPERINGS.items():
         sent = tampered(answer_of(task, clock))
         answer = await send(anonymous, sent)

@@ -11,13 +11,11 @@ import httpx2
 import pytest
 from sqlalchemy import Engine, event
 
-from onenet import security_log
 from onenet.app import create_app
 from onenet.clock import FrozenClock
 from onenet.quotas import Policy, Quotas
 from onenet.store.database import Database
 from tests.api.conftest import PUBLIC_URL
-from tests.api.test_security_events import Seen
 from tests.authorisation.city import City, built
 from tests.authorisation.test_access import NUMBER, headers, log
 from tests.issuing import TestIssuer, issuing
@@ -39,14 +37,6 @@ def issuer() -> Iterator[TestIssuer]:
 async def city(database: Database, clock: FrozenClock, issuer: TestIssuer) -> AsyncIterator[City]:
     async with built(database, clock, issuer) as made:
         yield made
-
-
-@pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Security events."""
-    taken = Seen()
-    monkeypatch.setattr(security_log, "_stream", security_log.Stream(taken))
-    return taken.events
 
 
 def told(seen: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

@@ -40,8 +40,9 @@ def test_a_line_says_how_a_key_ends(database_url: str) -> None:
     _, said, _ = run(database_url, "key", "list")
     first, second = said.splitlines()
     moment = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
-    assert re.fullmatch(rf"onk_\w{{8}}  frontend +app +created {moment}  expires {moment}", first)
-    assert re.fullmatch(rf"onk_{ops[4:12]}  administrator +ops +created {moment}  revoked {moment}", second)
+    assert re.fullmatch(rf"onk_\w{{8}}  frontend +app +created {moment}  expires {moment}  not used", first)
+    ended = rf"onk_{ops[4:12]}  administrator +ops +created {moment}  revoked {moment}  not used"
+    assert re.fullmatch(ended, second)
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
@@ -51,3 +52,26 @@ def test_no_secret_is_listed(database_url: str, words: list[str]) -> None:
     assert token[4:12] in said
     assert token[13:] not in said
     assert "hash" not in said
+
+
+def test_a_key_is_listed_with_where_it_may_be_used_and_what_it_may(database_url: str) -> None:
+    made(database_url, "frontend", "app", "--network", "10.1.0.0/16", "--scope", "catalogue:read")
+    _, said, _ = run(database_url, "key", "list", "--json")
+    (key,) = json.loads(said)
+    assert (key["networks"], key["scopes"], key["last_used_at"]) == (
+        ["10.1.0.0/16"],
+        ["catalogue:read"],
+        None,
+    )
+    assert run(database_url, "key", "list")[1].rstrip().endswith("not used  only from 10.1.0.0/16")
+
+
+def test_a_department_and_a_jurisdiction_that_the_catalogue_does_not_know_are_told(database_url: str) -> None:
+    status, _, error = run(database_url, "key", "create", "department", "nope", "--jurisdiction", "nowhere")
+    assert (status, error.splitlines()) == (
+        0, [
+            "warning: no department nope in the published catalogue",
+            "warning: no jurisdiction nowhere in the published catalogue",
+        ],
+    )  # fmt: skip
+    assert run(database_url, "key", "create", "frontend", "nope")[2] == ""

@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from onenet.addresses import Proxies
+from onenet.addresses import Networks
 from onenet.guard import Crowd, Guard, Limits, guarded, refusal
 from onenet.guard.protocols import Reader
 
@@ -66,7 +66,7 @@ async def serving(
 ) -> AsyncIterator[int]:
     """The port of a server that reads with this reader under these limits; `plain`: under none."""
     found = limits or Limits()
-    guard = Guard(found, Crowd(found, Proxies(proxies)), refusal("https://onenet.example", "1"))
+    guard = Guard(found, Crowd(found, Networks(proxies)), refusal("https://onenet.example", "1"))
     http = PLAIN[reader] if plain else guarded(guard, reader)
     config = uvicorn.Config(
         app, port=0, http=http, ws="none", lifespan="off", log_config=None, access_log=False,

@@ -146,6 +146,21 @@ async def test_no_way_up_or_down_above_the_first_revision_loses_a_case(database_
     assert cases_in(database_url) == 1
 
 
+@on_sqlite
+def test_a_way_down_that_would_let_a_key_be_used_anywhere_is_refused(
+    database_url: str, connection: Connection
+) -> None:
+    connection.exec_driver_sql(
+        "INSERT INTO api_key (id, public, hash, kind, client, scopes, created_at, networks) VALUES "
+        "('1', 'abcdefgh', x'00', 'frontend', 'app', '[]', '2026-11-26', '[\"10.1.0.0/16\"]')"
+    )
+    connection.commit()
+    moving = migrator(database_url)
+    with pytest.raises(RuntimeError, match="outside their networks"):
+        moving.downgrade("0014", silent, NOW)
+    assert moving.current() == moving.head()
+
+
 def test_going_up_twice_is_going_up_once(database_url: str) -> None:
     said: list[str] = []
     migrator(database_url).upgrade("head", said.append, NOW)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from onenet.clock import FrozenClock
 from onenet.domain.principal import PERMISSIONS, Role
-from onenet.errors import Conflict, NotFound, Unauthenticated
+from onenet.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from onenet.services import keys
 from onenet.services.keys import CACHE_FOR, TOKEN, Keyring, NewKey
 from onenet.store import tables
@@ -46,6 +49,68 @@ async def test_a_token_with_one_other_character_is_refused(database: Database, c
     for refused in (wrong, token + "a", token[:-1], "", "onk_", token.upper()):
         with pytest.raises(Unauthenticated):
             await Keyring(database, clock).principal(refused)
+
+
+async def test_a_key_opens_only_from_its_networks(database: Database, clock: FrozenClock) -> None:
+    made = await make(database, clock, networks=("10.1.0.0/16", "2001:db8::/32"))
+    ring = Keyring(database, clock)
+    for address in ("10.1.255.3", "2001:db8::7", "::ffff:10.1.0.1"):
+        await ring.principal(made.token, address)
+    for address in ("10.2.0.1", "2001:db9::7", "", "somewhere"):
+        with pytest.raises(Unauthenticated):
+            await ring.principal(made.token, address)
+
+
+async def test_a_right_key_from_elsewhere_is_told_by_its_name(
+    database: Database, clock: FrozenClock, seen: list[dict[str, Any]]
+) -> None:
+    """Somebody has it who should not."""
+    made = await make(database, clock, networks=("10.1.0.0/16",))
+    with pytest.raises(Unauthenticated):
+        await Keyring(database, clock).principal(made.token, "10.2.0.1")
+    told = [(event["event"], event["reason"], event["key"]) for event in seen]
+    assert told[-1] == ("authentication_failed", "address", made.key.public)
+
+
+async def test_a_rotated_key_keeps_its_networks(database: Database, clock: FrozenClock) -> None:
+    old = await make(database, clock, networks=("10.1.0.0/16",))
+    new = await keys.rotate(database, old.key.public, now=clock.now(), overlap=timedelta(0))
+    with pytest.raises(Unauthenticated):
+        await Keyring(database, clock).principal(new.token, "10.2.0.1")
+
+
+async def test_the_last_use_is_written_once_for_all_uses(database: Database, clock: FrozenClock) -> None:
+    made, ring, began_at = await make(database, clock), Keyring(database, clock), clock.now()
+    for _ in range(3):
+        await ring.principal(made.token)
+        clock.advance(timedelta(seconds=1))
+    assert [key.last_used_at for key in await keys.list_keys(database)] == [None]
+    await ring.note()
+    assert [key.last_used_at for key in await keys.list_keys(database)] == [began_at + timedelta(seconds=2)]
+
+
+async def test_the_last_use_never_goes_back(database: Database, clock: FrozenClock) -> None:
+    """Two processes write; the one that saw the earlier use may come later."""
+    made, early, late = await make(database, clock), Keyring(database, clock), Keyring(database, clock)
+    await early.principal(made.token)
+    clock.advance(timedelta(seconds=9))
+    await late.principal(made.token)
+    await late.note()
+    await early.note()
+    assert [key.last_used_at for key in await keys.list_keys(database)] == [clock.now()]
+
+
+async def test_a_use_that_could_not_be_written_is_kept(database: Database, clock: FrozenClock) -> None:
+    made, ring = await make(database, clock), Keyring(database, clock)
+    await ring.principal(made.token)
+    for old, new in (("last_used_at", "elsewhere"), ("elsewhere", "last_used_at")):
+        async with database.transaction() as connection:
+            await connection.execute(text(f"ALTER TABLE api_key RENAME COLUMN {old} TO {new}"))
+        if new == "elsewhere":
+            with pytest.raises((DBAPIError, Unavailable)):
+                await ring.note()
+    await ring.note()
+    assert [key.last_used_at for key in await keys.list_keys(database)] == [clock.now()]
 
 
 async def test_an_expired_key_opens_nothing(database: Database, clock: FrozenClock) -> None:
@@ -99,6 +164,8 @@ async def test_a_client_has_at_most_two_live_keys(database: Database, clock: Fro
         {"client": ""},
         {"lives_for": timedelta(days=367)},
         {"lives_for": timedelta(0)},
+        {"networks": ("10.1.0.1/16",)},
+        {"networks": ("everywhere",)},
     ],
 )
 async def test_a_key_that_should_not_be_is_not_made(

@@ -114,7 +114,7 @@ class Operation:
 
         Raises: Unauthenticated, Forbidden, InvalidInput; where it is counted, QuotaExceeded.
         """
-        who = await parts(request).identity.principal(_token(request))
+        who = await parts(request).identity.principal(_token(request), _host(request))
         if is_counted:
             if (here := occasion.present()) is not None:
                 here.client = f"{who.role}:{who.client}"
@@ -210,7 +210,7 @@ async def caller_if_any(request: Request) -> Principal | None:
     """Who is calling, where a key is sent to a route that asks for none. Raises: Unauthenticated."""
     if not request.headers.getlist("authorization"):
         return None
-    return await parts(request).identity.principal(_token(request))
+    return await parts(request).identity.principal(_token(request), _host(request))
 
 
 async def identify(request: Request) -> Principal:
@@ -234,6 +234,11 @@ def require_permissions(routes: Sequence[BaseRoute]) -> None:
         stated = operation_of(route)
         if stated is None or stated.permission not in EVERY_PERMISSION | WITHOUT_KEY:
             raise MisconfiguredError(f"the route {getattr(route, 'path', route)} has no permission")
+
+
+def _host(request: Request) -> str:
+    """From where it comes; a proxy's word for it was taken or not before this."""
+    return request.client.host if request.client else ""
 
 
 def _token(request: Request) -> str:

@@ -11,9 +11,12 @@ import typer
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.errors import Conflict
+from onenet.issuers import OF_DEPARTMENT
 from onenet.services import keys
+from onenet.services.catalogue import Catalogue
 from onenet.settings import read_settings
 from onenet.store.callers import ApiKey
+from onenet.store.database import Database
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -32,8 +35,15 @@ def create(
         typer.Argument(),
     ],
     client: Annotated[str, typer.Argument(help="Whose it is: a code; of an officer the department's.")],
+    *,
     jurisdiction: Annotated[
         list[str] | None, typer.Option(help="Only there and below; may be given several times.")
+    ] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Only this of what its kind may; may be given several times.")
+    ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(help="Only from there, as 10.1.0.0/16; may be given several times.")
     ] = None,
     days: Annotated[int, typer.Option(help="How long it lives.", min=1, max=366)] = 366,
     as_json: Annotated[bool, typer.Option("--json")] = False,
@@ -42,19 +52,30 @@ def create(
     now = SystemClock().now()
     if kind == "frontend" and client in {issuer.code for issuer in read_settings().issuers}:
         raise Conflict(f"{client} is the code of an issuer of tokens: choose another one")
-    _show(
-        with_database(
-            lambda db: keys.create(
-                db,
-                kind=kind,
-                client=client,
-                now=now,
-                lives_for=timedelta(days=days),
-                jurisdictions=frozenset(jurisdiction or ()),
-            )
-        ),
-        as_json,
-    )
+
+    async def use(database: Database) -> keys.NewKey:
+        made = await keys.create(
+            database,
+            kind=kind,
+            client=client,
+            now=now,
+            scopes=frozenset(scope) if scope else None,
+            lives_for=timedelta(days=days),
+            jurisdictions=frozenset(jurisdiction or ()),
+            networks=tuple(network or ()),
+        )
+        await _warn(Catalogue(database), made.key)
+        return made
+
+    _show(with_database(use), as_json)
+
+
+async def _warn(catalogue: Catalogue, key: ApiKey) -> None:
+    """Says what the published catalogue does not know: the key opens nothing until it does."""
+    if key.kind in OF_DEPARTMENT and key.client not in {each.code for each in await catalogue.departments()}:
+        typer.echo(f"warning: no department {key.client} in the published catalogue", err=True)
+    for code in sorted(key.jurisdictions - {each.code for each in await catalogue.jurisdictions()}):
+        typer.echo(f"warning: no jurisdiction {code} in the published catalogue", err=True)
 
 
 @app.command("list")
@@ -66,14 +87,19 @@ def list_(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
         return
     for key in found:
         name = f"onk_{key.public}  {key.kind:<13} {key.client:<20}"
-        typer.echo(f"{name} created {_moment(key.created_at)}  {_end(key, now)}")
+        used = f"used {_moment(key.last_used_at)}" if key.last_used_at else "not used"
+        only = f"  only from {', '.join(key.networks)}" if key.networks else ""
+        typer.echo(f"{name} created {_moment(key.created_at)}  {_end(key, now)}  {used}{only}")
 
 
 def _members(key: ApiKey, now: datetime) -> dict[str, Any]:
-    moments = {name: getattr(key, name) for name in ("created_at", "expires_at", "revoked_at")}
+    moments = {
+        name: getattr(key, name) for name in ("created_at", "expires_at", "revoked_at", "last_used_at")
+    }
     return {
         "id": str(key.id), "public": key.public, "kind": key.kind, "client": key.client,
         "live": key.is_live(now), "jurisdictions": sorted(key.jurisdictions),
+        "networks": list(key.networks), "scopes": sorted(key.scopes),
         **{name: at and at.isoformat() for name, at in moments.items()},
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from onenet.addresses import Proxies, counted_as
+from onenet.addresses import Networks, counted_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Crowd:
     """Who is connected. Proxies of our own stand for many, and count for none."""
 
     limits: Limits
-    proxies: Proxies = field(default_factory=lambda: Proxies(()))
+    proxies: Networks = field(default_factory=lambda: Networks(()))
     _count: Counter[str] = field(default_factory=Counter)
     _all: int = 0
 

@@ -17,17 +17,13 @@ class Identity:
 
     def __init__(self, keyring: Keyring, tokens: AccessTokens):
         """Asks nobody yet."""
-        self._keyring = keyring
+        self.keyring = keyring
         self._tokens = tokens
 
-    async def principal(self, credential: str) -> Principal:
-        """Who shows it. Raises: Unauthenticated, the same for every reason; Unavailable."""
+    async def principal(self, credential: str, address: str) -> Principal:
+        """Who shows it from there. Raises: Unauthenticated, the same for every reason; Unavailable."""
         if credential.startswith(KEY_PREFIX):
-            try:
-                return await self._keyring.principal(credential)
-            except Unauthenticated:
-                security_log.report("authentication_failed", "api_key")
-                raise
+            return await self.keyring.principal(credential, address)
         try:
             return await self._tokens.principal(credential)
         except Refused as refused:

@@ -1,4 +1,4 @@
-"""API keys: whose they are, how they are made, changed and ended.
+"""API keys: whose they are, where they may be used, how they are made, changed and ended.
 
 A token is `onk_<public, 8>_<secret, 43>`, 256 random bits in base 62. Only its SHA-256 is stored, which is
 enough for a secret of that strength (ASVS 6.5.2); the token itself is shown once, when it is made.
@@ -6,6 +6,7 @@ enough for a secret of that strength (ASVS 6.5.2); the token itself is shown onc
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import re
@@ -14,15 +15,21 @@ import string
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+
+import structlog
 
 from onenet import security_log
+from onenet.addresses import Networks
 from onenet.clock import Clock
 from onenet.domain.principal import PERMISSIONS, Principal, Role
-from onenet.errors import Conflict, NotFound, Unauthenticated
+from onenet.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from onenet.ids import new_id
 from onenet.store import callers
 from onenet.store.callers import ApiKey, KeyKind
 from onenet.store.database import Database
+
+log = structlog.get_logger()
 
 TOKEN = re.compile(r"onk_([0-9A-Za-z]{8})_[0-9A-Za-z]{43}")
 LONGEST_LIFE = timedelta(days=366)
@@ -32,8 +39,12 @@ MAX_LIVE_KEYS = 2
 CACHE_FOR = timedelta(seconds=5)
 MAX_CACHED = 10_000
 
+USED_EVERY_S = 60
+"""How often it is written which keys were used: once for each key, however often it was."""
+
 # Without ":" and "/", which join it to the kind and the subject: no two callers have the same id.
 _CLIENT = re.compile("[a-z0-9][a-z0-9_-]{0,63}")
+_networks = lru_cache(maxsize=1_000)(Networks)
 _BASE62 = string.digits + string.ascii_letters
 
 
@@ -57,19 +68,51 @@ class Keyring:
         self._database = database
         self._clock = clock
         self._known: dict[str, tuple[datetime, ApiKey]] = {}
+        self._used: dict[str, datetime] = {}
 
-    async def principal(self, token: str) -> Principal:
-        """Whose token this is. Raises: Unauthenticated, the same for every reason."""
+    async def principal(self, token: str, address: str = "") -> Principal:
+        """Whose token this is, sent from that address. Raises: Unauthenticated, the same for every reason."""
         found = TOKEN.fullmatch(token)
         if found is None:
-            raise Unauthenticated
+            raise _refused("api_key")
         now = self._clock.now()
         key = await self._key(found.group(1), now)
         # Hashing is done and compared even where no key was found: the answer takes as long either way.
         right = hmac.compare_digest(_hash(token), key.hash if key else bytes(32))
         if key is None or not right or not key.is_live(now):
-            raise Unauthenticated
+            raise _refused("api_key")
+        if key.networks and not _networks(key.networks).contain(address):
+            raise _refused("address", key=key.public)
+        self._used[key.public] = now
         return _principal(key)
+
+    async def run(self) -> None:
+        """Writes which keys were used, every minute and when it is told to stop."""
+        try:
+            while True:
+                await asyncio.sleep(USED_EVERY_S)
+                await self._note_if_possible()
+        finally:
+            await self._note_if_possible()
+
+    async def note(self) -> None:
+        """Writes which keys were used since it was last written. Raises: Unavailable, and then it is kept."""
+        if self._used:
+            used, self._used = self._used, {}
+            try:
+                async with self._database.transaction() as connection:
+                    await callers.note_used(connection, used)
+            except BaseException:
+                self._used = used | self._used
+                raise
+
+    async def _note_if_possible(self) -> None:
+        try:
+            await self.note()
+        except Unavailable:
+            return  # kept for the next minute; the database has told the log
+        except Exception:
+            log.exception("use_of_keys_not_written")
 
     async def _key(self, public: str, now: datetime) -> ApiKey | None:
         read_at, key = self._known.get(public, (None, None))
@@ -93,10 +136,11 @@ async def create(
     scopes: frozenset[str] | None = None,
     lives_for: timedelta = LONGEST_LIFE,
     jurisdictions: frozenset[str] = frozenset(),
+    networks: tuple[str, ...] = (),
 ) -> NewKey:
-    """Makes a key; `scopes` may narrow what its kind allows, `jurisdictions` where.
+    """Makes a key. `scopes` may narrow what its kind allows; `jurisdictions`, where; `networks`, from where.
 
-    Raises: Conflict when the client has two live keys already, or for a scope, name or life it cannot have.
+    Raises: Conflict when the client has two live keys already, or for what it cannot have.
     """
     allowed = PERMISSIONS[Role(kind)]
     wanted = allowed if scopes is None else scopes
@@ -108,8 +152,9 @@ async def create(
         )
     if not timedelta(0) < lives_for <= LONGEST_LIFE:
         raise Conflict(f"a key lives at most {LONGEST_LIFE.days} days")
+    _check_networks(networks)
     new = _new_key(kind, client, wanted, now, lives_for)
-    new = replace(new, key=replace(new.key, jurisdictions=jurisdictions))
+    new = replace(new, key=replace(new.key, jurisdictions=jurisdictions, networks=networks))
     async with database.transaction() as connection:
         _leave_room(await callers.live_of_client(connection, kind, client, now))
         await callers.add(connection, new.key)
@@ -128,7 +173,7 @@ async def rotate(database: Database, public: str, *, now: datetime, overlap: tim
             raise NotFound("no live key has this public part")
         _leave_room(await callers.live_of_client(connection, old.kind, old.client, now))
         new = _new_key(old.kind, old.client, old.scopes, now, LONGEST_LIFE)
-        new = replace(new, key=replace(new.key, jurisdictions=old.jurisdictions))
+        new = replace(new, key=replace(new.key, jurisdictions=old.jurisdictions, networks=old.networks))
         await callers.add(connection, new.key)
         await callers.revoke(connection, public, now + overlap)
     security_log.report("key_rotated", old.kind, key=public, by=new.key.public, of=old.client)
@@ -147,6 +192,20 @@ async def list_keys(database: Database) -> list[ApiKey]:
     """All keys, live or not, the oldest first."""
     async with database.read() as connection:
         return await callers.every(connection)
+
+
+def _check_networks(networks: tuple[str, ...]) -> None:
+    """Passes when all are networks. Raises: Conflict."""
+    try:
+        Networks(networks)
+    except ValueError:
+        raise Conflict("a network is an address, or a range as 10.1.0.0/16 that ends in zeros") from None
+
+
+def _refused(reason: str, **ids: str) -> Unauthenticated:
+    """The refusal, the same for every reason; the log alone is told which."""
+    security_log.report("authentication_failed", reason, **ids)
+    return Unauthenticated()
 
 
 def _principal(key: ApiKey) -> Principal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -22,8 +23,9 @@ class ApiKey:
 
     `hash`: SHA-256 of the whole token, which holds 256 random bits. `client`: the code of the front-end,
     department or administrator it belongs to; of an officer's key the department. `jurisdictions`: what it is
-    confined to; empty: nothing. `expires_at` None: no end. `revoked_at`: from then on it is
-    refused; a moment in the future is the end of a rotation.
+    confined to; empty: nothing. `networks`: from where it may be used; empty: anywhere. `expires_at` None: no
+    end. `revoked_at`: from then on it is refused; a moment in the future is the end of a rotation.
+    `last_used_at`: to the minute.
     """
 
     id: UUID
@@ -36,6 +38,8 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     jurisdictions: frozenset[str] = frozenset()
+    networks: tuple[str, ...] = ()
+    last_used_at: datetime | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Whether the key still opens anything."""
@@ -56,6 +60,12 @@ _REVOKE = (
     .where(api_key.c.public == bindparam("of_public"))
     .where(or_(api_key.c.revoked_at.is_(None), api_key.c.revoked_at > bindparam("at")))
     .values(revoked_at=bindparam("at"))
+)
+_USED = (
+    update(api_key)
+    .where(api_key.c.public == bindparam("of_public"))
+    .where(or_(api_key.c.last_used_at.is_(None), api_key.c.last_used_at < bindparam("at")))
+    .values(last_used_at=bindparam("at"))
 )
 _INSERT = insert(api_key)
 
@@ -94,6 +104,7 @@ async def add(connection: AsyncConnection, key: ApiKey) -> None:
             "expires_at": key.expires_at,
             "revoked_at": key.revoked_at,
             "jurisdictions": json.dumps(sorted(key.jurisdictions)),
+            "networks": json.dumps(key.networks),
         },
     )
 
@@ -102,6 +113,11 @@ async def revoke(connection: AsyncConnection, public: str, at: datetime) -> bool
     """Ends a key at that moment, unless it ends earlier; whether there was anything to end."""
     done = await connection.execute(_REVOKE, {"of_public": public, "at": at})
     return done.rowcount == 1
+
+
+async def note_used(connection: AsyncConnection, used: Mapping[str, datetime]) -> None:
+    """Writes when keys were last used, by their public parts; in order, as two processes may be at it."""
+    await connection.execute(_USED, [{"of_public": public, "at": at} for public, at in sorted(used.items())])
 
 
 def _key(row: Row[Any]) -> ApiKey:
@@ -116,4 +132,6 @@ def _key(row: Row[Any]) -> ApiKey:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         jurisdictions=frozenset(json.loads(row.jurisdictions)),
+        networks=tuple(json.loads(row.networks)),
+        last_used_at=row.last_used_at,
     )

@@ -93,6 +93,8 @@ api_key = Table(
     Column("expires_at", Timestamp),
     Column("revoked_at", Timestamp),
     Column("jurisdictions", Text, nullable=False, server_default="[]"),
+    Column("networks", Text, nullable=False, server_default="[]"),
+    Column("last_used_at", Timestamp),
     CheckConstraint(
         "kind IN ('frontend', 'department', 'administrator', 'officer', 'supervisor', 'auditor')",
         name="kind_known",
