@@ -17,6 +17,7 @@ from onenet.api import (
     case_actions,
     cases,
     catalogue,
+    consents,
     delegations,
     documents,
     endpoints,
@@ -40,7 +41,7 @@ from onenet.services.logins import Logins
 
 NOUNS = (
     cases, case_actions, events, progress, callbacks, documents, catalogue, applications, delegations,
-    applicants, own_data, break_glass, endpoints, log, health, about,
+    consents, applicants, own_data, break_glass, endpoints, log, health, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

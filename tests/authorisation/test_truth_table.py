@@ -164,7 +164,10 @@ async def test_no_role_can_be_given_a_permission_unseen(city: City) -> None:
                 if not await differing(city, [somebody], (route_of[permission],)):
                     unseen.append((role, permission))
     # A department's system is nobody's subject: there is nothing of its own that it could be told.
-    own = ("access-log:read", "delegations:read", "delegations:write", "own-data:export")
+    own = (
+        "access-log:read", "consents:read", "consents:write", "delegations:read", "delegations:write",
+        "own-data:export",
+    )  # fmt: skip
     assert sorted(unseen) == [(Role.DEPARTMENT, permission) for permission in own]
 
 

@@ -69,6 +69,16 @@ PROBES: Mapping[str, Probe] = {
         headers=_KEY,
     ),
     "POST /v1/applicant-lookups": Probe(body={"id_no": "320599199201010024", "purpose": "市民来电查询进度"}),
+    "POST /v1/me/consents": Probe(
+        body={
+            "document": "doc_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+            "bundle": "newborn",
+            "departments": ["health"],
+            "purpose": "再次使用扫描件",
+            "ends_at": "2020-01-01T00:00:00Z",
+        },
+        headers=_KEY,
+    ),
     "POST /v1/break-glass": Probe(
         body={"case": "01936d2e-4c00-7a11-9c3e-5f2b6d0e8a42", "reason": "只为测试这一项权限而问的"}
     ),
@@ -103,6 +113,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
         "case_id": city.words["first"], "step": "certificate", "code": "newborn", "number": "1",
         "delivery_id": city.words["delivery"], "delegation_id": city.words["delegation"],
         "document_id": city.words["document"], "upload_id": city.words["upload"], "offset": "0",
+        "consent_id": "cns_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
         "break_glass_id": actor.words.get("glass", city.words["glass"]),
     }  # fmt: skip
     if "items" in path:

@@ -159,14 +159,16 @@ async def test_a_document_of_somebody_else_is_not_there(
     assert fault_of(refused) == (409, "unknown", "/materials/0/document")
 
 
-async def test_a_case_takes_a_document_and_no_other_case_can(frontend: httpx2.AsyncClient) -> None:
+async def test_a_case_takes_a_document_and_no_other_case_can_without_consent(
+    frontend: httpx2.AsyncClient,
+) -> None:
     made = await uploaded(frontend)
     first = await submitted(frontend, made["id"], "k-1")
     assert first.status_code == 202, first.text
     assert (await frontend.get(made["links"]["self"])).json()["case"] == first.json()["id"]
     again = await submitted(frontend, made["id"], "k-1")
     assert (again.json(), again.headers["idempotency-replayed"]) == (first.json(), "true")
-    assert fault_of(await submitted(frontend, made["id"])) == (409, "taken", "/materials/0/document")
+    assert fault_of(await submitted(frontend, made["id"])) == (409, "consent", "/materials/0/document")
 
 
 async def test_a_case_that_is_refused_leaves_its_documents_free(frontend: httpx2.AsyncClient) -> None:

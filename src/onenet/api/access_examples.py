@@ -53,6 +53,22 @@ DELEGATION: dict[str, Any] = {
 REVOKED_DELEGATION: dict[str, Any] = {**DELEGATION, "revoked_at": "2026-12-01T02:00:00.000Z"}
 DELEGATIONS: dict[str, Any] = {"items": [DELEGATION]}
 
+NEW_CONSENT: dict[str, Any] = {
+    "document": DOCUMENT["id"],
+    "bundle": "newborn",
+    "departments": ["health"],
+    "purpose": "办理出生一件事时再次使用身份证扫描件",
+    "ends_at": "2027-05-23T02:00:00Z",
+}
+CONSENT: dict[str, Any] = {
+    "id": "cns_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+    **NEW_CONSENT,
+    "given_at": _AT,
+    "ends_at": "2027-05-23T02:00:00.000Z",
+}
+REVOKED_CONSENT: dict[str, Any] = {**CONSENT, "revoked_at": "2026-12-01T02:00:00.000Z"}
+CONSENTS: dict[str, Any] = {"items": [CONSENT]}
+
 ACCESS_LOG: dict[str, Any] = {
     "items": [
         {
@@ -96,7 +112,8 @@ OWN_DATA = "".join(
         ("event", {"case": _CASE_ID, **EVENTS["items"][0]}),
         ("document", DOCUMENT),
         ("delegation", DELEGATION),
+        ("consent", CONSENT),
         ("access", ACCESS_LOG["items"][0]),
-        ("end", {"lines": 6}),
+        ("end", {"lines": 7}),
     )
 )

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from onenet.api.case_shapes import CaseShape, OtherNumber
+from onenet.api.case_shapes import DOCUMENT_PATTERN, CaseShape, OtherNumber
 from onenet.api.shapes import (
     LINE_PATTERN,
     UUID_PATTERN,
@@ -24,8 +24,10 @@ from onenet.domain.principal import Role
 
 SUBJECT_PATTERN = "^[!-~]{1,128}$"
 CLIENT_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
+LOOKED_AT = ["case", "events", "application", "attempts", "document", "lookup", "reveal", "reuse", "export"]
 FIELD_PATTERN = r"^(applicant\.id_no|form\.[a-z][a-z0-9_]{0,62})$"
 
+DocumentName = Annotated[str, StringConstraints(pattern=DOCUMENT_PATTERN)]
 SubjectName = Annotated[str, StringConstraints(pattern=SUBJECT_PATTERN)]
 ClientCode = Annotated[str, StringConstraints(pattern=CLIENT_PATTERN)]
 Purpose = Annotated[str, StringConstraints(min_length=4, max_length=200, pattern=LINE_PATTERN)]
@@ -70,6 +72,35 @@ class CasesFound(Answer):
     """The cases that the caller may see, newest first, at most 100. Numbers and names are not repeated."""
 
     items: list[CaseShape]
+
+
+class NewConsent(Request):
+    """A document of an earlier case that may be used in a new one, what for, and where."""
+
+    document: DocumentName
+    bundle: Code
+    departments: Annotated[list[Code], Field(min_length=1, max_length=20)]
+    purpose: Purpose
+    ends_at: AwareDatetime
+
+
+class ConsentShape(Answer):
+    """A consent; it holds before `ends_at`, until it is taken back."""
+
+    id: str
+    document: str
+    bundle: str
+    departments: list[str]
+    purpose: str
+    given_at: Moment
+    ends_at: Moment
+    revoked_at: Moment | None = None
+
+
+class ConsentList(Answer):
+    """What the caller consented to, newest first, at most 100."""
+
+    items: list[ConsentShape]
 
 
 class Person(Request):
@@ -137,14 +168,7 @@ class AccessShape(Answer):
     who: str
     role: Annotated[str, Field(json_schema_extra=extensible([role.value for role in Role]))]
     case: str | None = None
-    what: Annotated[
-        str,
-        Field(
-            json_schema_extra=extensible(
-                ["case", "events", "application", "attempts", "document", "lookup", "reveal", "export"]
-            )
-        ),
-    ]
+    what: Annotated[str, Field(json_schema_extra=extensible(LOOKED_AT))]
     why: Annotated[
         str,
         Field(

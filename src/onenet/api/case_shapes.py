@@ -31,6 +31,7 @@ from onenet.domain.states import CaseState, StepState
 from onenet.ids import from_text
 
 MAX_MATERIALS = 100
+DOCUMENT_PATTERN = "^doc_[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 
 
 def _identity_number(text: str) -> str:
@@ -126,7 +127,7 @@ class MaterialByDocument(Request):
     """A material that was uploaded as a document."""
 
     code: Code
-    document: Annotated[str, StringConstraints(pattern="^doc_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+    document: Annotated[str, StringConstraints(pattern=DOCUMENT_PATTERN)]
 
 
 def _way(material: Any) -> str:

@@ -34,7 +34,6 @@ from onenet.errors import BadCursor, Conflict
 from onenet.services import cases
 from onenet.services.cases import Replying, Submission
 from onenet.services.custody import Custody
-from onenet.services.documents import owner_of
 from onenet.services.once import answered
 from onenet.services.reading import Seen
 from onenet.store.cases import Position
@@ -177,7 +176,7 @@ def custody_of(known: Parts, who: Principal, materials: Sequence[MaterialGiven])
     """Who brings the documents among these materials; None where there are none."""
     if not any(material.document for material in materials):
         return None
-    return Custody(known.vault, owner_of(who))
+    return Custody(known.vault, who)
 
 
 async def load(request: Request, case_id: str, what: str | None = "case") -> Seen:

@@ -117,15 +117,16 @@ async def list_accesses(request: Request, query: AccessLogQuery) -> Response:
 def _wanted(said: NewDelegation, owner: Owner) -> Wanted:
     return Wanted(
         delegate=Owner(said.delegate.client or owner.client, said.delegate.subject),
-        ends_at=_utc(said.ends_at),
-        begins_at=_utc(said.begins_at) if said.begins_at else None,
+        ends_at=in_utc(said.ends_at),
+        begins_at=in_utc(said.begins_at) if said.begins_at else None,
         bundles=tuple(said.bundles or ()),
         case_id=UUID(said.case) if said.case else None,
         proof=said.proof,
     )
 
 
-def _utc(at: datetime) -> datetime:
+def in_utc(at: datetime) -> datetime:
+    """A moment that somebody named, in UTC."""
     try:
         return at.astimezone(UTC)
     except OverflowError:  # at an end of time that its zone pushes over

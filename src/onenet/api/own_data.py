@@ -17,6 +17,7 @@ from onenet.api import access_examples as examples
 from onenet.api.answers import PERSONAL
 from onenet.api.applications import application_view
 from onenet.api.case_views import case_view, event_views
+from onenet.api.consents import consent_view
 from onenet.api.delegations import access_view, delegation_view
 from onenet.api.document_shapes import document_view, upload_view
 from onenet.api.operations import Operations, caller
@@ -24,6 +25,7 @@ from onenet.api.parts import parts
 from onenet.api.shapes import given, moment
 from onenet.domain import content
 from onenet.domain.case import Case
+from onenet.domain.consent import Consent
 from onenet.domain.delegation import Delegation
 from onenet.domain.visibility import WHOLE
 from onenet.services.delegations import owner_of
@@ -97,6 +99,8 @@ def _views(part: Part) -> list[tuple[str, dict[str, Any]]]:
             return [("upload", upload_view(row, filename))]
         case Delegation():
             return [("delegation", delegation_view(part))]
+        case Consent():
+            return [("consent", consent_view(part))]
         case Access():
             return [("access", access_view(part))]
         case Document():

@@ -31,7 +31,11 @@ class Role(Word):
 
 
 _APPLICANT = frozenset({"catalogue:read", "cases:read", "content:read", "cases:write"})
-_OWNER = _APPLICANT | {"delegations:read", "delegations:write", "access-log:read", "own-data:export"}
+_OWNER = (
+    _APPLICANT
+    | {"delegations:read", "delegations:write", "consents:read", "consents:write"}
+    | {"access-log:read", "own-data:export"}
+)
 _EMERGENCY = frozenset({"break-glass:ask", "break-glass:read"})
 
 PERMISSIONS: Mapping[Role, frozenset[str]] = {

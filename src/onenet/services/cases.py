@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -20,11 +20,13 @@ from onenet.domain.visibility import Visible
 from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
 from onenet.ids import new_id
 from onenet.recent import Recent
-from onenet.services import forms
+from onenet.services import forms, reuse
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change, Once, Opening, Result
 from onenet.services.custody import Custody, id_of_case
+from onenet.services.once import answered
+from onenet.services.reuse import Receiving
 from onenet.store import cases as store_cases
 from onenet.store import events as store_events
 from onenet.store.database import Database
@@ -160,6 +162,8 @@ async def submit(
     )
     check_content(bundle, content)
     case_id = _id_of(submission, replying)
+    if custody is not None and custody.owner == (client, subject):
+        content = await _with_reused(content, bundle, case_id, replying, custody)
     template = await catalogue.number_template(submission.jurisdiction)
     blank = Case(
         id=case_id, number="", bundle=bundle, jurisdiction=submission.jurisdiction,
@@ -168,7 +172,18 @@ async def submit(
         content=content, utc_offset_minutes=jurisdiction.utc_offset_minutes,
     )  # fmt: skip
     change = _change(case_id, Open(), replying, Opening(blank, template))
-    return await _submit(gate, change, submission.materials, custody)
+    return await _submit(gate, change, content.materials, custody)
+
+
+async def _with_reused(
+    content: CaseContent, bundle: Bundle, case_id: UUID, replying: Replying, custody: Custody
+) -> CaseContent:
+    """The content with copies of what earlier cases have; a repetition copies nothing again."""
+    if replying.once is None or await answered(custody.vault.database, replying.once):
+        return content
+    receiving = Receiving(case_id, custody.who, bundle, content.answers)
+    materials = await reuse.with_copies(custody.vault, content.materials, custody.owner, receiving)
+    return replace(content, materials=materials)
 
 
 def _change(case_id: UUID, command: Command, replying: Replying, opening: Opening | None = None) -> Change:

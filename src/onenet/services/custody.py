@@ -16,9 +16,10 @@ from uuid import UUID
 
 from onenet.domain.case import Case, MaterialGiven
 from onenet.domain.delegation import Owner
+from onenet.domain.principal import Principal
 from onenet.errors import DocumentQuota, Fault, OnenetError, Unavailable, UnknownReference
 from onenet.services.change import Once, Result
-from onenet.services.documents import Vault
+from onenet.services.documents import Vault, owner_of
 from onenet.services.once import answered
 from onenet.store import documents as store
 from onenet.store.documents import USABLE, DocumentRow
@@ -46,7 +47,12 @@ class Custody:
     """Who brings documents to a case, and where they are."""
 
     vault: Vault
-    owner: Owner
+    who: Principal
+
+    @property
+    def owner(self) -> Owner:
+        """Whose the documents are."""
+        return owner_of(self.who)
 
     async def around(
         self,

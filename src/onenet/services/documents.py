@@ -200,15 +200,21 @@ async def keep(
 async def _begin(
     vault: Vault, said: Announced, spool: Spool, passed: Kept, digest: str
 ) -> tuple[Document, DataKey]:
+    kept_digest = await asyncio.to_thread(_digest, blocks(spool, passed))
+    return await _with_row(vault, said, size_of(passed), kept_digest, digest)
+
+
+async def _with_row(
+    vault: Vault, said: Announced, size_bytes: int, kept_digest: str, digest: str
+) -> tuple[Document, DataKey]:
     """Writes the row of what is about to be stored."""
     id, now = new_id(), vault.clock.now()
     key, wrapped = vault.keys.new_data_key()
-    kept_digest = await asyncio.to_thread(_digest, blocks(spool, passed))
     about = {"filename": said.filename, "sha256": kept_digest, "uploaded_sha256": digest}
     # Keyed, and of this document alone: equal files of two people have nothing in common from outside.
     name = vault.keys.blind_index(f"document/{id}/{kept_digest}").hex()
     row = DocumentRow(
-        id, said.client, said.subject, said.media_type, size_of(passed),
+        id, said.client, said.subject, said.media_type, size_bytes,
         about=key.encrypt(json.dumps(about).encode(), place=ABOUT, row=id),
         data_key=wrapped, object=f"documents/{name[:2]}/{name}", state="storing",
         created_at=now, check_at=now + STORING_FOR,
@@ -233,6 +239,21 @@ def _digest(plain: Iterable[bytes]) -> str:
 
 def _put(objects: Objects, made: Document, key: DataKey, plain: Iterator[bytes]) -> None:
     objects.put(made.row.object, sealed.seal(key, made.id, plain))
+
+
+async def copy(vault: Vault, row: DocumentRow) -> UUID:
+    """A document of the same owner with the same bytes and a key of its own, free until a case takes it.
+
+    Raises: NotFound for one that may not be used, Unavailable.
+    """
+    found = read(vault.keys, row)
+    plain = await content(vault, found)
+    said = Announced(row.client, row.subject, found.filename, row.media_type)
+    made, key = await _with_row(vault, said, row.size_bytes, found.sha256, found.uploaded_sha256)
+    await asyncio.to_thread(_put, vault.objects, made, key, plain)
+    async with vault.database.transaction() as connection:
+        await store.change(connection, made.id, state=row.state, check_at=vault.clock.now() + FREE_FOR)
+    return made.id
 
 
 async def check_quota(vault: Vault, said: Announced) -> None:

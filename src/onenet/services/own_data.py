@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
 from onenet.domain.case import Case
+from onenet.domain.consent import Consent
 from onenet.domain.delegation import Delegation, Owner
 from onenet.domain.principal import Principal
 from onenet.domain.visibility import Visible, visible
@@ -21,6 +22,7 @@ from onenet.services import cases, documents, uploads
 from onenet.services.delegations import owner_of
 from onenet.services.documents import Document, Vault
 from onenet.services.reading import Reading
+from onenet.store import consents as store_consents
 from onenet.store import delegations as store_delegations
 from onenet.store import documents as store_documents
 from onenet.store import logins as store_logins
@@ -50,7 +52,7 @@ class Upload(NamedTuple):
     filename: str
 
 
-Part = Case | CaseEvent | Document | Upload | Delegation | LoginRow | Access
+Part = Case | CaseEvent | Document | Upload | Delegation | Consent | LoginRow | Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,8 @@ class Holdings:
             yield login
         async for delegation in _all(lambda after: self._delegations(owner, after)):
             yield delegation
+        async for consent in _all(lambda after: self._consents(owner, after)):
+            yield consent
         async for access in _all(lambda after: self._accesses(owner, after)):
             yield access
 
@@ -118,6 +122,10 @@ class Holdings:
     async def _delegations(self, owner: Owner, after: Delegation | None) -> list[Delegation]:
         async with self.vault.database.read() as connection:
             return await store_delegations.about(connection, owner, PAGE, after=after)
+
+    async def _consents(self, owner: Owner, after: Consent | None) -> list[Consent]:
+        async with self.vault.database.read() as connection:
+            return await store_consents.about(connection, owner, PAGE, after=after)
 
     async def _accesses(self, owner: Owner, after: Access | None) -> list[Access]:
         place = (after.at, after.id) if after and after.id else None

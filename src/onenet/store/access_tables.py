@@ -1,4 +1,5 @@
-"""The tables of who may look and who has looked: delegations, emergency access, access records.
+"""The tables of who may look and who has looked: delegations, consents, emergency access,
+access records.
 
 They outlive the cases they speak of: no foreign key leads to one.
 """
@@ -38,6 +39,22 @@ delegation = Table(
     PrimaryKeyConstraint("delegate_subject", "id"),
     CheckConstraint("(case_id IS NULL) = (bundles <> '[]')", name="one_scope"),
     Index(None, "owner_subject", "created_at"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("subject", String(128), nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("client", String(64), nullable=False),
+    Column("document_id", Uuid, nullable=False),
+    Column("bundle", String(64), nullable=False),
+    Column("departments", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("given_at", Timestamp, nullable=False),
+    Column("ends_at", Timestamp, nullable=False),
+    Column("revoked_at", Timestamp),
+    PrimaryKeyConstraint("subject", "id"),
 )
 
 break_glass = Table(

@@ -21,6 +21,7 @@ BY_OWN_KEY: Mapping[str, str] = {
     "case_number": "number",
     "case_counter": "scope",
     "idempotency_key": "key",
+    "consent": "subject",
     "delegation": "delegate_subject",
     "log_unsealed": "id",
     "log_tile": "number",

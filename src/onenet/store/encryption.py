@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.encryption import KeyRing, Unreadable, blobs
-from onenet.store import document_tables, log_tables, tables
+from onenet.store import access_tables, document_tables, log_tables, tables
 from onenet.store.sealing import opened_system, ring_of
 
 PROOF = "encryption_key.proof"
@@ -156,6 +156,7 @@ OF_SYSTEM = (
     Sealed(tables.endpoint, "secrets"),
     Sealed(tables.idempotency_key, "body"),
     Sealed(log_tables.log_key, "secret"),
+    Sealed(access_tables.consent, "purpose"),
     Wrapped(document_tables.document, "data_key"),
     Wrapped(document_tables.document_upload, "data_key"),
 )
