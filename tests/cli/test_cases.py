@@ -84,10 +84,15 @@ async def test_a_held_case_is_erased_only_after_the_hold_is_lifted(
         )
     number = walk.case.number
     assert run(database_url, "case", "hold", number, "--reason", "lawsuit")[0] == 0
+    assert "  under legal hold since" in run(database_url, "case", "show", number)[1]
+    words = run(database_url, "case", "list", "--legal-hold")[1].split()
+    assert (words[:2], words[3:]) == ([number, "since"], ["lawsuit"])
     status, _, error = run(database_url, "case", "erase", number, "--basis", "asked")
     assert (status, error) == (2, "onenet: the case is under legal hold\n")
     assert run(database_url, "case", "lift", number)[0] == 0
     status, said, _ = run(database_url, "case", "erase", number, "--basis", "asked")
     assert (status, said) == (0, f"{number} is erased\n")
+    shown = json.loads(run(database_url, "case", "show", number, "--json")[1])
+    assert (shown["legal_hold"], shown["erasure"]["basis"]) == (None, "asked")
     _, said, _ = run(database_url, "case", "events", number)
     assert said.splitlines()[-1].split()[2:] == ["data.erased", "operator:command_line"]

@@ -6,13 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from onenet.crashing import STATUS
 from onenet.services import anchor as anchors
 from onenet.services import record
 from onenet.services.elsewhere import Kept
-from onenet.store import log_tables
+from onenet.store import log_tables, numbers, tables
 from onenet.store.database import Database
 from tests.cli.commands import run
 from tests.domain.walk import begin
@@ -56,7 +56,26 @@ async def test_what_exists_is_not_exported_over(database_url: str, tmp_path: Pat
     (tmp_path / "export").write_text("mine")
     status, _, said = run(database_url, "log", "export", str(tmp_path / "export"))
     assert (status, (tmp_path / "export").read_text()) == (2, "mine")
-    assert "File exists" in said
+    assert "name another file" in " ".join(said.split())
+
+
+async def test_one_case_is_exported_by_its_number(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    walk = begin()
+    await save_new(database, [walk])
+    async with database.transaction() as connection:
+        number = numbers.row("suzhou", walk.case.number, walk.case.id)
+        await connection.execute(insert(tables.case_number), number)
+    run(database_url, "log", "seal")
+    exported = []
+    for name, case in (("by number", walk.case.number), ("by id", str(walk.case.id))):
+        assert run(database_url, "log", "export", str(tmp_path / name), "--case", case)[0] == 0
+        exported.append((tmp_path / name).read_text())
+    assert str(walk.case.id) in exported[0]
+    assert exported[0] == exported[1]
+    status, _, said = run(database_url, "log", "export", str(tmp_path / "none"), "--case", "nothing")
+    assert (status, said, (tmp_path / "none").exists()) == (2, "onenet: no case nothing\n", False)
 
 
 @pytest.mark.parametrize(("point", "is_there"), [("before_seal_commit", False), ("after_seal_commit", True)])

@@ -88,6 +88,7 @@ async def test_the_same_upload_under_one_key_is_one_document(frontend: httpx2.As
         ({"Onenet-Filename": "%FF%FE.pdf"}, 400),
         ({"Onenet-Filename": f"{'a' * 200}.pdf"}, 400),
         ({"Content-Type": "text/html"}, 415),
+        ({"Content-Encoding": "gzip"}, 415),
         ({"Content-Type": "multipart/form-data; boundary=x"}, 415),
     ],
 )

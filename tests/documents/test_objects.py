@@ -64,10 +64,9 @@ def test_what_breaks_off_while_it_is_written_is_not_there(objects: Objects) -> N
 
 
 def test_a_folder_is_for_its_owner_alone(tmp_path: Path) -> None:
-    Folder(tmp_path / "documents").put("ab/c", [b"x"])
-    assert {
-        (path.stat().st_mode & 0o077) for path in (tmp_path / "documents").rglob("*") if path.is_dir()
-    } == {0}
+    root = tmp_path / "documents"
+    Folder(root).put("ab/c", [b"x"])
+    assert {path.stat().st_mode & 0o077 for path in (root, *root.rglob("*")) if path.is_dir()} == {0}
 
 
 def test_a_bucket_without_an_address_is_refused_in_a_sentence() -> None:

@@ -344,7 +344,9 @@ def test_the_folder_of_a_new_file_is_made(tmp_path: Path) -> None:
     url = sync_url(f"sqlite:///{tmp_path}/a/b/onenet.sqlite3")
     with connect(url) as opened:
         opened.execute(text("SELECT 1"))
-    assert (tmp_path / "a" / "b" / "onenet.sqlite3").exists()
+    file = tmp_path / "a" / "b" / "onenet.sqlite3"
+    assert file.exists()
+    assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
 
 
 def test_rows_outside_the_workflow_do_not_keep_the_tables(database_url: str, connection: Connection) -> None:

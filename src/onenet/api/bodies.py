@@ -79,6 +79,11 @@ def require_json(request: Request) -> None:
         raise _unsupported(
             "Content-Type", "应为 application/json（UTF-8）", "Expected application/json in UTF-8"
         )
+    require_plain(request)
+
+
+def require_plain(request: Request) -> None:
+    """Passes when the body is announced as it is. Raises: UnsupportedMediaType."""
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise _unsupported("Content-Encoding", "不接受压缩的请求体", "Expected a body that is not compressed")
 

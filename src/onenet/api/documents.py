@@ -18,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from onenet.api import examples
 from onenet.api.answers import answer, as_json, stored
-from onenet.api.bodies import Body, JsonBody
+from onenet.api.bodies import Body, JsonBody, require_plain
 from onenet.api.cases import load
 from onenet.api.contract import answers_with
 from onenet.api.document_shapes import (
@@ -83,6 +83,7 @@ async def upload_document(request: Request) -> Response:
     It is checked before it is answered for, and belongs to the subject until a case takes it; after a day
     without one it goes. In the state `scanning` it cannot be used yet.
     """
+    require_plain(request)
     who, known = caller(request), parts(request)
     said = Announced(
         *documents.owner_of(who),
@@ -171,6 +172,7 @@ async def put_part(request: Request, upload_id: UploadId, offset: Offset) -> Res
 
     A part that breaks off counts as far as it came.
     """
+    require_plain(request)
     row, filename = await _find_upload(request, upload_id)
     try:
         row = await uploads.put_part(parts(request).vault, row, offset, _chunks(request))

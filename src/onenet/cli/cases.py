@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
-from uuid import UUID
 
 import typer
 from sqlalchemy import RowMapping
@@ -16,12 +15,11 @@ from onenet.clock import SystemClock
 from onenet.domain.case import Case, Step
 from onenet.domain.states import CaseState
 from onenet.domain.visibility import EVERYTHING
-from onenet.errors import NotFound
 from onenet.services import cases, erasure
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.reading import Reading
-from onenet.store import cases as store_cases
+from onenet.store import erasure as store_erasure
 from onenet.store import inspection
 from onenet.store.database import Database
 
@@ -35,15 +33,7 @@ OPERATOR = "operator:command_line"
 
 async def _find(database: Database, number: str) -> Case:
     """The case of that number or id. Raises: NotFound."""
-    catalogue = Catalogue(database)
-    async with database.read() as connection:
-        ids = await store_cases.find_by_number(connection, number)
-    if not ids:
-        try:
-            ids = [UUID(number)]
-        except ValueError:
-            raise NotFound(f"no case {number}") from None
-    return await cases.get(database, catalogue, ids[0], EVERYTHING)
+    return await cases.get(database, Catalogue(database), await cases.id_of(database, number), EVERYTHING)
 
 
 def _line(case: Case) -> dict[str, object]:
@@ -62,10 +52,18 @@ def list_(
     held: Annotated[
         bool, typer.Option("--held", help="Only open cases with a held step: why, since when.")
     ] = False,
+    legal_hold: Annotated[
+        bool, typer.Option("--legal-hold", help="Only cases held back from erasure: since when, why.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List cases, newest first; with --held a line for each held step, the longest held first."""
+    """List cases, newest first; with --held or --legal-hold what is held, the longest held first."""
+    if legal_hold and (held or state):
+        raise typer.BadParameter("expected alone, or with --limit", param_hint="--legal-hold")
+    if legal_hold:
+        _tell_legal_holds(with_database(lambda db: _legal_holds(db, limit)), as_json=as_json)
+        return
     if held:
         _tell_held(with_database(lambda db: _held(db, state, limit)), as_json=as_json)
         return
@@ -99,15 +97,49 @@ def _tell_held(steps: Sequence[RowMapping], *, as_json: bool) -> None:
         typer.echo(f"{step['number']:<22} {step['code']:<32} {step['department']:<10} {why}")
 
 
+async def _legal_holds(database: Database, limit: int) -> Sequence[RowMapping]:
+    async with database.read() as connection:
+        return await store_erasure.under_hold(connection, limit)
+
+
+def _tell_legal_holds(found: Sequence[RowMapping], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([dict(hold) for hold in found], default=str, ensure_ascii=False))
+        return
+    for hold in found:
+        typer.echo(f"{hold['number']:<22} since {hold['placed_at']:%Y-%m-%dT%H:%M:%SZ} {hold['reason']}")
+
+
+def _plain(row: RowMapping | None, *names: str) -> dict[str, object] | None:
+    return {name: row[name] for name in names} if row else None
+
+
 @app.command()
 def show(number: Number, as_json: AsJson = False) -> None:
-    """Show a case and what each step waits for."""
-    case = with_database(lambda db: _find(db, number))
+    """Show a case, what each step waits for, and whether it is under legal hold or erased."""
+
+    async def use(database: Database) -> tuple[Case, RowMapping | None, RowMapping | None]:
+        case = await _find(database, number)
+        async with database.read() as connection:
+            return case, *await store_erasure.standing(connection, case.id)
+
+    case, hold, erasure_ = with_database(use)
     if as_json:
+        held = {
+            "legal_hold": _plain(hold, "placed_at", "placed_by", "reason"),
+            "erasure": _plain(erasure_, "decided_at", "erased_at", "actor", "basis"),
+        }
         steps = [_step(step) for step in case.steps.values()]
-        typer.echo(json.dumps(_line(case) | {"steps": steps}, default=str, ensure_ascii=False))
+        typer.echo(json.dumps(_line(case) | held | {"steps": steps}, default=str, ensure_ascii=False))
         return
     typer.echo(f"{case.number} {case.bundle.names['zh']} / {case.bundle.names['en']}: {case.state.value}")
+    if hold:
+        typer.echo(f"  under legal hold since {hold['placed_at']:%Y-%m-%dT%H:%M:%SZ}: {hold['reason']}")
+    if erasure_:
+        done = (
+            f"erased {erasure_['erased_at']:%Y-%m-%dT%H:%M:%SZ}" if erasure_["erased_at"] else "to be erased"
+        )
+        typer.echo(f"  {done}: {erasure_['basis']}")
     for step in case.steps.values():
         waiting = step.waiting
         why = f"waits for {waiting.waits_for}: {waiting.reason} {' '.join(waiting.refs)}" if waiting else ""

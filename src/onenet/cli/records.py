@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 import typer
 
@@ -16,7 +15,7 @@ from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.domain.note import MalformedNote, PublicKey, read_key
 from onenet.services import anchor as anchors
-from onenet.services import log_export, log_import, log_key, record
+from onenet.services import cases, log_export, log_import, log_key, record
 from onenet.services.anchor import Anchor
 from onenet.services.elsewhere import Kept
 from onenet.services.sealing import Sealing
@@ -109,7 +108,7 @@ def _of_export(file: Path, kept: Kept) -> record.Verdict:
 def export(
     file: Annotated[Path, typer.Argument(dir_okay=False, help="Where to write; must not exist yet.")],
     case: Annotated[
-        UUID | None, typer.Option(help="The id of one case: its events, each with a proof.")
+        str | None, typer.Option(help="The number or id of one case: its events, each with a proof.")
     ] = None,
     private: Annotated[
         bool,
@@ -117,9 +116,12 @@ def export(
     ] = False,
 ) -> None:
     """Write everything that is needed to verify the record elsewhere: JSON lines."""
+    if file.exists():
+        raise typer.BadParameter(f"{file} is there already, and is not written over: name another file")
+    case_id = with_database(lambda database: cases.id_of(database, case)) if case else None
     with file.open("xb") as out:
         events = with_database(
-            lambda database: log_export.write(database, out, case_id=case, with_private=private)
+            lambda database: log_export.write(database, out, case_id=case_id, with_private=private)
         )
     typer.echo(f"{events} events in {file}")
 

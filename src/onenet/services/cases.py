@@ -263,6 +263,16 @@ async def of_applicant(
     return [found[id] for id in ids]
 
 
+async def id_of(database: Database, text: str) -> UUID:
+    """The id of the case with this number, or the id that this is. Raises: NotFound."""
+    async with database.read() as connection:
+        ids = await store_cases.find_by_number(connection, text)
+    try:
+        return ids[0] if ids else UUID(text)
+    except ValueError:
+        raise NotFound(f"no case {text}") from None
+
+
 async def events(database: Database, case_id: UUID, since: int, limit: int) -> list[Event]:
     """Events of a case after `since`; whether the caller may see the case was settled before."""
     async with database.read() as connection:

@@ -13,7 +13,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, case, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Table,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.case import Applicant, CaseContent
@@ -210,6 +222,28 @@ async def lift(connection: AsyncConnection, case_id: UUID, *, actor: str, now: d
     )
     if (await connection.execute(statement)).rowcount == 0:
         raise NotFound("the case is under no legal hold")
+
+
+async def standing(connection: AsyncConnection, case_id: UUID) -> tuple[RowMapping | None, RowMapping | None]:
+    """The hold that a case is under, and its erasure, decided or done; None for what there is not."""
+    hold = select(erasure_tables.legal_hold).where(
+        *_of(erasure_tables.legal_hold, case_id), _HOLD.lifted_at.is_(None)
+    )
+    found: RowMapping | None = (await connection.execute(hold)).mappings().first()
+    return found, await _row(connection, erasure_tables.erasure, case_id)
+
+
+async def under_hold(connection: AsyncConnection, limit: int) -> Sequence[RowMapping]:
+    """The cases under legal hold, each with its number; the longest held first."""
+    same = (_CASE.lane == _HOLD.lane) & (_CASE.id == _HOLD.case_id)
+    statement = (
+        select(_CASE.number, _CASE.id, _HOLD.placed_at, _HOLD.placed_by, _HOLD.reason)
+        .join_from(erasure_tables.legal_hold, tables.cases, same)
+        .where(_HOLD.lifted_at.is_(None))
+        .order_by(_HOLD.placed_at)
+        .limit(limit)
+    )
+    return (await connection.execute(statement)).mappings().all()
 
 
 # ---- in common

@@ -29,9 +29,11 @@ def sync_url(url: str) -> URL:
 
 @contextmanager
 def connect(url: URL) -> Iterator[Connection]:
-    """A connection for migrations; makes the folder of a SQLite file."""
-    if url.get_backend_name() == "sqlite" and url.database:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    """A connection for migrations; makes a SQLite file and its folder, for this account alone to read."""
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        file = Path(url.database)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # what SQLite lays beside it gets the same mode
     is_postgres = url.get_backend_name() == "postgresql"
     limits = {"connect_timeout": CONNECT_TIMEOUT_S} if is_postgres else {}
     engine = create_engine(url, connect_args=limits)

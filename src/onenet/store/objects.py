@@ -50,7 +50,8 @@ class Folder:
         """Makes the folder where it is missing, for its owner alone."""
         self._root = root
         self._arriving = root / ARRIVING
-        self._arriving.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (root, self._arriving):  # `parents` are made without the mode
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def put(self, name: str, blocks: Iterable[bytes]) -> None:
         """Writes an object."""
