@@ -39,21 +39,34 @@ if os.environ.get("FLAGS_OFF"):
 
 
 class Seen:
-    """Takes security events in the place of a logger."""
+    """Takes security events in the place of a logger; who came in, apart from all the rest."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
+        self.arrivals: list[dict[str, Any]] = []
 
     def warning(self, kind: str, **said: Any) -> None:
-        self.events.append({"event": kind, **said})
+        (self.arrivals if kind == "authenticated" else self.events).append({"event": kind, **said})
 
 
 @pytest.fixture
-def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def security_events(monkeypatch: pytest.MonkeyPatch) -> Seen:
     """The security events from here on."""
     taken = Seen()
     monkeypatch.setattr(security_log, "_stream", security_log.Stream(taken))
-    return taken.events
+    return taken
+
+
+@pytest.fixture
+def seen(security_events: Seen) -> list[dict[str, Any]]:
+    """Those of them that tell of something wrong, or of something done."""
+    return security_events.events
+
+
+@pytest.fixture
+def arrivals(security_events: Seen) -> list[dict[str, Any]]:
+    """Those that tell who came in."""
+    return security_events.arrivals
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,17 @@ from typing import Any
 import structlog
 
 from onenet import occasion
+from onenet.recent import Recent
 
 MOST_A_SECOND = 100
 
+TOLD_AGAIN_AFTER_S = 3_600
+MOST_ARRIVALS = 20_000
+"""Who came in from where is told once an hour: a system's key comes a hundred times a second, and such lines
+would bury those that matter. So many are remembered; who is forgotten is told anew."""
+
 KINDS: Mapping[str, str] = {
+    "authenticated": "a key, a token or a signature was right; once an hour for each and each address",
     "authentication_failed": "a key, a token, a session or a secret was missing or not right",
     "authorisation_denied": "somebody known asked for what is not for them",
     "asked_in_vain": "somebody known asked for a case or the like that is not there, or is another's",
@@ -72,6 +79,16 @@ class Stream:
         """`written_by`: a logger of structlog's; without one, the process's own."""
         self._log = written_by or structlog.get_logger("onenet.security")
         self._seen: dict[str, tuple[int, int]] = {}
+        self._arrived: Recent[tuple[str, str, str], float] = Recent(MOST_ARRIVALS)
+
+    def is_new(self, by: str, who: str, address: str) -> bool:
+        """Whether they have not come from there within the hour; from now on they have."""
+        now, arrival = time.monotonic(), (by, who, address)
+        last = self._arrived.get(arrival)
+        if last is not None and now - last < TOLD_AGAIN_AFTER_S:
+            return False
+        self._arrived.put(arrival, now)
+        return True
 
     def write(self, kind: str, **said: Reported) -> None:
         """Writes one event, unless there were too many of its kind in this second."""
@@ -123,10 +140,23 @@ def report(kind: str, reason: str | None = None, *, address: str | None = None, 
 
     Raises: KeyError for a kind that is not in the table.
     """
+    if (found := occasion.present()) is not None:
+        found.told = kind
+    _write(kind, reason, address, ids)
+
+
+def arrived(by: str, who: str, **ids: Reported) -> None:
+    """Tells by what somebody showed who they are, unless the same came from there within the hour."""
+    found = occasion.present()
+    if _stream.is_new(by, who, found.address if found else ""):
+        _write("authenticated", by, None, {"who": who, **ids})
+
+
+def _write(kind: str, reason: str | None, address: str | None, ids: Mapping[str, Reported]) -> None:
     KINDS[kind]
     said: dict[str, Reported] = {"stream": "security", "reason": reason, "address": address}
     if (found := occasion.present()) is not None:
         said |= {"request_id": found.request_id, "route": found.route, "client": found.client}
         said["address"] = address or found.address
-        found.told = kind
-    _stream.write(kind, **{name: value for name, value in (said | ids).items() if value not in (None, "")})
+    said |= ids
+    _stream.write(kind, **{name: value for name, value in said.items() if value not in (None, "")})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.api.conftest import Tokens, acting, submission
+from onenet import security_log
+from onenet.app import Application
+from tests.api.conftest import PUBLIC_URL, Tokens, acting, submission
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
 
@@ -65,6 +68,34 @@ async def test_a_case_that_is_not_there_or_not_ones_own_is_told_with_who_asked(
     told = [(event["event"], event["client"], event["route"]) for event in seen]
     assert told == [("asked_in_vain", "frontend:app", "/v1/cases/{case_id}")] * 2
     assert made.json()["id"] not in str(seen)
+
+
+async def test_a_right_key_is_told_once_for_an_address_and_an_hour(
+    anonymous: httpx2.AsyncClient, app: Application, tokens: Tokens, arrivals: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for _ in range(3):
+        assert (await acting(anonymous, tokens.department).get("/v1/cases")).status_code == 200
+    elsewhere = httpx2.ASGITransport(app, client=("192.0.2.9", 40_000))
+    async with httpx2.AsyncClient(transport=elsewhere, base_url=PUBLIC_URL) as client:
+        await acting(client, tokens.department).get("/v1/cases")
+    hour_later = time.monotonic() + security_log.TOLD_AGAIN_AFTER_S
+    monkeypatch.setattr("time.monotonic", lambda: hour_later)
+    await acting(anonymous, tokens.department).get("/v1/cases")
+    name = tokens.department[:12]
+    told = [(each["reason"], each["who"], each["client"], each["address"]) for each in arrivals]
+    assert told == [
+        ("api_key", name, "department:health", address)
+        for address in ("127.0.0.1", "192.0.2.9", "127.0.0.1")
+    ]  # fmt: skip
+    assert tokens.department[13:] not in str(arrivals)
+
+
+async def test_a_wrong_key_does_not_come_in(
+    anonymous: httpx2.AsyncClient, tokens: Tokens, arrivals: list[dict[str, Any]]
+) -> None:
+    await acting(anonymous, tokens.department[:-1] + "_").get("/v1/cases")
+    assert arrivals == []
 
 
 async def test_what_goes_well_is_no_event(

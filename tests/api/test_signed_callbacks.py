@@ -67,6 +67,14 @@ async def test_a_callback_signed_with_the_department_s_key_is_applied_and_its_re
     assert (again.status_code, again.content, again.headers["x-duplicate"]) == (200, first.content, "true")
 
 
+async def test_a_right_signature_is_told(
+    anonymous: httpx2.AsyncClient, clock: FrozenClock, task: str, arrivals: list[dict[str, Any]]
+) -> None:
+    await send(anonymous, answer_of(task, clock).signed(key=OTHER_KEY))
+    await send(anonymous, answer_of(task, clock).signed())
+    assert [(each["reason"], each["who"]) for each in arrivals] == [("signature", "department:health")]
+
+
 async def test_what_was_overheard_has_no_effect_when_it_is_sent_again(
     anonymous: httpx2.AsyncClient, clock: FrozenClock, task: str, database: Database
 ) -> None:

@@ -322,3 +322,17 @@ def test_a_key_still_opens_beside_tokens(world: World) -> None:
 def test_nobody_had_the_keys_fetched_twice(world: World) -> None:
     world.ask(HOSTILE["a key nobody knows"][1](world))
     assert world.staff.asked.count("/keys") <= 1
+
+
+def test_a_right_token_is_told_without_its_subject(world: World) -> None:
+    """By a name that is the same for each token of the same person, and from which nobody can be told."""
+    subject = "s-arriving-once"
+    for _ in range(2):
+        assert world.ask(good(world, sub=subject)).status_code == 200
+    written = world.server.log.read_text(encoding="utf-8")
+    name = hashlib.sha256(f"administrator:staff-id/{subject}".encode()).hexdigest()[:16]
+    told = [json.loads(line) for line in written.splitlines() if name in line]
+    assert [(each["event"], each["reason"], each["client"]) for each in told] == [
+        ("authenticated", "access_token", "administrator:staff-id")
+    ]
+    assert subject not in written

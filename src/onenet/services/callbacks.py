@@ -89,6 +89,7 @@ async def _authenticated(
         known = department if endpoint else None
         security_log.report("signature_refused", refusal and refusal.value, department=known)
         raise Unauthenticated("the signature is missing, wrong or more than five minutes off")
+    security_log.arrived("signature", f"department:{department}")
     return endpoint
 
 
