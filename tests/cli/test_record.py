@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from onenet.crashing import STATUS
 from onenet.services import anchor as anchors
 from onenet.services import record
 from onenet.services.elsewhere import Kept
+from onenet.store import log as store_log
 from onenet.store import log_tables, numbers, tables
 from onenet.store.database import Database
 from tests.cli.commands import run
@@ -50,6 +52,25 @@ async def test_the_record_is_sealed_exported_and_verified_elsewhere(
     status, told, _ = run(nowhere, *where, "--json")
     assert status == 1
     assert [each["kind"] for each in json.loads(told)["tamperings"]] == ["export_malformed"]
+
+
+async def test_what_a_department_kept_is_compared_with_the_log(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    await seeded(database)
+    run(database_url, "log", "seal")
+    async with database.read() as connection:
+        newest = await store_log.newest(connection)
+    assert newest is not None
+    kept, other = tmp_path / "kept", tmp_path / "other"
+    kept.write_bytes(b64encode(newest.encode()) + b"\n")
+    other.write_text("nothing\n")
+    status, told, _ = run(database_url, "log", "verify", "--witness", str(kept))
+    assert status == 0
+    assert "1 of 1 checkpoints that witnesses kept are in the log\n" in told
+    status, told, _ = run(database_url, "log", "verify", "--witness", str(kept), "--witness", str(other))
+    assert status == 1
+    assert "log: witness_altered copy 1\n" in told
 
 
 async def test_what_exists_is_not_exported_over(database_url: str, tmp_path: Path) -> None:

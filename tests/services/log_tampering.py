@@ -180,17 +180,18 @@ class Tamper:
     reasons: frozenset[str]
     of_export: frozenset[str] | None = None
     with_anchor: bool = False
+    with_witness: bool = False
 
 
 TAMPERINGS: dict[str, Tamper] = {}
 
 
 def tampering(
-    *reasons: str, of_export: tuple[str, ...] | None = None, anchor: bool = False
+    *reasons: str, of_export: tuple[str, ...] | None = None, anchor: bool = False, witness: bool = False
 ) -> Callable[[Act], Act]:
     def note_(act: Act) -> Act:
         exported = None if of_export is None else frozenset(of_export)
-        TAMPERINGS[act.__name__] = Tamper(act, frozenset(reasons), exported, anchor)
+        TAMPERINGS[act.__name__] = Tamper(act, frozenset(reasons), exported, anchor, witness)
         return act
 
     return note_
@@ -496,6 +497,24 @@ async def lines_of_the_anchor_exchanged(s: Scene) -> None:
 async def line_of_another_log_in_the_anchor(s: Scene) -> None:
     checkpoint = note.read(json.loads(s.anchor[1])).checkpoint
     s.anchor[1] = json.dumps(log_key.new_signer(RING).sign(checkpoint).text())
+
+
+# ---- witnesses: the same lines, kept by somebody else
+
+
+@tampering("forked", witness=True)
+async def a_log_forked_behind_the_backs_of_its_witnesses(s: Scene) -> None:
+    await everything_written_again_by_who_has_the_key(s)
+
+
+@tampering("rolled_back", witness=True)
+async def a_log_put_back_to_before_what_a_witness_saw(s: Scene) -> None:
+    await log_put_back_to_an_earlier_state(s)
+
+
+@tampering("witness_altered", witness=True)
+async def a_copy_of_a_witness_altered(s: Scene) -> None:
+    await line_of_the_anchor_altered(s)
 
 
 NAMED: Mapping[str, Tamper] = TAMPERINGS

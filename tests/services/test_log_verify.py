@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import random
+from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +66,11 @@ async def told(database: Database, log: Log, tamper: Tamper, folder: Path) -> tu
             scene = Scene(connection, log, list(log.anchor))
             await tamper.act(scene)
             file.write_text("".join(f"{line}\n" for line in scene.anchor))
-            kept = Kept(scene.key, list(anchors.lines(file)) if tamper.with_anchor else ())
+            kept = Kept(
+                scene.key,
+                list(anchors.lines(file)) if tamper.with_anchor else (),
+                anchors.copies(file) if tamper.with_witness else (),
+            )
             of_database = reasons(await record.examine(connection, database, kept))
             lines = (await exported(connection, database)).splitlines(keepends=True)
             of_export = reasons(verify_export(lines, kept))
@@ -85,6 +92,37 @@ async def test_each_tampering_is_refused_for_its_own_reason(
     assert wrong == {}
     assert len(TAMPERINGS) >= 25
     assert reasons(await record.verify(database, Kept(log.key))) == set()
+
+
+async def test_a_forked_log_is_caught_only_by_those_who_kept_something(
+    database: Database, clock: FrozenClock, tmp_path: Path
+) -> None:
+    """Whoever has the database and the key can make all of it fit, but for what is elsewhere."""
+    log = await make_log(database, clock, tmp_path)
+    fork = TAMPERINGS["a_log_forked_behind_the_backs_of_its_witnesses"]
+    assert await told(database, log, replace(fork, with_witness=False), tmp_path) == (set(), set())
+    assert await told(database, log, fork, tmp_path) == ({"forked"}, {"forked"})
+
+
+async def test_copies_that_witnesses_kept_of_a_sound_log_are_in_it(
+    database: Database, clock: FrozenClock, tmp_path: Path
+) -> None:
+    """In base64 as departments get them, in any order; of one case only the newest can be compared."""
+    log = await make_log(database, clock, tmp_path)
+    file = tmp_path / "copies"
+    copies = [b64encode(json.loads(line).encode()).decode() for line in log.anchor]
+    file.write_text("\n".join([*reversed(copies), "", log.anchor[0]]))
+    kept = Kept(log.key, witnesses=anchors.copies(file))
+    verdict = await record.verify(database, kept)
+    assert (verdict.tamperings, verdict.witnessed) == ((), 4)
+    async with database.read() as connection:
+        whole, alone = (
+            await exported(connection, database),
+            await exported(connection, database, case_id=log.victim),
+        )
+    for lines, witnessed in ((whole, 4), (alone, 1)):
+        verdict = verify_export(lines.splitlines(keepends=True), kept)
+        assert (verdict.tamperings, verdict.witnessed) == ((), witnessed)
 
 
 async def test_every_reason_that_a_database_can_give_has_a_tampering() -> None:

@@ -29,52 +29,54 @@ def group() -> None:
     """The record of events."""
 
 
+A_FILE = {"exists": True, "dir_okay": False}
+_EXPORT = typer.Option(help="An export, instead of the database.", **A_FILE)
+_ANCHOR = typer.Option(help="The file of checkpoints that was kept.", **A_FILE)
+_WITNESS = typer.Option(help="Checkpoints that a department kept, one a line; may be repeated.", **A_FILE)
+_STAMPED_BY = typer.Option(help="Certificates of the time-stamping authority, if none are set.", **A_FILE)
+
+
 @app.command()
 def verify(
-    from_export: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="An export, instead of the database.")
-    ] = None,
-    anchor: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="The file of checkpoints that was kept.")
-    ] = None,
+    *,
+    from_export: Annotated[Path | None, _EXPORT] = None,
+    anchor: Annotated[Path | None, _ANCHOR] = None,
+    witness: Annotated[list[Path] | None, _WITNESS] = None,
     key: Annotated[
         str | None, typer.Option(help="The log's public key, as `onenet log key` printed it.")
     ] = None,
-    stamped_by: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, dir_okay=False, help="Certificates of the time-stamping authority, if none are set."
-        ),
-    ] = None,
+    stamped_by: Annotated[Path | None, _STAMPED_BY] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Check every event, leaf and checkpoint (exit status 1 when something is not as it was written)."""
     pem = stamped_by.read_text(encoding="utf-8") if stamped_by else read_settings().stamp_certificates
-    authority = Authority.read(pem) if pem else None
-    kept = Kept(_public(key), list(anchors.lines(anchor)) if anchor else [], authority)
+    kept = Kept(
+        key=_public(key),
+        anchor=list(anchors.lines(anchor)) if anchor else [],
+        witnesses=[copy for file in witness or () for copy in anchors.copies(file)],
+        authority=Authority.read(pem) if pem else None,
+    )
     verdict = _of_export(from_export, kept) if from_export else _of_database(kept)
     if as_json:
         typer.echo(json.dumps(asdict(verdict), default=str))
     else:
-        for found in verdict.tamperings:
-            where = (
-                f"event {found.seq}"
-                if found.seq is not None
-                else f"step {found.step}"
-                if found.step
-                else "case"
-            )
-            place = f"case {found.case_id}: {where}" if found.case_id else "log"
-            typer.echo(f"{place}: {found.kind} {found.detail}".rstrip())
-        _tell_of_seals(verdict)
+        _tell(verdict)
+        if kept.witnesses:
+            many = len(kept.witnesses)
+            typer.echo(f"{verdict.witnessed} of {many} checkpoints that witnesses kept are in the log")
         typer.echo(f"{verdict.cases} cases, {verdict.events} events, {len(verdict.tamperings)} found")
     if verdict.tamperings:
         security_log.report("record_tampered", found=len(verdict.tamperings))
         raise typer.Exit(1)
 
 
-def _tell_of_seals(verdict: record.Verdict) -> None:
-    """How far the record is sealed, and stamped."""
+def _tell(verdict: record.Verdict) -> None:
+    """Each tampering with its place; then how far the record is sealed, and stamped."""
+    for found in verdict.tamperings:
+        step = f"step {found.step}" if found.step else "case"
+        where = step if found.seq is None else f"event {found.seq}"
+        place = f"case {found.case_id}: {where}" if found.case_id else "log"
+        typer.echo(f"{place}: {found.kind} {found.detail}".rstrip())
     gone = f"; the private part of {verdict.erased} is erased" if verdict.erased else ""
     if verdict.checkpoints:
         typer.echo(f"{verdict.sealed} events sealed under {verdict.checkpoints} checkpoints{gone}")

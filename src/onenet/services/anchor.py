@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,3 +117,19 @@ def lines(file: Path) -> Iterator[Line]:
             kept = (number, line)
     if kept is not None and (kept[1].endswith(b"\n") or _read(kept[1])):
         yield Line(kept[0], _read(kept[1]))
+
+
+def copies(file: Path) -> list[Line]:
+    """What a witness kept: one checkpoint a line, in base64 as departments get it or as a line of an anchor.
+
+    A copy that is no checkpoint is among them, as None: whoever verifies tells of it.
+    """
+    found = [(number, line.strip()) for number, line in enumerate(file.read_bytes().splitlines(), 1)]
+    return [Line(number, _read(line) or _decoded(line)) for number, line in found if line]
+
+
+def _decoded(line: bytes) -> Signed | None:
+    try:
+        return note.read(b64decode(line, validate=True).decode())
+    except (ValueError, MalformedNote):
+        return None

@@ -1,7 +1,7 @@
 """Elsewhere: what was kept of a log out of its database's reach, and whether the log still fits that.
 
 Whoever has the database and the log's key can write all of it anew so that it fits by itself. It does not fit
-checkpoints that others kept then: the anchor, an authority that stamped them.
+checkpoints that others kept then: the anchor, witnesses, an authority that stamped them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from onenet.services.tampering import Tampering, misfit
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What whoever verifies has from elsewhere: the log's key, lines of its anchor, who stamps it."""
+    """What whoever verifies has from elsewhere: the key, an anchor, copies of witnesses, who stamps."""
 
     key: PublicKey | None = None
     anchor: Sequence[Line] = ()
+    witnesses: Sequence[Line] = ()
     authority: Authority | None = None
 
 
@@ -73,6 +74,31 @@ def of_one_case(signed: Checkpoint | None, kept: Kept) -> Iterator[Tampering]:
         theirs = line.signed.checkpoint
         if signed and theirs.size == signed.size and theirs.root != signed.root:
             yield misfit("split_view", detail=f"line {line.number}, {signed.size} events")
+
+
+def against_witnesses(
+    kept: Kept, roots: Mapping[int, bytes], newest: int | None = None
+) -> tuple[list[Tampering], int]:
+    """Copies that are not in the log, and how many are. `roots` over its first leaves, by their number.
+
+    The first n leaves of a log that was only ever appended to have the root that was signed when they were
+    all: what a consistency proof shows to those who have not all leaves (RFC 9162 section 2.1.4).
+    `newest`: how many events are sealed; None in an export of one case, which has its own checkpoint alone.
+    """
+    found, contained = list[Tampering](), 0
+    for line in kept.witnesses:
+        where = f"copy {line.number}"
+        if line.signed is None or kept.key is None or not is_signed_by(line.signed, kept.key):
+            found.append(misfit("witness_altered", detail=where))
+            continue
+        theirs = line.signed.checkpoint
+        root = roots.get(theirs.size)
+        if root == theirs.root:
+            contained += 1
+        elif root is not None or newest is not None:
+            kind = "forked" if newest is None or theirs.size <= newest else "rolled_back"
+            found.append(misfit(kind, detail=f"{where}, {theirs.size} events"))
+    return found, contained
 
 
 def against_anchor(

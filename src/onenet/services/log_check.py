@@ -35,9 +35,14 @@ class LogCheck:
     """Takes cases one by one, and tells at the end what of the log does not fit."""
 
     def __init__(self, hashes: bytes):
-        """`hashes` of the leaves, in order, as they are stored."""
+        """`hashes` of the leaves, in order, as they are stored.
+
+        After `finish`: `newest`, how many events are signed and there; `roots` over what somebody signed.
+        """
         self.size = len(hashes) // HASH_BYTES
         self.sealed = 0
+        self.newest = 0
+        self.roots: Mapping[int, bytes] = {}
         self._stored = hashes
         self._of_events = bytearray(hashes)
         self._has_event = bytearray(self.size)
@@ -108,9 +113,10 @@ class LogCheck:
                 yield found
             else:
                 signed[size] = found
-        anchored = {line.signed.checkpoint.size for line in kept.anchor if line.signed}
-        sizes = sorted(size for size in signed.keys() | anchored if size <= self.size)
-        roots = _roots(self._stored, sizes)
+        elsewhere = {line.signed.checkpoint.size for line in (*kept.anchor, *kept.witnesses) if line.signed}
+        sizes = sorted(size for size in signed.keys() | elsewhere if size <= self.size)
+        roots = self.roots = _roots(self._stored, sizes)
+        self.newest = min(max(signed, default=0), self.size)
         if self.size > largest:
             yield misfit("checkpoint_removed", detail=f"no checkpoint is over all {self.size} leaves")
         yield from self._against_roots(signed, roots, sizes)

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from onenet.domain import tree
-from onenet.domain.note import MalformedNote, read_key
 from onenet.domain.tree import HASH_BYTES
 from onenet.ids import lane_of
-from onenet.services.elsewhere import NOTHING, Kept, against_stamps, of_one_case
+from onenet.services.elsewhere import NOTHING, Kept, against_stamps, against_witnesses, of_one_case
 from onenet.services.log_check import LogCheck, checkpoint
 from onenet.services.log_export import VERSION, Malformed, event_of, read_line, run_of, unbase64, unhex
-from onenet.services.record import Verdict, check_record, erased, once
+from onenet.services.record import Verdict, check_record, erased, once, own_key
 from onenet.services.tampering import Tampering, misfit
 from onenet.store.events import split_private
 from onenet.store.record import CaseRecord, Head
@@ -148,10 +146,11 @@ def verify_export(file: Iterable[bytes], kept: Kept = NOTHING) -> Verdict:
             reader.found.append(misfit("export_malformed", detail=f"line {number}: {error}"))
     reader.close_case()
     reader.found += _end(reader, count, digest.hexdigest())
-    sealed = _finish(reader, kept)
+    sealed, witnessed = _finish(reader, own_key(reader.key, kept, reader.found))
     unfit, stamped = against_stamps(reader.stamps, dict(reader.notes), kept.authority)
     found, checkpoints = once([*reader.found, *unfit]), len(reader.notes)
-    return Verdict(len(reader.cases), reader.events, found, sealed, checkpoints, reader.gone, stamped)
+    cases = len(reader.cases)
+    return Verdict(cases, reader.events, found, sealed, checkpoints, reader.gone, stamped, witnessed)
 
 
 def _end(reader: _Reader, count: int, digest: str) -> Iterator[Tampering]:
@@ -161,25 +160,20 @@ def _end(reader: _Reader, count: int, digest: str) -> Iterator[Tampering]:
         yield misfit("export_damaged", detail="its digest is another one")
 
 
-def _finish(reader: _Reader, kept: Kept) -> int:
-    """Checks the log itself; gives how many events are sealed."""
-    own = None
-    try:
-        own = read_key(reader.key) if reader.key else None
-    except MalformedNote as error:
-        reader.found.append(misfit("wrong_key", detail=str(error)))
-    if kept.key is not None and own != kept.key:
-        reader.found.append(misfit("wrong_key", detail=f"the key of this log is {reader.key}"))
-    if reader.log is None:
-        return 0
-    kept = replace(kept, key=kept.key or own)
+def _finish(reader: _Reader, kept: Kept) -> tuple[int, int]:
+    """Checks the log itself; gives how many events are sealed, and how many copies of witnesses it has."""
+    log = reader.log
+    if log is None:
+        return 0, 0
     if reader.of_case is None:
-        reader.found += reader.log.finish(reader.notes, kept)
-        return reader.log.sealed
+        reader.found += log.finish(reader.notes, kept)
+        forked, witnessed = against_witnesses(kept, log.roots, log.newest)
+        reader.found += forked
+        return log.sealed, witnessed
     return _finish_alone(reader, kept)
 
 
-def _finish_alone(reader: _Reader, kept: Kept) -> int:
+def _finish_alone(reader: _Reader, kept: Kept) -> tuple[int, int]:
     """One case: each of its sealed events has a proof that leads to the newest checkpoint."""
     signed = None
     for size, text in reader.notes:
@@ -189,6 +183,8 @@ def _finish_alone(reader: _Reader, kept: Kept) -> int:
         else:
             signed = found.checkpoint
     reader.found += of_one_case(signed, kept)
+    forked, witnessed = against_witnesses(kept, {signed.size: signed.root} if signed else {})
+    reader.found += forked
     record = reader.alone or CaseRecord(UUID(int=0), 0)
     sealed = 0
     for event in record.events:
@@ -200,4 +196,4 @@ def _finish_alone(reader: _Reader, kept: Kept) -> int:
         if claimed != leaf or root != signed.root:
             reader.found.append(misfit("proof_altered", event.case_id, event.seq))
         sealed += 1
-    return sealed
+    return sealed, witnessed

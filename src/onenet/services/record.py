@@ -14,14 +14,14 @@ from onenet.domain.chain import COMMITMENT, START
 from onenet.domain.note import MalformedNote, read_key
 from onenet.domain.tree import HASH_BYTES, TILE_WIDTH, Tiles
 from onenet.ids import lane_of
-from onenet.services.elsewhere import NOTHING, UNSTAMPED, Kept, Stamped, against_stamps
+from onenet.services.elsewhere import NOTHING, UNSTAMPED, Kept, Stamped, against_stamps, against_witnesses
 from onenet.services.log_check import LogCheck
 from onenet.services.tampering import Tampering, misfit
 from onenet.store import record as store_record
 from onenet.store import sealing
 from onenet.store.database import Database
 from onenet.store.events import Event, Private, open_private
-from onenet.store.record import CaseRecord, Head, LogRows
+from onenet.store.record import CaseRecord, Head
 
 __all__ = [
     "Head",
@@ -29,7 +29,6 @@ __all__ = [
     "Tampering",
     "Verdict",
     "check_chain",
-    "check_log",
     "check_record",
     "check_states",
     "erased",
@@ -37,6 +36,7 @@ __all__ = [
     "leaf_hashes",
     "once",
     "opener",
+    "own_key",
     "replay",
     "verify",
 ]  # fmt: skip
@@ -47,7 +47,10 @@ Open = Callable[[CaseRecord, int, str], Private | None]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the walk found. `erased`: events of which the private part is no longer there."""
+    """What the walk found. `erased`: events of which the private part is no longer there.
+
+    `witnessed`: how many copies of witnesses are in the log.
+    """
 
     cases: int
     events: int
@@ -56,6 +59,7 @@ class Verdict:
     checkpoints: int = 0
     erased: int = 0
     stamped: Stamped = UNSTAMPED
+    witnessed: int = 0
 
 
 def check_chain(case_id: UUID, events: Sequence[Event], head: Head | None) -> Iterator[Tampering]:
@@ -227,10 +231,13 @@ async def examine(connection: AsyncConnection, database: Database, kept: Kept = 
     for case_id in await store_record.numbered_without_case(connection):
         if case_id not in told:
             found.append(misfit("case_removed", case_id, detail="only its number is left"))
-    found += check_log(log, rows, kept)
+    own = own_key(rows.key, kept, found)
+    found += check_tiles(rows.tiles, log.size)
+    found += log.finish(rows.notes, own)
     unfit, stamped = against_stamps(rows.stamps, dict(rows.notes), kept.authority)
-    found += unfit
-    return Verdict(len(cases), events, once(found), log.sealed, len(rows.notes), gone, stamped)
+    forked, witnessed = against_witnesses(own, log.roots, log.newest)
+    found += [*unfit, *forked]
+    return Verdict(len(cases), events, once(found), log.sealed, len(rows.notes), gone, stamped, witnessed)
 
 
 def once(found: Iterable[Tampering]) -> tuple[Tampering, ...]:
@@ -243,17 +250,16 @@ def once(found: Iterable[Tampering]) -> tuple[Tampering, ...]:
     )[::-1]
 
 
-def check_log(log: LogCheck, rows: LogRows, kept: Kept) -> Iterator[Tampering]:
-    """What is wrong with the log itself, once it has seen all cases."""
+def own_key(text: str | None, kept: Kept, found: list[Tampering]) -> Kept:
+    """What was kept, with the log's own key where none was; adds to `found` when that is another one."""
     own = None
     try:
-        own = read_key(rows.key) if rows.key else None
+        own = read_key(text) if text else None
     except MalformedNote as error:
-        yield misfit("wrong_key", detail=str(error))
+        found.append(misfit("wrong_key", detail=str(error)))
     if kept.key is not None and own != kept.key:
-        yield misfit("wrong_key", detail=f"the key of this log is {rows.key}")
-    yield from check_tiles(rows.tiles, log.size)
-    yield from log.finish(rows.notes, replace(kept, key=kept.key or own))
+        found.append(misfit("wrong_key", detail=f"the key of this log is {text}"))
+    return replace(kept, key=kept.key or own)
 
 
 def leaf_hashes(tiles: Tiles) -> bytes:
