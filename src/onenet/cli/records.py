@@ -29,11 +29,14 @@ def group() -> None:
     """The record of events."""
 
 
-A_FILE = {"exists": True, "dir_okay": False}
-_EXPORT = typer.Option(help="An export, instead of the database.", **A_FILE)
-_ANCHOR = typer.Option(help="The file of checkpoints that was kept.", **A_FILE)
-_WITNESS = typer.Option(help="Checkpoints that a department kept, one a line; may be repeated.", **A_FILE)
-_STAMPED_BY = typer.Option(help="Certificates of the time-stamping authority, if none are set.", **A_FILE)
+_EXPORT = typer.Option(help="An export, instead of the database.", exists=True, dir_okay=False)
+_ANCHOR = typer.Option(help="The file of checkpoints that was kept.", exists=True, dir_okay=False)
+_WITNESS = typer.Option(
+    help="Checkpoints that a department kept, one a line; may be repeated.", exists=True, dir_okay=False
+)
+_STAMPED_BY = typer.Option(
+    help="Certificates of the time-stamping authority, if none are set.", exists=True, dir_okay=False
+)
 
 
 @app.command()
