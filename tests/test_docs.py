@@ -26,7 +26,9 @@ from pydantic import BaseModel
 
 from onenet.adapters import message_signatures, signing, simulated, webhook
 from onenet.adapters.base import Endpoint, TaskSheet
+from onenet.adapters.description import OUTCOMES, Description
 from onenet.adapters.registry import installed
+from onenet.adapters.rest import Rest
 from onenet.api import problems
 from onenet.catalogue import model
 from onenet.catalogue.lint import lint
@@ -35,6 +37,7 @@ from onenet.domain import flow, outcome, stalls, states
 from onenet.domain.events import EVENT_KINDS
 from onenet.quotas import POLICIES
 from onenet.security_log import KINDS
+from onenet.services import descriptions
 from onenet.settings import PREFIX, Settings
 from onenet.simulator.habits import HABITS
 from onenet.store.tables import metadata
@@ -197,6 +200,27 @@ def test_every_adapter_and_habit_is_documented() -> None:
     assert words(listed) <= own
     assert {"webhook", "simulated"} <= words(listed)
     assert set(table("docs/add-a-department.md", "habits")) == set(HABITS)
+
+
+def test_the_documented_description_reads_what_is_shown(tmp_path: Path) -> None:
+    file = tmp_path / "urban.yaml"
+    file.write_text(block("docs/add-a-department.md", "description"), encoding="utf-8")
+    options, findings = descriptions.read(file)
+    assert findings == []
+    adapter = Rest(Endpoint(UUID(int=0), "urban", "rest", "http://urban.example", (), options))
+    said = {"流水号": "tsk_1", "结论": "通过", "备注": "符合招牌规范", "备案号": "CG-2026-17"}
+    record = outcome.ResultGiven("signboard_record", "CG-2026-17")
+    read = adapter.read_callback(json.dumps(said).encode())
+    assert (read.task, read.outcome) == ("tsk_1", outcome.Completed((record,), "符合招牌规范"))
+
+
+def test_every_key_and_outcome_of_a_description_is_documented() -> None:
+    text = text_of("docs/add-a-department.md").split("## An API described in YAML")[1].split("\n## ")[0]
+    for part, shape in Description.model_fields.items():
+        names = shape.annotation.model_fields if shape.annotation else {}
+        assert {name for name in names if f"`{part}.{name}`" not in text and f"`{name}`" not in text} == set()
+    known = text + text_of("docs/departments.md")
+    assert {outcome for outcome in OUTCOMES if f"`{outcome}`" not in known} == set()
 
 
 def test_every_member_of_a_task_is_documented() -> None:

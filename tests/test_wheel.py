@@ -98,6 +98,7 @@ def test_the_wheel_holds_migrations_catalogue_and_pages(wheel: Path) -> None:
     for folder, ending in {
         "onenet/migrations/versions/": ".py",
         "onenet/catalogue_examples/": ".yaml",
+        "onenet/description_examples/": ".yaml",
         "onenet/console/": ".html",
     }.items():
         assert any(n.startswith(folder) and n.endswith(ending) for n in names), (

@@ -25,6 +25,14 @@ def example_catalogue_dir() -> Path:
     return _first_folder(_PACKAGE / "catalogue_examples", _CHECKOUT / "catalogue")
 
 
+def example_descriptions_dir() -> Path:
+    """The folder with example descriptions of departments' own APIs, and a sample of a task's sheet.
+
+    Raises: FileNotFoundError when the installation is incomplete.
+    """
+    return _first_folder(_PACKAGE / "description_examples", _CHECKOUT / "descriptions")
+
+
 def _first_folder(packaged: Path, in_checkout: Path) -> Path:
     for folder in (packaged, in_checkout):
         if folder.is_dir():

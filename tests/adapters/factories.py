@@ -8,15 +8,22 @@ from typing import Any
 from uuid import UUID
 
 from onenet.adapters.base import Endpoint, TaskSheet
+from onenet.resources import example_descriptions_dir
+from onenet.services import descriptions
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 KEY = "tsk_01JDB2Z8R4W0X5Y6Z7A8B9C0D1"
+EXCHANGE_LIST, _ = descriptions.read(example_descriptions_dir() / "exchange_list.yaml")
+OPTIONS: dict[str, Any] = {"rest": EXCHANGE_LIST}
+"""What an adapter does not speak without."""
+
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 
 def make_endpoint(url: str, adapter: str = "webhook", **changes: Any) -> Endpoint:
     fields: dict[str, Any] = {
         "id": UUID(int=1), "department": "police", "adapter": adapter, "url": url, "secrets": (SECRET,),
+        "options": OPTIONS.get(adapter, {}),
     }  # fmt: skip
     return Endpoint(**fields | changes)
 

@@ -45,7 +45,7 @@ async def submit(name: str, url: str, **changes: Any) -> Attempt:
         return await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
 
 
-SHIPPED = ("webhook", "simulated")
+SHIPPED = ("webhook", "simulated", "rest")
 
 
 def adapter(name: str) -> Adapter:

@@ -64,6 +64,9 @@ class UnreadableAnswer(Exception):
     """
 
 
+READS = "onenet.reads"
+"""Extension of a request: failed statuses, as a set, whose answers the adapter reads itself."""
+
 Talk: TypeAlias = Generator[httpx2.Request, httpx2.Response, Outcome]
 """A conversation with a department: requests out, responses in, one outcome at the end."""
 

@@ -1,11 +1,11 @@
 """How a call failed, as tables: HTTP statuses and network errors to outcomes. Source: delivery.md section 4.
 
-An adapter never sees a failed answer: what it means does not depend on the department.
+An adapter sees no failed answer that it did not ask for: what they mean does not depend on the department.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -53,13 +53,15 @@ def of_error(error: Exception) -> TryLater:
     return TryLater(failure, reason or str(error))
 
 
-def of_response(response: httpx2.Response, now: datetime) -> TryLater | Received | None:
-    """What a failed answer means; None for a 2xx, which is the adapter's to read.
+def of_response(
+    response: httpx2.Response, now: datetime, reads: Collection[int] = ()
+) -> TryLater | Received | None:
+    """What a failed answer means; None for a 2xx, or a status in `reads`, which is the adapter's to read.
 
     A 409 that says `already-accepted` counts as 202: an answer of ours was lost on the way, not the task.
     """
     status = response.status_code
-    if 200 <= status <= 299:
+    if 200 <= status <= 299 or status in reads:
         return None
     if status == 409 and _is_already_accepted(response.content):
         return Received()

@@ -19,7 +19,7 @@ import httpx2
 
 from onenet import __version__, crashing
 from onenet.adapters import failures, names, signing
-from onenet.adapters.base import Endpoint, Talk
+from onenet.adapters.base import READS, Endpoint, Talk
 from onenet.adapters.jetstream import Streams
 from onenet.adapters.masking import excerpt
 from onenet.adapters.wire import Wire
@@ -137,7 +137,9 @@ class Transport:
                 async with asyncio.timeout(self._limits.total_s):
                     while isinstance(said, httpx2.Request):
                         answer = await self._call(said, identity)
-                        said = failures.of_response(answer, identity.now()) or _advance(talk, answer)
+                        reads = said.extensions.get(READS, ())
+                        failed = failures.of_response(answer, identity.now(), reads)
+                        said = failed or _advance(talk, answer)
         except failures.ERROR_TYPES as error:
             if isinstance(error, NotAllowed):
                 names.tell(error, message=message_id)

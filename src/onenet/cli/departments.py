@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
+from onenet.cli import dry_run
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.services import destinations, endpoints
@@ -19,6 +21,11 @@ from onenet.settings import read_settings
 from onenet.store.database import Database
 
 app = typer.Typer(no_args_is_help=True)
+app.command("dry-run")(dry_run.run)
+
+DescriptionFile = Annotated[
+    Path | None, typer.Option(help="YAML file that describes its API, for the adapter rest.")
+]
 
 
 @app.command()
@@ -37,10 +44,11 @@ def add(
     option: Annotated[
         list[str] | None, typer.Option(help="name=value that the adapter wants; may be repeated.")
     ] = None,
+    description: DescriptionFile = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register where a department is reached; again for the same department replaces it."""
-    options, outward = dict(pair.split("=", 1) for pair in option or []), read_settings().destinations()
+    options, outward = _options(option or [], description), read_settings().destinations()
     if refused := asyncio.run(destinations.refusal(url, outward)):
         typer.echo(f"warning: {refused[0]} -> {refused[1]}", err=True)
     endpoints.check_url(url, outward)
@@ -62,6 +70,12 @@ def add(
         typer.echo(f"signing secret, shown only now: {made.secret}")
     if public is not None:
         typer.echo(f"onenet signs with: {public}")
+
+
+def _options(pairs: Sequence[str], description: Path | None) -> Mapping[str, Any]:
+    """What the adapter wants: the pairs, and the description; one with faults ends the command."""
+    described = dry_run.described(description) if description else {}
+    return {**dict(pair.split("=", 1) for pair in pairs), **described}
 
 
 @app.command("list")

@@ -1,0 +1,182 @@
+"""The description of a department's own API, which the adapter `rest` speaks by: its shape, and its check.
+
+It comes as YAML, is checked as it is registered, and is kept as the endpoint's options. `request` says what
+is sent, a template over the task's sheet; `answer` says where their word stands and what each word means, a
+template over their answer that gives onenet's own words (`webhook.ANSWERS`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from onenet.adapters import template, webhook
+from onenet.adapters.answers import Shape
+from onenet.adapters.template import Fault, Where
+from onenet.errors import MisconfiguredError
+
+SHEET = frozenset(
+    {"task", "created_at", "case", "bundle", "jurisdiction", "step", "item", "names", "submission"}
+    | {"applicant", "answers", "form", "materials", "results_before", "results_expected", "promised"}
+)
+"""The members of a task's sheet, in which every reference of a request begins."""
+
+
+def _members(shape: type[Shape]) -> Mapping[str, bool]:
+    of_the_call = ("task", "outcome", "seq")
+    return {name: e.is_required() for name, e in shape.model_fields.items() if name not in of_the_call}
+
+
+OUTCOMES: Mapping[str, Mapping[str, bool]] = {
+    "received": {},
+    **{word: _members(shape) for word, shape in webhook.ANSWERS.items()},
+    "try_later": {"reason": True},
+    "unclear": {"reason": True},
+}
+"""What a word may mean: the outcome, its members, and whether they are needed."""
+
+_REASONS = get_args(webhook.ANSWERS["rejected"].model_fields["reason_code"].annotation)
+
+_SAID_BY_US = ("try_later", "unclear")
+"""Outcomes whose reason is ours: it is shown to officers, and must not hold what was sent."""
+
+
+def _pointer(text: str) -> str:
+    if not template.POINTER.fullmatch(text):
+        raise PydanticCustomError("pointer", "expected a JSON Pointer, such as /data/status")
+    return text
+
+
+def _path(text: str) -> str:
+    if text and not text.startswith("/"):
+        raise PydanticCustomError("path", "expected a path that begins with /; the address is the endpoint's")
+    return text
+
+
+Pointer = Annotated[str, AfterValidator(_pointer)]
+Meaning = dict[str, Any]
+
+
+class RequestPart(Shape):
+    """How a task is handed over: `path` below the endpoint's address, `body` as it is sent."""
+
+    method: Literal["POST", "PUT", "PATCH"] = "POST"
+    path: Annotated[str, AfterValidator(_path)] = ""
+    headers: dict[str, str] = Field(default={})
+    body: Any
+
+
+class AnswerPart(Shape):
+    """Where the word, our key and their count stand in an answer, and what each word or status means.
+
+    Without `task` no callback can be read.
+    """
+
+    word: Pointer
+    task: Pointer | None = None
+    seq: Pointer | None = None
+    words: Annotated[dict[str, Meaning], Field(min_length=1)]
+    statuses: dict[Annotated[str, Field(pattern="^[245][0-9]{2}$")], Meaning] = Field(default={})
+
+
+class Description(Shape):
+    """A department's own API."""
+
+    request: RequestPart
+    answer: AnswerPart
+
+
+_SHAPES: Mapping[Where, type[Shape]] = {
+    (): Description,
+    ("request",): RequestPart,
+    ("answer",): AnswerPart,
+}
+
+
+def read(options: Mapping[str, Any]) -> Description:
+    """The description that an endpoint keeps. Raises: MisconfiguredError with the first fault."""
+    return _read(json.dumps(dict(options)))
+
+
+@functools.lru_cache(256)
+def _read(text: str) -> Description:
+    value = json.loads(text)
+    for fault in faults(value):
+        where = "".join(f"/{step}" for step in fault.where)
+        raise MisconfiguredError(f"the description: {where}: {fault.message}")
+    return Description.model_validate(value)
+
+
+def faults(value: Any) -> list[Fault]:
+    """Everything that keeps a description from being used."""
+    try:
+        description = Description.model_validate(value)
+    except ValidationError as error:
+        return [_of_shape(each) for each in error.errors(include_url=False)]
+    return [*_of_request(description.request), *_of_answer(description.answer)]
+
+
+def _of_shape(error: Any) -> Fault:
+    where: Where = tuple(error["loc"])
+    match error["type"]:
+        case "missing":
+            return Fault(where[:-1], f"the key {where[-1]} is missing", "missing_key")
+        case "extra_forbidden":
+            known = ", ".join(_SHAPES[where[:-1]].model_fields)
+            return Fault(where, f"unknown key {where[-1]}; known here are: {known}", "unknown_key")
+        case "string_pattern_mismatch":
+            return Fault(where[:-1], "expected a status from 200 to 299 or from 400 to 599", "bad_key")
+        case _:
+            message = str(error["msg"]).replace("Input should be", "expected")
+            return Fault(tuple(step for step in where if step != "[key]"), message, "bad_value")
+
+
+def _of_request(request: RequestPart) -> Iterator[Fault]:
+    for name in ("path", "headers", "body"):
+        part, above = getattr(request, name), ("request", name)
+        yield from template.faults(part, above)
+        for where, pointer in template.references(part):
+            if pointer.split("/")[1] not in SHEET:
+                known = ", ".join(sorted(SHEET))
+                message = f"{pointer} leads nowhere in a task; its members are: {known}"
+                yield Fault((*above, *where), message, "unknown_reference")
+    for name in request.headers:
+        if name.lower() in ("authorization", "cookie", "proxy-authorization"):
+            message = "expected no credential here: the description is kept in the clear"
+            yield Fault(("request", "headers", name), message, "credential")
+
+
+def _of_answer(answer: AnswerPart) -> Iterator[Fault]:
+    for name in ("words", "statuses"):
+        for word, meaning in getattr(answer, name).items():
+            yield from _of_meaning(meaning, ("answer", name, word))
+
+
+def _of_meaning(meaning: Meaning, where: Where) -> Iterator[Fault]:
+    outcome = meaning.get("outcome")
+    if not isinstance(outcome, str) or outcome not in OUTCOMES:
+        known = ", ".join(OUTCOMES)
+        at = (*where, "outcome") if "outcome" in meaning else where
+        yield Fault(at, f"expected outcome: one of {known}", "bad_value")
+        return
+    members = OUTCOMES[outcome]
+    for name, value in meaning.items():
+        if name == "outcome":
+            continue
+        if name not in members:
+            known = ", ".join(members) or "none"
+            yield Fault((*where, name), f"unknown key {name}; {outcome} goes with: {known}", "unknown_key")
+        elif outcome in _SAID_BY_US and (not isinstance(value, str) or "${" in value):
+            yield Fault((*where, name), "expected words of your own, without a reference", "bad_value")
+        elif name == "reason_code" and "${" not in str(value) and value not in _REASONS:
+            yield Fault((*where, name), f"expected one of {', '.join(_REASONS)}", "bad_value")
+        else:
+            yield from template.faults(value, (*where, name))
+    for name, is_needed in members.items():
+        if is_needed and name not in meaning:
+            yield Fault(where, f"the key {name} is missing", "missing_key")

@@ -1,0 +1,95 @@
+"""department dry-run: what a description makes of a task and of recorded answers, without calling anybody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import httpx2
+import typer
+
+from onenet.adapters.base import Endpoint, UnreadableAnswer
+from onenet.adapters.failures import NotCalled
+from onenet.adapters.rest import Rest
+from onenet.clock import SystemClock
+from onenet.domain.outcome import Outcome, Unclear
+from onenet.errors import MisconfiguredError
+from onenet.resources import example_descriptions_dir
+from onenet.services import descriptions
+
+_URL = "http://department.example"
+_Recorded = typer.Option(help="File with the body of an answer, as the department sent it.")
+
+
+def described(path: Path) -> Mapping[str, Any]:
+    """The description in this file; tells its faults and leaves with status 1 when there are any."""
+    found, findings = descriptions.read(path)
+    for finding in findings:
+        typer.echo(str(finding))
+    if findings:
+        raise typer.Exit(1)
+    return found
+
+
+def run(
+    description: Annotated[Path, typer.Argument(help="YAML file that describes the API.")],
+    *,
+    url: Annotated[str, typer.Option(help="The address that it would be registered with.")] = _URL,
+    task: Annotated[Path | None, typer.Option(help="JSON of a task; default: a sample.")] = None,
+    answer: Annotated[Path | None, _Recorded] = None,
+    status: Annotated[int, typer.Option(help="The status that the answer came with.")] = 200,
+    callback: Annotated[Path | None, typer.Option(help="File with the body of a callback.")] = None,
+) -> None:
+    """Check a description; show the request for a task, and what an answer or a callback of theirs means.
+
+    Nobody is called. Exit status 1: the description has faults, or an answer is unclear.
+    """
+    adapter = Rest(Endpoint(UUID(int=0), "department", "rest", url, (), described(description)))
+    said = [_response(answer, status)] if answer else []
+    try:
+        played = descriptions.rehearse(adapter, _sheet(task), said, SystemClock().now())
+    except NotCalled as error:
+        typer.echo(f"no call would be made: {error}")
+        raise typer.Exit(1) from None
+    for request in played.requests:
+        _show(request)
+    outcomes = [played.outcome] if played.outcome else []
+    if callback is not None:
+        outcomes.append(_read_callback(adapter, callback.read_bytes()))
+    for outcome in outcomes:
+        typer.echo(json.dumps(descriptions.told(outcome), ensure_ascii=False))
+    if any(isinstance(outcome, Unclear) for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _sheet(path: Path | None) -> dict[str, Any]:
+    """The task in this file. Raises: MisconfiguredError."""
+    try:
+        sheet = json.loads((path or example_descriptions_dir() / "sample_task.json").read_bytes())
+    except ValueError:
+        sheet = None
+    if not isinstance(sheet, dict) or not isinstance(sheet.get("task"), str):
+        raise MisconfiguredError("expected the JSON of a task, with its member task")
+    return sheet
+
+
+def _response(path: Path, status: int) -> httpx2.Response:
+    return httpx2.Response(status, headers={"content-type": "application/json"}, content=path.read_bytes())
+
+
+def _read_callback(adapter: Rest, body: bytes) -> Outcome:
+    try:
+        return adapter.read_callback(body).outcome
+    except UnreadableAnswer as error:
+        return Unclear(str(error))
+
+
+def _show(request: httpx2.Request) -> None:
+    typer.echo(f"{request.method} {request.url}")
+    for name, value in request.headers.items():
+        if name not in ("host", "content-length"):
+            typer.echo(f"{name}: {value}")
+    typer.echo(f"\n{request.read().decode()}\n")

@@ -1,0 +1,68 @@
+"""Descriptions of departments' own APIs: read from a file with the place of each fault, and tried out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from onenet.adapters import description, failures
+from onenet.adapters.base import READS, Adapter, TaskSheet
+from onenet.adapters.template import Fault
+from onenet.catalogue.findings import Finding, Place, error
+from onenet.catalogue.source import Node, read_file
+from onenet.domain.outcome import Outcome
+
+
+def read(path: Path) -> tuple[Mapping[str, Any], list[Finding]]:
+    """The description in a YAML file, and what is wrong with it, by line; use none with a finding.
+
+    Raises: OSError.
+    """
+    node, findings = read_file(path)
+    if findings:
+        return {}, findings
+    node = node or Node({}, Place(path.as_posix()))
+    return node.value, sorted(_finding(node, fault) for fault in description.faults(node.value))
+
+
+def _finding(node: Node, fault: Fault) -> Finding:
+    is_key = fault.code in ("unknown_key", "bad_key", "credential")
+    place = node.key_place(fault.where) if is_key else node.find(fault.where).place
+    return error(place, fault.code, fault.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What an adapter would send, and what it makes of recorded answers; None where they do not suffice."""
+
+    requests: tuple[httpx2.Request, ...]
+    outcome: Outcome | None
+
+
+def rehearse(
+    adapter: Adapter, sheet: Mapping[str, Any], answers: Sequence[httpx2.Response], now: datetime
+) -> Rehearsal:
+    """Plays the talk about this task with these answers; nobody is called. Raises: NotCalled."""
+    talk = adapter.submit(TaskSheet(sheet["task"], json.dumps(sheet), sheet))
+    requests = [next(talk)]
+    for answer in answers:
+        if failed := failures.of_response(answer, now, requests[-1].extensions.get(READS, ())):
+            return Rehearsal(tuple(requests), failed)
+        try:
+            requests.append(talk.send(answer))
+        except StopIteration as end:
+            return Rehearsal(tuple(requests), end.value)
+    return Rehearsal(tuple(requests), None)
+
+
+def told(outcome: Outcome) -> dict[str, Any]:
+    """The outcome as JSON values: its kind, and its members that say something."""
+    members = asdict(outcome, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None})
+    plain: dict[str, Any] = json.loads(json.dumps(members, default=date.isoformat))
+    return {"kind": type(outcome).__name__} | plain

@@ -1,0 +1,213 @@
+"""A department's own API by its description: what is sent, what is understood, what hostile answers cost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from onenet.adapters.base import UnreadableAnswer
+from onenet.adapters.rest import Rest
+from onenet.adapters.simulated import Simulated
+from onenet.adapters.transport import Attempt, Transport
+from onenet.clock import SystemClock
+from onenet.domain.outcome import Accepted, Completed, Received, Rejected, TryLater, Unclear
+from onenet.errors import MisconfiguredError
+from tests.adapters.departments import department
+from tests.adapters.factories import EXCHANGE_LIST, KEY, NOW, make_endpoint, make_task
+from tests.adapters.loopback import Loopback, answer, loopback
+from tests.adapters.records import Record, records
+from tests.outward import HERE
+
+pytestmark = pytest.mark.anyio
+
+OF_SIMULATED = [record for record in records() if record.adapter == "simulated"]
+
+
+def describe(**changes: Any) -> dict[str, Any]:
+    """A small description, with changes to its two parts."""
+    request = {"path": "/cases", "body": {"id": "${/task}"}} | changes.get("request", {})
+    words = {"ok": {"outcome": "accepted"}}
+    return {"request": request, "answer": {"word": "/state", "words": words} | changes.get("answer", {})}
+
+
+async def submit(server: Loopback, description: dict[str, Any], **task: Any) -> Attempt:
+    endpoint = make_endpoint(f"{server.url}/api/", "rest", options=description)
+    async with Transport(destinations=HERE) as transport:
+        talk = Rest(endpoint).submit(make_task(**task))
+        return await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
+
+
+@pytest.mark.parametrize("record", OF_SIMULATED, ids=lambda record: record.name)
+def test_the_exchange_list_means_what_the_adapter_in_python_reads(record: Record) -> None:
+    """Except that a member nobody described is no fault: a department may add what it likes."""
+    if record.callback is None or record.name == "unknown_member":
+        return
+    body = json.dumps(record.callback).encode()
+    ours = Rest(make_endpoint("http://127.0.0.1:9", "rest", options=EXCHANGE_LIST)).read_callback(body)
+    theirs = Simulated(make_endpoint("http://127.0.0.1:9", "simulated")).read_callback(body)
+    assert (ours.task, ours.seq, type(ours.outcome)) == (theirs.task, theirs.seq, type(theirs.outcome))
+    if not isinstance(ours.outcome, Unclear):
+        assert ours.outcome == theirs.outcome
+
+
+async def test_the_exchange_list_sends_what_the_adapter_in_python_sends() -> None:
+    sent = []
+    for adapter in ("rest", "simulated"):
+        async with loopback(answer(202)) as server, Transport(destinations=HERE) as transport:
+            endpoint = make_endpoint(server.url, adapter)
+            talk = (Rest if adapter == "rest" else Simulated)(endpoint).submit(make_task())
+            await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
+            sent.append(json.loads(server.heard[0].body) | {"unit": None})
+    assert sent[0] == sent[1]
+
+
+async def test_a_simulated_department_is_spoken_to_by_the_shipped_description(tmp_path: Path) -> None:
+    async with loopback(answer(200)) as onenet, Transport(destinations=HERE) as transport:
+        with department(tmp_path, habit="slow", dialect="simulated", callback=onenet.url) as police:
+            endpoint = make_endpoint(police.url, "rest")
+            adapter = Rest(endpoint)
+            attempt = await transport.drive(
+                adapter.submit(make_task()), endpoint=endpoint, key=KEY, now=SystemClock().now()
+            )
+            async with asyncio.timeout(30):
+                while len(onenet.heard) < 2:  # noqa: ASYNC110 - another process has no event to wait for
+                    await asyncio.sleep(0.02)
+    answers = [adapter.read_callback(heard.body) for heard in onenet.heard[:2]]
+    assert attempt.outcome == Received()
+    assert [(said.task, said.seq, type(said.outcome)) for said in answers] == [
+        (KEY, 1, Accepted),
+        (KEY, 2, Completed),
+    ]
+
+
+async def test_path_headers_and_body_are_filled_from_the_task() -> None:
+    description = describe(request={
+        "method": "PUT", "path": "/cases/${/task}?unit=${/jurisdiction}", "headers": {"x-item": "${/item}"},
+        "body": {"child": "${/form/child_name}"},
+    })  # fmt: skip
+    async with loopback(answer(200, {"state": "ok"})) as server:
+        attempt = await submit(server, description)
+    (heard,) = server.heard
+    assert (heard.method, heard.path) == ("PUT", f"/api/cases/{KEY}?unit=suzhou")
+    assert heard.headers["x-item"] == "household_registration"
+    assert json.loads(heard.body) == {"child": "小测"}
+    assert attempt.outcome == Accepted()
+
+
+@pytest.mark.parametrize("name", ["../../admin", "a?b=c&d#e", "a\r\nx-evil: 1", "小测"])
+async def test_what_an_applicant_wrote_is_one_part_of_the_address(name: str) -> None:
+    description = describe(request={"path": "/cases/${/form/child_name}/x"})
+    async with loopback(answer(202)) as server:
+        await submit(server, description, form={"child_name": name})
+    (heard,) = server.heard
+    assert heard.path.count("/") == 4
+    assert heard.path.startswith("/api/cases/")
+    assert not set("?#") & set(heard.path)
+    assert "x-evil" not in heard.headers
+
+
+@pytest.mark.parametrize("name", ["..", ".", ""])
+async def test_dots_in_place_of_a_name_are_not_called(name: str) -> None:
+    async with loopback(answer(202)) as server:
+        attempt = await submit(
+            server, describe(request={"path": "/cases/${/form/child_name}"}), form={"child_name": name}
+        )
+    assert (attempt.failure, server.heard) == ("refused", [])
+
+
+async def test_a_line_break_in_a_header_is_not_called() -> None:
+    description = describe(request={"headers": {"x-name": "${/form/child_name}"}})
+    async with loopback(answer(202)) as server:
+        attempt = await submit(server, description, form={"child_name": "a\r\nx-evil: 1"})
+    assert (attempt.failure, server.heard) == ("refused", [])
+
+
+async def test_a_task_without_a_value_that_is_needed_is_not_called() -> None:
+    async with loopback(answer(202)) as server:
+        attempt = await submit(server, describe(request={"body": "${/form/absent}"}))
+    assert attempt.outcome == TryLater("refused", "the task: /form/absent: a value was expected")
+    assert server.heard == []
+
+
+WORDS = {
+    "1": {"outcome": "accepted"},
+    "true": {"outcome": "completed", "results": {"$each": "${/list?}", "$as": {"code": "page"}}},
+    "busy": {"outcome": "try_later", "reason": "the department is busy"},
+    "no": {"outcome": "rejected", "reason_code": "refused", "reason": "${/why}"},
+    "odd": {"outcome": "unclear", "reason": "odd: ask them"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        ({"state": 1}, Accepted()),
+        ({"state": "1"}, Accepted()),
+        ({"state": True, "list": []}, Completed()),
+        ({"state": "busy"}, TryLater("transient", "the department is busy")),
+        ({"state": "no", "why": "不符合条件"}, Rejected("refused", "不符合条件")),
+        ({"state": "odd"}, Unclear("odd: ask them")),
+        ({"state": "no"}, Unclear("the answer: /why: a value was expected")),
+        (
+            {"state": "no", "why": 7},
+            Unclear("the answer, read as rejected: /reason: Input should be a valid string"),
+        ),
+        ({"state": "geheim"}, Unclear("/state: expected one of 1, true, busy, no, odd")),
+        ({"state": None}, Unclear("/state: expected one of 1, true, busy, no, odd")),
+        ({"state": {"1": 1}}, Unclear("/state: expected one of 1, true, busy, no, odd")),
+        ({"state": 1.0}, Unclear("/state: expected one of 1, true, busy, no, odd")),
+        ({"status": "1"}, Received()),
+    ],
+)  # fmt: skip
+async def test_a_word_means_what_the_description_says_and_is_else_unclear(
+    said: object, outcome: object
+) -> None:
+    async with loopback(answer(200, said)) as server:
+        attempt = await submit(server, describe(answer={"words": WORDS}))
+    assert attempt.outcome == outcome
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "outcome"),
+    [
+        (422, {"why": "年龄不符"}, Rejected("refused", "年龄不符")),
+        (422, b"<html>", Unclear("the answer: /why: a value was expected")),
+        (201, {}, Accepted()),
+        (503, {"why": "x"}, TryLater("transient", "answered 503")),
+    ],
+)
+async def test_a_status_means_what_the_description_says(status: int, body: object, outcome: object) -> None:
+    statuses = {"422": WORDS["no"], "201": WORDS["1"]}
+    async with loopback(answer(status, body)) as server:
+        attempt = await submit(server, describe(answer={"statuses": statuses}))
+    assert (attempt.outcome, attempt.status) == (outcome, status)
+
+
+async def test_an_answer_about_another_task_is_unclear() -> None:
+    async with loopback(answer(200, {"state": "ok", "id": "tsk_other"})) as server:
+        attempt = await submit(server, describe(answer={"task": "/id"}))
+    assert attempt.outcome == Unclear("/id: the answer is about another task")
+
+
+def test_a_callback_that_asks_to_be_tried_again_is_unclear() -> None:
+    adapter = Rest(
+        make_endpoint("http://127.0.0.1:9", options=describe(answer={"words": WORDS, "task": "/id"}))
+    )
+    said = adapter.read_callback(json.dumps({"id": KEY, "state": "busy"}).encode())
+    assert isinstance(said.outcome, Unclear)
+
+
+def test_without_a_place_for_the_task_no_callback_is_read() -> None:
+    adapter = Rest(make_endpoint("http://127.0.0.1:9", options=describe()))
+    with pytest.raises(UnreadableAnswer):
+        adapter.read_callback(b'{"state": "ok"}')
+
+
+@pytest.mark.parametrize("options", [{}, {"request": {}}, describe(request={"body": "${/aplicant/name}"})])
+def test_an_endpoint_without_a_description_that_can_be_used_is_misconfigured(options: dict[str, Any]) -> None:
+    with pytest.raises(MisconfiguredError):
+        Rest(make_endpoint("http://127.0.0.1:9", options=options))

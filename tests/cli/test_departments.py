@@ -1,0 +1,56 @@
+"""department add --description, and dry-run: what a description is worth, before anybody is called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from onenet.resources import example_descriptions_dir
+from onenet.services import endpoints
+from onenet.store.database import Database
+from tests.cli.commands import run
+
+pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
+
+EXCHANGE_LIST = str(example_descriptions_dir() / "exchange_list.yaml")
+
+
+async def test_a_department_is_added_with_its_description(database: Database, database_url: str) -> None:
+    where = ("--url", "http://127.0.0.1:9", "--adapter", "rest")
+    status, _, error = run(database_url, "department", "add", "urban", *where, "--description", EXCHANGE_LIST)
+    assert (status, "is reached" in error) == (0, False)
+    (kept,) = await endpoints.list_endpoints(database)
+    assert kept.options["answer"]["word"] == "/code"
+
+
+async def test_a_description_with_faults_is_told_and_nothing_is_kept(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "d.yaml").write_text("request: {path: x}\n", encoding="utf-8")
+    where = ("--url", "http://127.0.0.1:9", "--adapter", "rest", "--description", str(tmp_path / "d.yaml"))
+    status, said, _ = run(database_url, "department", "add", "urban", *where)
+    assert (status, "d.yaml:1:10: error: the key body is missing [missing_key]" in said) == (1, True)
+    assert await endpoints.list_endpoints(database) == []
+
+
+async def test_a_dry_run_shows_the_request_and_what_an_answer_means(
+    database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "yes.json").write_text('{"code": 11, "opinion": "准予办理"}', encoding="utf-8")
+    status, said, _ = run(
+        database_url, "department", "dry-run", EXCHANGE_LIST, "--answer", str(tmp_path / "yes.json")
+    )
+    first, *_, body, _, outcome = said.rstrip("\n").split("\n")
+    assert (status, first) == (0, "POST http://department.example/tasks")
+    assert json.loads(body)["case_no"] == "32050820261123000002"
+    assert json.loads(outcome) == {"kind": "Completed", "opinion": "准予办理", "results": []}
+
+
+async def test_a_dry_run_of_an_unclear_callback_is_found_wanting(database_url: str, tmp_path: Path) -> None:
+    (tmp_path / "odd.json").write_text('{"task": "tsk_1", "code": 99}', encoding="utf-8")
+    status, said, _ = run(
+        database_url, "department", "dry-run", EXCHANGE_LIST, "--callback", str(tmp_path / "odd.json")
+    )
+    assert (status, "Unclear" in said) == (1, True)

@@ -1,0 +1,86 @@
+"""A description is checked as the catalogue is: file, line, column, what was expected."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from onenet.adapters.description import SHEET
+from onenet.resources import example_descriptions_dir
+from onenet.services import descriptions
+from tests.factories import make_case
+
+GOOD = """\
+request:
+  path: /cases
+  body:
+    id: ${/task}
+answer:
+  word: /state
+  words:
+    ok: {outcome: accepted}
+"""
+
+
+def lint(tmp_path: Path, text: str) -> list[str]:
+    file = tmp_path / "d.yaml"
+    file.write_text(text, encoding="utf-8")
+    return [str(finding).removeprefix(f"{file.as_posix()}:") for finding in descriptions.read(file)[1]]
+
+
+def test_a_description_without_faults_is_kept_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "d.yaml").write_text(GOOD, encoding="utf-8")
+    found, findings = descriptions.read(tmp_path / "d.yaml")
+    assert (found["request"], findings) == ({"path": "/cases", "body": {"id": "${/task}"}}, [])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("path:", "paht:", "2:3: error: unknown key paht; known here are: method, path"),
+        ("request:", "x: 1\nrequest:", "1:1: error: unknown key x; known here are: request, answer"),
+        ("  word: /state\n", "", "6:3: error: the key word is missing"),
+        ("word: /state", "word: state", "6:9: error: expected a JSON Pointer"),
+        ("path: /cases", "path: https://x/", "2:9: error: expected a path that begins with /"),
+        ("path: /cases", "path: /c\n  method: DELETE", "3:11: error: expected 'POST', 'PUT' or 'PATCH'"),
+        ("${/task}", "${/taks}", "4:9: error: /taks leads nowhere in a task; its members"),
+        ("${/task}", "${task}", "4:9: error: expected each ${ to begin a reference"),
+        ("${/task}", "{{ task }}", "4:10: error: expected text as key"),
+        ("id: ${/task}", "$eval: 1", "4:5: error: expected $each with $as"),
+        ("accepted", "acepted", "8:19: error: expected outcome: one of received, accepted, completed"),
+        ("outcome: accepted", "opinion: x", "8:9: error: expected outcome: one of received"),
+        ("accepted}", "resumed, remark: x}", "8:28: error: unknown key remark; resumed goes with: opinion"),
+        ("accepted}", "suspended}", "8:9: error: the key procedure is missing"),
+        ("accepted}", 'unclear, reason: "${/x}"}', "8:36: error: expected words of your own"),
+        ("accepted}", "rejected, reason: x, reason_code: odd}", "8:53: error: expected one of not_n"),
+        ("ok:", "1:", "8:5: error: expected text as key"),
+        ("path:", "headers: {Authorization: x}\n  path:", "2:13: error: expected no credential here"),
+        ("  words:", "  statuses: {'304': {outcome: received}}\n  words:", "7:14: error: expected a status"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_with_its_place_and_what_was_expected(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    assert before in GOOD
+    assert lint(tmp_path, GOOD.replace(before, after, 1))[0].startswith(said)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "12", "request: &a [*a]"])
+def test_what_is_no_description_at_all_is_told(tmp_path: Path, text: str) -> None:
+    assert lint(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "path", sorted(example_descriptions_dir().glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_the_shipped_descriptions_have_no_fault(path: Path) -> None:
+    assert descriptions.read(path)[1] == []
+
+
+def test_a_reference_may_begin_with_any_member_of_a_task_and_no_other() -> None:
+    (task,) = make_case().tasks.values()
+    assert set(json.loads(task.payload)) == SHEET
+    sample = json.loads((example_descriptions_dir() / "sample_task.json").read_bytes())
+    assert set(sample) == SHEET
