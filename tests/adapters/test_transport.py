@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
+import threading
 from asyncio import StreamWriter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -56,13 +58,6 @@ def dripping(head: bytes) -> Flood:
     return drip
 
 
-async def endless(writer: StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-    for _ in count():
-        writer.write(b"x" * 65_536)
-        await writer.drain()
-
-
 async def many_headers(writer: StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\n" + b"x-header: value\r\n" * 100_000 + b"\r\n")
     await writer.drain()
@@ -72,6 +67,16 @@ async def about_to_answer(writer: StreamWriter) -> None:
     for _ in count():
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000)
         await writer.drain()
+
+
+def endless_of(head: bytes, piece: bytes) -> Flood:
+    async def flood(writer: StreamWriter) -> None:
+        writer.write(head)
+        for _ in count():
+            writer.write(piece)
+            await writer.drain()
+
+    return flood
 
 
 def cut_off(said: bytes) -> Flood:
@@ -114,6 +119,56 @@ async def test_whoever_is_about_to_answer_for_ever_is_not_listened_to() -> None:
     assert attempt.outcome == TryLater("transient", "the answer broke off or is not valid HTTP")
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "conduct",
+    [
+        pytest.param(
+            endless_of(b"HTTP/1.1 200 OK\r\n", b"x-a: " + b"b" * 60_000 + b"\r\n"), id="large headers"
+        ),
+        pytest.param(endless_of(CHUNKED + b"1;a=", b"x" * 65_536), id="one extension of a chunk"),
+        pytest.param(endless_of(CHUNKED, b"1;a=" + b"x" * 60_000 + b"\r\nx\r\n"), id="chunks of one byte"),
+        pytest.param(endless_of(CHUNKED, b"0" * 65_536), id="the size of a chunk"),
+        pytest.param(endless_of(CHUNKED + b"0\r\n", b"x-a: b\r\n" * 1_000), id="trailers"),
+        pytest.param(endless_of(b"", b"\r\n" * 30_000), id="empty lines"),
+    ],
+)
+async def test_an_answer_of_frames_and_heads_without_end_is_hung_up_on(conduct: Flood) -> None:
+    """At 1 MB, and not at the deadline: until then it would cost memory, or a third of the worker's time."""
+    async with loopback(conduct) as evil:
+        attempt = await post(evil.url)
+    assert attempt.outcome == TryLater("transient", "the answer broke off or is not valid HTTP")
+
+
+async def test_names_that_nobody_answers_for_keep_nobody_else_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More names hang than the loop has threads; the system gives up on each after half a minute."""
+    look_up, answered = socket.getaddrinfo, threading.Event()
+
+    def hang(host: Any, *more: Any, **options: Any) -> Any:
+        if str(host).endswith(".dead.invalid"):
+            answered.wait()
+            raise socket.gaierror(socket.EAI_AGAIN, "nobody answered")
+        return look_up(host, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    async with loopback(answer(202)) as good, Transport(destinations=HERE) as transport:
+
+        async def call(url: str) -> Attempt:
+            return await transport.post_signed(url, BODY, secrets=[SECRET], message_id="msg_1", now=NOW)
+
+        hung = [asyncio.create_task(call(f"http://d{number}.dead.invalid/")) for number in range(40)]
+        await asyncio.sleep(0)
+        attempt = await call(good.url.replace("127.0.0.1", "localhost"))
+        answered.set()
+        await asyncio.gather(*hung)
+    assert attempt.outcome == Received()
+    assert {task.result().failure for task in hung} == {"transient"}
+
+
 async def test_an_answer_may_be_announced() -> None:
     announced = b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" * 3
     async with loopback(announced + answer(200, {"outcome": "completed"})) as server:
@@ -122,7 +177,7 @@ async def test_an_answer_may_be_announced() -> None:
 
 
 async def test_an_endless_body_is_read_to_64_kb() -> None:
-    async with loopback(endless) as evil:
+    async with loopback(endless_of(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536)) as evil:
         attempt = await post(evil.url)
     assert (attempt.outcome, attempt.bytes_read) == (Received(), 65_536)
 

@@ -12,6 +12,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial
 from typing import Any
 
@@ -32,8 +33,15 @@ KEEP_ALIVE_S = 4.0
 _HEADER_BYTES = 65_536
 """Of one line; a head of more than 128 lines is no answer either."""
 
+_MOST_RAW = 1_048_576
+"""Bytes of an answer as they come, with heads, interim answers and frames of chunks. The body that is read is
+far less; but frames without an end kept the loop busy for a third of the time of a call (measured)."""
+
 _MOST_INTERIM = 16
 """Answers of the kind 1xx before the one that counts; the client would keep them all, however many come."""
+
+_MOST_LOOK_UPS = 64
+"""Names that are asked for at once; each is asked for once, however many calls wait for it."""
 
 _AUTOMATIC = ("accept", "accept-encoding", "content-type", "user-agent")
 """Headers that the client would add by itself."""
@@ -66,9 +74,23 @@ ERRORS: tuple[tuple[tuple[type[Exception], ...], FailureClass, str | None], ...]
 
 
 class _Bounded(ResponseHandler):
-    """A connection that hangs up on whoever says again and again that he is about to answer."""
+    """A connection that hangs up on whoever says too much, or again and again that he is about to answer."""
 
     _interim = 0
+    _raw = 0
+
+    def set_response_params(self, **params: Any) -> None:
+        """Begins to wait for an answer."""
+        self._raw = 0
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        """Takes some bytes."""
+        self._raw += len(data)
+        if self._raw <= _MOST_RAW:
+            super().data_received(data)
+        else:
+            self._hang_up("too large an answer")
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         """Takes one answer, interim or not."""
@@ -76,8 +98,40 @@ class _Bounded(ResponseHandler):
         if self._interim <= _MOST_INTERIM:
             super().feed_data(data, size)
         elif self._interim == _MOST_INTERIM + 1:
-            self.close()
-            self.set_exception(aiohttp.ClientPayloadError("too many interim answers"))
+            self._hang_up("too many interim answers")
+
+    def _hang_up(self, reason: str) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+        self.set_exception(aiohttp.ClientPayloadError(reason))
+
+
+class _System(AbstractResolver):
+    """The system's look-up, in threads of its own.
+
+    The loop has so few that six names which nobody answers for would keep all other departments waiting.
+    """
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_MOST_LOOK_UPS, thread_name_prefix="names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Every address of the host. Raises: OSError."""
+        kind, flags = socket.SOCK_STREAM, socket.AI_ADDRCONFIG
+        ask = partial(socket.getaddrinfo, host, port, family, kind, flags=flags)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [
+            ResolveResult(
+                hostname=host, host=str(each[0]), port=port, family=version, proto=protocol, flags=0
+            )
+            for version, _, protocol, _, each in found
+        ]
+
+    async def close(self) -> None:
+        """Waits for nobody."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _Judged(AbstractResolver):
@@ -127,7 +181,7 @@ class Wire:
         names: AbstractResolver | None = None,
     ) -> None:
         self._address = lru_cache(maxsize=1_024)(partial(_address, destinations))
-        judged = _Judged(destinations, names or aiohttp.ThreadedResolver())
+        judged = self._names = _Judged(destinations, names or _System())
         tls = httpx2.create_ssl_context(trust_env=False)
         tls.set_alpn_protocols(["http/1.1"])
         connector = aiohttp.TCPConnector(
@@ -156,6 +210,7 @@ class Wire:
     async def aclose(self) -> None:
         """Closes every connection."""
         await self._session.close()
+        await self._names.close()
 
     async def send(
         self,
