@@ -72,7 +72,7 @@ def test_a_route_without_permission_is_not_started_with() -> None:
     plain = Route("/v1/plain", forgotten)
     bare = APIRoute("/v1/bare", forgotten)
     unknown = FastAPI()
-    Operation("GET", "/v1/odd", forgotten, "t", "no:such", {200: {}}).add_to(unknown)
+    Operation("GET", "/v1/odd", forgotten, "t", "no:such", {200: {}}).add_to(unknown.router)
     for route in (plain, bare, unknown.router.routes[-1]):
         with pytest.raises(MisconfiguredError, match=r"/v1/(plain|bare|odd)"):
             require_permissions([route])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -149,10 +149,10 @@ class Operation:
             return HTMLResponse
         return JSONResponse if JSON[0] in self.offers else Response
 
-    def add_to(self, app: FastAPI) -> None:
-        """Makes it a route of the application; its name and docstring are the words of the contract."""
+    def add_to(self, router: APIRouter) -> None:
+        """Makes it a route; its name and docstring are the words of the contract."""
         summary, _, description = (self.endpoint.__doc__ or "").partition("\n")
-        app.router.add_api_route(
+        router.add_api_route(
             self.path,
             self.endpoint,
             methods=[self.method],
