@@ -63,6 +63,8 @@ def main(words: list[str]) -> NoReturn:
         sys.exit(2)
     leave_own_environment()
     os.chdir(ROOT)
+    # Where it is set, hundreds of processes of a test run compile this tree anew, each for 0.2 s and more.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     set_up()
     os.environ["PATH"] = os.pathsep.join([str(BIN), os.environ.get("PATH", os.defpath)])
     VERBS[words[0]](words[1:])
