@@ -66,6 +66,7 @@ class Issuer(BaseModel):
     `role_names`: what the issuer's words for roles mean, where they are not ours. `department` or
     `department_claim`: of officers and departments. `jurisdictions_claim`: the codes that everybody it names
     is confined to.
+    `bound`: its access tokens must be bound to a key of whoever shows them (RFC 9449).
     `decision_acr`, `decision_max_age_s`: how and how lately somebody must have been authenticated to decide.
     """
 
@@ -82,6 +83,7 @@ class Issuer(BaseModel):
     department: str | None = Field(default=None, pattern=CODE)
     department_claim: str | None = None
     jurisdictions_claim: str | None = None
+    bound: bool = False
     decision_acr: tuple[str, ...] = ()
     decision_max_age_s: int | None = Field(default=None, ge=60)
     login: Login | None = None

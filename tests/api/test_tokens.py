@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from tests.api.live import Live, live
 from tests.issuing import RSA_KEY, TestIssuer, b64, compact, issuing, public_jwk
+from tests.proving import KEY, OTHER_KEY, proof, thumbprint
 
 pytestmark = pytest.mark.xdist_group("tokens")
 
@@ -31,12 +32,13 @@ EC_KEY, ED_KEY = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519Private
 
 @dataclass(frozen=True)
 class World:
-    """The service and the issuers that it believes: of staff, of citizens, and one with other signatures."""
+    """The service and the issuers that it believes: of staff, citizens, other signatures, systems."""
 
     server: Live
     staff: TestIssuer
     citizens: TestIssuer
     curves: TestIssuer
+    systems: TestIssuer
 
     def ask(self, token: str, **further: str) -> httpx2.Response:
         """Shows the token."""
@@ -54,7 +56,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with issuing() as staff, issuing() as citizens, issuing() as curves:
+    with issuing() as staff, issuing() as citizens, issuing() as curves, issuing() as systems:
         citizens.keys = {"k1": STRANGER}
         curves.keys = {"rsa": RSA_KEY, "ec": EC_KEY, "ed": ED_KEY}
         roles = ["administrator", "officer", "supervisor"]
@@ -66,10 +68,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             ),
             citizens.settings(code="city-id", roles=["citizen", "agent"], role_claim="roles"),
             curves.settings(code="curves-id", algorithms=["PS256", "ES256", "EdDSA"]),
+            systems.settings(
+                code="systems-id", roles=["department"], department_claim="dept", bound=True
+            ),
         ]  # fmt: skip
         written = json.dumps([each.model_dump(exclude_none=True, mode="json") for each in configured])
         with live(tmp_path_factory.mktemp("tokens"), ONENET_ISSUERS=written) as server:
-            yield World(server, staff, citizens, curves)
+            yield World(server, staff, citizens, curves, systems)
 
 
 def now() -> datetime:
@@ -336,3 +341,71 @@ def test_a_right_token_is_told_without_its_subject(world: World) -> None:
         ("authenticated", "access_token", "administrator:staff-id")
     ]
     assert subject not in written
+
+
+# ---- tokens that are bound to a key (RFC 9449)
+
+
+def ask_bound(world: World, token: str, shown: str | None, scheme: str = "DPoP") -> httpx2.Response:
+    headers = {"Authorization": f"{scheme} {token}", **({"DPoP": shown} if shown else {})}
+    return httpx2.get(world.server.url + PATH, headers=headers, trust_env=False)
+
+
+def bound(world: World) -> str:
+    return good(world, cnf={"jkt": thumbprint(KEY)})
+
+
+def test_a_bound_token_comes_in_with_a_proof_and_a_proof_does_so_once(world: World) -> None:
+    token, url = bound(world), world.server.url + PATH
+    shown = proof(token, url, now(), jti="once")
+    assert ask_bound(world, token, shown).status_code == 200
+    assert ask_bound(world, token, shown).status_code == 401
+    assert world.last_failure()["reason"] == "proof_again"
+    assert ask_bound(world, token, proof(token, url, now(), jti="twice")).status_code == 200
+
+
+def test_a_stolen_token_is_of_no_use(world: World) -> None:
+    """Not as a bearer's, nor without a proof, nor with one by the thief's own key or of another request."""
+    token, url = bound(world), world.server.url + PATH
+    for reason, shown, scheme in (
+        ("proof_missing", None, "Bearer"),
+        ("proof_missing", proof(token, url, now(), jti="b"), "Bearer"),
+        ("proof_missing", None, "DPoP"),
+        ("proof_key", proof(token, url, now(), key=OTHER_KEY), "DPoP"),
+        ("proof_elsewhere", proof(token, world.server.url + "/v1/cases", now()), "DPoP"),
+    ):
+        assert ask_bound(world, token, shown, scheme).status_code == 401
+        assert world.last_failure()["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "cnf"),
+    [
+        ("binding", {"x5t#S256": "A" * 43}),
+        ("binding", {"jkt": 1}),
+        ("binding", {"jkt": "A" * 43, "x5t#S256": "A" * 43}),
+        ("binding", "jkt"),
+        ("binding", {}),
+    ],
+)
+def test_a_token_that_is_bound_to_what_we_cannot_check_is_refused(
+    world: World, reason: str, cnf: object
+) -> None:
+    assert world.ask(good(world, cnf=cnf)).status_code == 401
+    assert world.last_failure()["reason"] == reason
+
+
+def test_what_is_bound_to_nothing_does_not_come_with_proofs(world: World) -> None:
+    """Neither a token nor a key: who asks for the stronger scheme must not get the weaker one."""
+    url = world.server.url + PATH
+    for credential in (good(world), world.server.administrator):
+        assert (
+            ask_bound(world, credential, proof(credential, url, now(), jti=credential[:9])).status_code == 401
+        )
+
+
+def test_an_issuer_whose_tokens_must_be_bound_is_not_believed_otherwise(world: World) -> None:
+    assert world.ask(world.systems.token(now(), dept="health")).status_code == 401
+    assert world.last_failure()["reason"] == "not_bound"
+    token = world.systems.token(now(), dept="health", cnf={"jkt": thumbprint(KEY)})
+    assert ask_bound(world, token, proof(token, world.server.url + PATH, now(), jti="s")).status_code == 200

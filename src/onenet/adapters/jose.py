@@ -59,12 +59,16 @@ class Unverified:
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key of an issuer. `algorithm`: the one it is for, where the issuer said so."""
+    """A key to check by. `algorithm`: the one it is for, where the issuer said so."""
 
     key: Key
     kind: str
     curve: str | None
     algorithm: str | None
+
+    def thumbprint(self) -> str:
+        """What names the key itself. Source: RFC 7638."""
+        return self.key.thumbprint()
 
 
 class _Registry(JWSRegistry):
@@ -93,6 +97,22 @@ def read(text: str) -> Unverified:
     if "crit" in header or "b64" in header:
         raise Refused("crit")
     return Unverified(text, header, claims)
+
+
+def algorithm_of(token: Unverified) -> str:
+    """What it says it is signed with, if it is one that we know. Raises: Refused."""
+    found = token.header.get("alg")
+    if not isinstance(found, str) or found not in _SHAPES:
+        raise Refused("algorithm")
+    return found
+
+
+def key_of(token: Unverified) -> PublicKey:
+    """The public key that it carries itself, which says who has the other half, no more. Raises: Refused."""
+    key = _public_key(token.header.get("jwk"))
+    if key is None:
+        raise Refused("key_unfit")
+    return key
 
 
 def check_signature(token: Unverified, key: PublicKey, algorithm: str) -> None:

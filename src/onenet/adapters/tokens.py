@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,10 @@ _CODE = re.compile(CODE)
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What an issuer says of somebody, believed. `acr` and `authenticated_at`: how and when it was shown."""
+    """What an issuer says of somebody, believed. `acr` and `authenticated_at`: how and when it was shown.
+
+    `bound_to`: the thumbprint of the key that whoever shows the token must prove to have; None: nobody must.
+    """
 
     issuer: str
     subject: str
@@ -41,6 +44,7 @@ class Claims:
     expires_at: datetime
     acr: str | None
     authenticated_at: datetime | None
+    bound_to: str | None = None
 
 
 def issuer_of(token: Unverified, issuers: Mapping[str, Issuer]) -> Issuer:
@@ -80,7 +84,21 @@ def of_access_token(token: Unverified, issuer: Issuer, now: datetime) -> Claims:
     issued_s, expires_s = _life(token.claims, now)
     if expires_s - issued_s > MAX_LIFE.total_seconds():
         raise Refused("lives_too_long")
-    return _claims(token.claims, issuer)
+    bound_to = _bound_to(token.claims)
+    if issuer.bound and bound_to is None:
+        raise Refused("not_bound")
+    return replace(_claims(token.claims, issuer), bound_to=bound_to)
+
+
+def _bound_to(claims: Mapping[str, Any]) -> str | None:
+    """The thumbprint in `cnf`. Raises: Refused for a binding that we could not check, as to a certificate."""
+    if "cnf" not in claims:
+        return None
+    match claims["cnf"]:
+        case {"jkt": str(thumbprint), **others} if not others:
+            return thumbprint
+        case _:
+            raise Refused("binding")
 
 
 def of_id_token(token: Unverified, issuer: Issuer, now: datetime, *, nonce: str) -> Claims:

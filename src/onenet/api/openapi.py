@@ -57,7 +57,8 @@ SECURITY_SCHEMES = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "onk_<8 characters>_<43 characters>",
-        "description": "An API key of a system, or a person's access token.",
+        "description": "An API key of a system, or an access token. One that is bound to a key (RFC 9449)"
+        " comes as `Authorization: DPoP`, with a proof in `DPoP`.",
     },
     "signature": {
         "type": "apiKey",

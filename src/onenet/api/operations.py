@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute
 
 from onenet import occasion
+from onenet.adapters.dpop import Shown
 from onenet.api import faults, negotiation
 from onenet.api.charging import address_of, charge
 from onenet.api.parts import parts
@@ -114,7 +115,7 @@ class Operation:
 
         Raises: Unauthenticated, Forbidden, InvalidInput; where it is counted, QuotaExceeded.
         """
-        who = await parts(request).identity.principal(_token(request), _host(request))
+        who = await _principal(request, is_again=not is_counted)
         if is_counted:
             if (here := occasion.present()) is not None:
                 here.client = f"{who.role}:{who.client}"
@@ -210,7 +211,7 @@ async def caller_if_any(request: Request) -> Principal | None:
     """Who is calling, where a key is sent to a route that asks for none. Raises: Unauthenticated."""
     if not request.headers.getlist("authorization"):
         return None
-    return await parts(request).identity.principal(_token(request), _host(request))
+    return await _principal(request)
 
 
 async def identify(request: Request) -> Principal:
@@ -236,18 +237,21 @@ def require_permissions(routes: Sequence[BaseRoute]) -> None:
             raise MisconfiguredError(f"the route {getattr(route, 'path', route)} has no permission")
 
 
-def _host(request: Request) -> str:
-    """From where it comes; a proxy's word for it was taken or not before this."""
-    return request.client.host if request.client else ""
-
-
-def _token(request: Request) -> str:
-    """The bearer token. Raises: Unauthenticated."""
+async def _principal(request: Request, *, is_again: bool = False) -> Principal:
+    """Who is calling, by what stands in the header. Raises: Unauthenticated, Unavailable."""
     given = request.headers.getlist("authorization")
-    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    if scheme.lower() != "bearer":
-        raise Unauthenticated
-    return token.strip()
+    scheme, _, credential = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    # From where it comes: a proxy's word for it was taken or not before this.
+    address, known = request.client.host if request.client else "", parts(request)
+    match scheme.lower():
+        case "bearer":
+            return await known.identity.principal(credential.strip(), address)
+        case "dpop":
+            url = f"{known.public_url}{request.scope['raw_path'].decode('latin-1')}"
+            shown = Shown(tuple(request.headers.getlist("dpop")), request.method, url, is_again)
+            return await known.identity.principal(credential.strip(), address, shown)
+        case _:
+            raise Unauthenticated
 
 
 def _subject(request: Request) -> str | None:

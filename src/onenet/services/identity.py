@@ -6,6 +6,7 @@ import hashlib
 from functools import lru_cache
 
 from onenet import security_log
+from onenet.adapters.dpop import Shown
 from onenet.adapters.jose import Refused
 from onenet.domain.principal import Principal
 from onenet.errors import Unauthenticated
@@ -23,17 +24,22 @@ class Identity:
         self.keyring = keyring
         self._tokens = tokens
 
-    async def principal(self, credential: str, address: str) -> Principal:
-        """Who shows it from there. Raises: Unauthenticated, the same for every reason; Unavailable."""
-        is_key = credential.startswith(KEY_PREFIX)
-        who = await (self.keyring.principal(credential, address) if is_key else self._of_token(credential))
+    async def principal(self, credential: str, address: str, shown: Shown | None = None) -> Principal:
+        """Who shows it from there, with proofs of a key or as a bearer.
+
+        Raises: Unauthenticated, the same for every reason; Unavailable.
+        """
+        is_key = credential.startswith(KEY_PREFIX) and shown is None
+        who = await (
+            self.keyring.principal(credential, address) if is_key else self._of_token(credential, shown)
+        )
         by, name = ("api_key", credential[:12]) if is_key else ("access_token", _pseudonym(who.id))
         security_log.arrived(by, name, client=f"{who.role}:{who.client}")
         return who
 
-    async def _of_token(self, credential: str) -> Principal:
+    async def _of_token(self, credential: str, shown: Shown | None) -> Principal:
         try:
-            return await self._tokens.principal(credential)
+            return await self._tokens.principal(credential, shown)
         except Refused as refused:
             security_log.report("authentication_failed", refused.reason, issuer=refused.issuer)
             raise Unauthenticated from None

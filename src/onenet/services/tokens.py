@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from onenet import clock as clocks
-from onenet.adapters import jose, tokens
+from onenet.adapters import dpop, jose, tokens
+from onenet.adapters.dpop import Shown
 from onenet.adapters.issuers import Fetcher, Published
 from onenet.adapters.jose import Refused
 from onenet.adapters.tokens import Claims
@@ -75,6 +76,26 @@ class Revocations:
             self._reading = None
 
 
+class Proofs:
+    """The proofs that this process took, for as long as each is right: none is taken twice."""
+
+    def __init__(self, steady_s: Callable[[], float]):
+        """Has taken none."""
+        self._steady_s = steady_s
+        self._since = steady_s()
+        self._new: set[bytes] = set()
+        self._old: set[bytes] = set()
+
+    def is_new(self, name: bytes) -> bool:
+        """Whether it was not taken before; from now on it was."""
+        if (now := self._steady_s()) - self._since > dpop.KEPT_S:
+            self._since, self._old, self._new = now, self._new, set()
+        if name in self._new or name in self._old:
+            return False
+        self._new.add(name)
+        return True
+
+
 class AccessTokens:
     """Tells principals by the access tokens of the issuers that are configured."""
 
@@ -99,6 +120,7 @@ class AccessTokens:
         self._by_url = {issuer.url: issuer for issuer in issuers}
         self._clock = clock
         self.revocations = Revocations(database, clock)
+        self._proofs = Proofs(steady_s)
 
     async def aclose(self) -> None:
         """Ends what is under way."""
@@ -106,17 +128,34 @@ class AccessTokens:
             await each.aclose()
         await self.fetcher.aclose()
 
-    async def principal(self, text: str) -> Principal:
-        """Who shows this access token. Raises: Refused, Unavailable."""
+    async def principal(self, text: str, shown: Shown | None = None) -> Principal:
+        """Who shows this access token, with proofs of a key or as a bearer. Raises: Refused, Unavailable."""
         token = jose.read(text)
         issuer = tokens.issuer_of(token, self._by_url)
         try:
             await self.check_signature(token, issuer, is_access=True)
             claims = tokens.of_access_token(token, issuer, self._clock.now())
             await self.revocations.check(claims)
+            self._check_key(text, claims, shown)
         except Refused as refused:
             raise Refused(refused.reason, issuer.code) from None
         return principal_of(claims, issuer, self._clock.now())
+
+    def _check_key(self, text: str, claims: Claims, shown: Shown | None) -> None:
+        """Passes when whoever shows the token has the key that it is bound to, or it is bound to none.
+
+        Raises: Refused; also for a bound token that comes as a bearer's, and for one that is bound to none
+        and comes with proofs: neither may pass for the other.
+        """
+        if claims.bound_to is None and shown is None:
+            return
+        if claims.bound_to is None:
+            raise Refused("not_bound")
+        if shown is None:
+            raise Refused("proof_missing")
+        name = dpop.check(shown, text, claims.bound_to, self._clock.now())
+        if not shown.is_again and not self._proofs.is_new(name):
+            raise Refused("proof_again")
 
     async def check_signature(self, token: jose.Unverified, issuer: Issuer, *, is_access: bool) -> None:
         """Passes when it is of this issuer and of this kind. Raises: Refused."""
