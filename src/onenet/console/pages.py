@@ -73,6 +73,7 @@ def page(template: str, request: Request, *, status: int = 200, **known: object)
         address=address,
         language_query=language_query(request),
         lang=HTML_LANGUAGES[language],
+        masthead="office" if request.scope["path"].startswith("/console") else "title",
         other="en" if language == "zh" else "zh",
         other_lang=HTML_LANGUAGES["en" if language == "zh" else "zh"],
         version=__version__,

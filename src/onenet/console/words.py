@@ -154,6 +154,7 @@ TASKS: Mapping[str, Words] = {
 
 PAGE: Mapping[str, Words] = {
     "title": {"zh": "办件进度", "en": "How your case stands"},
+    "office": {"zh": "一网通办", "en": "One network"},
     "skip": {"zh": "跳到正文", "en": "Skip to the content"},
     "number": {"zh": "办件编号", "en": "Case number"},
     "state": {"zh": "当前状态", "en": "State"},
