@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -12,16 +13,19 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet import issuers
+from onenet.adapters import dpop
+from onenet.adapters.dpop import Shown
 from onenet.adapters.jose import Refused
 from onenet.clock import FrozenClock
 from onenet.domain.principal import Principal, Role
 from onenet.errors import Conflict, NotFound, Unavailable
 from onenet.services import tokens
-from onenet.services.tokens import KNOWN_FOR, AccessTokens
+from onenet.services.tokens import KNOWN_FOR, AccessTokens, Proofs
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.issuing import TestIssuer, issuing
 from tests.outward import HERE
+from tests.proving import KEY, proof, thumbprint
 
 pytestmark = pytest.mark.anyio
 
@@ -225,3 +229,37 @@ def test_an_issuer_nobody_configured_is_told_with_those_that_are(issuer: TestIss
 
 def test_an_issuer_can_give_every_role_but_that_of_a_front_end() -> None:
     assert set(get_args(issuers.RoleName)) == set(Role) - {Role.FRONTEND}
+
+
+@sqlite
+async def test_a_proof_that_was_taken_holds_for_the_request_that_it_came_with(
+    database: Database, clock: FrozenClock, issuer: TestIssuer
+) -> None:
+    """A stream is looked at again; another request with the same proof is not let in."""
+    url = "https://onenet.example/v1/cases"
+    async with believing(database, clock, issuer) as made:
+        token = issuer.token(clock.now(), cnf={"jkt": thumbprint(KEY)})
+        shown = Shown((proof(token, url, clock.now()),), "GET", url)
+        await made.principal(token, shown)
+        clock.advance(timedelta(seconds=dpop.TOLERANCE_S + 1))
+        await made.principal(token, replace(shown, is_again=True))
+        elsewhere = replace(shown, url=url + "/1", is_again=True)
+        for reason, again in (("proof_old", shown), ("proof_elsewhere", elsewhere)):
+            with pytest.raises(Refused, match=reason):
+                await made.principal(token, again)
+
+
+@sqlite
+async def test_proofs_are_remembered_for_as_long_as_they_are_right(
+    database: Database, clock: FrozenClock, issuer: TestIssuer
+) -> None:
+    """And not for ever: memory is all that they are kept in."""
+    now = [0.0]
+    taken = Proofs(lambda: now[0])
+    assert [taken.is_new(b"a"), taken.is_new(b"a"), taken.is_new(b"b")] == [True, False, True]
+    now[0] = dpop.KEPT_S + 1.0
+    assert not taken.is_new(b"a")
+    now[0] = 3 * dpop.KEPT_S + 3.0
+    taken.is_new(b"c")
+    now[0] = 5 * dpop.KEPT_S + 5.0
+    assert taken.is_new(b"a")

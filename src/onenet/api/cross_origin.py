@@ -14,7 +14,7 @@ from onenet import security_log
 MAX_AGE_S = 600
 
 REQUEST_HEADERS = (
-    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID",
+    "Authorization", "Content-Type", "DPoP", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID",
     "Onenet-Subject", "Onenet-Tracking-Secret", "Prefer", "X-Request-Id", "traceparent",
 )  # fmt: skip
 RESPONSE_HEADERS = (
