@@ -31,6 +31,7 @@ from onenet.api import (
     openapi,
     own_data,
     progress,
+    pull,
     webhooks,
 )
 from onenet.api.cross_origin import CrossOrigin
@@ -44,7 +45,7 @@ from onenet.services.logins import Logins
 
 NOUNS = (
     cases, case_actions, events, progress, callbacks, documents, catalogue, applications, delegations,
-    consents, applicants, own_data, break_glass, endpoints, log, health, about,
+    consents, applicants, own_data, break_glass, endpoints, pull, log, health, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

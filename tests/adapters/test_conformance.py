@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onenet.adapters import registry, signing
+from onenet.adapters import pull, registry, signing
 from onenet.adapters.base import Adapter, Talk, UnreadableAnswer
 from onenet.adapters.transport import Attempt, Transport
-from onenet.domain.outcome import Outcome, Received, TryLater, Unclear
+from onenet.domain.outcome import Offered, Outcome, Received, TryLater, Unclear
 from tests.adapters.factories import KEY, NOW, SECRET, make_endpoint, make_task
 from tests.adapters.loopback import answer, loopback
 from tests.adapters.records import Record, records, told
@@ -30,7 +30,11 @@ RECORDS = records()
 RESPONSES = [record for record in RECORDS if record.response is not None]
 CALLBACKS = [record for record in RECORDS if record.callback is not None]
 
+CALLING = [name for name in ADAPTERS if name != pull.NAME]
+"""Those that call a department; from a queue it fetches."""
+
 each_adapter = pytest.mark.parametrize("name", ADAPTERS)
+each_calling = pytest.mark.parametrize("name", CALLING)
 
 
 def each_record(of: list[Record]) -> pytest.MarkDecorator:
@@ -45,7 +49,7 @@ async def submit(name: str, url: str, **changes: Any) -> Attempt:
         return await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
 
 
-SHIPPED = ("webhook", "simulated", "rest")
+SHIPPED = ("webhook", "simulated", "rest", "pull")
 
 
 def adapter(name: str) -> Adapter:
@@ -83,12 +87,19 @@ def test_a_callback_is_one_outcome_about_its_task(record: Record) -> None:
     assert (said.task, told(said.outcome) | record.outcome) == (KEY, told(said.outcome))
 
 
-@each_adapter
+@each_calling
 async def test_a_department_that_cannot_be_reached_is_tried_later(name: str) -> None:
     async with loopback(b"") as gone:
         url = gone.url
     attempt = await submit(name, url)
     assert (attempt.failure, attempt.status) == ("transient", None)
+
+
+async def test_a_department_that_fetches_is_not_called() -> None:
+    """Whatever address there may be: the task waits for it."""
+    async with loopback(answer(202)) as department:
+        attempt = await submit("pull", department.url)
+    assert (attempt.outcome, attempt.status, department.heard) == (Offered(), None, [])
 
 
 FAILURES = {
@@ -99,7 +110,7 @@ FAILURES = {
 }
 
 
-@each_adapter
+@each_calling
 @pytest.mark.parametrize(("status", "failure"), FAILURES.items())
 async def test_a_failed_answer_has_its_class(name: str, status: int, failure: str) -> None:
     async with loopback(answer(status, location="http://127.0.0.1:9/")) as department:
@@ -108,7 +119,7 @@ async def test_a_failed_answer_has_its_class(name: str, status: int, failure: st
     assert (attempt.outcome.failure, attempt.failure, attempt.status) == (failure, failure, status)
 
 
-@each_adapter
+@each_calling
 async def test_a_task_that_was_accepted_already_is_received(name: str) -> None:
     problem = {"type": "https://department.example/problems/already-accepted", "status": 409}
     async with loopback(answer(409, problem, content_type="application/problem+json")) as department:
@@ -116,7 +127,7 @@ async def test_a_task_that_was_accepted_already_is_received(name: str) -> None:
     assert (attempt.outcome, attempt.status) == (Received(), 409)
 
 
-@each_adapter
+@each_calling
 @pytest.mark.parametrize(
     "said",
     [
@@ -136,7 +147,7 @@ async def test_any_2xx_that_is_no_answer_is_received(name: str, said: bytes) -> 
     assert attempt.outcome == Received()
 
 
-@each_adapter
+@each_calling
 @pytest.mark.parametrize(
     "content_type", ["application/json", "Application/JSON; charset=utf-8", "application/problem+json"]
 )
@@ -146,7 +157,7 @@ async def test_json_that_cannot_be_read_is_unclear(name: str, content_type: str)
     assert isinstance(attempt.outcome, Unclear)
 
 
-@each_adapter
+@each_calling
 async def test_an_answer_that_lies_beyond_64_kb_of_blanks_is_unclear(name: str) -> None:
     said = answer(200, b" " * 65_536 + b'{"outcome": "rejected"}', content_type="application/json")
     async with loopback(said) as department:
@@ -154,7 +165,7 @@ async def test_an_answer_that_lies_beyond_64_kb_of_blanks_is_unclear(name: str) 
     assert isinstance(attempt.outcome, Unclear)
 
 
-@each_adapter
+@each_calling
 async def test_the_key_and_a_valid_signature_are_sent(name: str) -> None:
     async with loopback(answer(202)) as department:
         await submit(name, department.url)
@@ -163,7 +174,7 @@ async def test_the_key_and_a_valid_signature_are_sent(name: str) -> None:
     assert signing.verify(heard.headers, heard.body, [SECRET], now=NOW) is None
 
 
-@each_adapter
+@each_calling
 async def test_two_tries_send_the_same_bytes(name: str) -> None:
     async with loopback(answer(503), answer(202)) as department, Transport(destinations=HERE) as transport:
         endpoint = make_endpoint(department.url, name)
@@ -209,7 +220,7 @@ def test_a_likely_callback_is_an_answer_or_unreadable_and_nothing_else(name: str
     assert not isinstance(said.outcome, TryLater)
 
 
-@each_adapter
+@each_calling
 @settings(deadline=None)
 @given(st.binary() | likely_object.map(lambda value: json.dumps(value).encode()))
 def test_noise_as_an_answer_is_an_outcome(name: str, body: bytes) -> None:

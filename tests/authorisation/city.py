@@ -15,13 +15,14 @@ from typing import Any
 import httpx2
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from onenet.adapters.transport import Transport
 from onenet.api.parts import Parts
 from onenet.app import Application, create_app
 from onenet.catalogue.build import content_text
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.ids import from_text
-from onenet.services import keys
+from onenet.services import keys, steps
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.identity import Identity
@@ -30,6 +31,7 @@ from onenet.services.reading import Reading
 from onenet.services.tokens import AccessTokens
 from onenet.services.watch import Watch
 from onenet.store import catalogue as store_catalogue
+from onenet.store import queue
 from onenet.store.access_tables import break_glass
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
@@ -172,6 +174,9 @@ async def _open_cases(city: City) -> None:
     endpoint = {"kind": "subscriber", "owner": "app", "url": "https://portal.example.org/hook"}
     root = await city.key("administrator", "setup")
     await city.ask("POST", "/v1/endpoints", {**root, "Idempotency-Key": "e"}, endpoint)
+    fetching = {"kind": "department", "owner": "health", "adapter": "pull"}
+    made = await city.ask("POST", "/v1/endpoints", {**root, "Idempotency-Key": "q"}, fetching)
+    city.words["endpoint"] = made["id"]
     city.words["document"] = await city.upload(owner)
     record = {"code": "record", "document": city.words["document"]}
     city.words["first"] = await city.apply(owner, "first", materials=[record])
@@ -186,6 +191,16 @@ async def _open_cases(city: City) -> None:
     city.words["delivery"] = next(
         each["id"] for each in deliveries["items"] if each["case"] == city.words["first"]
     )
+
+    await _offer_tasks(city)
+
+
+async def _offer_tasks(city: City) -> None:
+    """The health department's tasks wait to be fetched."""
+    async with Transport() as transport:
+        for claimed in await steps.claim(city.parts.database, queue.TASKS, city.clock, 50):
+            if claimed.row["department"] == "health":
+                await steps.dispatch(city.parts.gate, transport, city.clock, claimed)
 
 
 async def _applicants(city: City) -> None:

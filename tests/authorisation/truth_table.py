@@ -46,6 +46,7 @@ CASE_LINE = '"kind":"case"'
 
 _WRONG_FORM = submission(form={})
 _KEY = {"Idempotency-Key": "probe"}
+_TASK = "tsk_00000000000000000000000000"
 
 PROBES: Mapping[str, Probe] = {
     "POST /v1/cases": Probe(body=_WRONG_FORM, headers=_KEY),
@@ -62,6 +63,19 @@ PROBES: Mapping[str, Probe] = {
     "GET /v1/deliveries": Probe(query="?limit=100"),
     "POST /v1/endpoints": Probe(
         body={"kind": "subscriber", "owner": "app", "url": "https://x.example.org/", "adapter": "none"},
+        headers=_KEY,
+    ),
+    "POST /v1/endpoints/{endpoint_id}/queue/leases": Probe(body={}),
+    "POST /v1/endpoints/{endpoint_id}/queue/leases/{lease}/receipts": Probe(body={"task": _TASK}),
+    "POST /v1/endpoints/{endpoint_id}/queue/leases/{lease}/returns": Probe(
+        body={"task": _TASK, "reason": "停机维护"}
+    ),
+    "POST /v1/endpoints/{endpoint_id}/queue/answers": Probe(
+        body={
+            "type": "task.outcome",
+            "timestamp": "2026-11-23T02:00:00Z",
+            "data": {"task": _TASK, "outcome": "accepted"},
+        },
         headers=_KEY,
     ),
     "POST /v1/delegations": Probe(
@@ -114,6 +128,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
         "delivery_id": city.words["delivery"], "delegation_id": city.words["delegation"],
         "document_id": city.words["document"], "upload_id": city.words["upload"], "offset": "0",
         "consent_id": "cns_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+        "endpoint_id": city.words["endpoint"], "lease": "lse_00000000000000000000000000",
         "break_glass_id": actor.words.get("glass", city.words["glass"]),
     }  # fmt: skip
     if "items" in path:
@@ -159,6 +174,8 @@ def _members(said: Any, path: str) -> str:
         return f"{len(said['items'])} events{actors}"
     if path == "/v1/cases/{case_id}/application":
         return _application(said)
+    if path == "/v1/endpoints/{endpoint_id}/queue":
+        return f"{said['waiting']} waiting"
     if path == "/v1/deliveries":
         return f"about {len({each['case'] for each in said['items']})} of 4 cases"
     return ""

@@ -10,12 +10,13 @@ from onenet.domain.commands import RecordAttempt
 from onenet.domain.outcome import (
     Accepted,
     Completed,
+    Offered,
     Received,
     SupplementNeeded,
     SupplementRequest,
     TryLater,
 )
-from onenet.domain.retry import SCHEDULE_S
+from onenet.domain.retry import LONGEST_LIFE, SCHEDULE_S
 from onenet.domain.states import StepState, TaskState
 from onenet.errors import StaleWrite
 from onenet.ids import new_id
@@ -40,6 +41,29 @@ def test_a_task_that_was_taken_is_sent_and_no_longer_due() -> None:
     walk.attempt("household", Received())
     task = walk.task("household")
     assert (task.state, task.next_at, task.lease_token) == (TaskState.SENT, None, None)
+
+
+def test_a_task_that_is_offered_may_be_fetched_until_a_week_after_the_first_try() -> None:
+    """However often it was given back in between."""
+    walk = begin()
+    first_at = walk.now
+    walk.attempt("household", Offered())
+    walk.now += timedelta(days=6)
+    walk.attempt("household", TryLater("transient", "given back", 3600))
+    assert walk.task("household").fetch_at is None
+    walk.now += timedelta(hours=1)
+    walk.attempt("household", Offered())
+    task, waiting = walk.task("household"), walk.step("household").waiting
+    assert (task.state, task.fetch_at, task.next_at) == (TaskState.PENDING, walk.now, first_at + LONGEST_LIFE)
+    assert waiting is not None
+    assert (waiting.reason, waiting.until) == ("to_be_fetched", task.next_at)
+
+
+def test_an_answer_ends_the_offer() -> None:
+    walk = begin()
+    walk.attempt("household", Offered())
+    walk.answer("household", Accepted())
+    assert (walk.task("household").state, walk.task("household").fetch_at) == (TaskState.SENT, None)
 
 
 @pytest.mark.parametrize(("outcome", "state"), [(Accepted(), "accepted"), (Completed(), "completed")])

@@ -19,6 +19,7 @@ from onenet.api.parts import Parts, parts
 from onenet.api.shapes import CODE_PATTERN, Answer
 from onenet.errors import Conflict, Unavailable
 from onenet.services import callbacks
+from onenet.services.change import Result
 
 operations = Operations("departments")
 CHECKPOINT_HEADER = "Onenet-Log-Checkpoint"
@@ -55,6 +56,11 @@ async def receive_callback(request: Request, department: DepartmentCode) -> Resp
         headers=request.headers,
         body=raw,
     )
+    return await reply(known, result)
+
+
+async def reply(known: Parts, result: Result) -> Response:
+    """What the department is told of its answer. Raises: Conflict for one that the step does not allow."""
     if result.answer is None:
         raise RuntimeError("the gate gave no answer to a callback")
     if result.answer.status == 409:

@@ -37,12 +37,14 @@ ClientCode = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,63}
 class NewEndpoint(Request):
     """Where a department takes tasks, or a front-end's server takes events. `events` empty: all.
 
+    `url` is left out with the adapter `pull`, whose department fetches its tasks.
+
     `signs`: by a secret that both sides know (`v1`), by a key of onenet's alone (`v1a`), or by both.
     """
 
     kind: EndpointKind
     owner: ClientCode
-    url: Address
+    url: Address | None = None
     adapter: Code = "webhook"
     options: GivenForm = Field(default={})
     events: Annotated[list[PublicEvent], Field(max_length=50)] = Field(default=[])
@@ -56,7 +58,7 @@ class EndpointShape(Answer):
     kind: Annotated[str, Field(json_schema_extra=extensible(["department", "subscriber"]))]
     owner: str
     adapter: str
-    url: str
+    url: str | None = None
     events: list[str]
     state: Annotated[str, Field(json_schema_extra=extensible(["active", "held"]))]
     created_at: Moment

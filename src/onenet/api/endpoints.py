@@ -34,12 +34,10 @@ from onenet.errors import BadCursor, NotFound
 from onenet.ids import from_text, to_text
 from onenet.services import deliveries, endpoints
 from onenet.services.deliveries import Attempt, Delivery
-from onenet.services.endpoints import Registered, Wanted
+from onenet.services.endpoints import ENDPOINT_PREFIX, Registered, Wanted
 from onenet.services.outbox import DELIVERY_PREFIX
 from onenet.store.endpoints import EndpointRow
 from onenet.store.idempotency import StoredAnswer
-
-ENDPOINT_PREFIX = "ept"
 
 operations = Operations("endpoints")
 
@@ -67,13 +65,14 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
     wanted = Wanted(
         kind=said.kind,
         owner=said.owner,
-        url=said.url,
+        url=said.url or "",
         adapter=said.adapter,
         options=said.options,
         events=tuple(said.events),
         signs=said.signs,
     )
-    endpoints.check_url(said.url, known.destinations)
+    if said.url is not None:
+        endpoints.check_url(said.url, known.destinations)
     kept, replayed = await endpoints.register_once(
         known.database,
         wanted,
@@ -177,7 +176,7 @@ def _endpoint(row: EndpointRow) -> dict[str, Any]:
             "kind": row.kind,
             "owner": row.owner,
             "adapter": row.adapter,
-            "url": row.url,
+            "url": row.url or None,
             "events": list(row.events),
             "state": row.state,
             "created_at": moment(row.created_at),

@@ -233,6 +233,30 @@ CALLBACK: dict[str, Any] = {
 }
 CALLBACK_ANSWER: dict[str, Any] = {"outcome": "applied", "case": _CASE_ID, "seq": 5}
 
+_TASK = "tsk_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
+_LEASE = "lse_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
+QUEUE: dict[str, Any] = {"waiting": 3, "leased": 1, "oldest_at": _AT}
+NEW_LEASE: dict[str, Any] = {"most": 10, "wait": 25}
+LEASE: dict[str, Any] = {
+    "lease": _LEASE,
+    "ends_at": "2026-11-23T02:01:00.000Z",
+    "items": [
+        {
+            "task": _TASK,
+            "attempt": 2,
+            "sheet": {
+                "task": _TASK,
+                "case": {"id": _CASE_ID, "number": _NUMBER},
+                "item": "birth_certificate",
+            },
+        }
+    ],
+}
+RENEWED_LEASE: dict[str, Any] = {"lease": _LEASE, "ends_at": "2026-11-23T02:02:00.000Z", "tasks": [_TASK]}
+TASK_RECEIPT: dict[str, Any] = {"task": _TASK}
+TASK_RETURN: dict[str, Any] = {"task": _TASK, "reason": "业务系统维护中", "retry_after_s": 600}
+SETTLED_TASK: dict[str, Any] = {"outcome": "applied"}
+
 CHECKPOINT: dict[str, Any] = {
     "checkpoint": (
         "onenet/2cad6361a103ba10\n"

@@ -15,10 +15,12 @@ import typer
 from onenet.cli import dry_run
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
+from onenet.ids import to_text
 from onenet.services import destinations, endpoints
 from onenet.services.catalogue import Catalogue
 from onenet.settings import read_settings
 from onenet.store.database import Database
+from onenet.store.endpoints import EndpointRow
 
 app = typer.Typer(no_args_is_help=True)
 app.command("dry-run")(dry_run.run)
@@ -32,7 +34,9 @@ DescriptionFile = Annotated[
 def add(
     department: Annotated[str, typer.Argument(help="The department's code in the catalogue.")],
     *,
-    url: Annotated[str, typer.Option(help="Where its system takes tasks.")],
+    url: Annotated[
+        str, typer.Option(help="Where its system takes tasks; none with --adapter pull, which fetches them.")
+    ] = "",
     adapter: Annotated[str, typer.Option(help="The adapter that speaks its words.")] = "webhook",
     secret: Annotated[
         str | None, typer.Option(help="whsec_… to sign with; default: a new one, printed once.")
@@ -48,10 +52,8 @@ def add(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register where a department is reached; again for the same department replaces it."""
-    options, outward = _options(option or [], description), read_settings().destinations()
-    if refused := asyncio.run(destinations.refusal(url, outward)):
-        typer.echo(f"warning: {refused[0]} -> {refused[1]}", err=True)
-    endpoints.check_url(url, outward)
+    options = _options(option or [], description)
+    _check_url(url)
 
     async def use(database: Database) -> tuple[endpoints.Registered, bool]:
         wanted = endpoints.Wanted("department", department, url, adapter, secret, options, signs=signs)
@@ -65,7 +67,7 @@ def add(
     if as_json:
         typer.echo(json.dumps({"id": str(made.endpoint.id), "secret": made.secret, "public_key": public}))
         return
-    typer.echo(f"{department} is reached at {url} ({adapter})")
+    typer.echo(_how(made.endpoint))
     if secret is None and made.secret is not None:
         typer.echo(f"signing secret, shown only now: {made.secret}")
     if public is not None:
@@ -76,6 +78,22 @@ def _options(pairs: Sequence[str], description: Path | None) -> Mapping[str, Any
     """What the adapter wants: the pairs, and the description; one with faults ends the command."""
     described = dry_run.described(description) if description else {}
     return {**dict(pair.split("=", 1) for pair in pairs), **described}
+
+
+def _check_url(url: str) -> None:
+    if not url:
+        return
+    outward = read_settings().destinations()
+    if refused := asyncio.run(destinations.refusal(url, outward)):
+        typer.echo(f"warning: {refused[0]} -> {refused[1]}", err=True)
+    endpoints.check_url(url, outward)
+
+
+def _how(endpoint: EndpointRow) -> str:
+    if endpoint.url:
+        return f"{endpoint.owner} is reached at {endpoint.url} ({endpoint.adapter})"
+    queue = f"/v1/endpoints/{to_text(endpoints.ENDPOINT_PREFIX, endpoint.id)}/queue"
+    return f"{endpoint.owner} fetches its tasks at {queue} ({endpoint.adapter})"
 
 
 @app.command("list")

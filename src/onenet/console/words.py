@@ -69,6 +69,10 @@ WAITS: Mapping[str, Words] = {
         "zh": "暂时无法送达{department}，系统将自动重试",
         "en": "{department} cannot be reached at the moment; it is tried again by itself",
     },
+    "to_be_fetched": {
+        "zh": "等待{department}取件",
+        "en": "Waits for {department} to fetch it",
+    },
     "queued": {
         "zh": "{department}正在接收本件的另一环节，随后送达",
         "en": "{department} is taking another step of this case first",

@@ -16,6 +16,7 @@ from onenet.domain.events import EventType
 from onenet.domain.outcome import (
     Accepted,
     Completed,
+    Offered,
     Outcome,
     Received,
     Rejected,
@@ -53,7 +54,7 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
     if seq is not None and seq <= task.applied_seq:
         draft.add(EventType.ANSWER_STALE, step.code, outcome=word, seq=seq, applied_seq=task.applied_seq)
         return "recorded-stale"
-    if isinstance(outcome, Received | TryLater):
+    if isinstance(outcome, Received | Offered | TryLater):
         return "unchanged"
     if isinstance(outcome, Unclear):
         return _hold_unclear(draft, task, step, outcome)
@@ -139,7 +140,7 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
                 code, _S.ACCEPTED, EventType.STEP_RESUMED,
                 waiting=flow.with_department(department, "being_decided"),
             )  # fmt: skip
-        case Received() | TryLater() | Unclear():
+        case Received() | Offered() | TryLater() | Unclear():
             raise AssertionError("handled before: these do not move a step by the table")
 
 

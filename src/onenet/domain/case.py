@@ -67,8 +67,9 @@ class Task(NamedTuple):
     """What the department of a step is handed; `payload` is the canonical JSON text, fixed for ever.
 
     `attempt` counts calls begun; `tries` those that the schedule counts. `next_at`: when it is due, or when
-    its lease ends; None while it waits for nothing (queued, sent, done, held). `applied_seq`: the highest
-    sequence number of the department's answers applied so far.
+    its lease ends; None while it waits for nothing (queued, sent, done, held). `fetch_at`: since when the
+    department may fetch it, or when the lease of its fetch ends; None where it is called. `applied_seq`: the
+    highest sequence number of the department's answers applied so far.
     """
 
     id: UUID
@@ -85,6 +86,7 @@ class Task(NamedTuple):
     first_attempt_at: datetime | None = None
     applied_seq: int = 0
     held_reason: str | None = None
+    fetch_at: datetime | None = None
 
 
 class Timer(NamedTuple):

@@ -82,9 +82,14 @@ class Draft:
             self.add(EventType.STEP_WAITING, code, state=step.state, waiting=_waiting(waiting))
 
     def move_task(self, task: Task, wanted: TaskState, **changes: Any) -> Task:
-        """Moves a task; whoever leaves pending or sending gives up its lease. Raises: IllegalMove."""
+        """Moves a task; whoever leaves pending or sending gives up its lease, and is not fetched any more.
+
+        Raises: IllegalMove.
+        """
         state = move(TASK_MOVES, task.state, wanted)
-        changed = task._replace(state=state, **{"lease_token": None, "next_at": None, **changes})
+        changed = task._replace(
+            state=state, **{"lease_token": None, "next_at": None, "fetch_at": None, **changes}
+        )
         self.tasks[task.id] = changed
         return changed
 

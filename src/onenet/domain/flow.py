@@ -26,6 +26,7 @@ from onenet.errors import Conflict
 
 WAITING_PERIOD = "waiting_period"
 UNREACHABLE = "department_unreachable"
+TO_BE_FETCHED = "to_be_fetched"
 
 
 def with_department(department: str, reason: str = "with_department") -> Waiting:
@@ -214,17 +215,17 @@ def hold(draft: Draft, code: str, reason: str, words: str, refs: tuple[str, ...]
         )  # fmt: skip
 
 
-def say_unreachable(draft: Draft, code: str, next_at: datetime) -> None:
-    """The department could not be reached: the step waits for it, and for the next try."""
+def say_with_department(draft: Draft, code: str, reason: str, until: datetime) -> None:
+    """The department does not have the task yet: for this reason, and until then."""
     step = draft.steps[code]
     if step.waiting is not None and step.waiting.waits_for == "department":
-        draft.say_waiting(code, Waiting("department", UNREACHABLE, (step.department,), next_at))
+        draft.say_waiting(code, Waiting("department", reason, (step.department,), until))
 
 
 def say_reached(draft: Draft, code: str) -> None:
     """The department has the task after all."""
     step = draft.steps[code]
-    if step.waiting is not None and step.waiting.reason == UNREACHABLE:
+    if step.waiting is not None and step.waiting.reason in (UNREACHABLE, TO_BE_FETCHED):
         draft.say_waiting(code, with_department(step.department))
 
 

@@ -6,6 +6,7 @@ its steps. Each handler below reads in that order; what a handler does to other 
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import singledispatch
 
 from onenet.domain import answers, flow, stalls
@@ -25,8 +26,8 @@ from onenet.domain.commands import (
 )
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.outcome import Outcome, Received, TryLater
-from onenet.domain.retry import GiveUp, after_failure
+from onenet.domain.outcome import Offered, Outcome, Received, TryLater
+from onenet.domain.retry import LONGEST_LIFE, GiveUp, after_failure
 from onenet.domain.states import (
     FINAL_CASE,
     FINAL_STEP,
@@ -69,6 +70,8 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
         raise StaleWrite("the lease of this task belongs to somebody else")
     outcome = command.outcome
     first_at = task.first_attempt_at or draft.now.machine_at
+    if isinstance(outcome, Offered):
+        return _offer(draft, task, first_at)
     if not isinstance(outcome, TryLater):
         draft.move_task(task, TaskState.SENT, first_attempt_at=first_at)
         flow.say_reached(draft, task.step)
@@ -86,7 +89,21 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
     draft.move_task(
         task, TaskState.PENDING, next_at=verdict.at, tries=verdict.tries, first_attempt_at=first_at
     )
-    flow.say_unreachable(draft, task.step, verdict.at)
+    flow.say_with_department(draft, task.step, flow.UNREACHABLE, verdict.at)
+    return "applied"
+
+
+def _offer(draft: Draft, task: Task, first_at: datetime) -> Reply:
+    """Lets the department fetch the task. One that nobody took for as long as a call is retried is held."""
+    ends_at = first_at + LONGEST_LIFE
+    if ends_at <= draft.now.machine_at:
+        draft.move_task(task, TaskState.HELD, held_reason="exhausted", first_attempt_at=first_at)
+        flow.hold(draft, task.step, "delivery_exhausted", "the department did not fetch it")
+        return "held"
+    draft.move_task(
+        task, TaskState.PENDING, next_at=ends_at, fetch_at=draft.now.machine_at, first_attempt_at=first_at
+    )
+    flow.say_with_department(draft, task.step, flow.TO_BE_FETCHED, ends_at)
     return "applied"
 
 

@@ -35,6 +35,13 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """The department cannot be called: it fetches its tasks, and may fetch this one from now on."""
+
+    reason: str = "waits for the department to fetch it"
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The department accepted the application; its clock runs."""
 
@@ -96,5 +103,14 @@ class Unclear:
 
 
 Outcome = (
-    Received | Accepted | Completed | SupplementNeeded | Suspended | Resumed | Rejected | TryLater | Unclear
+    Received
+    | Offered
+    | Accepted
+    | Completed
+    | SupplementNeeded
+    | Suspended
+    | Resumed
+    | Rejected
+    | TryLater
+    | Unclear
 )

@@ -43,7 +43,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
     Role.CITIZEN: _OWNER,
     Role.AGENT: _APPLICANT | {"delegations:read"},
     Role.CLERK: _APPLICANT | {"content:reveal", "applicants:find"},
-    Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read"}),
+    Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read", "tasks:fetch"}),
     Role.OFFICER: frozenset({"catalogue:read", "cases:read", "content:read", "steps:decide", "attempts:read"})
     | _EMERGENCY,
     Role.SUPERVISOR: frozenset(

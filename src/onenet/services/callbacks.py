@@ -17,6 +17,7 @@ from onenet.clock import Clock
 from onenet.domain.case import Case, Reply
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.sheet import TASK_PREFIX
+from onenet.domain.visibility import Visible
 from onenet.errors import CallbackConflict, Fault, InvalidInput, NotFound, Unauthenticated
 from onenet.ids import from_text
 from onenet.services.advance import Gate
@@ -26,6 +27,7 @@ from onenet.store import cases, endpoints
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 from onenet.store.idempotency import StoredAnswer
+from onenet.store.visibility import sees
 
 STATUS: Mapping[Reply, int] = {"refused": 409}
 """A move that the step's state does not allow is on record, and told; every other reply is 200."""
@@ -54,6 +56,23 @@ async def receive(
     """
     message = Message("POST", url, headers)
     endpoint = await _authenticated(database, clock, department, message, body)
+    return await take(database, gate, endpoint, message_id=_message_id(message), body=body)
+
+
+async def take(
+    database: Database,
+    gate: Gate,
+    endpoint: EndpointRow,
+    *,
+    message_id: str,
+    body: bytes,
+    visible: Visible | None = None,
+) -> Result:
+    """Applies what a department said that was let in. `visible`: cases that it may speak of, if not all.
+
+    Raises: InvalidInput, NotFound, CallbackConflict, Unavailable.
+    """
+    department = endpoint.owner
     try:
         answer = adapter_for(endpoint_of(endpoint)).read_callback(body)
     except UnreadableAnswer as error:
@@ -64,12 +83,14 @@ async def receive(
     if task_id is not None:
         async with database.read() as connection:
             found = await cases.case_of_task(connection, task_id)
+            if found and visible and not await sees(connection, visible, found[0]):
+                found = None
     if task_id is None or found is None or found[1] != department:
         security_log.report("foreign_task", department=department)
         raise NotFound
     once = Once(
         scope=f"callback:{department}",
-        key=_message_id(message),
+        key=message_id,
         fingerprint=hashlib.sha256(body).digest(),
         conflict=CallbackConflict,
     )

@@ -24,7 +24,7 @@ ADVICE = {
 async def look(database: Database, destinations: Destinations) -> list[Remark]:
     """A finding for each endpoint whose calls are refused."""
     async with database.read() as connection:
-        known = await endpoints.every(connection)
+        known = [each for each in await endpoints.every(connection) if each.url]
     looks = await asyncio.gather(*(refusal(each.url, destinations) for each in known))
     return [
         Remark("endpoints", "finding", f"{each.kind} {each.owner} is not called: {says}", advice)

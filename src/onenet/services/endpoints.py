@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet import security_log
-from onenet.adapters import signing
+from onenet.adapters import pull, signing
 from onenet.adapters.registry import adapter_for, installed
 from onenet.destinations import Destinations, NotAllowed, place_of
 from onenet.domain.events import EventType
@@ -21,10 +21,12 @@ from onenet.services.once import do_once
 from onenet.services.steps import endpoint_of
 from onenet.store import catalogue, inspection
 from onenet.store import endpoints as store
+from onenet.store import pull as store_pull
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 from onenet.store.idempotency import StoredAnswer
 
+ENDPOINT_PREFIX = "ept"
 MOST_URL_CHARACTERS = 2_048
 MAX_TRUSTED_KEYS = 2
 
@@ -34,7 +36,7 @@ Signs = Literal["v1", "v1a", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An endpoint to register. `events` empty means all.
+    """An endpoint to register. `events` empty means all; `url` empty: a department that fetches its tasks.
 
     `signs`: how onenet signs what it sends there; None: as it did, and `v1` at first. `secret`, for `v1`:
     None keeps what was there, or makes a new one.
@@ -42,7 +44,7 @@ class Wanted:
 
     kind: Literal["department", "subscriber"]
     owner: str
-    url: str
+    url: str = ""
     adapter: str = "webhook"
     secret: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -107,6 +109,20 @@ def _check_spelling(url: str) -> None:
     raise _fault("/url", zh, en)
 
 
+def _is_fetching(kind: str, adapter: str) -> bool:
+    return kind == "department" and adapter == pull.NAME
+
+
+def _check_nothing_to_call(wanted: Wanted) -> None:
+    """Passes when nothing is said that only a call needs. Raises: InvalidInput."""
+    if wanted.url:
+        en = "expected no address: this department fetches its tasks"
+        raise _fault("/url", "该部门自行取件，不应有地址", en)
+    if wanted.secret is not None or wanted.signs is not None:
+        en = "expected no way of signing: nothing is sent to a department that fetches its tasks"
+        raise _fault("/signs", "该部门自行取件，无需签名", en)
+
+
 def _check_adapter(row: EndpointRow) -> None:
     """Passes when the adapter is installed and takes these options. Raises: UnknownReference."""
     try:
@@ -125,7 +141,7 @@ async def register(database: Database, wanted: Wanted, now: datetime) -> Registe
     """
     row = _row(wanted, now)
     async with database.transaction() as connection:
-        return await _write(connection, row, wanted)
+        return await _write(connection, row, wanted, now)
 
 
 async def register_once(
@@ -139,14 +155,17 @@ async def register_once(
     row = _row(wanted, now)
 
     async def effect(connection: AsyncConnection) -> StoredAnswer:
-        return render(await _write(connection, row, wanted))
+        return render(await _write(connection, row, wanted, now))
 
     return await do_once(database, once, now, effect)
 
 
 def _row(wanted: Wanted, now: datetime) -> EndpointRow:
     """The endpoint as it will be written, when everything about it is right."""
-    _check_spelling(wanted.url)
+    if _is_fetching(wanted.kind, wanted.adapter):
+        _check_nothing_to_call(wanted)
+    else:
+        _check_spelling(wanted.url)
     known = {event.value for event in EventType}
     if strangers := [event for event in wanted.events if event not in known]:
         raise _fault("/events", "未知的事件类型", f"{len(strangers)} of the event types are not known")
@@ -164,6 +183,8 @@ def _row(wanted: Wanted, now: datetime) -> EndpointRow:
 
 def _keys(wanted: Wanted, old: Sequence[str]) -> tuple[str, ...]:
     """The keys of the endpoint: those there were, as far as they fit, and all that the department has."""
+    if _is_fetching(wanted.kind, wanted.adapter):
+        return tuple(signing.public_keys(old))
     signs = wanted.signs or ("v1" if not signing.own_keys(old) else "both" if signing.shared(old) else "v1a")
     keys = signing.public_keys(old)
     if signs != "v1":
@@ -174,7 +195,7 @@ def _keys(wanted: Wanted, old: Sequence[str]) -> tuple[str, ...]:
     return tuple(keys)
 
 
-async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted) -> Registered:
+async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, now: datetime) -> Registered:
     """Writes the endpoint, over that of the same department."""
     old = await store.of_department(connection, row.owner) if row.kind == "department" else None
     if old is None:
@@ -182,6 +203,8 @@ async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted) 
         return Registered(row, replaced=False)
     row = replace(row, id=old.id, created_at=old.created_at, secrets=_keys(wanted, old.secrets))
     await store.replace(connection, row)
+    if _is_fetching(old.kind, old.adapter) and row.adapter != old.adapter:
+        await store_pull.call_back(connection, row.owner, now)
     return Registered(row, replaced=True)
 
 

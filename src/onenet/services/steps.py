@@ -175,7 +175,7 @@ async def _call(
         return _not_called(TryLater("gone", "the endpoint is held"), now)
     target = endpoint_of(endpoint)
     try:
-        payload = _payload(row, ring)
+        payload = payload_of(row, ring)
         sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), payload, json.loads(payload))
         if links is not None:
             sheet = await links.put_in(sheet, row["id"], row["case_id"], row["department"])
@@ -188,7 +188,7 @@ async def _call(
         return _not_called(TryLater("refused", f"the adapter failed: {type(error).__name__}"), now)
 
 
-def _payload(row: Row, ring: KeyRing) -> str:
+def payload_of(row: Row, ring: KeyRing) -> str:
     """The task's sheet. Raises: Unreadable."""
     payload: str = row["payload"]
     if not blobs.is_sealed(payload):

@@ -140,14 +140,15 @@ async def claim(
             for row in claimed
         ]  # fmt: skip
         await connection.execute(insert(queue.attempts), begun)
-    keys = await _data_keys(connection, sorted({(row["lane"], row["case_id"]) for row in claimed}))
+    keys = await data_keys(connection, sorted({(row["lane"], row["case_id"]) for row in claimed}))
     return [{**row, "data_key": keys.get(row["case_id"])} for row in claimed]
 
 
 _DATA_KEYS = select(tables.cases.c.id, tables.cases.c.data_key)
 
 
-async def _data_keys(connection: AsyncConnection, cases: Sequence[tuple[int, UUID]]) -> dict[UUID, bytes]:
+async def data_keys(connection: AsyncConnection, cases: Sequence[tuple[int, UUID]]) -> dict[UUID, bytes]:
+    """The data keys of these cases, as they are stored."""
     found: dict[UUID, bytes] = {}
     for first in range(0, len(cases), MOST_KEYS):
         part = cases[first : first + MOST_KEYS]

@@ -232,6 +232,7 @@ def task_changes(case: Case, task: Task) -> dict[str, Any]:
         "first_attempt_at": task.first_attempt_at,
         "applied_seq": task.applied_seq,
         "held_reason": task.held_reason,
+        "fetch_at": task.fetch_at,
     }
 
 

@@ -271,6 +271,7 @@ task = Table(
     Column("first_attempt_at", Timestamp),
     Column("applied_seq", Integer, nullable=False),
     Column("held_reason", String(64)),
+    Column("fetch_at", Timestamp),
     PrimaryKeyConstraint("lane", "case_id", "id"),
     ForeignKeyConstraint(["lane", "case_id", "step"], ["step.lane", "step.case_id", "step.code"]),
     _states("state", TaskState),
@@ -283,6 +284,14 @@ task = Table(
         "next_at",
         postgresql_where=text("next_at IS NOT NULL"),
         sqlite_where=text("next_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_task_to_fetch",
+        "lane",
+        "department",
+        "fetch_at",
+        postgresql_where=text("fetch_at IS NOT NULL"),
+        sqlite_where=text("fetch_at IS NOT NULL"),
     ),
 )
 
