@@ -10,7 +10,9 @@ import psycopg
 
 from bench import backlog, serving, town
 from bench.ground import Ground, tell
+from bench.keys import key_ring
 from bench.measure import Figure, figure, interleave
+from onenet.store.sealing import PAYLOAD, key_of, unseal
 
 YARDSTICKS = {
     "dispatch.vs_client": "httpx2's client alone",
@@ -54,7 +56,12 @@ def _bodies(ground: Ground) -> list[str]:
     with ground.database() as url:
         ground.own("backlog", "fill", url, "--cases", 10, "--bundle", "wide")
         with psycopg.connect(url) as connection:
-            payloads = [row[0] for row in connection.execute("SELECT payload FROM task")]
+            found = connection.execute(
+                "SELECT payload, task.id, data_key FROM task"
+                " JOIN cases ON (cases.lane, cases.id) = (task.lane, task.case_id)"
+            ).fetchall()
+    ring = key_ring()
+    payloads = [unseal(key_of(ring, key), payload, PAYLOAD, id) for payload, id, key in found]
     stamps = [json.dumps(json.loads(payload)["created_at"]) for payload in payloads]
     return [
         f'{{"type":"step.requested","timestamp":{stamp},"data":{payload}}}'
