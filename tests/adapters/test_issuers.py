@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from onenet.adapters import issuers, jose
 from onenet.adapters.asking import NotFetched
 from onenet.adapters.issuers import BETWEEN_FETCHES_S, STALE_AFTER_S, Fetcher, Published
+from onenet.destinations import Destinations
 from tests.issuing import RSA_KEY, TestIssuer, issuing, public_jwk
 from tests.outward import HERE
 
@@ -67,6 +68,19 @@ async def test_where_the_keys_are_may_be_told_beforehand(issuer: TestIssuer, han
     assert await made.key("k1") is not None
     assert issuer.asked == ["/keys"]
     await made.fetcher.aclose()
+
+
+async def test_an_issuer_is_called_only_where_onenet_may_call(issuer: TestIssuer, hand: Hand) -> None:
+    """Its metadata name further addresses: a hostile one would have the metadata of a cloud fetched."""
+    strict = Fetcher(Destinations())
+    try:
+        for url in (issuer.url, "https://10.0.0.1/keys", "https://169.254.169.254/latest/meta-data/"):
+            with capture_logs() as events, pytest.raises(NotFetched, match="destination not allowed"):
+                await strict.get(url)
+            assert [each["event"] for each in events] == ["address_refused"]
+    finally:
+        await strict.aclose()
+    assert issuer.asked == []
 
 
 async def test_a_hundred_who_ask_at_once_cause_one_fetch(published: Published, issuer: TestIssuer) -> None:

@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from onenet.adapters import jetstream
 from onenet.adapters.transport import Transport
 from onenet.clock import FrozenClock, SystemClock
+from onenet.destinations import Destinations
 from onenet.domain.case import Case
 from onenet.domain.events import EVENT_KINDS, EventType
+from onenet.domain.outcome import TryLater
 from onenet.errors import MisconfiguredError, Unavailable
 from onenet.services import relay, steps, webhooks
 from onenet.services.advance import Gate
@@ -252,6 +255,19 @@ async def test_a_stream_is_made_once_and_must_take_the_subjects(server: NatsServ
     assert not await jetstream.prepare(broker, "onenet.>", HERE)
     with pytest.raises(MisconfiguredError, match="lacks other"):
         await jetstream.prepare(broker, "other.>", HERE)
+
+
+async def test_a_broker_is_called_only_where_onenet_may_call(server: NatsServer) -> None:
+    broker, strict = jetstream.Broker(server.url, STREAM), Destinations()
+    with pytest.raises(
+        MisconfiguredError, match="allow the broker's address and port in ONENET_INNER_NETWORKS"
+    ):
+        await jetstream.prepare(broker, "onenet.>", strict)
+    streams = jetstream.Streams(strict)
+    with capture_logs() as events:
+        outcome = await streams.publish(broker, [jetstream.Message("onenet.x", "1", b"{}")])
+    assert outcome == TryLater("refused", "destination not allowed")
+    assert [each["event"] for each in events] == ["address_refused"]
 
 
 async def test_a_broker_that_does_not_answer_is_told(server: NatsServer) -> None:

@@ -36,7 +36,9 @@ async def _look_at(issuer: Issuer, fetcher: Fetcher) -> Remark:
         keys = await published.fetch_keys()
         await _check_login(published)
     except (NotFetched, ValueError) as error:
-        advice = "compare url and jwks_uri with what the issuer says, and see that this host reaches it"
+        advice = (
+            "compare url and jwks_uri with what the issuer says; see that this host reaches and may call it"
+        )
         return Remark("issuers", "finding", f"{issuer.code}: {error}", advice)
     except OSError as error:
         says = f"{issuer.code}: {error.filename}: {error.strerror}"
