@@ -11,6 +11,7 @@ import pytest
 from onenet import security_log
 from onenet.app import Application
 from tests.api.conftest import PUBLIC_URL, Tokens, acting, submission
+from tests.documents.corpus import HOSTILE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
 
@@ -104,3 +105,15 @@ async def test_what_goes_well_is_no_event(
     assert (await frontend.get("/v1/cases")).status_code == 200
     assert (await frontend.get("/v1/bundles/nothing")).status_code == 404
     assert seen == []
+
+
+async def test_a_file_that_is_refused_is_told_with_its_reason(
+    frontend: httpx2.AsyncClient, seen: list[dict[str, Any]]
+) -> None:
+    hostile = HOSTILE["pdf: JavaScript"]
+    headers = {"Idempotency-Key": "k", "Content-Type": hostile.media_type, "Onenet-Filename": f"{CANARY}.pdf"}
+    assert (await frontend.post("/v1/documents", content=hostile.make(), headers=headers)).status_code == 400
+    [event] = seen
+    assert (event["event"], event["reason"]) == ("document_refused", "active_content")
+    assert (event["route"], event["client"]) == ("/v1/documents", "frontend:app")
+    assert CANARY not in str(seen)

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import literal, select, update
 
 from onenet.clock import FrozenClock
 from onenet.domain.case import Applicant, Case
@@ -127,6 +127,24 @@ async def test_the_contents_of_two_cases_cannot_be_exchanged(
         await connection.execute(moved)
     with pytest.raises(Unreadable):
         await load_one(database, shelf, one.id)
+
+
+async def test_what_does_not_open_is_a_security_event_with_its_place_and_without_its_content(
+    database: Database, gate: Gate, shelf: Shelf, seen: list[dict[str, Any]]
+) -> None:
+    one, other = await submitted(gate, shelf), await submitted(gate, shelf)
+    c = tables.case_content.c
+    for stored in (select(c.content).where(c.case_id == other.id), select(literal('{"canary": 1}'))):
+        async with database.transaction() as connection:
+            content = await connection.scalar(stored)
+            await connection.execute(
+                update(tables.case_content).where(c.case_id == one.id).values(content=content)
+            )
+        with pytest.raises(Unreadable):
+            await load_one(database, shelf, one.id)
+    told = {"place": "case_content.content", "row": str(one.id)}
+    assert [(each["event"], each | told == each) for each in seen] == [("decryption_failed", True)] * 2
+    assert "canary" not in str(seen)
 
 
 async def test_a_case_whose_key_is_gone_is_gone(database: Database, gate: Gate, shelf: Shelf) -> None:

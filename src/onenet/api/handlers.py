@@ -18,6 +18,7 @@ from onenet.api.charging import charge_address
 from onenet.api.operations import operation_of
 from onenet.api.parts import parts
 from onenet.errors import (
+    DocumentRefused,
     InvalidInput,
     MethodNotAllowed,
     MisconfiguredError,
@@ -57,7 +58,7 @@ async def on_error(request: Request, error: Exception) -> Response:
         error = Unavailable(retry_after_s=RETRY_MISCONFIGURED_S)
     known = _counted(request, error) if isinstance(error, OnenetError) else OnenetError()
     if (kind := _event_of(request, known)) is not None and not _is_told(known):
-        security_log.report(kind, ",".join(known.policies) or known.code)
+        security_log.report(kind, ",".join(known.policies) or _reason(known))
     return request.app.state.error_page(request, known) or problems.response(
         known,
         public_url=parts(request).public_url,
@@ -71,7 +72,12 @@ def _event_of(request: Request, error: OnenetError) -> str | None:
     stated = operation_of(request.scope.get("route"))
     if isinstance(error, NotFound) and stated is not None and stated.needs_key:
         return None if stated.permission == "catalogue:read" else "asked_in_vain"
-    return EVENTS.get(error.status)
+    return "document_refused" if isinstance(error, DocumentRefused) else EVENTS.get(error.status)
+
+
+def _reason(error: OnenetError) -> str:
+    """The code of the error, or of what was wrong with a file."""
+    return error.faults[0].code if isinstance(error, DocumentRefused) else error.code
 
 
 def _counted(request: Request, error: OnenetError) -> OnenetError:

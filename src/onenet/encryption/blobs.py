@@ -17,6 +17,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 
+from onenet import security_log
 from onenet.encryption.suites import NONCE_BYTES, TAG_BYTES, Cipher
 
 VERSION = b"\x01"
@@ -28,6 +29,15 @@ OF_CASE = 0
 
 class Unreadable(ValueError):
     """What is stored cannot be opened: it was altered, moved, sealed with another key, or its key is gone."""
+
+
+def unreadable(place: str, what: str, row: UUID | str = "") -> Unreadable:
+    """The error for what does not open at a place (table.column), once the stream of security events has it.
+
+    A row is named by an id of ours; others may hold what somebody typed, as the keys of answers do.
+    """
+    security_log.report("decryption_failed", place=place, row=str(row) if isinstance(row, UUID) else None)
+    return Unreadable(f"{place}: {what}")
 
 
 def head(kid: int) -> bytes:
@@ -47,11 +57,11 @@ def seal(cipher: Cipher, head: bytes, plain: bytes, where: str) -> bytes:
 def unseal(cipher: Cipher, blob: bytes, *, place: str, row: UUID | str) -> bytes:
     """What was sealed. Raises: Unreadable, without a word of what it is."""
     if len(blob) < HEAD_BYTES + TAG_BYTES or blob[:1] != VERSION:
-        raise Unreadable(f"{place}: this is nothing that was sealed")
+        raise unreadable(place, "this is nothing that was sealed", row)
     try:
         return cipher.decrypt(blob[3:HEAD_BYTES], blob[HEAD_BYTES:], f"{place}|{row}".encode())
     except InvalidTag:
-        raise Unreadable(f"{place}: it was altered, moved, or sealed with another key") from None
+        raise unreadable(place, "it was altered, moved, or sealed with another key", row) from None
 
 
 def kid_of(blob: bytes) -> int:
@@ -71,14 +81,14 @@ def to_text(blob: bytes) -> str:
     return MARK + b2a_base64(blob[1:], newline=False).decode()
 
 
-def from_text(text: str) -> bytes:
+def from_text(text: str, *, place: str, row: UUID | str) -> bytes:
     """The blob in a column of text. Raises: Unreadable."""
     if not is_sealed(text):
-        raise Unreadable("this was stored in the clear")
+        raise unreadable(place, "this was stored in the clear", row)
     try:
         return VERSION + a2b_base64(text[1:], strict_mode=True)
     except (Error, ValueError):
-        raise Unreadable("this is no base64") from None
+        raise unreadable(place, "this is no base64", row) from None
 
 
 # ---- the kid of a blob in letters, by its first characters alone: databases can compare these

@@ -52,7 +52,7 @@ class DataKey:
 
     def unseal(self, text: str, *, place: str, row: UUID | str) -> str:
         """What a column of text holds, which must be sealed. Raises: Unreadable."""
-        return self.decrypt(blobs.from_text(text), place=place, row=row).decode()
+        return self.decrypt(blobs.from_text(text, place=place, row=row), place=place, row=row).decode()
 
 
 class KeyRing:
@@ -126,7 +126,8 @@ class KeyRing:
 
     def unseal(self, text: str, *, place: str, row: UUID | str) -> str:
         """What `system().seal` sealed, under whichever key. Raises: Unreadable, MisconfiguredError."""
-        return self.system(kid_of(blobs.from_text(text))).unseal(text, place=place, row=row)
+        blob = blobs.from_text(text, place=place, row=row)
+        return self.system(kid_of(blob)).decrypt(blob, place=place, row=row).decode()
 
     def blind_index(self, value: str, kid: int | None = None) -> bytes:
         """What can be looked for instead of the value, which it does not tell: 16 bytes, for equality only.

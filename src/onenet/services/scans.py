@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import structlog
 
+from onenet import security_log
 from onenet.adapters.clamd import Clamd, ScannerAway
 from onenet.encryption import Unreadable
 from onenet.errors import Unavailable
@@ -54,6 +55,7 @@ async def _scan(vault: Vault, scanner: Clamd, row: DocumentRow) -> bool:
     state = "clean" if finding is None else "infected"
     if finding is not None:
         log.warning("document_infected", document=str(row.id), finding=finding)
+        security_log.report("document_refused", "infected", document=str(row.id))
     return await _change(vault, leased, state=state, finding=finding, scan_at=None)
 
 

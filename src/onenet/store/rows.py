@@ -16,7 +16,7 @@ from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Step
 from onenet.domain.chain import canonical
 from onenet.domain.outcome import ResultGiven, SupplementRequest
 from onenet.domain.states import StepState, TaskState, TimerState
-from onenet.encryption import DataKey, KeyRing, Unreadable
+from onenet.encryption import DataKey, KeyRing, blobs
 from onenet.store import sealing
 
 Row = Mapping[str, Any]
@@ -172,7 +172,7 @@ def _read_said(row: Row, key: DataKey | None) -> Mapping[str, Any]:
     """The same out of a row. In the clear only where the case has no key."""
     if key is None:
         if row["said"] is not None:
-            raise Unreadable(f"{sealing.SAID}: the key of the case is gone")
+            raise blobs.unreadable(sealing.SAID, "the key of the case is gone", row["case_id"])
         return row
     if row["said"] is None:
         return _NOTHING_SAID

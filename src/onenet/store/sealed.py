@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from uuid import UUID
 
-from onenet.encryption import DataKey, Unreadable
+from onenet.encryption import DataKey
+from onenet.encryption.blobs import unreadable
 
 CHUNK = 64 * 1024
 PLACE = "document.content"
@@ -39,7 +40,7 @@ def unseal(key: DataKey, row: UUID | str, blocks: Iterable[bytes]) -> Iterator[b
             number += 1
         waiting = blob
     if waiting is None:
-        raise Unreadable(f"{PLACE}: the object is empty")
+        raise unreadable(PLACE, "the object is empty", row)
     yield _open(key, row, number, waiting, is_last=True)
 
 
@@ -64,10 +65,10 @@ def _blobs(blocks: Iterable[bytes]) -> Iterator[bytes]:
         while len(waiting) >= _LENGTH:
             length = int.from_bytes(waiting[:_LENGTH], "big")
             if length > _LONGEST:
-                raise Unreadable(f"{PLACE}: this is no object of ours")
+                raise unreadable(PLACE, "this is no object of ours")
             if len(waiting) < _LENGTH + length:
                 break
             yield bytes(waiting[_LENGTH : _LENGTH + length])
             del waiting[: _LENGTH + length]
     if waiting:
-        raise Unreadable(f"{PLACE}: the object is cut short")
+        raise unreadable(PLACE, "the object is cut short")

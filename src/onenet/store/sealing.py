@@ -53,7 +53,7 @@ def unseal(key: DataKey | None, text: str, place: str, row: UUID | str) -> str:
     if key is not None:
         return key.unseal(text, place=place, row=row)
     if blobs.is_sealed(text):
-        raise Unreadable(f"{place}: the key of the case is gone")
+        raise blobs.unreadable(place, "the key of the case is gone", row)
     return text
 
 
