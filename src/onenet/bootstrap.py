@@ -122,7 +122,11 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
         await check_worlds(database, settings.issuers, time.clock.now())
         tokens = AccessTokens(settings.issuers, database, time.clock, destinations=settings.destinations())
         made = _put_together(settings, database, tokens, time.clock)
-        beside: list[Coroutine[Any, Any, None]] = [time.run(), made.unsealed.run()]
+        beside: list[Coroutine[Any, Any, None]] = [
+            time.run(),
+            made.unsealed.run(),
+            encryption.Following(database, time.clock).run(),
+        ]
         if made.stamping is not None and settings.stamp_fail_closed_s is not None:
             most_late = timedelta(seconds=settings.stamp_fail_closed_s)
             beside.append(made.stamping.keep_closed(made.parts.gate, most_late))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -62,12 +63,13 @@ async def test_a_document_can_be_used_when_it_is_clean_and_not_before(
 
 
 async def test_an_infected_document_is_never_used_and_never_given_out(
-    frontend: httpx2.AsyncClient, vault: Vault
+    frontend: httpx2.AsyncClient, vault: Vault, seen: list[dict[str, Any]]
 ) -> None:
     made = await uploaded(frontend, INFECTED)
     async with listening(Scanner()) as scanner:
         await scans.scan_due(vault, Clamd(scanner.url))
     assert await state_of(frontend, made) == "infected"
+    assert [(each["event"], each["reason"]) for each in seen] == [("document_refused", "infected")]
     assert (await frontend.get(f"/v1/documents/{made['id']}/content")).status_code == 404
     assert fault_of(await submitted(frontend, made["id"])) == (409, "infected", "/materials/0/document")
 

@@ -308,6 +308,54 @@ async def test_a_process_that_meets_the_newer_key_uses_it(
     assert running.ring.in_use == 2
 
 
+async def test_what_a_process_wrote_under_the_older_key_too_late_is_sealed_anew(
+    database: Database, gate: Gate, shelf: Shelf, open_with: Opener, clock: FrozenClock
+) -> None:
+    """The rotation has counted and struck the key out; this process had not met the newer one yet."""
+    await encryption.check(database, NOW)
+    running = open_with(KEK, NEWER)
+    await encryption.check(running, NOW)
+    following = encryption.Following(running, clock)
+    late = Gate(running, shelf.bundle_of, clock, clock)
+    done = await encryption.rotate(open_with(KEK, NEWER), NOW, silent)
+    assert done.left == 0
+    case = await submitted(late, shelf, decided=True)
+    assert (await encryption.standing(database)).outdated(2) > 0
+    for _ in range(2):
+        await following.look()
+        assert running.ring.in_use == 2
+        clock.advance(encryption.SETTLE)
+    assert (await encryption.standing(database)).outdated(2) == 0
+    alone = open_with(NEWER)
+    await encryption.check(alone, NOW)
+    assert (await load_one(alone, shelf, case.id)).content == case.content
+
+
+async def test_a_process_that_follows_leaves_a_rotation_to_whoever_makes_it(
+    database: Database, gate: Gate, shelf: Shelf, open_with: Opener, clock: FrozenClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """It goes through all cases: a server has better things to do, and joins only for what it left behind."""
+    monkeypatch.setattr(encryption, "BATCH", 1)
+    await encryption.check(database, NOW)
+    running = open_with(KEK, NEWER)
+    await encryption.check(running, NOW)
+    following = encryption.Following(running, clock)
+    for _ in range(3):
+        await submitted(gate, shelf)
+
+    def cut(number: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await encryption.rotate(open_with(KEK, NEWER), NOW, cut)
+    for _ in range(2):
+        await following.look()
+        clock.advance(encryption.SETTLE)
+    assert running.ring.in_use == 2
+    assert (await encryption.standing(database)).cases == {1: 2, 2: 1}
+
+
 async def test_a_case_that_cannot_be_opened_stops_no_rotation(
     database: Database, gate: Gate, shelf: Shelf, open_with: Opener
 ) -> None:

@@ -6,16 +6,19 @@ wrong or missing key is found at the start, and not by the first case that canno
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy.exc import IntegrityError
 
+from onenet.clock import Clock
 from onenet.encryption import KeyRing, Unreadable
-from onenet.errors import MisconfiguredError
+from onenet.errors import MisconfiguredError, Unavailable
 from onenet.store import encryption as store
 from onenet.store import resealing
 from onenet.store.database import Database
@@ -24,8 +27,14 @@ from onenet.store.encryption import FIRST, IN_CLEAR, KEYLESS, OF_SYSTEM, PROOF, 
 BATCH = 100
 """Cases, or rows, that are sealed anew in a transaction: so long do others wait for their locks."""
 
+LOOK_EVERY_S = 5.0
+SETTLE = timedelta(seconds=30)
+"""Longer than a change may wait for its commit."""
+
 Tell = Callable[[int], None]
 """Hears how many were looked at since it heard last."""
+
+log = structlog.get_logger()
 
 
 async def check(database: Database, now: datetime) -> None:
@@ -131,6 +140,50 @@ async def rotate(database: Database, now: datetime, tell: Tell) -> Rotated:
         async with database.transaction() as connection:
             await store.strike_out(connection, newest)
     return Rotated(newest, cases, others, unreadable, left)
+
+
+class Following:
+    """Keeps a running process on the newest key in use. One for each process.
+
+    A rotation counts, finds nothing under the older key and strikes it out; a process that has not met the
+    newer one by then may still write a row under the older. It knows that it had it in use: once the older
+    one is struck out it rotates again, and so seals whatever it wrote too late.
+    """
+
+    def __init__(self, database: Database, clock: Clock, settle: timedelta = SETTLE):
+        """`settle`: how long a write may be under way that began under the older key."""
+        self._database = database
+        self._clock = clock
+        self._settle = settle
+        self._in_use = database.ring.in_use
+        self._changed_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Looks every few seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self.look()
+            except Unavailable:
+                continue  # the database has told the log
+            except Exception:
+                log.exception("key_not_followed")
+
+    async def look(self) -> None:
+        """Takes the newest key into use, and seals anew what came too late. Raises: Unavailable."""
+        ring, now = self._database.ring, self._clock.now()
+        async with self._database.read() as connection:
+            known = [each.kid for each in await store.registered(connection)]
+        if known[-1] > ring.in_use:
+            ring.use(known[-1])
+        if ring.in_use != self._in_use:
+            self._in_use, self._changed_at = ring.in_use, now
+        is_struck_out = known[0] == ring.in_use
+        if self._changed_at is not None and is_struck_out and now - self._changed_at >= self._settle:
+            done = await rotate(self._database, now, lambda number: None)
+            self._changed_at = None
+            if done.cases or done.others:
+                log.warning("sealed_too_late", cases=done.cases, others=done.others)
 
 
 async def _rotate_cases(database: Database, kid: int, tell: Tell) -> tuple[int, int]:
