@@ -26,7 +26,7 @@ from pydantic import BaseModel
 
 from onenet.adapters import message_signatures, signing, simulated, webhook
 from onenet.adapters.base import Endpoint, TaskSheet
-from onenet.adapters.description import OUTCOMES, Description
+from onenet.adapters.description import OUTCOMES, AnswerPart, AuthPart, Description, RequestPart
 from onenet.adapters.registry import installed
 from onenet.adapters.rest import Rest
 from onenet.api import problems
@@ -216,9 +216,11 @@ def test_the_documented_description_reads_what_is_shown(tmp_path: Path) -> None:
 
 def test_every_key_and_outcome_of_a_description_is_documented() -> None:
     text = text_of("docs/add-a-department.md").split("## An API described in YAML")[1].split("\n## ")[0]
-    for part, shape in Description.model_fields.items():
-        names = shape.annotation.model_fields if shape.annotation else {}
+    assert {f"`{part}" in text or f"\n{part}:" in text for part in Description.model_fields} == {True}
+    for part, shape in (("request", RequestPart), ("answer", AnswerPart)):
+        names = shape.model_fields
         assert {name for name in names if f"`{part}.{name}`" not in text and f"`{name}`" not in text} == set()
+    assert {f"\n  {name}:" in text for name in AuthPart.model_fields} == {True}
     known = text + text_of("docs/departments.md")
     assert {outcome for outcome in OUTCOMES if f"`{outcome}`" not in known} == set()
 

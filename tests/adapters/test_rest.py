@@ -6,6 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -14,7 +15,7 @@ from onenet.adapters.rest import Rest
 from onenet.adapters.simulated import Simulated
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import SystemClock
-from onenet.domain.outcome import Accepted, Completed, Received, Rejected, TryLater, Unclear
+from onenet.domain.outcome import Accepted, Completed, Received, Rejected, ResultGiven, TryLater, Unclear
 from onenet.errors import MisconfiguredError
 from tests.adapters.departments import department
 from tests.adapters.factories import EXCHANGE_LIST, KEY, NOW, make_endpoint, make_task
@@ -191,6 +192,62 @@ async def test_an_answer_about_another_task_is_unclear() -> None:
     async with loopback(answer(200, {"state": "ok", "id": "tsk_other"})) as server:
         attempt = await submit(server, describe(answer={"task": "/id"}))
     assert attempt.outcome == Unclear("/id: the answer is about another task")
+
+
+SOAP = {
+    "request": {
+        "format": "xml",
+        "body": {"s:Envelope": {"@xmlns:s": "http://schemas.xmlsoap.org/soap/envelope/", "s:Body": {"case": {
+            "@id": "${/task}", "name": "${/form/child_name}",
+            "paper": {"$each": "${/materials}", "$as": {"code": "${/code}"}},
+        }}}},
+    },
+    "answer": {
+        "format": "xml", "word": "/Envelope/Body/reply/state", "task": "/Envelope/Body/reply/@id",
+        "seq": "/Envelope/Body/reply/seq",
+        "words": {"11": {"outcome": "completed", "results": {
+            "$each": "${/Envelope/Body/reply/result?}", "$as": {"code": "${/@code}", "number": "${/#text}"},
+        }}},
+    },
+}  # fmt: skip
+
+
+def soap(inner: str, prefix: str = "") -> bytes:
+    """An answer in an envelope."""
+    body = f'<E:Body><reply id="{KEY}"><state>11</state><seq>2</seq>{inner}</reply></E:Body>'
+    return f'{prefix}<E:Envelope xmlns:E="http://schemas.xmlsoap.org/soap/envelope/">{body}</E:Envelope>'.encode()
+
+
+async def test_an_envelope_of_xml_goes_out_and_comes_in() -> None:
+    said = soap('<result code="page">B-1</result>')
+    async with loopback(answer(200, said, content_type="text/xml; charset=utf-8")) as server:
+        attempt = await submit(server, SOAP, form={"child_name": "a<b>&"})
+    (heard,) = server.heard
+    assert heard.headers["content-type"] == "application/xml; charset=utf-8"
+    assert f'<case id="{KEY}"><name>a&lt;b&gt;&amp;</name><paper><code>birth_certificate</code></paper>' in (
+        heard.body.decode()
+    )
+    assert attempt.outcome == Completed((ResultGiven("page", "B-1"),))
+    later = Rest(make_endpoint("http://127.0.0.1:9", options=SOAP)).read_callback(said)
+    assert (later.task, later.seq, later.outcome) == (KEY, 2, attempt.outcome)
+
+
+@pytest.mark.parametrize("prefix", ['<!DOCTYPE a [<!ENTITY b "ha">]>', "<a/>", "x"])
+async def test_hostile_xml_is_unclear(prefix: str) -> None:
+    async with loopback(answer(200, soap("", prefix), content_type="text/xml")) as server:
+        attempt = await submit(server, SOAP)
+    assert isinstance(attempt.outcome, Unclear)
+
+
+async def test_a_form_goes_out_as_fields() -> None:
+    description = describe(
+        request={"format": "form", "body": {"id": "${/task}", "名": "${/form/child_name}"}}
+    )
+    async with loopback(answer(202)) as server:
+        await submit(server, description, form={"child_name": "a&b=小"})
+    (heard,) = server.heard
+    assert heard.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(heard.body.decode()) == {"id": [KEY], "名": ["a&b=小"]}
 
 
 def test_a_callback_that_asks_to_be_tried_again_is_unclear() -> None:

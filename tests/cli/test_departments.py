@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from onenet.resources import example_descriptions_dir
 from onenet.services import endpoints
+from onenet.store import tables
 from onenet.store.database import Database
 from tests.cli.commands import run
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
 
+WITH_PASSWORD = """\
+request: {body: {}}
+answer: {word: /state, words: {ok: {outcome: accepted}}}
+auth: {basic: {user: onenet, password: "${/pass}"}}
+"""
 EXCHANGE_LIST = str(example_descriptions_dir() / "exchange_list.yaml")
 
 
@@ -23,6 +31,29 @@ async def test_a_department_is_added_with_its_description(database: Database, da
     assert (status, "is reached" in error) == (0, False)
     (kept,) = await endpoints.list_endpoints(database)
     assert kept.options["answer"]["word"] == "/code"
+
+
+async def test_credentials_come_from_files_stay_and_are_sealed(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "d.yaml").write_text(WITH_PASSWORD, encoding="utf-8")
+    (tmp_path / "pass").write_text("geheim\n", encoding="utf-8")
+    words = ("department", "add", "urban", "--url", "http://127.0.0.1:9", "--adapter", "rest",
+             "--description", str(tmp_path / "d.yaml"))  # fmt: skip
+    status, _, error = run(database_url, *words)
+    assert (status, "expected the credentials pass as well" in error) == (2, True)
+    assert run(database_url, *words, "--credential", f"pass={tmp_path / 'pass'}")[0] == 0
+    assert run(database_url, *words)[0] == 0
+    elsewhere = [word.replace("127.0.0.1:9", "127.0.0.1:99") for word in words]
+    status, _, error = run(database_url, *elsewhere)
+    assert (status, "expected the credentials pass as well" in error) == (2, True)
+    (kept,) = await endpoints.list_endpoints(database)
+    assert kept.credentials == {"pass": "geheim"}
+    async with database.read() as connection:
+        rows = (await connection.execute(select(tables.endpoint))).mappings().all()
+    assert "geheim" not in str([dict(row) for row in rows])
+    said = run(database_url, "department", "dry-run", str(tmp_path / "d.yaml"))[1]
+    assert f"authorization: Basic {base64.b64encode(b'onenet:***').decode()}" in said
 
 
 async def test_a_description_with_faults_is_told_and_nothing_is_kept(

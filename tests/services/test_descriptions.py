@@ -39,7 +39,7 @@ def test_a_description_without_faults_is_kept_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("path:", "paht:", "2:3: error: unknown key paht; known here are: method, path"),
+        ("path:", "paht:", "2:3: error: unknown key paht; known here are: method, format, path"),
         ("request:", "x: 1\nrequest:", "1:1: error: unknown key x; known here are: request, answer"),
         ("  word: /state\n", "", "6:3: error: the key word is missing"),
         ("word: /state", "word: state", "6:9: error: expected a JSON Pointer"),
@@ -58,6 +58,11 @@ def test_a_description_without_faults_is_kept_as_it_is(tmp_path: Path) -> None:
         ("ok:", "1:", "8:5: error: expected text as key"),
         ("path:", "headers: {Authorization: x}\n  path:", "2:13: error: expected no credential here"),
         ("  words:", "  statuses: {'304': {outcome: received}}\n  words:", "7:14: error: expected a status"),
+        ("  body:", "  format: xml\n  body:\n    a: 1", "5:5: error: expected one element at the top"),
+        ("answer:", "auth: {}\nanswer:", "5:7: error: expected one of header, basic, oauth2"),
+        ("answer:", "auth: {basic: {user: x, password: me}}\nanswer:", "5:35: error: expected a reference"),
+        ("answer:", "auth: {header: {name: x, value: geheim}}\nanswer:", "5:33: error: expected a reference"),
+        ("answer:", "auth: {header: {name: x y, value: '${/a}'}}\nanswer:", "5:23: error: expected the name"),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_its_place_and_what_was_expected(

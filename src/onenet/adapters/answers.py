@@ -7,7 +7,8 @@ was sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import httpx2
@@ -71,16 +72,28 @@ def supplement_requests(shapes: Iterable[RequestShape]) -> tuple[SupplementReque
     return tuple(SupplementRequest(shape.kind, shape.code, shape.reason) for shape in shapes)
 
 
-def answered_object(response: httpx2.Response) -> Mapping[str, Any] | None:
-    """The JSON object in a 2xx answer; None when it says nothing: 202, another media type, empty, no object.
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A form of bodies: its media types, those that end in `suffix` too, and its strict reader."""
 
-    Raises: MalformedJson when it calls itself JSON and is not.
+    types: tuple[str, ...]
+    suffix: str
+    read: Callable[[bytes], Any]
+
+
+JSON = Format(("application/json",), "+json", read_json)
+
+
+def answered_object(response: httpx2.Response, form: Format = JSON) -> Mapping[str, Any] | None:
+    """The object in a 2xx answer; None when it says nothing: 202, another media type, empty, no object.
+
+    Raises: MalformedJson, UnreadableAnswer when it calls itself of that form and is not.
     """
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_json = media_type == "application/json" or media_type.endswith("+json")
-    if response.status_code == 202 or not is_json or _is_empty(response.content):
+    is_ours = media_type in form.types or media_type.endswith(form.suffix)
+    if response.status_code == 202 or not is_ours or _is_empty(response.content):
         return None
-    value = read_json(response.content)
+    value = form.read(response.content)
     return value if isinstance(value, dict) and value else None
 
 
@@ -88,10 +101,10 @@ def _is_empty(body: bytes) -> bool:
     return len(body) <= _MAX_BLANKS and not body.strip()
 
 
-def callback_object(body: bytes) -> Mapping[str, Any]:
-    """The JSON object that a callback must be. Raises: UnreadableAnswer."""
+def callback_object(body: bytes, form: Format = JSON) -> Mapping[str, Any]:
+    """The object that a callback must be. Raises: UnreadableAnswer."""
     try:
-        value = read_json(body)
+        value = form.read(body)
     except MalformedJson as error:
         raise UnreadableAnswer(str(error)) from None
     if not isinstance(value, dict):

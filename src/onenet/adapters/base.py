@@ -23,6 +23,7 @@ class Endpoint:
 
     `secrets`: its keys as `signing` has them, the current one first; every one that signs does, and every one
     that verifies does, so that a rotation needs no pause. `options`: what this adapter wants beside that.
+    `credentials`: by their names, what proves to the department's own API that it is onenet.
     """
 
     id: UUID
@@ -31,6 +32,7 @@ class Endpoint:
     url: str
     secrets: tuple[str, ...]
     options: Mapping[str, Any] = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,10 @@ class UnreadableAnswer(Exception):
     The message says what was expected and where, never what was sent.
     """
 
+
+APART = "onenet.apart"
+"""Extension of a request that is not about the task, for a token: no key, no signature, and nothing of what
+is answered is kept on record."""
 
 READS = "onenet.reads"
 """Extension of a request: failed statuses, as a set, whose answers the adapter reads itself."""

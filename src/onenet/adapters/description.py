@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -58,6 +59,33 @@ def _path(text: str) -> str:
     return text
 
 
+def _header(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
+        raise PydanticCustomError("header", "expected the name of a header, such as authorization")
+    return text
+
+
+def _with_secret(text: str) -> str:
+    if not _SECRET.search(text) or any(template.faults(text)):
+        message = "expected a reference such as ${/token}: the description is kept in the clear"
+        raise PydanticCustomError("secret", message)
+    return text
+
+
+def _secret(text: str) -> str:
+    return text if _SECRET.fullmatch(text) else _with_secret("")
+
+
+def _token_url(text: str) -> str:
+    if not re.fullmatch(r"https?://[!-~]{1,2000}", text):
+        raise PydanticCustomError("token_url", "expected an address that begins with https://")
+    return text
+
+
+_SECRET = re.compile(r"\$\{/([a-z][a-z0-9_]{0,63})\}")
+"""A credential by its name."""
+
+Secret = Annotated[str, AfterValidator(_secret)]
 Pointer = Annotated[str, AfterValidator(_pointer)]
 Meaning = dict[str, Any]
 
@@ -66,6 +94,7 @@ class RequestPart(Shape):
     """How a task is handed over: `path` below the endpoint's address, `body` as it is sent."""
 
     method: Literal["POST", "PUT", "PATCH"] = "POST"
+    format: Literal["json", "xml", "form"] = "json"
     path: Annotated[str, AfterValidator(_path)] = ""
     headers: dict[str, str] = Field(default={})
     body: Any
@@ -77,6 +106,7 @@ class AnswerPart(Shape):
     Without `task` no callback can be read.
     """
 
+    format: Literal["json", "xml"] = "json"
     word: Pointer
     task: Pointer | None = None
     seq: Pointer | None = None
@@ -84,17 +114,53 @@ class AnswerPart(Shape):
     statuses: dict[Annotated[str, Field(pattern="^[245][0-9]{2}$")], Meaning] = Field(default={})
 
 
+class HeaderAuth(Shape):
+    """A header with a secret in it: `Bearer ${/token}`."""
+
+    name: Annotated[str, AfterValidator(_header)]
+    value: Annotated[str, AfterValidator(_with_secret)]
+
+
+class Basic(Shape):
+    """A user and a password, by HTTP Basic (RFC 7617)."""
+
+    user: str
+    password: Secret
+
+
+class OAuth2(Shape):
+    """A token for client credentials (RFC 6749 section 4.4), fetched from `token_url`."""
+
+    token_url: Annotated[str, AfterValidator(_token_url)]
+    client_id: str
+    client_secret: Secret
+    scope: str | None = None
+
+
+class AuthPart(Shape):
+    """How a department knows that it is onenet: one of these, with references to the credentials."""
+
+    header: HeaderAuth | None = None
+    basic: Basic | None = None
+    oauth2: OAuth2 | None = None
+
+
 class Description(Shape):
     """A department's own API."""
 
     request: RequestPart
     answer: AnswerPart
+    auth: AuthPart | None = None
 
 
 _SHAPES: Mapping[Where, type[Shape]] = {
     (): Description,
     ("request",): RequestPart,
     ("answer",): AnswerPart,
+    ("auth",): AuthPart,
+    ("auth", "header"): HeaderAuth,
+    ("auth", "basic"): Basic,
+    ("auth", "oauth2"): OAuth2,
 }
 
 
@@ -118,7 +184,16 @@ def faults(value: Any) -> list[Fault]:
         description = Description.model_validate(value)
     except ValidationError as error:
         return [_of_shape(each) for each in error.errors(include_url=False)]
-    return [*_of_request(description.request), *_of_answer(description.answer)]
+    return [
+        *_of_request(description.request),
+        *_of_answer(description.answer),
+        *_of_auth(description.auth),
+    ]
+
+
+def secrets(description: Description) -> frozenset[str]:
+    """The names of the credentials that the endpoint must have."""
+    return frozenset(_SECRET.findall(description.auth.model_dump_json() if description.auth else ""))
 
 
 def _of_shape(error: Any) -> Fault:
@@ -145,10 +220,26 @@ def _of_request(request: RequestPart) -> Iterator[Fault]:
                 known = ", ".join(sorted(SHEET))
                 message = f"{pointer} leads nowhere in a task; its members are: {known}"
                 yield Fault((*above, *where), message, "unknown_reference")
+    yield from _of_body(request)
     for name in request.headers:
         if name.lower() in ("authorization", "cookie", "proxy-authorization"):
-            message = "expected no credential here: the description is kept in the clear"
+            message = "expected no credential here, but under auth: the description is kept in the clear"
             yield Fault(("request", "headers", name), message, "credential")
+
+
+def _of_auth(auth: AuthPart | None) -> Iterator[Fault]:
+    if auth is not None and len(auth.model_dump(exclude_none=True)) != 1:
+        yield Fault(("auth",), "expected one of header, basic, oauth2", "bad_value")
+
+
+def _of_body(request: RequestPart) -> Iterator[Fault]:
+    """What the format asks of the body: one element at the top, or one level of names."""
+    body = request.body
+    if request.format == "json":
+        return
+    if not isinstance(body, dict) or (request.format == "xml" and len(body) != 1):
+        what = "one element at the top" if request.format == "xml" else "a mapping"
+        yield Fault(("request", "body"), f"expected {what} in a body of the format {request.format}")
 
 
 def _of_answer(answer: AnswerPart) -> Iterator[Fault]:

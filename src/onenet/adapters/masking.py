@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from onenet.domain.identifiers import is_identity_number
 
@@ -27,6 +28,13 @@ def excerpt(body: bytes, size_bytes: int = 8_192) -> str:
 def masked(text: str) -> str:
     """The text with identity numbers (those with the right check digit) and mobile numbers replaced."""
     return _MOBILE.sub(MASK, _IDENTITY.sub(_mask_identity, text))
+
+
+def without(text: str, secrets: Iterable[str]) -> str:
+    """The text with these secrets replaced, which a department may have sent back to us."""
+    for secret in secrets:
+        text = text.replace(secret, MASK) if secret else text
+    return text
 
 
 def _mask_identity(match: re.Match[str]) -> str:

@@ -7,32 +7,68 @@ description does not have is Unclear, never a guess.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx2
 from pydantic import ValidationError
 
-from onenet.adapters import answers, description, template, webhook
+from onenet.adapters import answers, description, grants, template, webhook
+from onenet.adapters.answers import Format
 from onenet.adapters.base import READS, Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
 from onenet.adapters.description import Meaning
 from onenet.adapters.failures import NotCalled
+from onenet.adapters.grants import NoToken
 from onenet.adapters.template import NOTHING, Unfilled
+from onenet.adapters.xml_body import read_xml, write_xml
 from onenet.domain.outcome import Outcome, Received, TryLater, Unclear
-from onenet.errors import MalformedJson
+from onenet.errors import MalformedJson, MisconfiguredError
+
+
+def _as_json(body: Any) -> bytes:
+    return json.dumps(None if body is NOTHING else body, ensure_ascii=False, sort_keys=True).encode()
+
+
+def _as_form(body: Mapping[str, Any]) -> bytes:
+    fields = {name: template.as_word(value) for name, value in body.items()}
+    if None in fields.values():
+        raise Unfilled("the body: a text or a number was expected in each field")
+    return urlencode(fields).encode()
+
+
+FORMATS: Mapping[str, Format] = {
+    "json": answers.JSON,
+    "xml": Format(("application/xml", "text/xml"), "+xml", read_xml),
+}
+"""How an answer is read."""
+
+BODIES: Mapping[str, tuple[str, Callable[[Any], bytes]]] = {
+    "json": ("application/json", _as_json),
+    "xml": ("application/xml; charset=utf-8", write_xml),
+    "form": ("application/x-www-form-urlencoded", _as_form),
+}
+"""How a body is written, and what it calls itself."""
 
 
 class Rest:
     """Hands a task over and reads the answer as the endpoint's options describe it."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
         self._url = endpoint.url.rstrip("/")
         self._says = description.read(endpoint.options)
+        if missing := description.secrets(self._says) - set(endpoint.credentials):
+            raise MisconfiguredError(f"expected the credentials {', '.join(sorted(missing))} as well")
 
     def submit(self, task: TaskSheet) -> Talk:
-        """One request, with the same bytes for every try."""
-        response = yield self._request(task)
+        """One request, with the same bytes for every try; before it perhaps one for a token."""
+        request = self._request(task)
+        try:
+            response = yield from grants.answered(request, self._says.auth, self._endpoint)
+        except NoToken as error:
+            return TryLater("transient", str(error))
         return self._read(task, response)
 
     def read_callback(self, body: bytes) -> Answer:
@@ -42,7 +78,7 @@ class Rest:
             raise UnreadableAnswer(
                 "no callback was expected: the description does not say where /task stands"
             )
-        said = answers.callback_object(body)
+        said = answers.callback_object(body, FORMATS[answer.format])
         task = template.look(said, answer.task)
         if not isinstance(task, str) or not task:
             raise UnreadableAnswer(f"{answer.task}: the id of a task was expected")
@@ -56,24 +92,26 @@ class Rest:
         wanted = self._says.request
         try:
             path = template.fill_text(wanted.path, task.content, _in_path)
-            headers = {
-                name: template.fill_text(value, task.content) for name, value in wanted.headers.items()
-            }
-            body = template.fill(wanted.body, task.content)
+            headers = [
+                (name, template.fill_text(each, task.content)) for name, each in wanted.headers.items()
+            ]
+            media_type, write = BODIES[wanted.format]
+            content = write(template.fill(wanted.body, task.content))
         except Unfilled as error:
             raise NotCalled(f"the task: {error}") from None
-        content = json.dumps(None if body is NOTHING else body, ensure_ascii=False, sort_keys=True).encode()
         reads = frozenset(map(int, self._says.answer.statuses))
-        return httpx2.Request(
+        request = httpx2.Request(
             wanted.method, self._url + path, headers=headers, content=content, extensions={READS: reads}
         )
+        request.headers.setdefault("content-type", media_type)
+        return request
 
     def _read(self, task: TaskSheet, response: httpx2.Response) -> Outcome:
         answer = self._says.answer
         meaning = answer.statuses.get(str(response.status_code))
         try:
-            said = answers.answered_object(response) or {}
-        except MalformedJson as error:
+            said = answers.answered_object(response, FORMATS[answer.format]) or {}
+        except (MalformedJson, UnreadableAnswer) as error:
             if meaning is None:
                 return Unclear(f"the answer: {error}")
             said = {}
@@ -100,7 +138,13 @@ class Rest:
         """Their own count, where it can be read."""
         if self._says.answer.seq is None:
             return None
-        return answers.seq_named({"seq": template.look(said, self._says.answer.seq)})
+        seq = template.look(said, self._says.answer.seq)
+        return answers.seq_named({"seq": int(seq) if _is_count(seq) else seq})
+
+
+def _is_count(value: Any) -> bool:
+    """A number written as text, as XML has it."""
+    return isinstance(value, str) and re.fullmatch("[0-9]{1,9}", value) is not None
 
 
 def _in_path(value: str) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -19,18 +19,15 @@ import httpx2
 
 from onenet import __version__, crashing
 from onenet.adapters import failures, names, signing
-from onenet.adapters.base import READS, Endpoint, Talk
+from onenet.adapters.base import APART, READS, Endpoint, Talk
 from onenet.adapters.jetstream import Streams
-from onenet.adapters.masking import excerpt
+from onenet.adapters.masking import excerpt, without
 from onenet.adapters.wire import Wire
 from onenet.destinations import Destinations, NotAllowed
 from onenet.domain.outcome import FailureClass, Outcome, Received, TryLater
 
-_FIXED = {
-    "accept-encoding": "identity",
-    "content-type": "application/json",
-    "user-agent": f"onenet/{__version__}",
-}
+_FIXED = {"accept-encoding": "identity", "user-agent": f"onenet/{__version__}"}
+_DEFAULT_TYPE = ("content-type", "application/json")
 _RESERVED = frozenset(
     {
         *_FIXED,
@@ -117,7 +114,8 @@ class Transport:
         `key` is the task's, the same for all tries. `now` is machine time: it dates the attempt and signs it.
         Raises: only what the adapter's own code raises.
         """
-        return await self._attempt(talk, message_id=key, secrets=endpoint.secrets, now=now)
+        attempt = await self._attempt(talk, message_id=key, secrets=endpoint.secrets, now=now)
+        return replace(attempt, excerpt=without(attempt.excerpt, endpoint.credentials.values()))
 
     async def post_signed(
         self, url: str, body: bytes, *, secrets: Sequence[str], message_id: str, now: datetime
@@ -131,13 +129,14 @@ class Transport:
         crashing.point("before_call")
         identity = _Identity(message_id, secrets, now, time.monotonic())
         answer: httpx2.Response | None = None
+        is_kept = True
         try:
             said = _advance(talk, None)
             if isinstance(said, httpx2.Request):
                 async with asyncio.timeout(self._limits.total_s):
                     while isinstance(said, httpx2.Request):
                         answer = await self._call(said, identity)
-                        reads = said.extensions.get(READS, ())
+                        is_kept, reads = APART not in said.extensions, said.extensions.get(READS, ())
                         failed = failures.of_response(answer, identity.now(), reads)
                         said = failed or _advance(talk, answer)
         except failures.ERROR_TYPES as error:
@@ -147,7 +146,7 @@ class Transport:
         finally:
             talk.close()
         crashing.point("after_call")
-        body = answer.content if answer is not None else b""
+        body = answer.content if answer is not None and is_kept else b""
         return Attempt(
             outcome=said,
             status=answer.status_code if answer is not None else None,
@@ -163,17 +162,22 @@ class Transport:
         body = wanted.read()
         if len(body) > self._limits.request_bytes:
             raise failures.NotCalled(f"the body is larger than {self._limits.request_bytes} bytes")
-        proof = signing.sign(body, identity.secrets, message_id=identity.message_id, at=identity.now())
-        if not proof["webhook-signature"]:
-            raise failures.NotCalled("the endpoint has no key to sign with")
-        key = {"idempotency-key": f'"{identity.message_id}"'}
+        proof = {} if APART in wanted.extensions else _proof(body, identity)
         return await self._wire.send(
             wanted.method,
             wanted.url,
-            [*_own_headers(wanted), *_FIXED.items(), *key.items(), *proof.items()],
+            [*_own_headers(wanted), *_FIXED.items(), *proof.items()],
             body,
             answer_bytes=self._limits.answer_bytes,
         )
+
+
+def _proof(body: bytes, identity: _Identity) -> dict[str, str]:
+    """The key of what is sent, and the signature. Raises: NotCalled."""
+    signed = signing.sign(body, identity.secrets, message_id=identity.message_id, at=identity.now())
+    if not signed["webhook-signature"]:
+        raise failures.NotCalled("the endpoint has no key to sign with")
+    return {"idempotency-key": f'"{identity.message_id}"'} | signed
 
 
 def _own_headers(wanted: httpx2.Request) -> list[tuple[str, str]]:
@@ -182,7 +186,7 @@ def _own_headers(wanted: httpx2.Request) -> list[tuple[str, str]]:
     tokens = [wanted.method, *(name for name, _ in own)]
     if not all(map(_TOKEN.fullmatch, tokens)) or not all(_VALUE.fullmatch(value) for _, value in own):
         raise failures.NotCalled("the request is not valid HTTP")
-    return own
+    return own if "content-type" in wanted.headers else [*own, _DEFAULT_TYPE]
 
 
 def _advance(talk: Talk, answer: httpx2.Response | None) -> httpx2.Request | Outcome:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +29,10 @@ app.command("dry-run")(dry_run.run)
 DescriptionFile = Annotated[
     Path | None, typer.Option(help="YAML file that describes its API, for the adapter rest.")
 ]
+CredentialFiles = Annotated[
+    list[str] | None,
+    typer.Option(help="name=file with a secret that the description names; may be repeated."),
+]
 
 
 @app.command()
@@ -49,6 +54,7 @@ def add(
         list[str] | None, typer.Option(help="name=value that the adapter wants; may be repeated.")
     ] = None,
     description: DescriptionFile = None,
+    credential: CredentialFiles = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register where a department is reached; again for the same department replaces it."""
@@ -56,19 +62,27 @@ def add(
     _check_url(url)
 
     async def use(database: Database) -> tuple[endpoints.Registered, bool]:
-        wanted = endpoints.Wanted("department", department, url, adapter, secret, options, signs=signs)
+        wanted = endpoints.Wanted(
+            "department", department, url, adapter, secret, options,
+            signs=signs, credentials=_credentials(credential or []),
+        )  # fmt: skip
         known = {known.code for known in await Catalogue(database).departments()}
         return await endpoints.register(database, wanted, SystemClock().now()), department in known
 
     made, is_known = with_database(use)
     if not is_known:
         typer.echo(f"warning: no department {department} in the published catalogue", err=True)
-    public = endpoints.public_key_of(made.endpoint)
+    _tell(made, is_new=secret is None, as_json=as_json)
+
+
+def _tell(made: endpoints.Registered, *, is_new: bool, as_json: bool) -> None:
+    """Shows what was registered, with a secret that is new: this once."""
+    row, public = made.endpoint, endpoints.public_key_of(made.endpoint)
     if as_json:
-        typer.echo(json.dumps({"id": str(made.endpoint.id), "secret": made.secret, "public_key": public}))
+        typer.echo(json.dumps({"id": str(row.id), "secret": made.secret, "public_key": public}))
         return
-    typer.echo(_how(made.endpoint))
-    if secret is None and made.secret is not None:
+    typer.echo(_how(row))
+    if is_new and made.secret is not None:
         typer.echo(f"signing secret, shown only now: {made.secret}")
     if public is not None:
         typer.echo(f"onenet signs with: {public}")
@@ -94,6 +108,14 @@ def _how(endpoint: EndpointRow) -> str:
         return f"{endpoint.owner} is reached at {endpoint.url} ({endpoint.adapter})"
     queue = f"/v1/endpoints/{to_text(endpoints.ENDPOINT_PREFIX, endpoint.id)}/queue"
     return f"{endpoint.owner} fetches its tasks at {queue} ({endpoint.adapter})"
+
+
+def _credentials(pairs: Sequence[str]) -> Mapping[str, str]:
+    """Secrets by their names, read from files: what stands in a command, others can read."""
+    if not all(re.fullmatch("[a-z][a-z0-9_]{0,63}=.+", pair) for pair in pairs):
+        raise typer.BadParameter("expected name=file, the name in small letters, digits and _")
+    named = dict(pair.split("=", 1) for pair in pairs)
+    return {name: Path(file).read_text(encoding="utf-8").rstrip("\r\n") for name, file in named.items()}
 
 
 @app.command("list")

@@ -12,7 +12,9 @@ import httpx2
 import typer
 
 from onenet.adapters.base import Endpoint, UnreadableAnswer
+from onenet.adapters.description import read, secrets
 from onenet.adapters.failures import NotCalled
+from onenet.adapters.masking import MASK
 from onenet.adapters.rest import Rest
 from onenet.clock import SystemClock
 from onenet.domain.outcome import Outcome, Unclear
@@ -47,8 +49,11 @@ def run(
 
     Nobody is called. Exit status 1: the description has faults, or an answer is unclear.
     """
-    adapter = Rest(Endpoint(UUID(int=0), "department", "rest", url, (), described(description)))
-    said = [_response(answer, status)] if answer else []
+    options = described(description)
+    says = read(options)
+    hidden = dict.fromkeys(secrets(says), MASK)
+    adapter = Rest(Endpoint(UUID(int=0), "department", "rest", url, (), options, hidden))
+    said = [_response(answer, status, says.answer.format)] if answer else []
     try:
         played = descriptions.rehearse(adapter, _sheet(task), said, SystemClock().now())
     except NotCalled as error:
@@ -76,8 +81,9 @@ def _sheet(path: Path | None) -> dict[str, Any]:
     return sheet
 
 
-def _response(path: Path, status: int) -> httpx2.Response:
-    return httpx2.Response(status, headers={"content-type": "application/json"}, content=path.read_bytes())
+def _response(path: Path, status: int, form: str) -> httpx2.Response:
+    headers = {"content-type": f"application/{form}"}
+    return httpx2.Response(status, headers=headers, content=path.read_bytes())
 
 
 def _read_callback(adapter: Rest, body: bytes) -> Outcome:

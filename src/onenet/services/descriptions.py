@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from onenet.adapters import description, failures
-from onenet.adapters.base import READS, Adapter, TaskSheet
+from onenet.adapters.base import APART, READS, Adapter, TaskSheet
 from onenet.adapters.template import Fault
 from onenet.catalogue.findings import Finding, Place, error
 from onenet.catalogue.source import Node, read_file
@@ -37,6 +37,9 @@ def _finding(node: Node, fault: Fault) -> Finding:
     return error(place, fault.code, fault.message)
 
 
+_SAMPLE_TOKEN = {"access_token": "sample", "token_type": "Bearer"}
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
     """What an adapter would send, and what it makes of recorded answers; None where they do not suffice."""
@@ -51,6 +54,8 @@ def rehearse(
     """Plays the talk about this task with these answers; nobody is called. Raises: NotCalled."""
     talk = adapter.submit(TaskSheet(sheet["task"], json.dumps(sheet), sheet))
     requests = [next(talk)]
+    if APART in requests[0].extensions:
+        requests.append(talk.send(httpx2.Response(200, json=_SAMPLE_TOKEN)))
     for answer in answers:
         if failed := failures.of_response(answer, now, requests[-1].extensions.get(READS, ())):
             return Rehearsal(tuple(requests), failed)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,7 +40,7 @@ class Wanted:
     """An endpoint to register. `events` empty means all; `url` empty: a department that fetches its tasks.
 
     `signs`: how onenet signs what it sends there; None: as it did, and `v1` at first. `secret`, for `v1`:
-    None keeps what was there, or makes a new one.
+    None keeps what was there, or makes a new one. `credentials`: beside those that are kept.
     """
 
     kind: Literal["department", "subscriber"]
@@ -50,6 +51,7 @@ class Wanted:
     options: Mapping[str, Any] = field(default_factory=dict)
     events: tuple[str, ...] = ()
     signs: Signs | None = None
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,10 @@ def _check_adapter(row: EndpointRow) -> None:
     """Passes when the adapter is installed and takes these options. Raises: UnknownReference."""
     try:
         adapter_for(endpoint_of(row))
-    except MisconfiguredError:
+    except MisconfiguredError as error:
         known = ", ".join(installed())
-        en = f"expected an installed adapter ({known}), and options that it takes"
+        why = f": {error.detail}" if row.adapter in installed() else ""
+        en = f"expected an installed adapter ({known}), and options that it takes{why}"
         fault = Fault("unknown", f"应为已安装的适配器（{known}），且选项与其相符", en, pointer="/adapter")
         raise UnknownReference(en, faults=(fault,)) from None
 
@@ -161,7 +164,7 @@ async def register_once(
 
 
 def _row(wanted: Wanted, now: datetime) -> EndpointRow:
-    """The endpoint as it will be written, when everything about it is right."""
+    """The endpoint as it will be written, if its adapter takes it."""
     if _is_fetching(wanted.kind, wanted.adapter):
         _check_nothing_to_call(wanted)
     else:
@@ -173,12 +176,11 @@ def _row(wanted: Wanted, now: datetime) -> EndpointRow:
         signing.check_shared(wanted.secret)
         if wanted.signs == "v1a":
             raise Conflict("a secret is for v1: leave it out, or sign with both")
-    row = EndpointRow(
+    return EndpointRow(
         id=new_id(), kind=wanted.kind, owner=wanted.owner, adapter=wanted.adapter, url=wanted.url,
         secrets=_keys(wanted, ()), created_at=now, options=wanted.options, events=wanted.events,
+        credentials=wanted.credentials,
     )  # fmt: skip
-    _check_adapter(row)
-    return row
 
 
 def _keys(wanted: Wanted, old: Sequence[str]) -> tuple[str, ...]:
@@ -195,13 +197,29 @@ def _keys(wanted: Wanted, old: Sequence[str]) -> tuple[str, ...]:
     return tuple(keys)
 
 
+def _kept(old: EndpointRow, new: EndpointRow) -> Mapping[str, str]:
+    """The credentials that were there, unless they would go to somebody else now, or by another way."""
+    same = _origin(old.url) == _origin(new.url) and old.options.get("auth") == new.options.get("auth")
+    return old.credentials if same else {}
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
 async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, now: datetime) -> Registered:
     """Writes the endpoint, over that of the same department."""
     old = await store.of_department(connection, row.owner) if row.kind == "department" else None
     if old is None:
+        _check_adapter(row)
         await store.append(connection, row)
         return Registered(row, replaced=False)
-    row = replace(row, id=old.id, created_at=old.created_at, secrets=_keys(wanted, old.secrets))
+    row = replace(
+        row, id=old.id, created_at=old.created_at, secrets=_keys(wanted, old.secrets),
+        credentials={**_kept(old, row), **row.credentials},
+    )  # fmt: skip
+    _check_adapter(row)
     await store.replace(connection, row)
     if _is_fetching(old.kind, old.adapter) and row.adapter != old.adapter:
         await store_pull.call_back(connection, row.owner, now)

@@ -101,7 +101,7 @@ async def give_back(database: Database, which: queue.Queue, clock: Clock, waitin
 
 def endpoint_of(row: EndpointRow) -> Endpoint:
     """The endpoint as adapters know it."""
-    return Endpoint(row.id, row.owner, row.adapter, row.url, row.secrets, row.options)
+    return Endpoint(row.id, row.owner, row.adapter, row.url, row.secrets, row.options, row.credentials)
 
 
 async def dispatch(

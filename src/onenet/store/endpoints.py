@@ -29,7 +29,7 @@ class EndpointRow:
     """An endpoint. `owner` is a department's code, or the client whose cases a subscriber hears of.
 
     `secrets`: its keys as `adapters.signing` has them, current one first. `events`: the types a subscriber
-    wants, empty for all.
+    wants, empty for all. `credentials`: by their names, what the department's own API knows onenet by.
     """
 
     id: UUID
@@ -40,11 +40,12 @@ class EndpointRow:
     secrets: tuple[str, ...]
     created_at: datetime
     options: Mapping[str, Any] = field(default_factory=dict)
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     events: tuple[str, ...] = ()
     state: Literal["active", "held"] = "active"
 
 
-_COLUMNS = tuple(EndpointRow.__dataclass_fields__)
+_COLUMNS = tuple(name for name in EndpointRow.__dataclass_fields__ if name != "credentials")
 _SELECT = select(*(tables.endpoint.c[name] for name in _COLUMNS))
 _EVERY = _SELECT.order_by(tables.endpoint.c.created_at, tables.endpoint.c.id)
 _OF_KIND = _EVERY.where(tables.endpoint.c.kind == bindparam("kind"))
@@ -82,14 +83,16 @@ def _read(ring: KeyRing, *values: Any) -> EndpointRow:
     """
     row = dict(zip(_COLUMNS, values, strict=True))
     try:
+        keys = json.loads(opened_system(ring, row["secrets"], SECRETS, row["id"]))
         parsed = {
-            "secrets": tuple(json.loads(opened_system(ring, row["secrets"], SECRETS, row["id"]))),
+            "secrets": tuple(key for key in keys if isinstance(key, str)),
+            "credentials": next((each for each in keys if isinstance(each, dict)), {}),
             "options": dict(json.loads(row["options"])),
             "events": tuple(json.loads(row["events"])),
         }
     except (TypeError, ValueError):
         log.exception("endpoint_unreadable", endpoint=str(row["id"]), owner=row["owner"])
-        parsed = {"secrets": (), "options": {}, "events": (), "state": "held"}
+        parsed = {"secrets": (), "credentials": {}, "options": {}, "events": (), "state": "held"}
     return EndpointRow(**row | parsed)
 
 
@@ -100,12 +103,17 @@ def _row(endpoint: EndpointRow, ring: KeyRing) -> dict[str, Any]:
         "owner": endpoint.owner,
         "adapter": endpoint.adapter,
         "url": endpoint.url,
-        "secrets": ring.system().seal(json.dumps(endpoint.secrets), place=SECRETS, row=endpoint.id),
+        "secrets": ring.system().seal(json.dumps(_sealed(endpoint)), place=SECRETS, row=endpoint.id),
         "options": json.dumps(dict(endpoint.options)),
         "events": json.dumps(endpoint.events),
         "state": endpoint.state,
         "created_at": endpoint.created_at,
     }
+
+
+def _sealed(endpoint: EndpointRow) -> list[Any]:
+    """The keys, and behind them the credentials, where there are any."""
+    return [*endpoint.secrets, *([dict(endpoint.credentials)] if endpoint.credentials else [])]
 
 
 async def append(connection: AsyncConnection, endpoint: EndpointRow) -> None:
