@@ -83,6 +83,7 @@ class Process:
     logins: Logins
     sealing: Sealing
     unsealed: Unsealed
+    records_kept_for: timedelta
     scanner: Clamd | None = None
     stamping: Stamping | None = None
 
@@ -100,6 +101,7 @@ class Process:
             sealing=self.sealing,
             caretaker=caretaker,
             destinations=known.destinations,
+            records_kept_for=self.records_kept_for,
         )
 
 
@@ -179,9 +181,8 @@ def _put_together(
     anchor = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None
     stamping = _stamping(settings, database, machine_clock)
     sealing = Sealing(database, database.ring, machine_clock, anchor, stamping)
-    return Process(
-        parts, clock, timedelta(seconds=settings.lease_s), logins, sealing, unsealed, scanner, stamping
-    )
+    lease, kept = timedelta(seconds=settings.lease_s), timedelta(days=settings.access_record_days)
+    return Process(parts, clock, lease, logins, sealing, unsealed, kept, scanner, stamping)
 
 
 def _stamping(settings: Settings, database: Database, machine_clock: Clock) -> Stamping | None:

@@ -115,6 +115,9 @@ class Settings(BaseSettings):
         le=3_600,
         description="How long claimed work belongs to a worker that is not heard of.",
     )
+    access_record_days: int = Field(
+        default=366, ge=184, le=36_600, description="How long it stays on record who looked at whose case."
+    )
     log_anchor_file: Path | None = Field(
         default=None, description="File that the sealer appends each signed checkpoint of the record to."
     )

@@ -37,6 +37,8 @@ MOST_CLAIMED = 32
 """Rows that one claim takes: few enough that other workers find some too, and that a department which does
 not answer leaves room for the others: what is claimed beyond its hands waits here."""
 
+RECORDS_KEPT_FOR = timedelta(days=366)
+
 log = structlog.get_logger()
 
 
@@ -117,14 +119,17 @@ class Worker:
         sealing: Sealing | None = None,
         caretaker: Caretaker | None = None,
         destinations: Destinations | None = None,
+        records_kept_for: timedelta = RECORDS_KEPT_FOR,
     ):
         """`clock` tells legal time, for timers; `machine_clock` that of leases and retries.
 
         `sealing` seals the record beside the work; `caretaker` looks after documents.
-        `destinations`: what may be called; nothing inner without it.
+        `destinations`: what may be called; nothing inner without it. `records_kept_for`: how long it stays on
+        record who looked at whose case.
         """
         self._caretaker = caretaker
         self._destinations = destinations
+        self._records_kept_for = records_kept_for
         self.lease = lease
         self._sealing = sealing
         self._database = database
@@ -183,11 +188,15 @@ class Worker:
                     group.create_task(self._reconcile()),
                     group.create_task(self._seal()),
                     group.create_task(self._care()),
-                    group.create_task(erasure.run(self._database, self._gate, self._clock, self._stopping)),
+                    group.create_task(self._erase()),
                 ]
                 await asyncio.wait(loops)
                 await asyncio.gather(self._drain(self._tasks), self._drain(self._deliveries))
                 beating.cancel()
+
+    async def _erase(self) -> None:
+        clocks = self._clock, self._machine_clock
+        await erasure.run(self._database, self._gate, clocks, self._records_kept_for, self._stopping)
 
     async def _drain(self, line: Line) -> None:
         """Gives back what only waits its turn, for others to claim at once, and finishes what is under way.

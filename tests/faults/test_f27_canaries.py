@@ -4,6 +4,8 @@ Two departments have a step each. Every applicant has an identity number and giv
 both are the business of `bank` alone. They go wrong, too: in unknown fields, in forms that are refused, in
 queries, in callbacks, in answers that nobody understands.
 
+What officials write holds some, too: the purpose of a look-up, the reasons of a break-glass and of a hold.
+
 Looked at: the database (its files as they lie, or what pg_dump takes from it: COPY of every table), the log,
 every error, what `onenet` prints, the webhooks, and what `tax` is told. The bank's own words hold a number,
 too.
@@ -24,10 +26,13 @@ import httpx2
 import psycopg
 import pytest
 
+from onenet.clock import SystemClock
 from onenet.domain.bundle import Bundle
 from onenet.domain.identifiers import is_identity_number
 from onenet.ids import to_text
+from onenet.services import keys
 from onenet.store import tables
+from onenet.store.erasure_tables import legal_hold
 from tests.adapters.loopback import Loopback, answer, loopback
 from tests.databases import sqlite_file
 from tests.factories import make_bundle, make_member
@@ -167,6 +172,23 @@ async def driven(made: Office, numbers: list[str], seen: Seen) -> None:
     await made.until_none("deliveries", tables.delivery.c.state.in_(("pending", "sending")))
 
 
+async def officials(made: Office, numbers: list[str], seen: Seen) -> None:
+    """What officials write, with numbers in it: why they look, and why a case is held back."""
+    case_id, words = next(iter(await made.stored())), f"来电人报出 {' '.join(numbers[:20])}"
+    key = await keys.create(made.database, kind="supervisor", client="city", now=SystemClock().now())
+    lookup = {"id_no": numbers[0], "purpose": f"核对 {numbers[1]}"}
+    async with made.client() as client:
+        client.headers["Authorization"] = f"Bearer {key.token}"
+        asked = await client.post("/v1/break-glass", json={"case": case_id, "reason": words})
+        found = await client.post("/v1/applicant-lookups", json=lookup)
+    assert (asked.status_code, found.status_code) == (201, 200), (asked.text, found.text)
+    assert len(found.json()["items"]) == 1
+    seen.note("pages", found.content)
+    held = await asyncio.to_thread(run, made, "case", "hold", case_id, "--reason", words)
+    seen.note("printed", held)
+    assert await made.count(legal_hold.c.reason.is_not(None)) == 1
+
+
 def run(made: Office, *words: str) -> bytes:
     """What `onenet` prints about the database."""
     variables = environment(ONENET_DATABASE_URL=made.database_url, ONENET_DATA_DIR=str(made.folder))
@@ -201,6 +223,7 @@ async def everything_seen(
         async with office(folder, database_url, {"bank": bank.url, "tax": tax.url}, engine) as made:
             await save_subscriber(made.database, told.url)
             await driven(made, numbers, seen)
+            await officials(made, numbers, seen)
             look_at_files(made, seen)
             case_id = next(iter(await made.stored()))
             for words in (["case", "show", case_id], ["case", "events", case_id]):

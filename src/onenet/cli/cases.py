@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy import RowMapping
@@ -97,12 +97,12 @@ def _tell_held(steps: Sequence[RowMapping], *, as_json: bool) -> None:
         typer.echo(f"{step['number']:<22} {step['code']:<32} {step['department']:<10} {why}")
 
 
-async def _legal_holds(database: Database, limit: int) -> Sequence[RowMapping]:
+async def _legal_holds(database: Database, limit: int) -> Sequence[Mapping[str, Any]]:
     async with database.read() as connection:
         return await store_erasure.under_hold(connection, limit)
 
 
-def _tell_legal_holds(found: Sequence[RowMapping], *, as_json: bool) -> None:
+def _tell_legal_holds(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([dict(hold) for hold in found], default=str, ensure_ascii=False))
         return
@@ -110,7 +110,7 @@ def _tell_legal_holds(found: Sequence[RowMapping], *, as_json: bool) -> None:
         typer.echo(f"{hold['number']:<22} since {hold['placed_at']:%Y-%m-%dT%H:%M:%SZ} {hold['reason']}")
 
 
-def _plain(row: RowMapping | None, *names: str) -> dict[str, object] | None:
+def _plain(row: Mapping[str, Any] | RowMapping | None, *names: str) -> dict[str, object] | None:
     return {name: row[name] for name in names} if row else None
 
 
@@ -118,7 +118,7 @@ def _plain(row: RowMapping | None, *names: str) -> dict[str, object] | None:
 def show(number: Number, as_json: AsJson = False) -> None:
     """Show a case, what each step waits for, and whether it is under legal hold or erased."""
 
-    async def use(database: Database) -> tuple[Case, RowMapping | None, RowMapping | None]:
+    async def use(database: Database) -> tuple[Case, Mapping[str, Any] | None, RowMapping | None]:
         case = await _find(database, number)
         async with database.read() as connection:
             return case, *await store_erasure.standing(connection, case.id)

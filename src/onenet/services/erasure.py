@@ -23,6 +23,7 @@ from onenet.errors import Conflict, PreconditionFailed, Unavailable
 from onenet.ids import LANES
 from onenet.services.advance import Gate
 from onenet.services.change import Change
+from onenet.store import accesses, break_glass
 from onenet.store import erasure as store
 from onenet.store.database import Database
 
@@ -129,8 +130,26 @@ async def _is_carried_out(database: Database, gate: Gate, case_id: UUID, now: da
     return True
 
 
-async def run(database: Database, gate: Gate, clock: Clock, stopping: asyncio.Event) -> None:
-    """A lane in a minute, until told to stop."""
+async def forget_records(database: Database, lane: int, before: datetime) -> int:
+    """Takes access records and break-glass rows of a lane away that are from before; gives how many."""
+    gone = 0
+    for forget in (accesses.forget, break_glass.forget):
+        done = 1
+        while done:
+            async with database.transaction() as connection:
+                done = await forget(connection, lane, before, BATCH)
+            gone += done
+    return gone
+
+
+async def run(
+    database: Database, gate: Gate, clocks: tuple[Clock, Clock], kept_for: timedelta, stopping: asyncio.Event
+) -> None:
+    """A lane in a minute, until told to stop. `clocks`: of legal time and of the machine.
+
+    `kept_for`: how long it stays on record who looked. Source: CSL article 21 (six months at least).
+    """
+    clock, machine_clock = clocks
     lane = random.randrange(LANES)  # noqa: S311  # spreads workers, no secret
     while True:
         with contextlib.suppress(TimeoutError):
@@ -141,6 +160,8 @@ async def run(database: Database, gate: Gate, clock: Clock, stopping: asyncio.Ev
         try:
             if done := await round_of(database, gate, lane, clock.now()):
                 log.info("erased", cases=done)
+            if gone := await forget_records(database, lane, machine_clock.now() - kept_for):
+                log.info("access_records_forgotten", rows=gone)
         except Unavailable:
             continue  # the database has told the log
         except Exception:

@@ -1,4 +1,7 @@
-"""Access records: who looked at whose case, when, by which rule, and at what. Only ever added to."""
+"""Access records: who looked at whose case, when, by which rule, and at what. Added to, and let go in time.
+
+The purpose is in a person's words, and sealed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.delegation import Owner
 from onenet.ids import lane_of, new_id
+from onenet.store import oldest
 from onenet.store.access_tables import access_record
+from onenet.store.sealing import opened_system, ring_of, sealed_system
+
+PURPOSE = "access_record.purpose"
 
 _c = access_record.c
 
@@ -42,6 +49,7 @@ class Access(NamedTuple):
 
 async def add(connection: AsyncConnection, accesses: Sequence[Access]) -> None:
     """Writes them."""
+    ring = ring_of(connection)
     ids = [new_id(lane_of(each.case_id) if each.case_id else None) for each in accesses]
     rows = [
         {
@@ -56,7 +64,7 @@ async def add(connection: AsyncConnection, accesses: Sequence[Access]) -> None:
             "rule": each.rule,
             "what": each.what,
             "fields": json.dumps(list(each.fields)),
-            "purpose": each.purpose,
+            "purpose": sealed_system(ring, each.purpose, PURPOSE, _place(id)),
             "times": each.times,
         }
         for each, id in zip(accesses, ids, strict=True)
@@ -76,6 +84,7 @@ async def page(
         later = and_(_c.at == at, tuple_(_c.lane, _c.id) > (lane_of(id), id))
         statement = statement.where(or_(_c.at < at, later))
     statement = statement.order_by(_c.at.desc(), _c.lane, _c.id).limit(limit)
+    ring = ring_of(connection)
     return [
         Access(
             case_id=row.case_id,
@@ -86,9 +95,18 @@ async def page(
             rule=row.rule,
             what=row.what,
             fields=tuple(json.loads(row.fields)),
-            purpose=row.purpose,
+            purpose=row.purpose and opened_system(ring, row.purpose, PURPOSE, _place(row.id)),
             times=row.times,
             id=row.id,
         )
         for row in await connection.execute(statement)
     ]
+
+
+async def forget(connection: AsyncConnection, lane: int, before: datetime, limit: int) -> int:
+    """Takes the oldest of a lane away, if they are from before that moment; how many that were."""
+    return await oldest.remove(connection, _c.at, lane, before, limit)
+
+
+def _place(id: UUID) -> str:
+    return f"{lane_of(id)}/{id}"

@@ -14,7 +14,7 @@ from onenet.domain.consent import Consent
 from onenet.domain.delegation import Owner
 from onenet.encryption import KeyRing
 from onenet.store.access_tables import consent
-from onenet.store.sealing import opened_system, ring_of
+from onenet.store.sealing import opened_system, ring_of, sealed_system
 
 PURPOSE = "consent.purpose"
 
@@ -33,7 +33,7 @@ async def add(connection: AsyncConnection, given: Consent) -> None:
             "document_id": given.document_id,
             "bundle": given.bundle,
             "departments": json.dumps(sorted(given.departments)),
-            "purpose": ring_of(connection).system().seal(given.purpose, place=PURPOSE, row=row),
+            "purpose": sealed_system(ring_of(connection), given.purpose, PURPOSE, row),
             "given_at": given.given_at,
             "ends_at": given.ends_at,
             "revoked_at": given.revoked_at,

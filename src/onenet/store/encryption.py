@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.encryption import KeyRing, Unreadable, blobs
-from onenet.store import access_tables, document_tables, log_tables, tables
+from onenet.store import access_tables, document_tables, erasure_tables, log_tables, tables
 from onenet.store.sealing import opened_system, ring_of
 
 PROOF = "encryption_key.proof"
@@ -157,6 +157,9 @@ OF_SYSTEM = (
     Sealed(tables.idempotency_key, "body"),
     Sealed(log_tables.log_key, "secret"),
     Sealed(access_tables.consent, "purpose"),
+    Sealed(access_tables.access_record, "purpose"),
+    Sealed(access_tables.break_glass, "reason"),
+    Sealed(erasure_tables.legal_hold, "reason"),
     Wrapped(document_tables.document, "data_key"),
     Wrapped(document_tables.document_upload, "data_key"),
 )
@@ -165,8 +168,9 @@ OF_SYSTEM = (
 async def count_system(connection: AsyncConnection, sealed: Sealed) -> Counter[int]:
     """How many rows of the column there are under each key-encryption key. Reads the whole table."""
     found: Counter[int] = Counter()
-    statement = select(sealed.head, func.count()).select_from(sealed.table).group_by(sealed.head)
-    for first, number in await connection.execute(statement):
+    is_there = sealed.table.c[sealed.column].is_not(None)
+    statement = select(sealed.head, func.count()).select_from(sealed.table).where(is_there)
+    for first, number in await connection.execute(statement.group_by(sealed.head)):
         found[sealed.kid_of(first)] += number
     return found
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -33,12 +33,14 @@ from onenet.domain.chain import canonical
 from onenet.domain.events import EventType
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.states import FINAL_CASE
-from onenet.encryption import DataKey, blobs
+from onenet.encryption import DataKey, KeyRing, blobs
 from onenet.errors import Conflict, NotFound
 from onenet.ids import lane_of, to_text
 from onenet.store import documents, erasure_tables, idempotency, log_tables, rows, sealing, tables
 from onenet.store.document_tables import document
 from onenet.store.sealing import ring_of
+
+HOLD_REASON = "legal_hold.reason"
 
 NOTHING_SAID = CaseContent(Applicant("", "natural_person", "", ""), {}, {}, ())
 """What is left of what an applicant said."""
@@ -209,7 +211,8 @@ async def hold(connection: AsyncConnection, case_id: UUID, *, reason: str, actor
         raise Conflict("the case was erased, or is about to be")
     if await _is_held(connection, case_id):
         raise Conflict("the case is under legal hold already")
-    row = {**_key(case_id), "placed_at": now, "placed_by": actor, "reason": reason}
+    sealed = sealing.sealed_system(ring_of(connection), reason, HOLD_REASON, _place(case_id, now))
+    row = {**_key(case_id), "placed_at": now, "placed_by": actor, "reason": sealed}
     await connection.execute(insert(erasure_tables.legal_hold), row)
 
 
@@ -224,26 +227,40 @@ async def lift(connection: AsyncConnection, case_id: UUID, *, actor: str, now: d
         raise NotFound("the case is under no legal hold")
 
 
-async def standing(connection: AsyncConnection, case_id: UUID) -> tuple[RowMapping | None, RowMapping | None]:
+async def standing(
+    connection: AsyncConnection, case_id: UUID
+) -> tuple[Mapping[str, Any] | None, RowMapping | None]:
     """The hold that a case is under, and its erasure, decided or done; None for what there is not."""
     hold = select(erasure_tables.legal_hold).where(
         *_of(erasure_tables.legal_hold, case_id), _HOLD.lifted_at.is_(None)
     )
-    found: RowMapping | None = (await connection.execute(hold)).mappings().first()
-    return found, await _row(connection, erasure_tables.erasure, case_id)
+    found = (await connection.execute(hold)).mappings().first()
+    shown = _opened(ring_of(connection), found) if found else None
+    return shown, await _row(connection, erasure_tables.erasure, case_id)
 
 
-async def under_hold(connection: AsyncConnection, limit: int) -> Sequence[RowMapping]:
+async def under_hold(connection: AsyncConnection, limit: int) -> Sequence[Mapping[str, Any]]:
     """The cases under legal hold, each with its number; the longest held first."""
     same = (_CASE.lane == _HOLD.lane) & (_CASE.id == _HOLD.case_id)
     statement = (
-        select(_CASE.number, _CASE.id, _HOLD.placed_at, _HOLD.placed_by, _HOLD.reason)
+        select(_CASE.number, _CASE.id, _HOLD.case_id, _HOLD.placed_at, _HOLD.placed_by, _HOLD.reason)
         .join_from(erasure_tables.legal_hold, tables.cases, same)
         .where(_HOLD.lifted_at.is_(None))
         .order_by(_HOLD.placed_at)
         .limit(limit)
     )
-    return (await connection.execute(statement)).mappings().all()
+    ring = ring_of(connection)
+    return [_opened(ring, row) for row in (await connection.execute(statement)).mappings()]
+
+
+def _opened(ring: KeyRing, row: RowMapping) -> dict[str, Any]:
+    """The hold in a row, with its reason as it was written. Raises: Unreadable."""
+    place = _place(row["case_id"], row["placed_at"])
+    return {**row, "reason": sealing.opened_system(ring, row["reason"], HOLD_REASON, place)}
+
+
+def _place(case_id: UUID, placed_at: datetime) -> str:
+    return f"{lane_of(case_id)}/{case_id}/{placed_at.astimezone(UTC)}"
 
 
 # ---- in common

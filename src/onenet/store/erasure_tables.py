@@ -1,6 +1,6 @@
 """The tables of erasure: which cases are to be erased or were, and which must not be.
 
-They hold nothing that a person said, and outlive it.
+They outlive what a person said; why a case is held back is in somebody's words, and sealed.
 """
 
 from __future__ import annotations

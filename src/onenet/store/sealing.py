@@ -62,6 +62,11 @@ def opened_system(ring: KeyRing, text: str, place: str, row: UUID | str) -> str:
     return ring.unseal(text, place=place, row=row) if blobs.is_sealed(text) else text
 
 
+def sealed_system(ring: KeyRing, text: str | None, place: str, row: UUID | str) -> str | None:
+    """The text as it is stored in a column that is of no case; nothing stays nothing."""
+    return None if text is None else ring.system().seal(text, place=place, row=row)
+
+
 # ---- the secret of a case
 
 
