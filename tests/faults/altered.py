@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import event
 
 from onenet import bootstrap, clock
-from onenet.adapters import transport
+from onenet.adapters import transport, wire
 from onenet.cli import main
 from onenet.domain import retry
 from onenet.encryption import KeyRing
@@ -123,6 +123,7 @@ def unsealed() -> None:
 def greedy() -> None:
     """Reads whatever a department sends, to its end."""
     transport.Limits = partial(transport.Limits, answer_bytes=1 << 40)  # type: ignore[assignment, misc]
+    wire._MOST_RAW = 1 << 40
 
 
 def no_bulkhead() -> None:
