@@ -245,6 +245,13 @@ async def begun(client: httpx2.AsyncClient, size: int = len(CONTENT)) -> dict[st
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 
+async def test_a_part_that_is_packed_is_refused_and_not_stored(frontend: httpx2.AsyncClient) -> None:
+    upload = await begun(frontend)
+    packed = OCTETS | {"Content-Encoding": "gzip"}
+    assert (await frontend.put(upload["links"]["next_part"], content=b"x", headers=packed)).status_code == 415
+    assert (await frontend.get(upload["links"]["self"])).json()["received"] == 0
+
+
 async def test_a_document_comes_in_parts_and_goes_on_after_a_broken_line(
     frontend: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
