@@ -175,6 +175,7 @@ def _put_together(
         machine_clock=machine_clock,
         vault=vault(settings, database, machine_clock),
         quotas=Quotas(policies(settings.quotas or "")),
+        fetch_lease=timedelta(seconds=2 * settings.lease_s),
         destinations=settings.destinations(),
     )
     logins = Logins(tokens, database, machine_clock, public_url=settings.resolved_public_url())

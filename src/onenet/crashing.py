@@ -20,6 +20,7 @@ POINTS = frozenset(
         "before_commit",
         "after_commit",
         "before_callback_answer",
+        "after_fetch_commit",
         "before_seal_commit",
         "after_seal_commit",
         "before_document_flush",

@@ -74,9 +74,30 @@ def cuts_readers_off() -> None:
     _replace(bootstrap, "DRAIN_S", 1)
 
 
+def no_lease() -> None:
+    """Hands what a department has fetched out again at once, to whoever asks."""
+    from dataclasses import replace
+
+    from onenet.services.pull import Pull
+
+    honest = Pull._take
+
+    async def take(self: Pull, who: Any, wanted: Any) -> Any:
+        return await honest(self, who, replace(wanted, lease=wanted.lease * 0))
+
+    _replace(Pull, "_take", take)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     mutant.__name__: mutant
-    for mutant in (answer_before_commit, new_key_per_try, no_fencing, deaf_to_stop, cuts_readers_off)
+    for mutant in (
+        answer_before_commit,
+        new_key_per_try,
+        no_fencing,
+        deaf_to_stop,
+        cuts_readers_off,
+        no_lease,
+    )
 }
 
 

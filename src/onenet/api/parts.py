@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from starlette.requests import HTTPConnection
@@ -11,7 +12,7 @@ from onenet.clock import Clock
 from onenet.destinations import Destinations
 from onenet.domain.case import Case
 from onenet.quotas import Quotas
-from onenet.services import cases
+from onenet.services import cases, pull
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.documents import Vault
@@ -42,6 +43,7 @@ class Parts:
     quotas: Quotas = field(default_factory=Quotas)
     destinations: Destinations = field(default_factory=Destinations)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
+    fetch_lease: timedelta = pull.LEASE
 
     async def case_of(self, id: UUID) -> Case | None:
         """The case that a document is marked with; there may be none."""

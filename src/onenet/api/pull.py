@@ -15,7 +15,6 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from onenet import crashing
 from onenet.api import examples
 from onenet.api.answers import MEDIA_TYPE, PERSONAL, answer
 from onenet.api.bodies import MAX_CALLBACK_BYTES, Body, JsonBody, read_bytes, require_json
@@ -140,7 +139,6 @@ async def lease_tasks(request: Request, endpoint_id: EndpointId, body: LeaseBody
     """
     who, said = await _fetcher(request, endpoint_id), body.value
     lease = await _pull(parts(request)).fetch(who, most=said.most, wait_s=said.wait)
-    crashing.point("before_lease_answer")
     items = [
         {"task": sheet.key, "attempt": attempt, "sheet": orjson.Fragment(sheet.payload)}
         for attempt, sheet in lease.tasks
@@ -226,7 +224,7 @@ async def _fetcher(request: Request, endpoint_id: str) -> Fetcher:
 
 def _pull(known: Parts) -> Pull:
     links = Links(known.vault, known.public_url)
-    return Pull(known.database, known.gate, links, known.machine_clock, known.watch)
+    return Pull(known.database, known.gate, links, known.machine_clock, known.watch, known.fetch_lease)
 
 
 def _lease(text: str) -> UUID:

@@ -44,6 +44,8 @@ from onenet.store.idempotency import StoredAnswer
 from onenet.store.pull import Waiting
 
 LEASE = timedelta(seconds=60)
+"""Twice as long as a worker's: a department's call of us is on the way, too."""
+
 MOST = 50
 """Tasks of one lease."""
 
@@ -91,13 +93,16 @@ async def endpoint_of(database: Database, id: UUID | None, department: str | Non
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """The tasks that wait to be fetched. `clock` tells machine time."""
+    """The tasks that wait to be fetched. `clock` tells machine time; `lease`: how long what is fetched is
+    nobody else's.
+    """
 
     database: Database
     gate: Gate
     links: Links
     clock: Clock
     watch: Watch
+    lease: timedelta = LEASE
 
     async def waiting(self, who: Fetcher) -> Waiting:
         """How much waits."""
@@ -119,11 +124,11 @@ class Pull:
             await asyncio.sleep(min(LOOK_EVERY_S, left_s))
 
     async def _fetch(self, who: Fetcher, most: int) -> Lease:
-        wanted = queue.Wanted(new_id(), self.clock.now(), most, LEASE)
+        wanted = queue.Wanted(new_id(), self.clock.now(), most, self.lease)
         rows = await self._take(who, wanted)
         crashing.point("after_fetch_commit")
         tasks = [(row["attempt"], sheet) for row in rows if (sheet := await self._sheet(row, wanted))]
-        return Lease(wanted.token, wanted.now + LEASE, tasks)
+        return Lease(wanted.token, wanted.now + self.lease, tasks)
 
     async def _take(self, who: Fetcher, wanted: queue.Wanted) -> list[Row]:
         """Looks first: where a claim locks the whole database, a department would lock it for nothing."""
@@ -159,7 +164,7 @@ class Pull:
 
         Raises: Conflict.
         """
-        until = self.clock.now() + LEASE
+        until = self.clock.now() + self.lease
         async with self.database.transaction() as connection:
             left = await store.extend(connection, who.department, token, until)
         if not left:

@@ -10,10 +10,14 @@ from onenet.adapters import signing
 from onenet.clock import SystemClock
 from onenet.errors import MisconfiguredError
 from onenet.simulator.dialects import DIALECTS
+from onenet.simulator.fetcher import Fetcher, by_answer
 from onenet.simulator.habits import HABITS
 from onenet.simulator.ledger import Ledger
-from onenet.simulator.sender import Sender
+from onenet.simulator.sender import Sender, by_key, signed
 from onenet.simulator.server import Department, Server
+
+PULL = "pull"
+"""The dialect of a department that cannot be called."""
 
 
 def main() -> None:
@@ -22,12 +26,15 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(options.folder / (options.state or f"{options.department}.sqlite3"))
     clock = SystemClock()
-    sender = Sender(ledger, options.callback, options.secret, clock)
+    fetches = options.dialect == PULL
+    url = f"{options.queue}/answers" if fetches else options.callback
+    sender = Sender(ledger, url, by_key(options.key) if fetches else signed(options.secret), clock)
+    habit = HABITS[options.habit]
     department = Department(
         code=options.department,
-        habit=HABITS[options.habit],
+        habit=by_answer(habit) if fetches else habit,
         dialect=DIALECTS[options.dialect],
-        secret=options.secret,
+        secret=options.secret or "",
         delay_s=options.delay_s,
         ledger=ledger,
         sender=sender,
@@ -35,6 +42,8 @@ def main() -> None:
     )
     server = Server(options.port, department)
     sender.start()
+    if fetches:
+        Fetcher(department, options.queue, options.key).start()
     print(json.dumps({"department": department.code, "port": server.server_port}), flush=True)
     try:
         server.serve_forever()
@@ -48,12 +57,18 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--habit", required=True, choices=HABITS)
     parser.add_argument("--dialect", default="webhook", choices=DIALECTS)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
-    parser.add_argument("--callback", required=True, help="the address onenet is called back at")
-    parser.add_argument("--secret", required=True, type=_secret, help="signs and verifies, whsec_…")
+    parser.add_argument("--callback", help="the address onenet is called back at")
+    parser.add_argument("--secret", type=_secret, help="signs and verifies, whsec_…")
+    parser.add_argument("--queue", help="with the dialect pull: the address it fetches its tasks from")
+    parser.add_argument("--key", help="with the dialect pull: its API key, onk_…")
     parser.add_argument("--folder", required=True, type=Path, help="where it keeps its state")
     parser.add_argument("--state", help="the name of its state file; default: the department's code")
     parser.add_argument("--delay-s", type=float, default=0.5, help="seconds until its first callback")
-    return parser.parse_args()
+    options = parser.parse_args()
+    needed = ("queue", "key") if options.dialect == PULL else ("callback", "secret")
+    if missing := [f"--{name}" for name in needed if getattr(options, name) is None]:
+        parser.error(f"the dialect {options.dialect} needs {' and '.join(missing)}")
+    return options
 
 
 def _secret(text: str) -> str:

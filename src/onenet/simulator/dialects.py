@@ -102,5 +102,6 @@ def _call_code(task: str, said: Said, results: list[Json], seq: int, at: str) ->
 
 DIALECTS: Mapping[str, Dialect] = {
     "webhook": Dialect(_read_webhook, _say_webhook, _call_webhook),
+    "pull": Dialect(_read_webhook, _say_webhook, _call_webhook),
     "simulated": Dialect(_read_codes, _say_code, _call_code),
 }

@@ -15,6 +15,8 @@ CREATE TABLE IF NOT EXISTS task (
     key TEXT PRIMARY KEY, digest TEXT NOT NULL, calls INTEGER NOT NULL, effects INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS clash (key TEXT NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS held (key TEXT PRIMARY KEY, lease TEXT NOT NULL, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS overlap (key TEXT NOT NULL, lease TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS result (
     serial INTEGER PRIMARY KEY, key TEXT NOT NULL, code TEXT NOT NULL, year INTEGER NOT NULL,
     UNIQUE (key, code)
@@ -43,6 +45,7 @@ SELECT (SELECT count(*) FROM task) AS tasks,
     (SELECT coalesce(sum(calls), 0) FROM task) AS calls,
     (SELECT coalesce(sum(effects), 0) FROM task) AS effects,
     (SELECT count(*) FROM clash) AS clashes,
+    (SELECT count(*) FROM overlap) AS overlaps,
     (SELECT count(*) FROM callback WHERE state = 'pending') AS callbacks_pending,
     (SELECT count(*) FROM callback WHERE state = 'taken') AS callbacks_taken,
     (SELECT count(*) FROM callback WHERE state = 'refused') AS callbacks_refused
@@ -98,6 +101,19 @@ class Ledger:
                     "INSERT INTO callback (key, message_id, body, due_at) VALUES (?, ?, ?, ?)",
                     [(key, planned.message_id, planned.body, planned.due_at) for planned in callbacks],
                 )
+
+    def hold(self, key: str, lease: str, *, until: float, now: float) -> None:
+        """Notes a task under a lease, and when another one had not ended: two would be at work on it."""
+        with self._transaction() as db:
+            other = "SELECT 1 FROM held WHERE key = ? AND lease <> ? AND until > ?"
+            if db.execute(other, (key, lease, now)).fetchone():
+                db.execute("INSERT INTO overlap VALUES (?, ?)", (key, lease))
+            db.execute("INSERT OR REPLACE INTO held VALUES (?, ?, ?)", (key, lease, until))
+
+    def let_go(self, key: str, lease: str) -> None:
+        """The lease of a task is over, by a receipt or otherwise."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM held WHERE key = ? AND lease = ?", (key, lease))
 
     def number(self, key: str, code: str, year: int) -> str:
         """Year and serial of the result of that code, as `2026-000001`; the same whenever the task comes."""

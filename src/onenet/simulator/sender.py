@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
@@ -15,13 +17,27 @@ _LONGEST_WAIT_S = 2.0
 _TIMEOUT_S = 10.0
 
 
+Proof = Callable[[Due, datetime], Mapping[str, str]]
+"""The headers that name a message, and prove at a time whose it is."""
+
+
+def signed(secret: str) -> Proof:
+    """By a signature, as Standard Webhooks say."""
+    return lambda due, at: signing.sign(due.body, [secret], message_id=due.message_id, at=at)
+
+
+def by_key(key: str) -> Proof:
+    """By the API key of a department that fetches."""
+    return lambda due, at: {"authorization": f"Bearer {key}", "idempotency-key": due.message_id}
+
+
 class Sender(threading.Thread):
     """Sends what the ledger has planned, when it is due. `wake` tells it that there is more."""
 
-    def __init__(self, ledger: Ledger, url: str, secret: str, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, url: str, prove: Proof, clock: Clock) -> None:
         super().__init__(daemon=True, name="callbacks")
         self._ledger = ledger
-        self._secret = secret
+        self._prove = prove
         self._clock = clock
         self._more = threading.Event()
         parts = urlsplit(url)
@@ -55,8 +71,7 @@ class Sender(threading.Thread):
 
     def _post(self, callback: Due) -> int | None:
         """The status of the answer; None when there was none."""
-        at = self._clock.now()
-        headers = signing.sign(callback.body, [self._secret], message_id=callback.message_id, at=at)
+        headers = self._prove(callback, self._clock.now())
         try:
             self._connection.request(
                 "POST", self._path, callback.body, {**headers, "content-type": "application/json"}
