@@ -1,7 +1,7 @@
 """The adapter for a department with an API of its own, spoken to by a description and without code.
 
 What goes out and what comes in is a matter of `description`; here it is put to use. A word that the
-description does not have is Unclear, never a guess.
+description does not have is Unclear, never a guess. Source: docs/decisions/0035.
 """
 
 from __future__ import annotations
