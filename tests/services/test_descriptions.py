@@ -63,6 +63,11 @@ def test_a_description_without_faults_is_kept_as_it_is(tmp_path: Path) -> None:
         ("answer:", "auth: {basic: {user: x, password: me}}\nanswer:", "5:35: error: expected a reference"),
         ("answer:", "auth: {header: {name: x, value: geheim}}\nanswer:", "5:33: error: expected a reference"),
         ("answer:", "auth: {header: {name: x y, value: '${/a}'}}\nanswer:", "5:23: error: expected the name"),
+        *(
+            ("answer:", f"auth: {{oauth2: {{token_url: '{url}', client_id: x, client_secret: y}}}}\nanswer:",
+             "5:28: error: expected an address")
+            for url in ("https://me:geheim@x/", "ftp://x/", "/token", "https://x/#a", "https://${/host}/")
+        ),
     ],
 )  # fmt: skip
 def test_a_fault_is_told_with_its_place_and_what_was_expected(

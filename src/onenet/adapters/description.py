@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from onenet.adapters import template, webhook
 from onenet.adapters.answers import Shape
 from onenet.adapters.template import Fault, Where
+from onenet.destinations import NotAllowed, place_of
 from onenet.errors import MisconfiguredError
 
 SHEET = frozenset(
@@ -77,8 +78,11 @@ def _secret(text: str) -> str:
 
 
 def _token_url(text: str) -> str:
-    if not re.fullmatch(r"https?://[!-~]{1,2000}", text):
-        raise PydanticCustomError("token_url", "expected an address that begins with https://")
+    try:
+        place_of(text)
+    except NotAllowed:
+        message = "expected an address as https://login.example/token, without a user name or password"
+        raise PydanticCustomError("token_url", message) from None
     return text
 
 
