@@ -75,6 +75,19 @@ async def test_a_header_and_a_password_carry_the_secret() -> None:
     assert (scheme, base64.b64decode(value).decode()) == ("Basic", f"onenet:{SECRET}")
 
 
+async def test_a_body_carries_a_secret_where_a_system_wants_it_there() -> None:
+    options = describe({"basic": {"user": "onenet", "password": "${/secret}"}})
+    del options["auth"]
+    options["request"]["body"] = {"token": "${/credentials/secret}", "id": "${/task}"}
+    with pytest.raises(MisconfiguredError, match="expected the credentials secret as well"):
+        Rest(make_endpoint("http://127.0.0.1:9", options=options))
+    async with loopback(answer(202)) as server, Transport(destinations=HERE) as transport:
+        endpoint = make_endpoint(server.url, "rest", options=options, credentials={"secret": SECRET})
+        talk = Rest(endpoint).submit(make_task())
+        await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
+    assert json.loads(server.heard[0].body) == {"token": SECRET, "id": KEY}
+
+
 async def test_a_token_is_asked_for_as_rfc_6749_says_and_borne() -> None:
     async with loopback(granted(), answer(200, {"state": "ok"})) as server:
         (attempt,) = await submit(server, by_token(server))

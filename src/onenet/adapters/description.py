@@ -89,6 +89,9 @@ def _token_url(text: str) -> str:
 _SECRET = re.compile(r"\$\{/([a-z][a-z0-9_]{0,63})\}")
 """A credential by its name."""
 
+_CREDENTIAL = re.compile("/credentials/([a-z][a-z0-9_]{0,63})")
+"""The same in a body, where some systems want it; never in an address, which is written down on its way."""
+
 Secret = Annotated[str, AfterValidator(_secret)]
 Pointer = Annotated[str, AfterValidator(_pointer)]
 Meaning = dict[str, Any]
@@ -197,7 +200,9 @@ def faults(value: Any) -> list[Fault]:
 
 def secrets(description: Description) -> frozenset[str]:
     """The names of the credentials that the endpoint must have."""
-    return frozenset(_SECRET.findall(description.auth.model_dump_json() if description.auth else ""))
+    proof = _SECRET.findall(description.auth.model_dump_json() if description.auth else "")
+    body = (_CREDENTIAL.fullmatch(pointer) for _, pointer in template.references(description.request.body))
+    return frozenset([*proof, *(found[1] for found in body if found)])
 
 
 def _of_shape(error: Any) -> Fault:
@@ -220,6 +225,8 @@ def _of_request(request: RequestPart) -> Iterator[Fault]:
         part, above = getattr(request, name), ("request", name)
         yield from template.faults(part, above)
         for where, pointer in template.references(part):
+            if name == "body" and _CREDENTIAL.fullmatch(pointer):
+                continue
             if pointer.split("/")[1] not in SHEET:
                 known = ", ".join(sorted(SHEET))
                 message = f"{pointer} leads nowhere in a task; its members are: {known}"

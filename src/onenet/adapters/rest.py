@@ -96,7 +96,7 @@ class Rest:
                 (name, template.fill_text(each, task.content)) for name, each in wanted.headers.items()
             ]
             media_type, write = BODIES[wanted.format]
-            content = write(template.fill(wanted.body, task.content))
+            content = write(template.fill(wanted.body, self._told(task)))
         except Unfilled as error:
             raise NotCalled(f"the task: {error}") from None
         reads = frozenset(map(int, self._says.answer.statuses))
@@ -105,6 +105,10 @@ class Rest:
         )
         request.headers.setdefault("content-type", media_type)
         return request
+
+    def _told(self, task: TaskSheet) -> Mapping[str, Any]:
+        """What a body may refer to: the task, and credentials for systems that want them there."""
+        return {**task.content, "credentials": self._endpoint.credentials}
 
     def _read(self, task: TaskSheet, response: httpx2.Response) -> Outcome:
         answer = self._says.answer
