@@ -62,6 +62,8 @@ class Fetcher(threading.Thread):
         task, ledger = item["task"], self._department.ledger
         ends_at = datetime.fromisoformat(lease["ends_at"]).timestamp()
         now = self._department.clock.now().timestamp()
+        if now >= ends_at:
+            return  # somebody else may have it by now
         ledger.hold(task, lease["lease"], until=ends_at, now=now)
         sheet = json.dumps({"data": item["sheet"]}, ensure_ascii=False, sort_keys=True)
         reaction, _ = self._department.receive(task, sheet.encode())
