@@ -70,6 +70,9 @@ APART = "onenet.apart"
 """Extension of a request that is not about the task, for a token: no key, no signature, and nothing of what
 is answered is kept on record."""
 
+TLS = "onenet.tls"
+"""Extension of a request: how its connection is made (`tls.Tls`), where not as with everybody."""
+
 READS = "onenet.reads"
 """Extension of a request: failed statuses, as a set, whose answers the adapter reads itself."""
 

@@ -77,6 +77,14 @@ def _secret(text: str) -> str:
     return text if _SECRET.fullmatch(text) else _with_secret("")
 
 
+def _authority(text: str) -> str:
+    if not text.startswith("-----BEGIN CERTIFICATE-----\n"):
+        raise PydanticCustomError(
+            "authority", "expected -----BEGIN CERTIFICATE----- and what follows it in PEM"
+        )
+    return text
+
+
 def _token_url(text: str) -> str:
     try:
         place_of(text)
@@ -145,11 +153,16 @@ class OAuth2(Shape):
 
 
 class AuthPart(Shape):
-    """How a department knows that it is onenet: one of these, with references to the credentials."""
+    """How a department knows that it is onenet: by one of the first three, by a certificate, or by both.
+
+    `authority`: PEM of who vouches for the department, where the public authorities do not.
+    """
 
     header: HeaderAuth | None = None
     basic: Basic | None = None
     oauth2: OAuth2 | None = None
+    certificate: Secret | None = None
+    authority: Annotated[str, AfterValidator(_authority)] | None = None
 
 
 class Description(Shape):
@@ -239,7 +252,10 @@ def _of_request(request: RequestPart) -> Iterator[Fault]:
 
 
 def _of_auth(auth: AuthPart | None) -> Iterator[Fault]:
-    if auth is not None and len(auth.model_dump(exclude_none=True)) != 1:
+    if (
+        auth is not None
+        and len(auth.model_dump(exclude_none=True, include={"header", "basic", "oauth2"})) > 1
+    ):
         yield Fault(("auth",), "expected one of header, basic, oauth2", "bad_value")
 
 

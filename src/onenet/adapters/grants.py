@@ -17,7 +17,7 @@ from urllib.parse import quote_plus, urlencode
 import httpx2
 
 from onenet.adapters import template
-from onenet.adapters.base import APART, READS, Endpoint
+from onenet.adapters.base import APART, READS, TLS, Endpoint
 from onenet.adapters.description import AuthPart, Basic, OAuth2
 from onenet.adapters.failures import NotCalled
 from onenet.adapters.json_reader import read_json
@@ -76,7 +76,7 @@ def _with_token(
         response = yield _bearing(request, token, reads)
         if response.status_code != 401 or 401 in request.extensions.get(READS, ()):
             return response
-    token, lasts_s = _granted((yield _asking(grant, secret)))
+    token, lasts_s = _granted((yield _asking(grant, secret, request)))
     if len(_kept) >= MOST_TOKENS:
         _kept.clear()
     _kept[key] = (token, time.monotonic() + lasts_s - MARGIN_S)
@@ -91,8 +91,8 @@ def _bearing(request: httpx2.Request, token: str, reads: frozenset[int]) -> http
     )
 
 
-def _asking(grant: OAuth2, secret: str) -> httpx2.Request:
-    """The request for a token; client and secret as RFC 6749 section 2.3.1 says."""
+def _asking(grant: OAuth2, secret: str, request: httpx2.Request) -> httpx2.Request:
+    """The request for a token, over TLS as the other's; client and secret as RFC 6749 section 2.3.1 says."""
     wanted = {"grant_type": "client_credentials"} | ({"scope": grant.scope} if grant.scope else {})
     client = f"{quote_plus(grant.client_id)}:{quote_plus(secret)}".encode()
     headers = {
@@ -101,7 +101,8 @@ def _asking(grant: OAuth2, secret: str) -> httpx2.Request:
         "accept": "application/json",
     }
     content = urlencode(wanted).encode()
-    return httpx2.Request("POST", grant.token_url, headers=headers, content=content, extensions={APART: True})
+    more = {APART: True} | {name: value for name, value in request.extensions.items() if name == TLS}
+    return httpx2.Request("POST", grant.token_url, headers=headers, content=content, extensions=more)
 
 
 def _granted(response: httpx2.Response) -> tuple[str, int]:

@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from onenet.adapters import answers, description, grants, template, webhook
 from onenet.adapters.answers import Format
-from onenet.adapters.base import READS, Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
+from onenet.adapters.base import READS, TLS, Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
 from onenet.adapters.description import Meaning
 from onenet.adapters.failures import NotCalled
 from onenet.adapters.grants import NoToken
 from onenet.adapters.template import NOTHING, Unfilled
+from onenet.adapters.tls import Tls
 from onenet.adapters.xml_body import read_xml, write_xml
 from onenet.domain.outcome import Outcome, Received, TryLater, Unclear
 from onenet.errors import MalformedJson, MisconfiguredError
@@ -99,12 +100,20 @@ class Rest:
             content = write(template.fill(wanted.body, self._told(task)))
         except Unfilled as error:
             raise NotCalled(f"the task: {error}") from None
-        reads = frozenset(map(int, self._says.answer.statuses))
+        more: dict[str, Any] = {READS: frozenset(map(int, self._says.answer.statuses))} | self._tls()
         request = httpx2.Request(
-            wanted.method, self._url + path, headers=headers, content=content, extensions={READS: reads}
+            wanted.method, self._url + path, headers=headers, content=content, extensions=more
         )
         request.headers.setdefault("content-type", media_type)
         return request
+
+    def _tls(self) -> dict[str, Tls]:
+        """How the connection is made, where the description says so."""
+        auth, own = self._says.auth, self._endpoint.credentials
+        if auth is None or (auth.certificate, auth.authority) == (None, None):
+            return {}
+        certificate = template.fill_text(auth.certificate, own) if auth.certificate else None
+        return {TLS: Tls(certificate, auth.authority)}
 
     def _told(self, task: TaskSheet) -> Mapping[str, Any]:
         """What a body may refer to: the task, and credentials for systems that want them there."""

@@ -18,8 +18,8 @@ from typing import Self
 import httpx2
 
 from onenet import __version__, crashing
-from onenet.adapters import failures, names, signing
-from onenet.adapters.base import APART, READS, Endpoint, Talk
+from onenet.adapters import failures, names, signing, tls
+from onenet.adapters.base import APART, READS, TLS, Endpoint, Talk
 from onenet.adapters.jetstream import Streams
 from onenet.adapters.masking import excerpt, without
 from onenet.adapters.wire import Wire
@@ -169,6 +169,7 @@ class Transport:
             [*_own_headers(wanted), *_FIXED.items(), *proof.items()],
             body,
             answer_bytes=self._limits.answer_bytes,
+            tls=tls.context(wanted.extensions[TLS]) if TLS in wanted.extensions else None,
         )
 
 

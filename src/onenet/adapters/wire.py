@@ -220,14 +220,19 @@ class Wire:
         body: bytes,
         *,
         answer_bytes: int,
+        tls: ssl.SSLContext | None = None,
     ) -> httpx2.Response:
-        """The answer, its body as it came, read to its end or to the limit. Raises: those of `ERRORS`."""
+        """The answer, its body as it came, read to its end or to the limit. Raises: those of `ERRORS`.
+
+        `tls`: for a host that is known by an authority of its own, or knows us by a certificate.
+        """
         for _ in range(2):
             # Lets the loop notice which idle connections the other side has closed, before one is picked.
             await asyncio.sleep(0)
         async with self._session.request(
-            method, self._address(str(url)), headers=headers, data=body or None, allow_redirects=False
-        ) as answer:
+            method, self._address(str(url)), headers=headers, data=body or None, allow_redirects=False,
+            ssl=tls or True,
+        ) as answer:  # fmt: skip
             read = bytearray()
             async for chunk in answer.content.iter_any():
                 read += chunk
