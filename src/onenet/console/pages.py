@@ -60,9 +60,9 @@ def page(template: str, request: Request, *, status: int = 200, **known: object)
     language = language_of(request)
 
     def address(**changes: str) -> str:
-        """The address of this page, with these parameters changed."""
+        """This page with these parameters changed. Its path, which anybody may have typed, is left out."""
         kept = {name: value for name, value in request.query_params.items() if name != "secret"}
-        return f"{request.scope['path']}?{urlencode({**kept, **changes})}"
+        return f"?{urlencode({**kept, **changes})}"
 
     def say(key: str, **places: object) -> str:
         return PAGE[key][language].format(**places)

@@ -51,22 +51,24 @@ class ProgressPages:
         return [
             Route("/track", counted(self.ask, self._quotas, "lookup"), methods=["GET"]),
             Route("/track", counted(self.enter, self._quotas, "lookup"), methods=["POST"]),
-            Route("/track/{number}", counted(self.show, self._quotas, "lookup")),
+            Route("/track/{number}", counted(self.show, self._quotas, "lookup"), methods=["GET"]),
+            Route("/track/{number}", counted(self.enter, self._quotas, "lookup"), methods=["POST"]),
             Route("/track/{number}/leave", self.leave, methods=["POST"]),
             Route("/static/page.css", stylesheet),
         ]
 
     async def ask(self, request: Request) -> Response:
         """Asks for number and secret."""
-        return self._asking(request, "")
+        return self._asking(request)
 
     async def enter(self, request: Request) -> Response:
-        """Takes them."""
+        """Takes them; the number may stand in the address already."""
         try:
             said = await read_form(request)
         except OnenetError as error:
             return trouble(request, error)
-        return await self._exchange(request, said.get("number", "").strip(), said.get("secret", "").strip())
+        number = request.path_params.get("number") or said.get("number", "").strip()
+        return await self._exchange(request, number, said.get("secret", "").strip())
 
     async def show(self, request: Request) -> Response:
         """How the case stands, or what to do first."""
@@ -76,11 +78,11 @@ class ProgressPages:
         name = self._cookies.named(f"case-{number}")
         secret = request.cookies.get(name) if _WORD.fullmatch(number) else None
         if secret is None:
-            return self._asking(request, number)
+            return self._asking(request)
         try:
             case = await cases.track(self._database, self._catalogue, number, _word(secret))
         except OnenetError as error:
-            return self._refused(request, number, error)
+            return self._refused(request, error)
         shown = page_of(case, language_of(request))
         refresh_s = REFRESH_S if shown.is_open and request.query_params.get("refresh") != "off" else None
         return page("case.html", request, page=shown, refresh_s=refresh_s)
@@ -101,21 +103,20 @@ class ProgressPages:
         try:
             await cases.track(self._database, self._catalogue, _word(number), _word(secret))
         except OnenetError as error:
-            return self._refused(request, number, error)
+            return self._refused(request, error)
         response = see(f"/track/{number}{language_query(request)}")
         self._cookies.put(response, self._cookies.named(f"case-{number}"), secret, lasts_s=LASTS_S)
         return response
 
-    def _refused(self, request: Request, number: str, error: OnenetError) -> Response:
+    def _refused(self, request: Request, error: OnenetError) -> Response:
         if isinstance(error, NotFound):
-            return self._asking(request, number, problem="not_found", status=404)
+            return self._asking(request, problem="not_found", status=404)
         return trouble(request, error)
 
-    def _asking(
-        self, request: Request, number: str, *, problem: str | None = None, status: int = 200
-    ) -> Response:
-        known = number if _WORD.fullmatch(number) else ""
-        return page("track.html", request, status=status, number=known, problem=problem)
+    def _asking(self, request: Request, *, problem: str | None = None, status: int = 200) -> Response:
+        """Asks, and repeats nothing that was typed: it may be an identity number."""
+        has_number = "number" in request.path_params
+        return page("track.html", request, status=status, asks_number=not has_number, problem=problem)
 
 
 def _word(text: str) -> str:
