@@ -107,7 +107,7 @@ async def one_applicant(made: Office, client: httpx2.AsyncClient, own: str, othe
         assert 400 <= refused.status_code < 500, refused.text
         seen.note("errors", refused.content)
     secret = {"Onenet-Tracking-Secret": other}
-    for path in (f"/v1/cases?state={own}", f"/v1/cases/{own}", f"/v1/progress/{own}"):
+    for path in (f"/v1/cases?state={own}", f"/v1/cases/{own}", f"/v1/progress/{own}", f"/track/{own}"):
         seen.note("errors", (await client.get(path, headers=secret)).content)
     key = {"Idempotency-Key": f"good-{hash(own)}"}
     opened = await client.post("/v1/cases", json=good, headers=key)
