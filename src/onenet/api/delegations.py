@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from onenet.adapters.masking import masked
 from onenet.api import access_examples as examples
 from onenet.api import cursors
 from onenet.api.access_shapes import (
@@ -166,7 +167,7 @@ def access_view(found: Access) -> dict[str, Any]:
             "what": found.what,
             "why": found.rule,
             "fields": list(found.fields),
-            "purpose": found.purpose,
+            "purpose": masked(found.purpose) if found.purpose else None,
             "times": found.times,
         }
     )

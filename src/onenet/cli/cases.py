@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from sqlalchemy import RowMapping
 
+from onenet.adapters.masking import masked
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.domain.case import Case, Step
@@ -99,7 +100,12 @@ def _tell_held(steps: Sequence[RowMapping], *, as_json: bool) -> None:
 
 async def _legal_holds(database: Database, limit: int) -> Sequence[Mapping[str, Any]]:
     async with database.read() as connection:
-        return await store_erasure.under_hold(connection, limit)
+        return [_shown(hold) for hold in await store_erasure.under_hold(connection, limit)]
+
+
+def _shown(hold: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A hold as it is told: whoever wrote the reason may have written an identity number in it."""
+    return {**hold, "reason": masked(hold["reason"])}
 
 
 def _tell_legal_holds(found: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
@@ -121,7 +127,8 @@ def show(number: Number, as_json: AsJson = False) -> None:
     async def use(database: Database) -> tuple[Case, Mapping[str, Any] | None, RowMapping | None]:
         case = await _find(database, number)
         async with database.read() as connection:
-            return case, *await store_erasure.standing(connection, case.id)
+            held, erased = await store_erasure.standing(connection, case.id)
+        return case, _shown(held) if held else None, erased
 
     case, hold, erasure_ = with_database(use)
     if as_json:
