@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -16,8 +17,10 @@ from sqlalchemy import func, select
 from onenet.api.bodies import MAX_BODY_BYTES, MAX_CALLBACK_BYTES
 from onenet.api.openapi import body_of
 from onenet.api.operations import operation_of
+from onenet.api.parts import Parts
 from onenet.app import Application
 from onenet.domain.principal import PERMISSIONS, Role
+from onenet.quotas import Quotas
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.api.conftest import submission
@@ -114,9 +117,16 @@ POISON: dict[str, bytes] = {
 
 
 @pytest.fixture
+def parts(parts: Parts) -> Parts:
+    """Poison comes faster than anybody may ask."""
+    return replace(parts, quotas=Quotas({}))
+
+
+@pytest.fixture
 async def posts(
     app: Application,
     frontend: httpx2.AsyncClient,
+    department: httpx2.AsyncClient,
     administrator: httpx2.AsyncClient,
     supervisor: httpx2.AsyncClient,
 ) -> list[tuple[httpx2.AsyncClient, str]]:
@@ -125,7 +135,14 @@ async def posts(
     filled = {"{case_id}": case.json()["id"], "{step}": "certificate", "{code}": "newborn"}
     filled["{break_glass_id}"] = "bgl_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     filled["{upload_id}"] = "upl_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
-    may = ((supervisor, Role.SUPERVISOR), (administrator, Role.ADMINISTRATOR), (frontend, Role.FRONTEND))
+    filled["{endpoint_id}"] = "ept_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
+    filled["{lease}"] = "lse_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
+    may = (
+        (supervisor, Role.SUPERVISOR),
+        (administrator, Role.ADMINISTRATOR),
+        (department, Role.DEPARTMENT),
+        (frontend, Role.FRONTEND),
+    )
     allowed = {permission: client for client, role in may for permission in PERMISSIONS[role]}
     found = []
     for route in app.routes:
@@ -136,7 +153,7 @@ async def posts(
                 path = path.replace(name, value)
             if operation.permission != "content:reveal":  # a clerk's: there is no key of that kind
                 found.append((allowed[operation.permission], path))
-    assert len(found) == 11
+    assert len(found) == 16
     return found
 
 

@@ -11,7 +11,8 @@ import jsonschema_rs
 import pytest
 from openapi_spec_validator import validate
 
-from onenet.api.contract import PROBLEM_RESPONSES
+from onenet.api.contract import HEADER_PARAMETERS, PROBLEM_RESPONSES
+from onenet.api.cross_origin import REQUEST_HEADERS
 from onenet.app import contract
 from onenet.domain.events import EVENT_KINDS
 
@@ -111,3 +112,7 @@ def test_a_limit_declares_no_maximum_as_it_is_cut_and_not_refused(document: dict
         for parameter in operation.get("parameters", ()):
             if parameter["name"] == "limit":
                 assert "maximum" not in parameter["schema"], name
+
+
+def test_browsers_of_listed_origins_may_send_every_header_that_an_operation_takes() -> None:
+    assert HEADER_PARAMETERS.keys() <= set(REQUEST_HEADERS)

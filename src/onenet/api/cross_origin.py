@@ -15,7 +15,8 @@ MAX_AGE_S = 600
 
 REQUEST_HEADERS = (
     "Authorization", "Content-Type", "DPoP", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID",
-    "Onenet-Subject", "Onenet-Tracking-Secret", "Prefer", "X-Request-Id", "traceparent",
+    "Onenet-Delegation", "Onenet-Filename", "Onenet-Subject", "Onenet-Tracking-Secret", "Prefer",
+    "X-Request-Id", "traceparent",
 )  # fmt: skip
 RESPONSE_HEADERS = (
     "API-Version", "ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied", "RateLimit",
