@@ -17,9 +17,9 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    text,
 )
 
+from onenet.store.schema import only
 from onenet.store.tables import Timestamp, metadata
 
 document = Table(
@@ -49,15 +49,13 @@ document = Table(
         "ix_document_to_scan",
         "lane",
         "scan_at",
-        postgresql_where=text("scan_at IS NOT NULL"),
-        sqlite_where=text("scan_at IS NOT NULL"),
+        **only("scan_at IS NOT NULL"),
     ),
     Index(
         "ix_document_to_check",
         "lane",
         "check_at",
-        postgresql_where=text("check_at IS NOT NULL"),
-        sqlite_where=text("check_at IS NOT NULL"),
+        **only("check_at IS NOT NULL"),
     ),
 )
 

@@ -7,52 +7,44 @@ from __future__ import annotations
 
 from sqlalchemy import (
     Column,
-    ForeignKeyConstraint,
     Index,
     PrimaryKeyConstraint,
-    SmallInteger,
     String,
     Table,
     Text,
-    Uuid,
-    text,
 )
 
+from onenet.store.schema import of_case, only, to_case
 from onenet.store.tables import Timestamp, metadata
-
-_TO_CASE = ["cases.lane", "cases.id"]
 
 erasure = Table(
     "erasure",
     metadata,
-    Column("lane", SmallInteger, nullable=False),
-    Column("case_id", Uuid, nullable=False),
+    *of_case(),
     Column("basis", String(200), nullable=False),
     Column("actor", String(255), nullable=False),
     Column("decided_at", Timestamp, nullable=False),
     Column("erased_at", Timestamp),
     PrimaryKeyConstraint("lane", "case_id"),
-    ForeignKeyConstraint(["lane", "case_id"], _TO_CASE),
+    to_case(),
     # Few rows: what is decided and not done.
     Index(
         "ix_erasure_open",
         "lane",
         "case_id",
-        postgresql_where=text("erased_at IS NULL"),
-        sqlite_where=text("erased_at IS NULL"),
+        **only("erased_at IS NULL"),
     ),
 )
 
 legal_hold = Table(
     "legal_hold",
     metadata,
-    Column("lane", SmallInteger, nullable=False),
-    Column("case_id", Uuid, nullable=False),
+    *of_case(),
     Column("placed_at", Timestamp, nullable=False),
     Column("placed_by", String(255), nullable=False),
     Column("reason", Text, nullable=False),
     Column("lifted_at", Timestamp),
     Column("lifted_by", String(255)),
     PrimaryKeyConstraint("lane", "case_id", "placed_at"),
-    ForeignKeyConstraint(["lane", "case_id"], _TO_CASE),
+    to_case(),
 )

@@ -10,7 +10,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    ForeignKeyConstraint,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -21,17 +20,17 @@ from sqlalchemy import (
     Uuid,
 )
 
+from onenet.store.schema import of_case, to_case
 from onenet.store.tables import Timestamp, metadata
 
 event_private = Table(
     "event_private",
     metadata,
-    Column("lane", SmallInteger, nullable=False),
-    Column("case_id", Uuid, nullable=False),
+    *of_case(),
     Column("seq", Integer, nullable=False),
     Column("payload", Text, nullable=False),
     PrimaryKeyConstraint("lane", "case_id", "seq"),
-    ForeignKeyConstraint(["lane", "case_id"], ["cases.lane", "cases.id"]),
+    to_case(),
 )
 """What an event tells that is personal or free text, sealed with the salt of the event's commitment to it."""
 
@@ -48,8 +47,7 @@ log_unsealed = Table(
 log_leaf = Table(
     "log_leaf",
     metadata,
-    Column("lane", SmallInteger, nullable=False),
-    Column("case_id", Uuid, nullable=False),
+    *of_case(),
     Column("seq", Integer, nullable=False),
     Column("leaf", BigInteger, nullable=False),
     Column("events", Integer, nullable=False),

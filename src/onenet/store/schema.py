@@ -1,4 +1,4 @@
-"""The schema that the tables belong to: one metadata, names of constraints, and what a moment is.
+"""The schema that the tables belong to: one metadata, names of constraints, and what many tables say alike.
 
 Apart from the tables, so that they can lie in several modules; `tables` has all of them.
 """
@@ -6,8 +6,9 @@ Apart from the tables, so that they can lie in several modules; `tables` has all
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import DateTime, Dialect, MetaData
+from sqlalchemy import Column, DateTime, Dialect, ForeignKeyConstraint, MetaData, SmallInteger, Uuid, text
 from sqlalchemy.types import TypeDecorator
 
 
@@ -40,3 +41,21 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 metadata = MetaData(naming_convention=NAMING)
+
+
+def of_case() -> list[Any]:
+    """The columns that tie a row to its case."""
+    return [
+        Column("lane", SmallInteger, nullable=False),
+        Column("case_id", Uuid, nullable=False),
+    ]
+
+
+def to_case() -> ForeignKeyConstraint:
+    """That there is such a case."""
+    return ForeignKeyConstraint(["lane", "case_id"], ["cases.lane", "cases.id"])
+
+
+def only(condition: str) -> dict[str, Any]:
+    """The rows that an index holds, the others being many and never looked for by it."""
+    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}

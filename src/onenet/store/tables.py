@@ -8,7 +8,6 @@ Migrations equal this metadata (tests/migrations). Rules: scale.md section 5.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -23,11 +22,11 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    text,
 )
 
 from onenet.domain.states import CaseState, DeliveryState, StepState, TaskState, TimerState
 from onenet.store import identity_tables, schema
+from onenet.store.schema import of_case, only, to_case
 
 metadata, Timestamp = schema.metadata, schema.Timestamp
 OF_IDENTITY = (identity_tables.token_revocation, identity_tables.login_session)
@@ -37,18 +36,6 @@ OF_IDENTITY = (identity_tables.token_revocation, identity_tables.login_session)
 def _states(column: str, states: type[StrEnum]) -> CheckConstraint:
     words = ", ".join(f"'{state.value}'" for state in states)
     return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
-
-
-def _of_case() -> list[Any]:
-    """The columns that tie a row to its case."""
-    return [
-        Column("lane", SmallInteger, nullable=False),
-        Column("case_id", Uuid, nullable=False),
-    ]
-
-
-def _to_case() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(["lane", "case_id"], ["cases.lane", "cases.id"])
 
 
 # ---- catalogue and callers: few rows, whole on every node
@@ -121,8 +108,7 @@ endpoint = Table(
         "uq_endpoint_department",
         "owner",
         unique=True,
-        postgresql_where=text("kind = 'department'"),
-        sqlite_where=text("kind = 'department'"),
+        **only("kind = 'department'"),
     ),
 )
 
@@ -159,8 +145,7 @@ case_number = Table(
     metadata,
     Column("organisation", String(64), nullable=False),
     Column("number", String(64), nullable=False),
-    Column("lane", SmallInteger, nullable=False),
-    Column("case_id", Uuid, nullable=False),
+    *of_case(),
     PrimaryKeyConstraint("organisation", "number"),
     Index(None, "number"),
 )
@@ -211,22 +196,22 @@ cases = Table(
     Index("ix_cases_by_age", "created_at", "lane", "id"),
     Index("ix_cases_of_applicant", "applicant_index"),
     # Closed cases are not in it, so that looking through the open ones does not slow down with the years.
-    Index("ix_cases_open", "lane", "id", postgresql_where=text(_OPEN), sqlite_where=text(_OPEN)),
+    Index("ix_cases_open", "lane", "id", **only(_OPEN)),
 )
 
 case_content = Table(
     "case_content",
     metadata,
-    *_of_case(),
+    *of_case(),
     Column("content", Text, nullable=False),
     PrimaryKeyConstraint("lane", "case_id"),
-    _to_case(),
+    to_case(),
 )
 
 step = Table(
     "step",
     metadata,
-    *_of_case(),
+    *of_case(),
     Column("code", String(64), nullable=False),
     Column("department", String(64), nullable=False),
     Column("state", String(32), nullable=False),
@@ -244,7 +229,7 @@ step = Table(
     # The four above, sealed, which are empty then.
     Column("said", Text),
     PrimaryKeyConstraint("lane", "case_id", "code"),
-    _to_case(),
+    to_case(),
     _states("state", StepState),
     CheckConstraint(
         "(waits_for IS NULL) = (state IN ('completed', 'rejected', 'skipped', 'cancelled'))",
@@ -256,7 +241,7 @@ step = Table(
 task = Table(
     "task",
     metadata,
-    *_of_case(),
+    *of_case(),
     Column("id", Uuid, nullable=False),
     Column("step", String(64), nullable=False),
     Column("department", String(64), nullable=False),
@@ -282,16 +267,14 @@ task = Table(
         "ix_task_due",
         "lane",
         "next_at",
-        postgresql_where=text("next_at IS NOT NULL"),
-        sqlite_where=text("next_at IS NOT NULL"),
+        **only("next_at IS NOT NULL"),
     ),
     Index(
         "ix_task_to_fetch",
         "lane",
         "department",
         "fetch_at",
-        postgresql_where=text("fetch_at IS NOT NULL"),
-        sqlite_where=text("fetch_at IS NOT NULL"),
+        **only("fetch_at IS NOT NULL"),
     ),
 )
 
@@ -301,7 +284,7 @@ def _attempt(name: str, of: str, parent: str) -> Table:
     return Table(
         name,
         metadata,
-        *_of_case(),
+        *of_case(),
         Column(of, Uuid, nullable=False),
         Column("number", Integer, nullable=False),
         Column("started_at", Timestamp, nullable=False),
@@ -322,7 +305,7 @@ attempt = _attempt("attempt", "task_id", "task")
 timer = Table(
     "timer",
     metadata,
-    *_of_case(),
+    *of_case(),
     Column("id", Uuid, nullable=False),
     Column("step", String(64), nullable=False),
     Column("kind", String(32), nullable=False),
@@ -336,15 +319,14 @@ timer = Table(
         "ix_timer_due",
         "lane",
         "due_at",
-        postgresql_where=text("state = 'pending'"),
-        sqlite_where=text("state = 'pending'"),
+        **only("state = 'pending'"),
     ),
 )
 
 event = Table(
     "event",
     metadata,
-    *_of_case(),
+    *of_case(),
     Column("seq", Integer, nullable=False),
     Column("type", String(64), nullable=False),
     Column("step", String(64)),
@@ -354,13 +336,13 @@ event = Table(
     Column("prev_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     PrimaryKeyConstraint("lane", "case_id", "seq"),
-    _to_case(),
+    to_case(),
 )
 
 delivery = Table(
     "delivery",
     metadata,
-    *_of_case(),
+    *of_case(),
     Column("id", Uuid, nullable=False),
     Column("endpoint_id", Uuid, nullable=False),
     Column("seq", Integer, nullable=False),
@@ -375,7 +357,7 @@ delivery = Table(
     Column("first_attempt_at", Timestamp),
     Column("held_reason", String(64)),
     PrimaryKeyConstraint("lane", "case_id", "id"),
-    _to_case(),
+    to_case(),
     ForeignKeyConstraint(["endpoint_id"], ["endpoint.id"]),
     _states("state", DeliveryState),
     CheckConstraint("(lease_token IS NOT NULL) = (state = 'sending')", name="lease_while_sending"),
@@ -385,8 +367,7 @@ delivery = Table(
         "ix_delivery_due",
         "lane",
         "next_at",
-        postgresql_where=text("next_at IS NOT NULL"),
-        sqlite_where=text("next_at IS NOT NULL"),
+        **only("next_at IS NOT NULL"),
     ),
 )
 
