@@ -14,7 +14,7 @@ from datetime import timedelta
 import structlog
 
 from onenet.adapters.transport import Transport
-from onenet.clock import Clock
+from onenet.clock import Clock, comes
 from onenet.destinations import Destinations
 from onenet.errors import Unavailable
 from onenet.services import erasure, reconciler, steps, webhooks
@@ -309,8 +309,4 @@ class Worker:
 
     async def _idle(self, look: asyncio.Event) -> None:
         pause_s = random.uniform(POLL_LEAST_S, POLL_MOST_S)  # noqa: S311  # spreads polls, no secret
-        try:
-            async with asyncio.timeout(pause_s):
-                await look.wait()
-        except TimeoutError:
-            return
+        await comes(look, pause_s)

@@ -13,6 +13,7 @@ from datetime import timedelta
 import structlog
 
 from onenet.adapters.clamd import Clamd
+from onenet.clock import comes
 from onenet.errors import Unavailable
 from onenet.services import documents, scans, uploads
 from onenet.services.document_links import Links
@@ -53,25 +54,16 @@ class Caretaker:
                 done = 0
                 log.exception("scans_failed")
             if not done:
-                await _stopped(stopping, SCAN_EVERY_S)
+                await comes(stopping, SCAN_EVERY_S)
 
     async def _keep(self, stopping: asyncio.Event) -> None:
-        while not await _stopped(stopping, EVERY_S):
+        while not await comes(stopping, EVERY_S):
             try:
                 await look_round(self.vault, self.case_of)
             except Unavailable:
                 continue  # the database, or the place of the objects, will be back
             except Exception:
                 log.exception("upkeep_failed")
-
-
-async def _stopped(stopping: asyncio.Event, within_s: float) -> bool:
-    try:
-        async with asyncio.timeout(within_s):
-            await stopping.wait()
-    except TimeoutError:
-        return False
-    return True
 
 
 async def look_round(vault: Vault, case_of: CaseOf) -> None:

@@ -10,14 +10,13 @@ Source: PIPL article 19 (the shortest period that is needed) and 47 (deletion); 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
-from onenet.clock import Clock
+from onenet.clock import Clock, comes
 from onenet.domain.commands import Erase
 from onenet.errors import Conflict, PreconditionFailed, Unavailable
 from onenet.ids import LANES
@@ -151,12 +150,7 @@ async def run(
     """
     clock, machine_clock = clocks
     lane = random.randrange(LANES)  # noqa: S311  # spreads workers, no secret
-    while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(EVERY_S):
-                await stopping.wait()
-        if stopping.is_set():
-            return
+    while not await comes(stopping, EVERY_S):
         try:
             if done := await round_of(database, gate, lane, clock.now()):
                 log.info("erased", cases=done)

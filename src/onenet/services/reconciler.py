@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 
-from onenet.clock import Clock
+from onenet.clock import Clock, comes
 from onenet.domain.commands import Reconcile
 from onenet.domain.stalls import stalls
 from onenet.errors import NotFound, Unavailable
@@ -106,7 +106,7 @@ async def run(
 ) -> None:
     """A round every minute until `stopping`; each worker begins somewhere else."""
     after: Key = (random.randrange(LANES), UUID(int=0))  # noqa: S311  # spreads workers, no secret
-    while not await _stopped(stopping, EVERY_S):
+    while not await comes(stopping, EVERY_S):
         ends_s = time.monotonic() + ROUND_S
         try:
             while time.monotonic() < ends_s and not stopping.is_set():
@@ -118,12 +118,3 @@ async def run(
             continue  # the database has told the log
         except Exception:
             log.exception("reconciler_failed")
-
-
-async def _stopped(stopping: asyncio.Event, within_s: float) -> bool:
-    try:
-        async with asyncio.timeout(within_s):
-            await stopping.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet import crashing
-from onenet.clock import Clock, steady_s
+from onenet.clock import Clock, comes, steady_s
 from onenet.domain import note, tree
 from onenet.domain.note import Checkpoint, Signed
 from onenet.encryption import KeyRing
@@ -114,7 +114,7 @@ class Sealing:
                 pause_s = EVERY.total_seconds()
             except Exception:
                 log.exception("sealing_failed")
-            await _stopped(stopping, pause_s)
+            await comes(stopping, pause_s)
 
     async def _is_time(self) -> bool:
         async with self._database.glance() as connection:
@@ -250,11 +250,3 @@ def runs(events: Iterable[Unsealed], size: int) -> list[Run]:
         else:
             found.append(Run(event.case_id, event.seq, leaf, 1))
     return found
-
-
-async def _stopped(stopping: asyncio.Event, within_s: float) -> None:
-    try:
-        async with asyncio.timeout(within_s):
-            await stopping.wait()
-    except TimeoutError:
-        return

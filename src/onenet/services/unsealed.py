@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from onenet.clock import Clock
+from onenet.clock import Clock, comes
 from onenet.domain.case import Case
 from onenet.errors import Unavailable
 from onenet.store import log as store_log
@@ -59,11 +59,7 @@ class Unsealed:
             except Exception:
                 log.exception("unsealed_not_told")
                 await asyncio.sleep(TELL_EVERY_S)
-            try:
-                async with asyncio.timeout(TELL_EVERY_S):
-                    await self._is_due.wait()
-            except TimeoutError:
-                continue
+            await comes(self._is_due, TELL_EVERY_S)
 
     async def tell(self) -> None:
         """Writes what there is to tell. Raises: Unavailable; it is kept for the next time then."""
