@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, delete, text, update
 
+from onenet.clock import FrozenClock
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Accepted, Completed, Outcome, Received
 from onenet.errors import CallbackConflict
-from onenet.services import callbacks, examination
+from onenet.services import callbacks, erasure, examination
 from onenet.services.advance import Gate
 from onenet.services.change import Change, Once
 from onenet.services.invariants import Finding, Looked, check_case
@@ -27,7 +28,7 @@ from tests.domain.histories import blank, perform, random_acts, start
 from tests.domain.walk import Walk
 from tests.factories import Shelf, make_bundle, make_opening
 from tests.services.damage import BUNDLE, DAMAGES, Rows, save_numbered, victim
-from tests.store.seeding import save_subscriber
+from tests.store.seeding import count, save_subscriber
 
 pytestmark = pytest.mark.anyio
 
@@ -127,6 +128,16 @@ async def test_a_callback_that_was_taken_out_of_the_record_is_found(
     (finding,) = await examine(database, shelf)
     assert (finding.invariant, finding.case_id) == ("I6", robbed)
     assert sound != robbed
+
+
+async def test_an_erased_case_that_was_answered_by_callback_raises_no_alarm(
+    database: Database, gate: Gate, shelf: Shelf, clock: FrozenClock
+) -> None:
+    case_id = await called_back(gate, shelf, *ANSWERS)
+    await erasure.erase(database, gate, case_id, basis="asked", actor="operator:test", now=clock.now())
+    async with database.read() as connection:
+        assert await count(connection, tables.idempotency_key) == 0
+    assert await examine(database, shelf) == []
 
 
 async def test_an_acknowledged_callback_whose_effect_is_not_there_is_found(

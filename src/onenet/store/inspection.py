@@ -8,7 +8,19 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Table, and_, bindparam, func, literal_column, select, text, tuple_, update
+from sqlalchemy import (
+    RowMapping,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.states import FINAL_CASE
@@ -16,6 +28,7 @@ from onenet.ids import lane_of
 from onenet.store import tables
 from onenet.store.among import among
 from onenet.store.database import Database
+from onenet.store.erasure_tables import erasure
 from onenet.store.events import WITH_PRIVATE, Event, read
 from onenet.store.sealing import ring_of
 
@@ -129,20 +142,22 @@ async def actors(connection: AsyncConnection, of: Sequence[tuple[UUID, int]]) ->
 async def answered_without_inbox(connection: AsyncConnection) -> AsyncIterator[tuple[UUID, str]]:
     """(case id, actor) of departments that changed a case and have no callback on record for it.
 
-    One look at both tables side by side; it may take as long as it needs. Without parameters: the cursor that
-    streams would read them in another style than all others do.
+    Erased cases are left out: `store.erasure.finish` takes out what was answered to their callbacks. One look
+    at both tables side by side; it may take as long as it needs. Without parameters: the cursor that streams
+    would read them in another style than all others do.
     """
     await no_time_limit(connection)
-    e, k = tables.event.c, tables.idempotency_key.c
+    e, k, gone = tables.event.c, tables.idempotency_key.c, erasure.c
     word = func.substr(e.actor, literal_column("1"), literal_column("11"))
     is_department = word == literal_column("'department:'")
     department = func.substr(e.actor, literal_column("12"))
     scope = literal_column("'callback:'").concat(department)
     same = and_(k.lane == e.lane, k.case_id == e.case_id, k.scope == scope)
+    is_erased = exists().where(gone.lane == e.lane, gone.case_id == e.case_id, gone.erased_at.is_not(None))
     statement = (
         select(e.case_id, e.actor)
         .outerjoin_from(tables.event, tables.idempotency_key, same)
-        .where(is_department, k.key.is_(None))
+        .where(is_department, k.key.is_(None), ~is_erased)
         .distinct()
     )
     async with connection.stream(statement) as result:
