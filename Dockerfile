@@ -1,7 +1,8 @@
 # The onenet server, API and worker in one process. Build from the repository root:
 #   docker build --tag onenet .
-# Run, with the data on a volume and secrets as files:
-#   docker run --publish 8000:8000 --volume onenet-data:/var/lib/onenet onenet
+# Run, with the data on a volume and the key as a file that user 10001 can read (docs/administrators.md#container):
+#   docker run --publish 8000:8000 --volume onenet-data:/var/lib/onenet --volume ./kek:/run/secrets/kek:ro \
+#     --env ONENET_KEK_FILE=/run/secrets/kek --env ONENET_PUBLIC_URL=https://onenet.example.gov.cn onenet
 
 FROM python:3.13-slim-bookworm AS build
 

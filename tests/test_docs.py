@@ -35,6 +35,7 @@ from onenet.catalogue.lint import lint
 from onenet.cli import app as command_line
 from onenet.domain import flow, outcome, stalls, states
 from onenet.domain.events import EVENT_KINDS
+from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS
 from onenet.quotas import POLICIES
 from onenet.security_log import KINDS
 from onenet.services import descriptions
@@ -110,6 +111,22 @@ def test_every_event_is_documented() -> None:
         name: (cells[0], cells[2] == "yes") for name, cells in table("docs/frontend.md", "events").items()
     }
     assert documented == {type.value: (kind.zh, kind.public) for type, kind in EVENT_KINDS.items()}
+
+
+def test_every_scope_is_documented_with_whose_it_is() -> None:
+    documented = {
+        scope: words(cells[-1]) for scope, cells in table("docs/administrators.md", "scopes").items()
+    }
+    assert documented == {
+        scope: {str(role) for role, may in PERMISSIONS.items() if scope in may} for scope in EVERY_PERMISSION
+    }
+
+
+def test_every_line_of_the_log_is_documented() -> None:
+    source = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "src/onenet").rglob("*.py"))
+    written = set(re.findall(r'\blog\.(?:info|warning|error|exception)\(\s*"([\w.]+)"', source))
+    assert "sealing_stopped" in written
+    assert written - words("".join(f"`{row}`" for row in table("docs/administrators.md", "log"))) == set()
 
 
 def test_every_security_event_is_documented() -> None:

@@ -140,7 +140,7 @@ async def prepare(broker: Broker, subjects: str, destinations: Destinations) -> 
     try:
         from nats.errors import Error
     except ModuleNotFoundError as error:
-        raise MisconfiguredError("NATS needs its client: pip install 'onenet[nats]'") from error
+        raise MisconfiguredError("NATS needs onenet with the extra nats") from error
     try:
         client = await connect(broker, destinations)
     except NotAllowed as error:

@@ -49,7 +49,7 @@ class Authority:
         try:
             import rfc3161_client  # noqa: F401
         except ModuleNotFoundError:
-            raise MisconfiguredError("time stamps need `pip install 'onenet[stamps]'`") from None
+            raise MisconfiguredError("time stamps need onenet with the extra stamps") from None
         try:
             found = x509.load_pem_x509_certificates(pem.encode())
         except ValueError:

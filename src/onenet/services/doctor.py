@@ -123,7 +123,7 @@ def _judge_standby(shown: dict[str, str], standbys: Sequence[str | None]) -> Rem
     if not shown["synchronous_standby_names"]:
         return Remark(
             "durability", "warning", "no synchronous standby: a lost disk may take answered cases along",
-            "name one in synchronous_standby_names, see docs/administrators.md",
+            "set up two standbys, then name them: docs/scale.md#postgresql",
         )  # fmt: skip
     if shown["synchronous_commit"] == "local":
         return Remark(

@@ -182,7 +182,7 @@ class Database:
             settings["connect_args"] = self._connect_args(writes=writes)
             engine = create_async_engine(self.url, **settings)
         except ModuleNotFoundError as error:
-            raise MisconfiguredError("PostgreSQL needs its driver: pip install 'onenet[postgres]'") from error
+            raise MisconfiguredError("PostgreSQL needs onenet with the extra postgres") from error
         if self.backend == "sqlite":
             _prepare_sqlite(engine, None if instant else "BEGIN IMMEDIATE" if writes else "BEGIN DEFERRED")
         else:

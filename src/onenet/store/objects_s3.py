@@ -32,7 +32,7 @@ class Bucket:
             from obstore.exceptions import BaseError
             from obstore.store import S3Store
         except ModuleNotFoundError as error:
-            raise MisconfiguredError("documents in a bucket need: pip install 'onenet[s3]'") from error
+            raise MisconfiguredError("documents in a bucket need onenet with the extra s3") from error
         try:
             return cls(S3Store.from_url(url, config=options))  # type: ignore[arg-type]  # names are checked there
         except (BaseError, ValueError, TypeError) as error:
