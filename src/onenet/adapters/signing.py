@@ -3,7 +3,8 @@
 Another scheme is one more entry in the header; a receiver skips what it does not know. An endpoint's keys say
 by their beginning what they are: `whsec_` a secret that both sides know, `whsk_` ours to sign with, `whpk_`
 the public key of a department, with which it signs callbacks (`v1a`, or `message_signatures`).
-Source: Standard Webhooks 1.0.0; delivery.md sections 3 and 11.
+Standard library only, but for ed25519, which is loaded where it is met: the shared secret is all that a
+simulated department needs. Source: Standard Webhooks 1.0.0; delivery.md sections 3 and 11.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import secrets as randomness
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from typing import TYPE_CHECKING
 
 from onenet.errors import MisconfiguredError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 TOLERANCE_S = 300
 MAX_ENTRIES = 64
@@ -55,6 +57,8 @@ def new_secret() -> str:
 
 def new_own_key() -> str:
     """A fresh key of ours: `whsk_` and the base64 of its 32 bytes and the 32 of its public half."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     key = Ed25519PrivateKey.generate()
     return _OWN + base64.b64encode(key.private_bytes_raw() + key.public_key().public_bytes_raw()).decode()
 
@@ -81,6 +85,8 @@ def check_shared(secret: str) -> None:
 
 def public_key(text: str) -> Ed25519PublicKey:
     """The key in a text `whpk_…`. Raises: MisconfiguredError."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
     return Ed25519PublicKey.from_public_bytes(_decoded(text, _PUBLIC, 32, 32))
 
 
@@ -146,6 +152,8 @@ def _entry(key: str, signed: bytes) -> str:
 
 def _is_of(key: Ed25519PublicKey, entry: bytes, signed: bytes) -> bool:
     """Whether the entry, in base64, is what this key's owner makes of what is signed."""
+    from cryptography.exceptions import InvalidSignature
+
     try:
         key.verify(base64.b64decode(entry, validate=True), signed)
     except (InvalidSignature, ValueError):
@@ -155,6 +163,8 @@ def _is_of(key: Ed25519PublicKey, entry: bytes, signed: bytes) -> bool:
 
 def _private_key(own: str) -> Ed25519PrivateKey:
     """Ours. Others write the 32 bytes without the public half. Raises: MisconfiguredError."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     return Ed25519PrivateKey.from_private_bytes(_decoded(own, _OWN, 32, 64)[:32])
 
 

@@ -49,13 +49,14 @@ async def give_consent(request: Request, body: ConsentBody) -> Response:
     For at most 366 days, or until it is taken back. What a case was opened with by then stays in it.
     """
     who, known, said = caller(request), parts(request), body.value
-    now, document = known.machine_clock.now(), from_text(DOCUMENT_PREFIX, said.document)
+    now, under = known.machine_clock.now(), once(request, who, body.raw)
+    document = from_text(DOCUMENT_PREFIX, said.document)
     if document is None:  # none that anybody has
         raise unknown("/document", *consents.NO_DOCUMENT)
     wanted = Wanted(document, said.bundle, tuple(said.departments), said.purpose, in_utc(said.ends_at))
     await consents.check(known.database, known.catalogue, wanted, who, now)
     kept, replayed = await consents.give_once(
-        known.database, wanted, owner_of(who), now, once=once(request, who, body.raw), render=_given
+        known.database, wanted, owner_of(who), now, once=under, render=_given
     )
     return stored(kept, replayed=replayed)
 

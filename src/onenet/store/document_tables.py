@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 
 from onenet.store.schema import only
@@ -49,13 +50,13 @@ document = Table(
         "ix_document_to_scan",
         "lane",
         "scan_at",
-        **only("scan_at IS NOT NULL"),
+        **only(text("scan_at IS NOT NULL")),
     ),
     Index(
         "ix_document_to_check",
         "lane",
         "check_at",
-        **only("check_at IS NOT NULL"),
+        **only(text("check_at IS NOT NULL")),
     ),
 )
 

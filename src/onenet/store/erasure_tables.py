@@ -12,6 +12,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 from onenet.store.schema import of_case, only, to_case
@@ -32,7 +33,7 @@ erasure = Table(
         "ix_erasure_open",
         "lane",
         "case_id",
-        **only("erased_at IS NULL"),
+        **only(text("erased_at IS NULL")),
     ),
 )
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Dialect, ForeignKeyConstraint, MetaData, SmallInteger, Uuid, text
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKeyConstraint,
+    MetaData,
+    SmallInteger,
+    TextClause,
+    Uuid,
+)
 from sqlalchemy.types import TypeDecorator
 
 
@@ -56,6 +65,6 @@ def to_case() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["lane", "case_id"], ["cases.lane", "cases.id"])
 
 
-def only(condition: str) -> dict[str, Any]:
+def only(condition: TextClause) -> dict[str, Any]:
     """The rows that an index holds, the others being many and never looked for by it."""
-    return {"postgresql_where": text(condition), "sqlite_where": text(condition)}
+    return {"postgresql_where": condition, "sqlite_where": condition}

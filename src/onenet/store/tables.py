@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    text,
 )
 
 from onenet.domain.states import CaseState, DeliveryState, StepState, TaskState, TimerState
@@ -108,7 +109,7 @@ endpoint = Table(
         "uq_endpoint_department",
         "owner",
         unique=True,
-        **only("kind = 'department'"),
+        **only(text("kind = 'department'")),
     ),
 )
 
@@ -196,7 +197,7 @@ cases = Table(
     Index("ix_cases_by_age", "created_at", "lane", "id"),
     Index("ix_cases_of_applicant", "applicant_index"),
     # Closed cases are not in it, so that looking through the open ones does not slow down with the years.
-    Index("ix_cases_open", "lane", "id", **only(_OPEN)),
+    Index("ix_cases_open", "lane", "id", **only(text(_OPEN))),
 )
 
 case_content = Table(
@@ -267,14 +268,14 @@ task = Table(
         "ix_task_due",
         "lane",
         "next_at",
-        **only("next_at IS NOT NULL"),
+        **only(text("next_at IS NOT NULL")),
     ),
     Index(
         "ix_task_to_fetch",
         "lane",
         "department",
         "fetch_at",
-        **only("fetch_at IS NOT NULL"),
+        **only(text("fetch_at IS NOT NULL")),
     ),
 )
 
@@ -319,7 +320,7 @@ timer = Table(
         "ix_timer_due",
         "lane",
         "due_at",
-        **only("state = 'pending'"),
+        **only(text("state = 'pending'")),
     ),
 )
 
@@ -367,7 +368,7 @@ delivery = Table(
         "ix_delivery_due",
         "lane",
         "next_at",
-        **only("next_at IS NOT NULL"),
+        **only(text("next_at IS NOT NULL")),
     ),
 )
 
