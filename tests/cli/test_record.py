@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from onenet.crashing import STATUS
+from onenet.domain.outcome import Completed
 from onenet.services import anchor as anchors
 from onenet.services import record
 from onenet.services.elsewhere import Kept
@@ -18,6 +19,7 @@ from onenet.store import log_tables, numbers, tables
 from onenet.store.database import Database
 from tests.cli.commands import run
 from tests.domain.walk import begin
+from tests.keys import KEK
 from tests.store.seeding import save_new
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
@@ -52,6 +54,28 @@ async def test_the_record_is_sealed_exported_and_verified_elsewhere(
     status, told, _ = run(nowhere, *where, "--json")
     assert status == 1
     assert [each["kind"] for each in json.loads(told)["tamperings"]] == ["export_malformed"]
+
+
+async def test_private_parts_that_were_not_checked_are_told(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    walk = begin()
+    walk.attempt("household", Completed((), "approved"))
+    await save_new(database, [walk])
+    bare, whole = str(tmp_path / "bare"), str(tmp_path / "whole")
+    assert run(database_url, "log", "export", bare)[0] == 0
+    assert run(database_url, "log", "export", whole, "--private")[0] == 0
+    for words, key, why in (
+        ((), KEK, ""),
+        ((), "", "no key-encryption key"),
+        (("--from-export", bare), "", "the export is without them"),
+        (("--from-export", whole), "", ""),
+    ):
+        status, told, _ = run(database_url, "log", "verify", *words, ONENET_KEK=key)
+        line = f"private parts not checked: {why}\n"
+        assert (status, line in told, "not checked" in told) == (0, bool(why), bool(why)), words
+    status, told, _ = run(database_url, "log", "verify", "--json", ONENET_KEK="")
+    assert (status, json.loads(told)["private_unchecked"]) == (0, "no key-encryption key")
 
 
 async def test_what_a_department_kept_is_compared_with_the_log(

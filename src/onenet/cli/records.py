@@ -83,6 +83,8 @@ def _tell(verdict: record.Verdict) -> None:
     gone = f"; the private part of {verdict.erased} is erased" if verdict.erased else ""
     if verdict.checkpoints:
         typer.echo(f"{verdict.sealed} events sealed under {verdict.checkpoints} checkpoints{gone}")
+    if verdict.private_unchecked:
+        typer.echo(f"private parts not checked: {verdict.private_unchecked}")
     stamped = verdict.stamped
     if stamped.at:
         since = f"{stamped.at:%Y-%m-%dT%H:%M:%SZ}"

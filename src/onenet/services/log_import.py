@@ -149,8 +149,10 @@ def verify_export(file: Iterable[bytes], kept: Kept = NOTHING) -> Verdict:
     sealed, witnessed = _finish(reader, own_key(reader.key, kept, reader.found))
     unfit, stamped = against_stamps(reader.stamps, dict(reader.notes), kept.authority)
     found, checkpoints = once([*reader.found, *unfit]), len(reader.notes)
-    cases = len(reader.cases)
-    return Verdict(cases, reader.events, found, sealed, checkpoints, reader.gone, stamped, witnessed)
+    cases, unchecked = len(reader.cases), "" if reader.has_private else "the export is without them"
+    return Verdict(
+        cases, reader.events, found, sealed, checkpoints, reader.gone, stamped, witnessed, unchecked
+    )
 
 
 def _end(reader: _Reader, count: int, digest: str) -> Iterator[Tampering]:

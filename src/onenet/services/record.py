@@ -13,6 +13,7 @@ from onenet.domain import tree
 from onenet.domain.chain import COMMITMENT, START
 from onenet.domain.note import MalformedNote, read_key
 from onenet.domain.tree import HASH_BYTES, TILE_WIDTH, Tiles
+from onenet.encryption import KeyRing
 from onenet.ids import lane_of
 from onenet.services.elsewhere import NOTHING, UNSTAMPED, Kept, Stamped, against_stamps, against_witnesses
 from onenet.services.log_check import LogCheck
@@ -49,7 +50,8 @@ Open = Callable[[CaseRecord, int, str], Private | None]
 class Verdict:
     """What the walk found. `erased`: events of which the private part is no longer there.
 
-    `witnessed`: how many copies of witnesses are in the log.
+    `witnessed`: how many copies of witnesses are in the log. `private_unchecked`: why private parts were not
+    looked at, if they were not.
     """
 
     cases: int
@@ -60,6 +62,7 @@ class Verdict:
     erased: int = 0
     stamped: Stamped = UNSTAMPED
     witnessed: int = 0
+    private_unchecked: str = ""
 
 
 def check_chain(case_id: UUID, events: Sequence[Event], head: Head | None) -> Iterator[Tampering]:
@@ -220,11 +223,14 @@ async def examine(connection: AsyncConnection, database: Database, kept: Kept = 
     log = LogCheck(leaf_hashes(rows.tiles))
     found: list[Tampering] = []
     events = gone = 0
+    unchecked = ""
     cases = set[UUID]()
     async for record in store_record.cases(connection):
         cases.add(record.case_id)
         events += len(record.events)
         gone += erased(record)
+        if record.private and _is_shut(database.ring, record):
+            unchecked = "no key-encryption key"
         found += check_record(record, opener(database))
         found += log.case(record.case_id, record.events, record.runs)
     told = {tampering.case_id for tampering in found}
@@ -237,7 +243,9 @@ async def examine(connection: AsyncConnection, database: Database, kept: Kept = 
     unfit, stamped = against_stamps(rows.stamps, dict(rows.notes), kept.authority)
     forked, witnessed = against_witnesses(own, log.roots, log.newest)
     found += [*unfit, *forked]
-    return Verdict(len(cases), events, once(found), log.sealed, len(rows.notes), gone, stamped, witnessed)
+    return Verdict(
+        len(cases), events, once(found), log.sealed, len(rows.notes), gone, stamped, witnessed, unchecked
+    )
 
 
 def once(found: Iterable[Tampering]) -> tuple[Tampering, ...]:
@@ -285,9 +293,14 @@ def opener(database: Database) -> Open:
     ring = database.ring
 
     def open_(record: CaseRecord, seq: int, stored: str) -> Private | None:
-        if record.head is None or (record.data_key is not None and not ring.kids):
+        if record.head is None or _is_shut(ring, record):
             return None
         key = sealing.key_of(ring, record.data_key)
         return open_private(key, stored, f"{record.case_id}/{seq}")
 
     return open_
+
+
+def _is_shut(ring: KeyRing, record: CaseRecord) -> bool:
+    """Whether the case's private parts are sealed, and this process has no key at all."""
+    return record.data_key is not None and not ring.kids
