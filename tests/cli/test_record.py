@@ -7,7 +7,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from onenet.crashing import STATUS
 from onenet.domain.outcome import Completed
@@ -54,6 +54,21 @@ async def test_the_record_is_sealed_exported_and_verified_elsewhere(
     status, told, _ = run(nowhere, *where, "--json")
     assert status == 1
     assert [each["kind"] for each in json.loads(told)["tamperings"]] == ["export_malformed"]
+
+
+async def test_an_anchor_of_another_log_is_told_in_a_sentence_by_the_sealer_and_the_doctor(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    await seeded(database)
+    anchor = str(tmp_path / "anchor")
+    assert run(database_url, "log", "seal", ONENET_LOG_ANCHOR_FILE=anchor)[0] == 0
+    async with database.transaction() as connection:
+        await connection.execute(delete(log_tables.log_checkpoint))
+    status, _, said = run(database_url, "log", "seal", ONENET_LOG_ANCHOR_FILE=anchor)
+    assert (status, len(said.splitlines())) == (2, 1)
+    assert said.startswith(f"onenet: the last checkpoint in {anchor}")
+    status, told, _ = run(database_url, "doctor", ONENET_LOG_ANCHOR_FILE=anchor)
+    assert (status, f"finding  record: the last checkpoint in {anchor}" in told) == (1, True)
 
 
 async def test_private_parts_that_were_not_checked_are_told(

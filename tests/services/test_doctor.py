@@ -16,7 +16,7 @@ from onenet.resources import example_catalogue_dir
 from onenet.services import doctor, keys
 from onenet.services.catalogue import publish
 from onenet.services.doctor import Clocks, Remark
-from onenet.store import catalogue, endpoints
+from onenet.store import catalogue, endpoints, log
 from onenet.store.database import Database
 from tests.domain.walk import begin
 from tests.factories import NOW, names
@@ -260,3 +260,13 @@ def test_settings_of_sqlite_that_lose_cases_are_told(changed: dict[str, str], le
 async def test_the_settings_of_a_real_connection_are_read(database: Database) -> None:
     async with database.read() as connection:
         assert (await doctor._pragmas(connection))["synchronous"] == "2"
+
+
+async def test_a_record_that_nobody_seals_is_a_finding(database: Database, clock: FrozenClock) -> None:
+    clocks = Clocks(clock, clock)
+    async with database.transaction() as connection:
+        await log.tell(connection, None, 1, clock.now())
+    clock.advance(doctor.MOST_UNSEALED)
+    assert [each.level for each in await doctor.sealing(database, clocks, None)] == ["ok"]
+    clock.advance(SECOND)
+    assert [each.level for each in await doctor.sealing(database, clocks, None)] == ["finding"]

@@ -19,6 +19,7 @@ from onenet.clock import SystemClock
 from onenet.resources import migrations_dir
 from onenet.services import destinations, doctor, examination, issuers, reconciler
 from onenet.services.advance import Gate
+from onenet.services.anchor import Anchor
 from onenet.services.catalogue import Catalogue
 from onenet.services.doctor import Clocks, Remark
 from onenet.services.invariants import Finding
@@ -45,6 +46,8 @@ def run(
         remarks += asyncio.run(issuers.look(settings.issuers, settings.destinations()))
         remarks += with_database(lambda database: doctor.look(database, _clocks(settings)))
         remarks += with_database(lambda database: destinations.look(database, settings.destinations()))
+        anchor = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None
+        remarks += with_database(lambda database: doctor.sealing(database, _clocks(settings), anchor))
         if settings.stamp_url is not None:
             every = timedelta(seconds=settings.stamp_every_s)
             remarks += with_database(lambda database: doctor.stamps(database, _clocks(settings), every))

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain import note
 from onenet.domain.note import MalformedNote, Signed
+from onenet.errors import MisconfiguredError
 from onenet.store import log as store_log
 from onenet.store.database import Database
 
@@ -27,7 +28,7 @@ TAIL_BYTES = 4_096
 MOST_AT_ONCE = 1_000
 
 
-class AnchorDiffers(Exception):
+class AnchorDiffers(MisconfiguredError):
     """The file holds a checkpoint that is not one of this log. Nothing may be added to it."""
 
 

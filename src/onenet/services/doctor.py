@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from onenet.clock import Clock
 from onenet.errors import Unavailable
 from onenet.services import encryption, stamping
+from onenet.services.anchor import Anchor, AnchorDiffers
 from onenet.services.encryption import Standing
-from onenet.store import callers, catalogue, endpoints, inspection, timers
+from onenet.store import callers, catalogue, endpoints, inspection, log, timers
 from onenet.store.database import Database
 
 Level = Literal["ok", "warning", "finding"]
@@ -26,6 +27,9 @@ Level = Literal["ok", "warning", "finding"]
 MOST_SKEW = timedelta(seconds=2)
 MOST_DELAY = timedelta(seconds=60)
 """Work that is due for longer is not being done."""
+
+MOST_UNSEALED = timedelta(minutes=10)
+"""Ten times as long as a change waits to be sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +293,27 @@ def judge_encryption(found: Standing, kid: int) -> Iterator[Remark]:
         yield Remark("encryption", "warning", says, "onenet kek rotate")
     if not in_clear and not older:
         yield Remark("encryption", "ok", f"key {kid} is in use, nothing is under older keys")
+
+
+async def sealing(database: Database, clocks: Clocks, anchor: Anchor | None) -> list[Remark]:
+    """What is to be said of the record: whether it is sealed, and is the one that the anchor knows."""
+    async with database.read() as connection:
+        pending = await log.pending(connection)
+        remarks = [judge_sealing(pending.since, clocks.machine.now())]
+        try:
+            if anchor is not None:
+                await anchor.check(connection)
+        except AnchorDiffers as error:
+            remarks.append(Remark("record", "finding", error.detail, "onenet log verify --anchor FILE"))
+    return remarks
+
+
+def judge_sealing(since: datetime | None, now: datetime) -> Remark:
+    """Whether changes have waited for too long to be sealed; `since`: the oldest that waits."""
+    if since is None or now - since <= MOST_UNSEALED:
+        return Remark("record", "ok", "it is sealed, or soon will be")
+    advice = "is a worker running, and does its log tell of `sealing_stopped` or `sealing_failed`?"
+    return Remark("record", "finding", f"what changed since {_moment(since)} is not sealed yet", advice)
 
 
 async def stamps(database: Database, clocks: Clocks, every: timedelta) -> list[Remark]:

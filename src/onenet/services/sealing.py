@@ -25,7 +25,7 @@ from onenet.encryption import KeyRing
 from onenet.errors import MisconfiguredError, StaleWrite, Unavailable
 from onenet.ids import LANES, new_id
 from onenet.services import log_key
-from onenet.services.anchor import Anchor, AnchorDiffers
+from onenet.services.anchor import Anchor
 from onenet.services.stamping import Stamping
 from onenet.store import log as store_log
 from onenet.store.database import Database
@@ -109,7 +109,7 @@ class Sealing:
                         await self._stamping.look()
             except (Unavailable, StaleWrite):
                 pass  # the database has told the log; or another process was quicker
-            except (AnchorDiffers, MisconfiguredError) as error:
+            except MisconfiguredError as error:
                 log.error("sealing_stopped", reason=str(error))  # noqa: TRY400  # a person must act, no trace
                 pause_s = EVERY.total_seconds()
             except Exception:
