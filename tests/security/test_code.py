@@ -145,7 +145,6 @@ RULES: Mapping[str, tuple[Rule, str, frozenset[str]]] = {
             "store/durability.py",  # one of two questions
             "store/migrating.py",  # a number of ours
             "store/queue.py",  # names of our own columns
-            "store/schema.py",  # conditions of indexes that stand in the tables
         }),
     ),
     "patterns are written down": (
