@@ -337,6 +337,12 @@ def test_a_page_speaks_of_the_project_alone(page: Path) -> None:
     assert [word for word in FOREIGN_WORDS if re.search(rf"(?<![a-z]){re.escape(word)}(?![a-z])", text)] == []
 
 
+def test_nobody_is_told_to_install_onenet_by_its_name() -> None:
+    told = [*PAGES, ROOT / "Dockerfile", *(ROOT / "deploy").iterdir(), *(ROOT / "src").rglob("*.py")]
+    by_name = re.compile(r"install [^\n]*\bonenet\[")  # on the public index it is somebody else's
+    assert [file.name for file in told if by_name.search(file.read_text(encoding="utf-8"))] == []
+
+
 # ---- what is shown runs
 
 
