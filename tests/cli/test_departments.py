@@ -85,3 +85,19 @@ async def test_a_dry_run_of_an_unclear_callback_is_found_wanting(database_url: s
         database_url, "department", "dry-run", EXCHANGE_LIST, "--callback", str(tmp_path / "odd.json")
     )
     assert (status, "Unclear" in said) == (1, True)
+
+
+async def test_a_secret_is_shown_when_it_is_new_and_never_again(
+    database: Database, database_url: str
+) -> None:
+    add = ("department", "add", "urban", "--url")
+    shown = run(database_url, *add, "http://127.0.0.1:9")[1]
+    (made,) = await endpoints.list_endpoints(database)
+    assert f"signing secret, shown only now: {made.secrets[0]}\n" in shown
+    again = run(database_url, *add, "http://127.0.0.1:99")[1]
+    assert "the signing secret stays as it is\n" in again
+    told = run(database_url, *add, "http://127.0.0.1:9", "--json")[1]
+    assert json.loads(told)["secret"] is None
+    assert "whsec_" not in again + told
+    (kept,) = await endpoints.list_endpoints(database)
+    assert kept.secrets == made.secrets

@@ -52,7 +52,7 @@ class NewEndpoint(Request):
 
 
 class EndpointShape(Answer):
-    """An endpoint. `secret` is told once, when it is registered; `public_key`: by which `v1a` is checked."""
+    """An endpoint. `secret` is told once, when it is new; `public_key`: by which `v1a` is checked."""
 
     id: str
     kind: Annotated[str, Field(json_schema_extra=extensible(["department", "subscriber"]))]

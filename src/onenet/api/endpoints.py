@@ -53,7 +53,9 @@ EndpointBody = Annotated[Body[NewEndpoint], Depends(JsonBody(NewEndpoint, exampl
     permission="endpoints:write",
     answers={
         200: answers_with(
-            "There was one already; it now is as said", EndpointShape, examples.OPENED_ENDPOINT
+            "There was one already; it now is as said. A secret that stays is not told again",
+            EndpointShape,
+            examples.ENDPOINT,
         ),
         201: answers_with("Registered", EndpointShape, examples.OPENED_ENDPOINT),
     },
@@ -85,7 +87,7 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
 
 def _registered(done: Registered) -> StoredAnswer:
     members = _endpoint(done.endpoint) | given({"secret": done.secret})
-    return StoredAnswer(200 if done.replaced else 201, as_json(members))
+    return StoredAnswer(201 if done.before is None else 200, as_json(members))
 
 
 @operations(

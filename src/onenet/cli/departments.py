@@ -1,5 +1,5 @@
 """department add, list, trust, distrust: where departments take their tasks, and by which keys they are
-believed. Secrets are shown once, when they are made.
+believed. Secrets are shown once, when they are new.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ def add(
     ] = "",
     adapter: Annotated[str, typer.Option(help="The adapter that speaks its words.")] = "webhook",
     secret: Annotated[
-        str | None, typer.Option(help="whsec_… to sign with; default: a new one, printed once.")
+        str | None,
+        typer.Option(help="whsec_… to sign with; default: what it has, or a new one, printed once."),
     ] = None,
     signs: Annotated[
         endpoints.Signs | None,
@@ -84,6 +85,8 @@ def _tell(made: endpoints.Registered, *, is_new: bool, as_json: bool) -> None:
     typer.echo(_how(row))
     if is_new and made.secret is not None:
         typer.echo(f"signing secret, shown only now: {made.secret}")
+    if made.keeps_secret:
+        typer.echo("the signing secret stays as it is")
     if public is not None:
         typer.echo(f"onenet signs with: {public}")
 

@@ -56,15 +56,21 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What was registered; the secret is shown this once."""
+    """What was registered, and what it took the place of."""
 
     endpoint: EndpointRow
-    replaced: bool
+    before: EndpointRow | None = None
 
     @property
     def secret(self) -> str | None:
-        """The current secret that both sides know, where there is one."""
-        return next(iter(signing.shared(self.endpoint.secrets)), None)
+        """The secret that both sides know, if it is new: it is shown this once."""
+        known = self.before.secrets if self.before else ()
+        return next((key for key in signing.shared(self.endpoint.secrets) if key not in known), None)
+
+    @property
+    def keeps_secret(self) -> bool:
+        """Whether both sides go on with the secret that they had."""
+        return self.secret is None and bool(signing.shared(self.endpoint.secrets))
 
 
 def public_key_of(endpoint: EndpointRow) -> str | None:
@@ -214,7 +220,7 @@ async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, 
     if old is None:
         _check_adapter(row)
         await store.append(connection, row)
-        return Registered(row, replaced=False)
+        return Registered(row)
     row = replace(
         row, id=old.id, created_at=old.created_at, secrets=_keys(wanted, old.secrets),
         credentials={**_kept(old, row), **row.credentials},
@@ -223,7 +229,7 @@ async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, 
     await store.replace(connection, row)
     if _is_fetching(old.kind, old.adapter) and row.adapter != old.adapter:
         await store_pull.call_back(connection, row.owner, now)
-    return Registered(row, replaced=True)
+    return Registered(row, before=old)
 
 
 async def trust(database: Database, department: str, key: str) -> tuple[str, ...]:
