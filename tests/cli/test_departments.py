@@ -101,3 +101,12 @@ async def test_a_secret_is_shown_when_it_is_new_and_never_again(
     assert "whsec_" not in again + told
     (kept,) = await endpoints.list_endpoints(database)
     assert kept.secrets == made.secrets
+
+
+async def test_what_an_adapter_misses_is_said_in_its_own_words(database: Database, database_url: str) -> None:
+    add = ("department", "add", "urban", "--url", "http://127.0.0.1:9", "--adapter")
+    status, _, error = run(database_url, *add, "rest")
+    assert (status, error) == (2, "onenet: the description: the key request is missing\n")
+    status, _, error = run(database_url, *add, "rset")
+    assert (status, "expected an installed adapter (" in error) == (2, True)
+    assert await endpoints.list_endpoints(database) == []

@@ -194,7 +194,7 @@ def _read(text: str) -> Description:
     value = json.loads(text)
     for fault in faults(value):
         where = "".join(f"/{step}" for step in fault.where)
-        raise MisconfiguredError(f"the description: {where}: {fault.message}")
+        raise MisconfiguredError(f"the description{where and f' at {where}'}: {fault.message}")
     return Description.model_validate(value)
 
 

@@ -132,15 +132,16 @@ def _check_nothing_to_call(wanted: Wanted) -> None:
 
 
 def _check_adapter(row: EndpointRow) -> None:
-    """Passes when the adapter is installed and takes these options. Raises: UnknownReference."""
+    """Passes when the adapter is installed and takes the options. Raises: UnknownReference, InvalidInput."""
+    if row.adapter not in installed():
+        known = ", ".join(installed())
+        en = f"expected an installed adapter ({known})"
+        fault = Fault("unknown", f"应为已安装的适配器（{known}）", en, pointer="/adapter")
+        raise UnknownReference(en, faults=(fault,))
     try:
         adapter_for(endpoint_of(row))
     except MisconfiguredError as error:
-        known = ", ".join(installed())
-        why = f": {error.detail}" if row.adapter in installed() else ""
-        en = f"expected an installed adapter ({known}), and options that it takes{why}"
-        fault = Fault("unknown", f"应为已安装的适配器（{known}），且选项与其相符", en, pointer="/adapter")
-        raise UnknownReference(en, faults=(fault,)) from None
+        raise _fault("/options", f"适配器不接受这些选项：{error.detail}", error.detail) from None
 
 
 async def register(database: Database, wanted: Wanted, now: datetime) -> Registered:
