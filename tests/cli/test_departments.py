@@ -110,3 +110,19 @@ async def test_what_an_adapter_misses_is_said_in_its_own_words(database: Databas
     status, _, error = run(database_url, *add, "rset")
     assert (status, "expected an installed adapter (" in error) == (2, True)
     assert await endpoints.list_endpoints(database) == []
+
+
+def test_a_department_whose_callbacks_nobody_can_believe_is_told_of(database_url: str) -> None:
+    key = "whpk_" + base64.b64encode(bytes(32)).decode()
+    add = ("department", "add", "urban", "--url", "http://127.0.0.1:9", "--signs")
+    told = "no callback of department urban will be believed"
+    said = [
+        run(database_url, *add, "v1")[2],
+        run(database_url, *add, "v1a")[2],
+        run(database_url, "doctor")[1],
+        run(database_url, "department", "trust", "urban", key)[2],
+        run(database_url, "doctor")[1],
+        run(database_url, *add, "v1a")[2],
+        run(database_url, "department", "distrust", "urban", key)[2],
+    ]
+    assert [told in each for each in said] == [False, True, True, False, False, False, True]

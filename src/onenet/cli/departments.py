@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from onenet.adapters import signing
 from onenet.cli import dry_run
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
@@ -79,6 +80,7 @@ def add(
 def _tell(made: endpoints.Registered, *, is_new: bool, as_json: bool) -> None:
     """Shows what was registered, with a secret that is new: this once."""
     row, public = made.endpoint, endpoints.public_key_of(made.endpoint)
+    _warn(row)
     if as_json:
         typer.echo(json.dumps({"id": str(row.id), "secret": made.secret, "public_key": public}))
         return
@@ -140,14 +142,23 @@ PublicKey = Annotated[str, typer.Argument(help="whpk_ and the base64 of its 32 b
 @app.command()
 def trust(department: DepartmentCode, key: PublicKey) -> None:
     """Believe callbacks that are signed with this ed25519 key of the department; two keys at most."""
-    _show_keys(department, with_database(lambda database: endpoints.trust(database, department, key)))
+    _show_keys(with_database(lambda database: endpoints.trust(database, department, key)))
 
 
 @app.command()
 def distrust(department: DepartmentCode, key: PublicKey) -> None:
     """Believe nothing any more that is signed with this key of the department."""
-    _show_keys(department, with_database(lambda database: endpoints.distrust(database, department, key)))
+    _show_keys(with_database(lambda database: endpoints.distrust(database, department, key)))
 
 
-def _show_keys(department: str, keys: Sequence[str]) -> None:
-    typer.echo(f"{department} signs callbacks with {' or '.join(keys) or 'no key of its own'}")
+def _show_keys(endpoint: EndpointRow) -> None:
+    keys = signing.public_keys(endpoint.secrets)
+    typer.echo(f"{endpoint.owner} signs callbacks with {' or '.join(keys) or 'no key of its own'}")
+    _warn(endpoint)
+
+
+def _warn(endpoint: EndpointRow) -> None:
+    """Says so when the department cannot answer by callback."""
+    if endpoints.believes_nothing(endpoint):
+        says = f"no callback of department {endpoint.owner} will be believed"
+        typer.echo(f"warning: {says} -> onenet department trust {endpoint.owner} whpk_…", err=True)

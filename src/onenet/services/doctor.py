@@ -19,6 +19,7 @@ from onenet.errors import Unavailable
 from onenet.services import encryption, stamping
 from onenet.services.anchor import Anchor, AnchorDiffers
 from onenet.services.encryption import Standing
+from onenet.services.endpoints import believes_nothing
 from onenet.store import callers, catalogue, endpoints, inspection, log, timers
 from onenet.store.database import Database
 
@@ -183,6 +184,10 @@ async def _departments(database: Database, clocks: Clocks) -> list[Remark]:
             says = f"the endpoint of {endpoint.kind} {endpoint.owner} is held"
             held_advice = "what is meant for it is held too: register its new address"
             remarks.append(Remark("endpoints", "finding", says, held_advice))
+        if believes_nothing(endpoint):
+            says = f"no callback of department {endpoint.owner} will be believed: it has no key"
+            advice = f"onenet department trust {endpoint.owner} whpk_…, or register it with --signs both"
+            remarks.append(Remark("endpoints", "warning", says, advice))
     if not remarks:
         remarks.append(Remark("endpoints", "ok", f"{len(reached)} departments have an endpoint"))
     return remarks

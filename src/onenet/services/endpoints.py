@@ -78,6 +78,12 @@ def public_key_of(endpoint: EndpointRow) -> str | None:
     return next(map(signing.public_half, signing.own_keys(endpoint.secrets)), None)
 
 
+def believes_nothing(endpoint: EndpointRow) -> bool:
+    """Whether no callback of this department can be believed: there is nothing to check its signature by."""
+    is_called = endpoint.kind == "department" and endpoint.adapter != pull.NAME
+    return is_called and not (signing.shared(endpoint.secrets) or signing.public_keys(endpoint.secrets))
+
+
 def _fault(pointer: str, zh: str, en: str) -> InvalidInput:
     return InvalidInput(en, faults=(Fault("invalid", zh, en, pointer=pointer),))
 
@@ -233,8 +239,8 @@ async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, 
     return Registered(row, before=old)
 
 
-async def trust(database: Database, department: str, key: str) -> tuple[str, ...]:
-    """Believes what is signed with this key of the department, too; gives all that are believed.
+async def trust(database: Database, department: str, key: str) -> EndpointRow:
+    """Believes what is signed with this key of the department, too; gives the endpoint with it.
 
     Two at most, so that a department can change over without a pause.
     Raises: NotFound, Conflict, MisconfiguredError for what is no public key.
@@ -246,14 +252,14 @@ async def trust(database: Database, department: str, key: str) -> tuple[str, ...
         if key not in trusted:
             if len(trusted) >= MAX_TRUSTED_KEYS:
                 raise Conflict(f"department {department} has {len(trusted)} keys: distrust one first")
-            await store.replace(connection, replace(endpoint, secrets=(*endpoint.secrets, key)))
-            trusted.append(key)
+            endpoint = replace(endpoint, secrets=(*endpoint.secrets, key))
+            await store.replace(connection, endpoint)
     security_log.report("key_trusted", department=department, key=key)
-    return tuple(trusted)
+    return endpoint
 
 
-async def distrust(database: Database, department: str, key: str) -> tuple[str, ...]:
-    """Believes nothing any more that is signed with this key; gives the keys that still are believed.
+async def distrust(database: Database, department: str, key: str) -> EndpointRow:
+    """Believes nothing any more that is signed with this key; gives the endpoint without it.
 
     Raises: NotFound.
     """
@@ -261,10 +267,10 @@ async def distrust(database: Database, department: str, key: str) -> tuple[str, 
         endpoint = await _of_department(connection, department)
         if key not in signing.public_keys(endpoint.secrets):
             raise NotFound(f"department {department} has no such key")
-        left = tuple(each for each in endpoint.secrets if each != key)
-        await store.replace(connection, replace(endpoint, secrets=left))
+        endpoint = replace(endpoint, secrets=tuple(each for each in endpoint.secrets if each != key))
+        await store.replace(connection, endpoint)
     security_log.report("key_distrusted", department=department, key=key)
-    return tuple(signing.public_keys(left))
+    return endpoint
 
 
 async def _of_department(connection: AsyncConnection, department: str) -> EndpointRow:
