@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -189,6 +190,23 @@ async def test_what_can_be_read_in_two_ways_or_none_is_a_problem(
         smuggled.close()
     assert app.heads == []
     assert [kind for kind, _ in events.seen] == ["malformed_request"]
+
+
+@pytest.mark.parametrize(
+    ("target", "is_told"), [("/v1/bundles?q=出生", True), ("/v1/bundles?q=%E5%87\x01", False)]
+)
+async def test_whoever_writes_chinese_into_an_address_is_told_to_encode_it(
+    reader: Reader, target: str, is_told: bool
+) -> None:
+    app = Application()
+    async with serving(app, reader) as port:
+        raw = await call(port, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        answer = await raw.answer()
+        assert (answer.status, answer.code) == (400, "malformed-request")
+        detail = json.loads(answer.body).get("detail", "")
+        assert (detail == "percent-encode characters beyond ASCII in the address") is is_told
+        raw.close()
+    assert app.heads == []
 
 
 async def test_a_declared_two_gigabytes_are_answered_at_once_and_not_read(reader: Reader) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from onenet.guard.line import Guard, Line
+from onenet.guard.line import NOT_ENCODED, Guard, Line
 
 
 class StrictConnection(h11.Connection):
@@ -58,6 +58,7 @@ class GuardedH11(H11Protocol):
         if self._line.is_refused:
             self._line.throw_away(len(data))
             return
+        self._is_ascii = data.isascii()
         super().data_received(data)
         if not self._line.is_refused:
             self._say_what_is_awaited(len(data))
@@ -85,7 +86,9 @@ class GuardedH11(H11Protocol):
         if isinstance(error, h11.RemoteProtocolError) and error.error_status_hint == 431:
             self._line.refuse_head("head")
         else:
-            self._line.refuse_form("two_lengths" if str(error) == "two lengths" else "unreadable")
+            is_line = str(error).startswith("illegal request line: ")  # one that looks like one till its end
+            detail = NOT_ENCODED if is_line and not self._is_ascii else ""
+            self._line.refuse_form("two_lengths" if str(error) == "two lengths" else "unreadable", detail)
 
     def pause_writing(self) -> None:
         """The caller is slow to take the answer."""

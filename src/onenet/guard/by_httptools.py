@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from onenet.guard.line import Guard, Line
+from onenet.guard.line import NOT_ENCODED, Guard, Line
 
 MOST_AROUND_A_BYTE = 16
 """A chunk of one byte has five around it; more than so many are made to keep a server busy."""
@@ -59,6 +59,8 @@ class GuardedHttpTools(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # served as it stands: a server may overlook the wish for another protocol
+        except httptools.HttpParserInvalidURLError:
+            line.refuse_form("unreadable", "" if data.isascii() else NOT_ENCODED)
         except httptools.HttpParserError:
             line.refuse_form("unreadable")
         if not line.is_refused:

@@ -15,6 +15,10 @@ Awaited = Literal["call", "head", "body", "spill"]
 """call: a first byte. spill: the rest of a body that was answered already."""
 
 
+NOT_ENCODED = "percent-encode characters beyond ASCII in the address"
+"""What is told of an address that cannot be read, where a byte beyond ASCII came with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Guard:
     """What all connections of a process share. `refusal` writes the whole answer that reports an error."""
@@ -105,9 +109,9 @@ class Line:
         """The head is too large."""
         self.refuse(HeadTooLarge(), "oversized", reason)
 
-    def refuse_form(self, reason: str) -> None:
-        """This is no HTTP, or none that is read in one way only."""
-        self.refuse(MalformedRequest(), "malformed_request", reason)
+    def refuse_form(self, reason: str, detail: str = "") -> None:
+        """This is no HTTP, or none that is read in one way only; `detail` tells the caller what to change."""
+        self.refuse(MalformedRequest(detail), "malformed_request", reason)
 
     def refuse(self, error: OnenetError, kind: str, reason: str, *, stays: bool = True) -> None:
         """Answers with this, where HTTP still allows, and ends the connection; `stays`: once it was seen."""
