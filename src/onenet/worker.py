@@ -16,7 +16,7 @@ import structlog
 from onenet.adapters.transport import Transport
 from onenet.clock import Clock, comes
 from onenet.destinations import Destinations
-from onenet.errors import Unavailable
+from onenet.errors import MisconfiguredError, Unavailable
 from onenet.services import erasure, reconciler, steps, webhooks
 from onenet.services.advance import Gate
 from onenet.services.document_upkeep import Caretaker
@@ -99,6 +99,8 @@ class Line:
             else:
                 self._sent_away.append(claimed)
                 self.look.set()
+        except MisconfiguredError as error:
+            log.error("work_failed", queue=self.which.work.name, reason=str(error))  # noqa: TRY400  # a person must act, no trace
         except Exception:
             log.exception("work_failed", queue=self.which.work.name)
         finally:

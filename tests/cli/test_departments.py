@@ -126,3 +126,18 @@ def test_a_department_whose_callbacks_nobody_can_believe_is_told_of(database_url
         run(database_url, "department", "distrust", "urban", key)[2],
     ]
     assert [told in each for each in said] == [False, True, True, False, False, False, True]
+
+
+def test_an_option_without_a_value_is_told_with_what_was_expected(database_url: str) -> None:
+    add = ("department", "add", "urban", "--url", "http://127.0.0.1:9")
+    status, _, error = run(database_url, *add, "--option", "x")
+    assert (status, "Invalid value for --option: expected name=value" in " ".join(error.split())) == (2, True)
+
+
+def test_the_data_folder_is_only_named_where_it_is_what_is_missing(database_url: str, tmp_path: Path) -> None:
+    missing = tmp_path / "gone" / "file"
+    export = ("log", "export", str(missing))
+    elsewhere = run(database_url, *export, ONENET_DATA_DIR=str(tmp_path / "data"))
+    assert elsewhere == (2, "", f"onenet: {missing}: No such file or directory\n")
+    inside = run(database_url, *export, ONENET_DATA_DIR=str(missing.parent))
+    assert inside == (2, "", f"onenet: {missing}: No such file or directory (see ONENET_DATA_DIR)\n")

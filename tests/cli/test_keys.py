@@ -75,3 +75,9 @@ def test_a_department_and_a_jurisdiction_that_the_catalogue_does_not_know_are_to
         ],
     )  # fmt: skip
     assert run(database_url, "key", "create", "frontend", "nope")[2] == ""
+
+
+def test_the_key_encryption_key_in_use_is_known_without_the_key(database_url: str) -> None:
+    run(database_url, "key", "list")
+    assert run(database_url, "kek", "list")[1].split()[:4] == ["1", "std", "in", "use"]
+    assert run(database_url, "kek", "list", ONENET_KEK="")[1].split()[:4] == ["1", "std", "in", "use"]

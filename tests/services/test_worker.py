@@ -12,17 +12,21 @@ from typing import Any
 
 import pytest
 from sqlalchemy import func, select
+from structlog.testing import capture_logs
 
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case
 from onenet.domain.states import CaseState
+from onenet.errors import MisconfiguredError
+from onenet.ids import new_id
 from onenet.services import record, steps
 from onenet.services.advance import Gate
 from onenet.services.hands import MOST_FOR_ONE, Hand
+from onenet.services.leases import Claimed
 from onenet.store import bulk, queue
 from onenet.store.database import Database
-from onenet.worker import Worker
+from onenet.worker import Line, Worker
 from tests.adapters.loopback import Loopback, answer, loopback
 from tests.factories import Shelf, make_bundle, make_member, make_opening
 from tests.faults.evidence import calls_cut
@@ -165,6 +169,21 @@ async def test_a_worker_goes_on_after_an_accident(
 
         async with at_work(worker):
             await until(closed)
+
+
+async def test_a_configuration_that_is_wrong_is_told_in_its_words() -> None:
+    """A trace would name a line of onenet, and what is to be mended is a setting."""
+
+    async def shut(_: Claimed) -> None:
+        raise MisconfiguredError("set ONENET_KEK")
+
+    line = Line(queue.TASKS, shut)
+    with capture_logs() as said:
+        line.begin(Claimed({"department": "police"}, new_id(), None))
+        await asyncio.wait(line.under_way)
+    assert said == [
+        {"event": "work_failed", "log_level": "error", "queue": "task", "reason": "set ONENET_KEK"}
+    ]
 
 
 async def test_a_commit_of_this_process_wakes_an_idle_worker(

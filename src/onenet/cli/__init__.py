@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import structlog
 import typer
@@ -75,6 +76,15 @@ def _configure_log(level: str) -> None:
     )
 
 
+def _where(error: OSError) -> str:
+    """Which file and why; of the data folder also which setting names it."""
+    if not isinstance(error.filename, str):
+        return str(error)
+    file, folder = Path(error.filename).absolute(), read_settings().data_dir.absolute()
+    is_ours = file == folder or folder in file.parents or file in folder.parents
+    return f"{error.filename}: {error.strerror}" + (" (see ONENET_DATA_DIR)" if is_ours else "")
+
+
 def main() -> None:
     """The entry of the `onenet` script."""
     try:
@@ -86,8 +96,7 @@ def main() -> None:
         typer.echo(f"onenet: {error}", err=True)
         sys.exit(2)
     except OSError as error:
-        where = f"{error.filename}: {error.strerror} (see ONENET_DATA_DIR)" if error.filename else str(error)
-        typer.echo(f"onenet: {where}", err=True)
+        typer.echo(f"onenet: {_where(error)}", err=True)
         sys.exit(2)
     except DBAPIError as error:
         words = str(error.orig).strip().splitlines()[0]

@@ -95,6 +95,8 @@ def _tell(made: endpoints.Registered, *, is_new: bool, as_json: bool) -> None:
 
 def _options(pairs: Sequence[str], description: Path | None) -> Mapping[str, Any]:
     """What the adapter wants: the pairs, and the description; one with faults ends the command."""
+    if not all("=" in pair for pair in pairs):
+        raise typer.BadParameter("expected name=value", param_hint="--option")
     described = dry_run.described(description) if description else {}
     return {**dict(pair.split("=", 1) for pair in pairs), **described}
 

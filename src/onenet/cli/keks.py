@@ -44,10 +44,11 @@ def create(
 def list_(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """List the keys that are set or in use, and how much is sealed under each."""
 
-    async def use(database: Database) -> tuple[Standing, tuple[int, ...], int]:
-        return await encryption.standing(database), database.ring.kids, database.ring.in_use
+    async def use(database: Database) -> tuple[Standing, tuple[int, ...]]:
+        return await encryption.standing(database), database.ring.kids
 
-    found, at_hand, in_use = with_database(use)
+    found, at_hand = with_database(use)
+    in_use = max((each.kid for each in found.known), default=0)  # the register knows it without the key, too
     kids = sorted({*at_hand, *(each.kid for each in found.known)})
     suites = {each.kid: each.suite for each in found.known}
     rows: list[dict[str, Any]] = [
