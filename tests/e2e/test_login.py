@@ -230,6 +230,14 @@ async def test_an_answer_is_taken_once(desk: Desk) -> None:
     assert answer.status_code == 401, "the code was used"
 
 
+@pytest.mark.parametrize("begun_s", ["9" * 400, "-1", "", "nan"])
+async def test_a_ticket_with_no_time_in_it_is_refused_as_every_other(desk: Desk, begun_s: str) -> None:
+    back = desk.issuer.authorise(await desk.begin())
+    secret, _, *rest = desk.browser.cookies["__Host-onenet-ticket"].split(".")
+    desk.other_browser.cookies.set("__Host-onenet-ticket", ".".join((secret, begun_s, *rest)))
+    await refused(desk, back, "login_ticket", desk.other_browser)
+
+
 async def test_a_log_in_must_be_made_within_ten_minutes(desk: Desk) -> None:
     back = desk.issuer.authorise(await desk.begin())
     desk.clock.advance(timedelta(minutes=10, seconds=2))

@@ -10,7 +10,6 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from onenet.adapters import jose
 from onenet.adapters.jose import Refused
@@ -54,10 +53,10 @@ def check(shown: Shown, token: str, thumbprint: str, now: datetime) -> bytes:
         raise Refused("proof_elsewhere")
     if said.get("ath") != _hash(token):
         raise Refused("proof_of_another_token")
-    made_s: Any = said.get("iat")
     name = said.get("jti")
-    if type(made_s) not in (int, float) or not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name:
         raise Refused("proof_claims")
+    made_s = jose.number(said, "iat")
     if not shown.is_again and abs(now.timestamp() - made_s) > TOLERANCE_S:
         raise Refused("proof_old")
     return hashlib.sha256(f"{thumbprint}.{name}".encode()).digest()

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from joserfc import jws
@@ -164,6 +165,20 @@ def _public_key(entry: Any) -> PublicKey | None:
         return PublicKey(_KINDS[kind].import_key(members), kind, curve, algorithm)
     except (JoseError, ValueError, TypeError, KeyError):
         return None
+
+
+def number(claims: Mapping[str, Any], name: str) -> float:
+    """A finite JSON number before the year 9999; neither a text that looks like one nor a truth value.
+
+    Raises: Refused.
+    """
+    value = claims.get(name)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LAST_S:
+        raise Refused(f"{name}_missing")
+    return float(value)
+
+
+_LAST_S = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 
 
 def _bits(modulus: str) -> int:

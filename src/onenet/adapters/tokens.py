@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from onenet.adapters import jose
 from onenet.adapters.jose import Refused, Unverified
 from onenet.domain.principal import Role
 from onenet.issuers import CODE, OF_DEPARTMENT, Issuer
@@ -124,12 +125,12 @@ def _check_audience(claims: Mapping[str, Any], ours: str) -> None:
 
 def _life(claims: Mapping[str, Any], now: datetime) -> tuple[float, float]:
     """When it was issued and when it ends, in seconds; it is alive now. Raises: Refused."""
-    issued_s, expires_s, now_s = _number(claims, "iat"), _number(claims, "exp"), now.timestamp()
+    issued_s, expires_s, now_s = jose.number(claims, "iat"), jose.number(claims, "exp"), now.timestamp()
     if expires_s <= now_s - LEEWAY_S:
         raise Refused("expired")
     if issued_s > now_s + LEEWAY_S:
         raise Refused("issued_in_future")
-    if "nbf" in claims and _number(claims, "nbf") > now_s + LEEWAY_S:
+    if "nbf" in claims and jose.number(claims, "nbf") > now_s + LEEWAY_S:
         raise Refused("not_yet_valid")
     return issued_s, expires_s
 
@@ -201,16 +202,5 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _number(claims: Mapping[str, Any], name: str) -> float:
-    """A finite JSON number; neither a text that looks like one nor a truth value. Raises: Refused."""
-    value = claims.get(name)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LAST_S:
-        raise Refused(f"{name}_missing")
-    return float(value)
-
-
-_LAST_S = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
-
-
 def _moment(claims: Mapping[str, Any], name: str) -> datetime:
-    return datetime.fromtimestamp(_number(claims, name), UTC)
+    return datetime.fromtimestamp(jose.number(claims, name), UTC)

@@ -248,7 +248,8 @@ async def _principal(request: Request, *, is_again: bool = False) -> Principal:
             return await known.identity.principal(credential.strip(), address)
         case "dpop":
             url = f"{known.public_url}{request.scope['raw_path'].decode('latin-1')}"
-            shown = Shown(tuple(request.headers.getlist("dpop")), request.method, url, is_again)
+            method = "HEAD" if request.state.is_head else request.method  # as its sender named it
+            shown = Shown(tuple(request.headers.getlist("dpop")), method, url, is_again)
             return await known.identity.principal(credential.strip(), address, shown)
         case _:
             raise Unauthenticated

@@ -220,7 +220,7 @@ class Logins:
             secret, begun_s, code, target = text.split(".")
             ticket = _Ticket(secret, begun_s, code, _unb64(target).decode())
             age_s = self._clock.now().timestamp() - int(begun_s)
-        except ValueError:
+        except (ValueError, OverflowError):  # a number of 400 digits is none that a time can be taken from
             raise Refused("login_ticket") from None
         issuer = self.issuers.get(code)
         if issuer is None or len(secret) != 43 or not -1 <= age_s <= BEGUN_FOR.total_seconds():
