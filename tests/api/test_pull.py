@@ -354,6 +354,6 @@ async def test_a_department_that_fetches_has_neither_address_nor_secret(
         ({"adapter": "webhook"}, "/url"),
     ):
         refused = await register(**wrong)
-        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, pointer)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (409, pointer)
     made = await register(adapter="pull")
     assert (made.status_code, made.json().get("secret"), made.json().get("url")) == (201, None, None)

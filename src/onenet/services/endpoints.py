@@ -88,10 +88,15 @@ def _fault(pointer: str, zh: str, en: str) -> InvalidInput:
     return InvalidInput(en, faults=(Fault("invalid", zh, en, pointer=pointer),))
 
 
+def _unfit(pointer: str, zh: str, en: str) -> Conflict:
+    """What the contract can not rule out by its form, and is not taken all the same."""
+    return Conflict(en, faults=(Fault("unfit", zh, en, pointer=pointer),))
+
+
 def check_url(url: str, destinations: Destinations) -> None:
     """Passes when the address is written plainly and may be called, as far as is known without looking it up.
 
-    What its name leads to is judged by who calls, each time. Raises: InvalidInput.
+    What its name leads to is judged by who calls, each time. Raises: Conflict.
     """
     _check_spelling(url)
     try:
@@ -99,13 +104,13 @@ def check_url(url: str, destinations: Destinations) -> None:
     except NotAllowed as refused:
         security_log.report("address_refused", refused.rule, found=refused.found, port=refused.port)
         en = "expected https on port 443 or 8443 of the public Internet, or what ONENET_INNER_NETWORKS allows"
-        raise _fault(
+        raise _unfit(
             "/url", "应为公网 https（端口 443 或 8443），或 ONENET_INNER_NETWORKS 允许的地址", en
         ) from None
 
 
 def _check_spelling(url: str) -> None:
-    """An absolute http or https address that nobody reads in two ways. Raises: InvalidInput."""
+    """An absolute http or https address that nobody reads in two ways. Raises: Conflict."""
     try:
         if len(url) <= MOST_URL_CHARACTERS:
             place_of(url)
@@ -120,7 +125,7 @@ def _check_spelling(url: str) -> None:
         "应为 http:// 或 https:// 加 ASCII 主机名（其他文字用 xn--…）或 192.0.2.7、[2001:db8::7] 形式的地址，"
         "末尾无点，不含用户名和片段，最多 2048 个字符"
     )
-    raise _fault("/url", zh, en)
+    raise _unfit("/url", zh, en)
 
 
 def _is_fetching(kind: str, adapter: str) -> bool:
@@ -128,13 +133,13 @@ def _is_fetching(kind: str, adapter: str) -> bool:
 
 
 def _check_nothing_to_call(wanted: Wanted) -> None:
-    """Passes when nothing is said that only a call needs. Raises: InvalidInput."""
+    """Passes when nothing is said that only a call needs. Raises: Conflict."""
     if wanted.url:
         en = "expected no address: this department fetches its tasks"
-        raise _fault("/url", "该部门自行取件，不应有地址", en)
+        raise _unfit("/url", "该部门自行取件，不应有地址", en)
     if wanted.secret is not None or wanted.signs is not None:
         en = "expected no way of signing: nothing is sent to a department that fetches its tasks"
-        raise _fault("/signs", "该部门自行取件，无需签名", en)
+        raise _unfit("/signs", "该部门自行取件，无需签名", en)
 
 
 def _check_adapter(row: EndpointRow) -> None:
@@ -180,6 +185,12 @@ def _row(wanted: Wanted, now: datetime) -> EndpointRow:
     """The endpoint as it will be written, if its adapter takes it."""
     if _is_fetching(wanted.kind, wanted.adapter):
         _check_nothing_to_call(wanted)
+    elif not wanted.url:
+        raise _unfit(
+            "/url",
+            "应有地址：只有自行取件（pull）的部门没有",
+            "expected an address, but with the adapter pull",
+        )
     else:
         _check_spelling(wanted.url)
     known = {event.value for event in EventType}
