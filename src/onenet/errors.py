@@ -132,6 +132,10 @@ class UnknownReference(Conflict, code="unknown-reference", zh="引用的对象�
     """The body names something that does not exist."""
 
 
+class ConsentMissing(Conflict, code="consent-missing", zh="再次使用以前的文件须先取得同意"):
+    """A document of an earlier case is used again only where its owner has consented."""
+
+
 class FormInvalid(Conflict, code="form-invalid", zh="表单不符合该“一件事”的要求"):
     """The form does not satisfy the published bundle."""
 

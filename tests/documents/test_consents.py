@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,11 +19,12 @@ from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.ids import from_text
-from onenet.services import document_upkeep, documents
+from onenet.services import custody, document_upkeep, documents
 from onenet.store import catalogue as store_catalogue
 from onenet.store import documents as store_documents
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
+from onenet.store.objects import Folder
 from tests.api.conftest import city_bundle, submission
 from tests.documents.test_documents import CONTENT, fault_of, submitted, uploaded
 from tests.factories import NOW
@@ -27,6 +32,8 @@ from tests.factories import NOW
 pytestmark = pytest.mark.anyio
 
 PURPOSE = "再次使用出生记录扫描件"
+NEVER = "doc_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
+"""A document that nobody has."""
 
 
 def wanted(document: str, **changes: Any) -> dict[str, Any]:
@@ -54,6 +61,24 @@ async def document_of(client: httpx2.AsyncClient, case: str) -> str:
     return str(material["document"])
 
 
+def stored(folder: Path) -> list[Path]:
+    """The files that are kept of all documents."""
+    return sorted(path for path in (folder / "documents").rglob("*") if path.is_file())
+
+
+async def uses(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
+    """What the access log says was used again."""
+    items = (await client.get("/v1/me/access-log")).json()["items"]
+    return [each for each in items if each["what"] == "reuse"]
+
+
+async def delegated(owner: httpx2.AsyncClient, delegate: str) -> dict[str, str]:
+    """The headers of the delegate, who may now open such cases for the owner."""
+    given = {"delegate": {"subject": delegate}, "bundles": ["newborn"], "ends_at": "2027-01-01T00:00:00Z"}
+    made = await owner.post("/v1/delegations", json=given, headers={"Idempotency-Key": "d"})
+    return {"Idempotency-Key": "b", "Onenet-Delegation": made.json()["id"]}
+
+
 async def test_with_a_consent_the_new_case_gets_a_copy_of_its_own(
     frontend: httpx2.AsyncClient, department: httpx2.AsyncClient
 ) -> None:
@@ -75,8 +100,7 @@ async def test_the_owner_reads_what_was_used_again_and_what_for(frontend: httpx2
     document, earlier = await held(frontend)
     await consents(frontend, wanted(document))
     await submitted(frontend, document)
-    items = (await frontend.get("/v1/me/access-log")).json()["items"]
-    (record,) = [each for each in items if each["what"] == "reuse"]
+    (record,) = await uses(frontend)
     assert (record["case"], record["fields"], record["purpose"]) == (earlier, [document], PURPOSE)
 
 
@@ -123,6 +147,109 @@ async def test_a_repetition_is_answered_and_copies_nothing_again(
     assert len(rows) == 2
 
 
+async def test_nothing_is_copied_for_a_case_that_brings_an_unknown_document(
+    frontend: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, _ = await held(frontend)
+    await consents(frontend, wanted(document))
+    written: list[str] = []
+    monkeypatch.setattr(Folder, "put", lambda folder, name, blocks: written.append(name))
+    body = submission(
+        materials=[{"code": "record", "document": document}, {"code": "consent", "document": NEVER}]
+    )
+    answer = await frontend.post("/v1/cases", json=body, headers={"Idempotency-Key": "refused"})
+    assert fault_of(answer) == (409, "unknown", "/materials/1/document")
+    assert written == []
+
+
+@pytest.mark.parametrize(("limit", "most"), [("MAX_FREE_BYTES", len(CONTENT) - 1), ("MAX_FREE_DOCUMENTS", 0)])
+async def test_copies_count_as_what_is_uploaded(
+    frontend: httpx2.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, most: int
+) -> None:
+    document, _ = await held(frontend)
+    await consents(frontend, wanted(document))
+    before = stored(tmp_path)
+    monkeypatch.setattr(documents, limit, most)
+    assert fault_of(await submitted(frontend, document))[:2] == (409, "quota")
+    assert stored(tmp_path) == before
+
+
+async def test_the_copies_of_a_case_that_is_refused_afterwards_are_erased(
+    frontend: httpx2.AsyncClient, parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, _ = await held(frontend)
+    await consents(frontend, wanted(document))
+    before = stored(tmp_path)
+    monkeypatch.setattr(custody, "MAX_CASE_BYTES", len(CONTENT) - 1)
+    assert fault_of(await submitted(frontend, document))[:2] == (409, "quota")
+    async with parts.database.read() as connection:
+        rows = await store_documents.of_subject(connection, "app", "citizen-1", after=None, limit=9)
+    assert (stored(tmp_path), len(rows)) == (before, 1)
+
+
+async def test_what_was_refused_is_on_no_access_log(
+    frontend: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, _ = await held(frontend)
+    await consents(frontend, wanted(document))
+    monkeypatch.setattr(custody, "MAX_CASE_BYTES", len(CONTENT) - 1)
+    await submitted(frontend, document)
+    assert await uses(frontend) == []
+
+
+async def test_a_consent_that_is_taken_back_while_its_document_is_copied_is_not_used(
+    frontend: httpx2.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, _ = await held(frontend)
+    id = (await consents(frontend, wanted(document))).json()["id"]
+    before, copied, may_go_on, put = stored(tmp_path), threading.Event(), threading.Event(), Folder.put
+
+    def put_slowly(folder: Folder, name: str, blocks: Iterable[bytes]) -> None:
+        put(folder, name, blocks)
+        copied.set()
+        assert may_go_on.wait(10)
+
+    monkeypatch.setattr(Folder, "put", put_slowly)
+    under_way = asyncio.create_task(submitted(frontend, document))
+    assert await asyncio.to_thread(copied.wait, 10)
+    assert (await frontend.post(f"/v1/me/consents/{id}/revocation")).status_code == 200
+    may_go_on.set()
+    assert fault_of(await under_way)[:2] == (409, "consent")
+    assert stored(tmp_path) == before
+
+
+async def test_a_missing_consent_is_a_problem_of_its_own(frontend: httpx2.AsyncClient) -> None:
+    document, _ = await held(frontend)
+    said = (await submitted(frontend, document)).json()
+    assert said["type"].endswith("/problems/consent-missing")
+    assert "consented" in said["title"]
+
+
+async def test_an_owner_uses_again_what_a_delegate_brought(
+    frontend: httpx2.AsyncClient, stranger: httpx2.AsyncClient, parts: Parts
+) -> None:
+    by = await delegated(frontend, "citizen-2")
+    brought = (await uploaded(stranger))["id"]
+    body = submission(materials=[{"code": "record", "document": brought}])
+    assert (await stranger.post("/v1/cases", json=body, headers=by)).status_code == 202
+    assert (await consents(frontend, wanted(brought))).status_code == 201
+    opened = await submitted(frontend, brought)
+    assert opened.status_code == 202, opened.text
+    copy = await document_of(frontend, opened.json()["id"])
+    row = await documents.find(parts.vault, from_text(DOCUMENT_PREFIX, copy))  # type: ignore[arg-type]
+    assert (row.client, row.subject) == ("app", "citizen-1")
+
+
+async def test_an_infected_document_is_not_used_again(frontend: httpx2.AsyncClient, parts: Parts) -> None:
+    document, _ = await held(frontend)
+    await consents(frontend, wanted(document))
+    id = from_text(DOCUMENT_PREFIX, document)
+    assert id is not None
+    async with parts.database.transaction() as connection:
+        await store_documents.change(connection, id, state="infected")
+    assert fault_of(await submitted(frontend, document)) == (409, "infected", "/materials/0/document")
+
+
 async def test_the_earlier_case_can_lose_its_document_and_the_new_one_keeps_the_copy(
     frontend: httpx2.AsyncClient, parts: Parts
 ) -> None:
@@ -143,14 +270,11 @@ async def test_nobody_consents_to_what_is_not_of_an_own_case(
     """Another's, one that is free, one that was brought to another's case, and one that never was."""
     document, _ = await held(frontend)
     free = (await uploaded(frontend))["id"]
-    given = {"delegate": {"subject": "citizen-2"}, "bundles": ["newborn"], "ends_at": "2027-01-01T00:00:00Z"}
-    made = await frontend.post("/v1/delegations", json=given, headers={"Idempotency-Key": "d"})
+    by = await delegated(frontend, "citizen-2")
     brought = (await uploaded(stranger))["id"]
     body = submission(materials=[{"code": "record", "document": brought}])
-    by = {"Idempotency-Key": "b", "Onenet-Delegation": made.json()["id"]}
     assert (await stranger.post("/v1/cases", json=body, headers=by)).status_code == 202
-    never = "doc_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
-    for who, what in ((stranger, document), (frontend, free), (stranger, brought), (frontend, never)):
+    for who, what in ((stranger, document), (frontend, free), (stranger, brought), (frontend, NEVER)):
         assert fault_of(await consents(who, wanted(what))) == (409, "unknown", "/document")
 
 
@@ -160,9 +284,7 @@ async def test_another_persons_document_is_unknown_whoever_consented(
     document, _ = await held(frontend)
     await consents(frontend, wanted(document))
     assert fault_of(await submitted(stranger, document))[:2] == (409, "unknown")
-    given = {"delegate": {"subject": "citizen-1"}, "bundles": ["newborn"], "ends_at": "2027-01-01T00:00:00Z"}
-    made = await stranger.post("/v1/delegations", json=given, headers={"Idempotency-Key": "d"})
-    by = {"Idempotency-Key": "b", "Onenet-Delegation": made.json()["id"]}
+    by = await delegated(stranger, "citizen-1")
     body = submission(materials=[{"code": "record", "document": document}])
     assert fault_of(await frontend.post("/v1/cases", json=body, headers=by))[:2] == (409, "taken")
 

@@ -25,7 +25,6 @@ from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change, Once, Opening, Result
 from onenet.services.custody import Custody, id_of_case
-from onenet.services.once import answered
 from onenet.services.reuse import Receiving
 from onenet.store import cases as store_cases
 from onenet.store import events as store_events
@@ -162,8 +161,6 @@ async def submit(
     )
     check_content(bundle, content)
     case_id = _id_of(submission, replying)
-    if custody is not None and custody.owner == (client, subject):
-        content = await _with_reused(content, bundle, case_id, replying, custody)
     template = await catalogue.number_template(submission.jurisdiction)
     blank = Case(
         id=case_id, number="", bundle=bundle, jurisdiction=submission.jurisdiction,
@@ -171,19 +168,16 @@ async def submit(
         created_at=_UNSET, updated_at=_UNSET, secret_hash=hash_of(secret),
         content=content, utc_offset_minutes=jurisdiction.utc_offset_minutes,
     )  # fmt: skip
-    change = _change(case_id, Open(), replying, Opening(blank, template))
-    return await _submit(gate, change, content.materials, custody)
 
+    async def opened(materials: Sequence[MaterialGiven]) -> Result:
+        case = blank._replace(content=replace(content, materials=tuple(materials)))
+        change = _change(case_id, Open(), replying, Opening(case, template))
+        return await _submit(gate, change, materials, custody)
 
-async def _with_reused(
-    content: CaseContent, bundle: Bundle, case_id: UUID, replying: Replying, custody: Custody
-) -> CaseContent:
-    """The content with copies of what earlier cases have; a repetition copies nothing again."""
-    if replying.once is None or await answered(custody.vault.database, replying.once):
-        return content
-    receiving = Receiving(case_id, custody.who, bundle, content.answers)
-    materials = await reuse.with_copies(custody.vault, content.materials, custody.owner, receiving)
-    return replace(content, materials=materials)
+    if custody is None or custody.owner != (client, subject):
+        return await opened(content.materials)
+    receiving = Receiving(case_id, custody.who, bundle, content.answers, replying.once)
+    return await reuse.around(opened, custody.vault, content.materials, receiving)
 
 
 def _change(case_id: UUID, command: Command, replying: Replying, opening: Opening | None = None) -> Change:

@@ -15,19 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from onenet.domain.consent import Consent
 from onenet.domain.delegation import Owner
 from onenet.domain.principal import Principal
-from onenet.domain.visibility import visible
 from onenet.errors import Conflict, Fault, NotFound
 from onenet.ids import new_id
+from onenet.services import reuse
 from onenet.services.cases import find_bundle, unknown
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Once
-from onenet.services.delegations import owner_of
 from onenet.services.once import do_once
 from onenet.store import consents as store
 from onenet.store import documents as store_documents
-from onenet.store import visibility as store_visibility
 from onenet.store.database import Database
-from onenet.store.documents import DocumentRow
 from onenet.store.idempotency import StoredAnswer
 
 LONGEST = timedelta(days=366)
@@ -59,15 +56,8 @@ async def check(
             raise unknown(f"/departments/{index}", "该“一件事”无此部门", "no such department in the bundle")
     async with database.read() as connection:
         row = (await store_documents.find(connection, [wanted.document_id])).get(wanted.document_id)
-        if row is None or not await _is_of_own_case(connection, row, who):
-            raise unknown("/document", "没有此文件，或其不属于本人办件", "no document of your own cases")
-
-
-async def _is_of_own_case(connection: AsyncConnection, row: DocumentRow, who: Principal) -> bool:
-    """What somebody brought to another's case is not theirs to use again."""
-    if (row.client, row.subject) != owner_of(who) or row.case_id is None:
-        return False
-    return await store_visibility.sees(connection, visible(who), row.case_id)
+        if row is None or not await reuse.is_of_own_case(connection, row, who):
+            raise unknown("/document", *NO_DOCUMENT)
 
 
 async def give_once(

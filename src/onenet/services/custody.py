@@ -100,18 +100,24 @@ async def take(
     async with vault.database.transaction() as connection:
         found = await store.find(connection, [*{*wanted, *before}])
         for id, place in wanted.items():
-            _check(found.get(id), place, owner, case_id)
+            check(found.get(id), place, owner, case_id)
         _check_sizes([row for row in found.values() if row.id in before or row.id in wanted])
         for id, place in wanted.items():
             if not await store.take(connection, id, case_id, now + SETTLED_AFTER):
                 raise _refused(place, "taken")
 
 
-def _check(row: DocumentRow | None, place: int, owner: tuple[str, str], case_id: UUID) -> None:
+def check(row: DocumentRow | None, place: int, owner: tuple[str, str], case_id: UUID) -> None:
+    """Passes when this owner's case can take the document in this place. Raises: UnknownReference."""
     if row is None or (row.client, row.subject) != owner or row.state == "storing":
         raise _refused(place, "unknown")
     if row.case_id not in (None, case_id):
         raise _refused(place, "taken")
+    check_state(row, place)
+
+
+def check_state(row: DocumentRow, place: int) -> None:
+    """Passes when the document may be used. Raises: UnknownReference."""
     if row.state not in USABLE:
         raise _refused(place, row.state)
 

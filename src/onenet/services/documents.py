@@ -241,30 +241,33 @@ def _put(objects: Objects, made: Document, key: DataKey, plain: Iterator[bytes])
     objects.put(made.row.object, sealed.seal(key, made.id, plain))
 
 
-async def copy(vault: Vault, row: DocumentRow) -> UUID:
-    """A document of the same owner with the same bytes and a key of its own, free until a case takes it.
+async def copy(vault: Vault, row: DocumentRow, owner: Owner) -> DocumentRow:
+    """A document of this owner with the same bytes and a key of its own, free until a case takes it.
 
     Raises: NotFound for one that may not be used, Unavailable.
     """
     found = read(vault.keys, row)
     plain = await content(vault, found)
-    said = Announced(row.client, row.subject, found.filename, row.media_type)
+    said = Announced(*owner, found.filename, row.media_type)
     made, key = await _with_row(vault, said, row.size_bytes, found.sha256, found.uploaded_sha256)
     await asyncio.to_thread(_put, vault.objects, made, key, plain)
     async with vault.database.transaction() as connection:
         await store.change(connection, made.id, state=row.state, check_at=vault.clock.now() + FREE_FOR)
-    return made.id
+    return made.row
 
 
-async def check_quota(vault: Vault, said: Announced) -> None:
-    """Passes when the subject may bring one more. Raises: DocumentQuota, Unavailable."""
+async def check_quota(vault: Vault, said: Announced, more: int = 1) -> None:
+    """Passes when the subject may bring so many more of this size together.
+
+    Raises: DocumentQuota, Unavailable.
+    """
     if not vault.keys.kids:
         raise Unavailable("documents need a key-encryption key: ONENET_KEK_FILE")
     async with vault.database.read() as connection:
         count, size = await store.free_of_subject(connection, said.client, said.subject)
         coming, coming_size = await store.uploads_of_subject(connection, said.client, said.subject)
     wanted = size + coming_size + (said.size_bytes or 0)
-    if count + coming >= MAX_FREE_DOCUMENTS or wanted > MAX_FREE_BYTES:
+    if count + coming + more > MAX_FREE_DOCUMENTS or wanted > MAX_FREE_BYTES:
         raise DocumentQuota(
             f"at most {MAX_FREE_DOCUMENTS} documents and {MAX_FREE_BYTES} bytes wait for a case",
             faults=(

@@ -1,41 +1,51 @@
 """Re-use 复用: a document of an earlier case goes into a new one, as a copy, where its owner consents.
 
 A document belongs to one case and goes with it. So the new case gets a copy with a key of its own: the
-earlier case can be erased without it, and it is no way to the earlier case. Each is on the access log.
+earlier case can be erased without it, and it is no way to the earlier case. Copies count as what is uploaded,
+are made when nothing else stands against the case, and go when it is refused. Each use is on the access log.
 Source: PIPL articles 6, 14 and 23.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain import guidance
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import MaterialGiven
-from onenet.domain.delegation import Owner
+from onenet.domain.consent import Consent
 from onenet.domain.principal import Principal
 from onenet.domain.sheet import DOCUMENT_PREFIX
-from onenet.errors import Fault, UnknownReference
+from onenet.domain.visibility import visible
+from onenet.errors import ConsentMissing, Fault, OnenetError, Unavailable
 from onenet.ids import to_text
-from onenet.services import documents
-from onenet.services.documents import Vault
+from onenet.services import custody, documents
+from onenet.services.change import Once, Result
+from onenet.services.documents import Announced, Vault, owner_of
+from onenet.services.once import answered
 from onenet.store import accesses, consents
 from onenet.store import documents as store
+from onenet.store import visibility as store_visibility
 from onenet.store.accesses import Access
 from onenet.store.documents import DocumentRow
+
+Open = Callable[[Sequence[MaterialGiven]], Awaitable[Result]]
 
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """The case that is about to be opened: by whom, of which bundle, with which answers."""
+    """The case that is about to be opened: by whom, of which bundle, with which answers, by which request."""
 
     case_id: UUID
     who: Principal
     bundle: Bundle
     answers: Mapping[str, Any]
+    once: Once | None
 
     def departments(self, material: str) -> frozenset[str]:
         """Who will be shown this material."""
@@ -44,45 +54,106 @@ class Receiving:
         return frozenset(member.department for member in members if material in member.materials)
 
 
-async def with_copies(
-    vault: Vault, materials: Sequence[MaterialGiven], owner: Owner, receiving: Receiving
-) -> tuple[MaterialGiven, ...]:
-    """The materials, with a copy in the place of each document that an earlier case of this owner has.
+class Use(NamedTuple):
+    """A document of an earlier case in a place of the new one, where these departments are shown it."""
 
-    Raises: UnknownReference where no consent covers one.
+    place: int
+    row: DocumentRow
+    departments: frozenset[str]
+
+
+async def around(
+    opened: Open, vault: Vault, materials: Sequence[MaterialGiven], receiving: Receiving
+) -> Result:
+    """Opens the case with a copy in the place of each document that an earlier case of its owner has.
+
+    A repetition copies nothing again.
+
+    Raises: ConsentMissing, DocumentQuota; as `custody.check`, and as the change.
     """
+    if receiving.once is None or await answered(vault.database, receiving.once):
+        return await opened(materials)
+    uses = await _uses(vault, materials, receiving)
+    if not uses:
+        return await opened(materials)
+    owner = owner_of(receiving.who)
+    await _agreed(vault, uses, receiving)
+    said = Announced(*owner, "", "", sum(use.row.size_bytes for use in uses))
+    await documents.check_quota(vault, said, len(uses))
+    made: dict[int, DocumentRow] = {}
+    try:
+        for use in uses:
+            made[use.place] = await documents.copy(vault, use.row, owner)
+        agreed = await _agreed(vault, uses, receiving)  # copying takes its time: one may be taken back
+        result = await opened(_with_copies(materials, made))
+    except Unavailable:
+        raise  # it is not known what became of it: the upkeep will find out
+    except OnenetError:
+        for copy in made.values():
+            await documents.erase(vault, copy)
+        raise
+    if not result.replayed:
+        await _record(vault, uses, agreed, receiving.who)
+    return result
+
+
+async def is_of_own_case(connection: AsyncConnection, row: DocumentRow, who: Principal) -> bool:
+    """Whether it lies in a case of this person, whoever brought it there."""
+    return row.case_id is not None and await store_visibility.sees(connection, visible(who), row.case_id)
+
+
+async def _uses(vault: Vault, materials: Sequence[MaterialGiven], receiving: Receiving) -> list[Use]:
+    """What is used again. Raises: UnknownReference for what cannot be taken, used again or not."""
+    uses, owner = [], owner_of(receiving.who)
     async with vault.database.read() as connection:
         found = await store.find(connection, [given.document for given in materials if given.document])
-    made = []
-    for place, given in enumerate(materials):
-        row = found.get(given.document) if given.document else None
-        if row is None or row.case_id in (None, receiving.case_id) or (row.client, row.subject) != owner:
-            made.append(given)  # a new one, or one that is refused as it always was
-        else:
-            made.append(replace(given, document=await _copied(vault, row, given, place, receiving)))
-    return tuple(made)
+        for place, given in enumerate(materials):
+            row = found.get(given.document) if given.document else None
+            is_new = row is None or row.case_id in (None, receiving.case_id)
+            if row and not is_new and await is_of_own_case(connection, row, receiving.who):
+                custody.check_state(row, place)
+                uses.append(Use(place, row, receiving.departments(given.code)))
+            elif given.document:
+                custody.check(row, place, owner, receiving.case_id)
+    return uses
 
 
-async def _copied(
-    vault: Vault, row: DocumentRow, given: MaterialGiven, place: int, receiving: Receiving
-) -> UUID:
-    now, owner = vault.clock.now(), Owner(row.client, row.subject)
-    departments = receiving.departments(given.code)
-    async with vault.database.transaction() as connection:
-        known = await consents.of_document(connection, owner, row.id)
-        consent = next(
-            (each for each in known if each.lets(row.id, receiving.bundle.code, departments, now)), None
+async def _agreed(vault: Vault, uses: Sequence[Use], receiving: Receiving) -> list[Consent]:
+    """The consent for each use, as of now. Raises: ConsentMissing."""
+    now, owner, code = vault.clock.now(), owner_of(receiving.who), receiving.bundle.code
+    agreed = []
+    async with vault.database.read() as connection:
+        for use in uses:
+            known = await consents.of_document(connection, owner, use.row.id)
+            lets = [each for each in known if each.lets(use.row.id, code, use.departments, now)]
+            if not lets:
+                raise _no_consent(use.place)
+            agreed.append(lets[0])
+    return agreed
+
+
+def _with_copies(materials: Sequence[MaterialGiven], made: Mapping[int, DocumentRow]) -> list[MaterialGiven]:
+    return [
+        replace(given, document=made[place].id) if place in made else given
+        for place, given in enumerate(materials)
+    ]
+
+
+async def _record(vault: Vault, uses: Sequence[Use], agreed: Sequence[Consent], who: Principal) -> None:
+    """Puts on the access log what was used. A process that is killed just before it leaves the use itself."""
+    now = vault.clock.now()
+    made = [
+        Access(
+            use.row.case_id, consent.owner, now, who.id, who.role, "own", "reuse",
+            (to_text(DOCUMENT_PREFIX, use.row.id),), consent.purpose,
         )
-        if consent is None:
-            raise _no_consent(place)
-        what = (to_text(DOCUMENT_PREFIX, row.id),)
-        who = receiving.who
-        made = Access(row.case_id, owner, now, who.id, who.role, "own", "reuse", what, consent.purpose)
-        await accesses.add(connection, [made])
-    return await documents.copy(vault, row)
+        for use, consent in zip(uses, agreed, strict=True)
+    ]  # fmt: skip
+    async with vault.database.transaction() as connection:
+        await accesses.add(connection, made)
 
 
-def _no_consent(place: int) -> UnknownReference:
+def _no_consent(place: int) -> ConsentMissing:
     zh = "此文件属于以前的办件，再次使用须先取得同意（POST /v1/me/consents）"
     en = "An earlier case has this document: its re-use takes a consent (POST /v1/me/consents)"
-    return UnknownReference(en, faults=(Fault("consent", zh, en, pointer=f"/materials/{place}/document"),))
+    return ConsentMissing(en, faults=(Fault("consent", zh, en, pointer=f"/materials/{place}/document"),))
