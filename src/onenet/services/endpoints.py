@@ -143,7 +143,7 @@ def _check_nothing_to_call(wanted: Wanted) -> None:
 
 
 def _check_adapter(row: EndpointRow) -> None:
-    """Passes when the adapter is installed and takes the options. Raises: UnknownReference, InvalidInput."""
+    """Passes when the adapter is installed and takes the options. Raises: UnknownReference, Conflict."""
     if row.adapter not in installed():
         known = ", ".join(installed())
         en = f"expected an installed adapter ({known})"
@@ -152,13 +152,14 @@ def _check_adapter(row: EndpointRow) -> None:
     try:
         adapter_for(endpoint_of(row))
     except MisconfiguredError as error:
-        raise _fault("/options", f"适配器不接受这些选项：{error.detail}", error.detail) from None
+        raise _unfit("/options", f"适配器不接受这些选项：{error.detail}", error.detail) from None
 
 
 async def register(database: Database, wanted: Wanted, now: datetime) -> Registered:
     """Registers an endpoint; a department has one, so registering it again replaces address and adapter.
 
-    Raises: InvalidInput for a wrong address, secret or event, UnknownReference for an unknown adapter.
+    Raises: InvalidInput for a wrong secret or event, UnknownReference for an unknown adapter, Conflict for an
+    address or options that do not go with it.
     """
     row = _row(wanted, now)
     async with database.transaction() as connection:
