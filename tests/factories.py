@@ -197,4 +197,4 @@ def make_opening(
 ) -> Change:
     """The change that submits a case; `changes` are further fields of Change."""
     blank = make_blank(bundle, lane=lane, content=content, client=client, subject=subject)
-    return Change(blank.id, Open(), ACTOR, Opening(blank, template), **changes)
+    return Change(blank.id, Open(), f"frontend:{client}/{subject}", Opening(blank, template), **changes)

@@ -72,6 +72,29 @@ async def test_an_agent_opens_a_case_that_is_the_owners_and_both_are_on_record(c
     assert events[-1]["actor"] == "agent:app/of-bundle for app/owner"
 
 
+async def test_however_a_case_is_opened_its_row_has_the_owner_of_its_first_event(
+    city: City, database: Database
+) -> None:
+    agent = headers(city, "agent", "delegate")
+    (delegation,) = (await city.ask("GET", "/v1/delegations", agent))["items"]
+    by_delegation = {"Onenet-Delegation": delegation["id"]}
+    ways = (
+        headers(city, "frontend", "for the owner"),
+        headers(city, "frontend", "another one, same name"),
+        headers(city, "frontend", "for a delegate") | by_delegation,
+        headers(city, "citizen", "owner"),
+        headers(city, "citizen", "delegate of-bundle") | by_delegation,
+        agent | by_delegation,
+        headers(city, "clerk", "of the owner at the counter"),
+    )
+    before = (await record.verify(database)).cases
+    for number, way in enumerate(ways):
+        by = {**way, "Idempotency-Key": f"way-{number}"}
+        opened = await city.ask("POST", "/v1/cases", by, submission())
+        assert (await record.verify(database)).tamperings == (), opened
+    assert (await record.verify(database)).cases == before + len(ways)
+
+
 async def test_a_delegation_opens_no_case_of_another_bundle_or_for_somebody_else(city: City) -> None:
     agent = headers(city, "agent", "delegate")
     (delegation,) = (await city.ask("GET", "/v1/delegations", agent))["items"]

@@ -250,7 +250,7 @@ async def last_event_written_again(s: Scene) -> None:
 
 @tampering("rewritten")
 async def whole_history_written_again(s: Scene) -> None:
-    await s.rechain(1, actor="nobody")
+    await s.rechain(1, actor="clerk:hall/c-1 for app/s-1")
 
 
 @tampering("removed")
@@ -287,10 +287,32 @@ async def last_hash_of_the_case_altered(s: Scene) -> None:
     await s.change(tables.cases, tables.cases.c.id == s.log.victim, head_hash=NOISE)
 
 
+def row_altered(name: str, **values: Any) -> None:
+    async def act(s: Scene) -> None:
+        await s.change(tables.cases, tables.cases.c.id == s.log.victim, **values)
+
+    # Of the row, only what it says of its history is in an export.
+    TAMPERINGS[name] = Tamper(act, frozenset({"case_altered"}), frozenset())
+
+
+row_altered("number_of_the_case_altered", number="32050020261123999999")
+row_altered("bundle_of_the_case_altered", bundle_code="other")
+row_altered("version_of_the_bundle_altered", bundle_version=9)
+row_altered("jurisdiction_of_the_case_altered", jurisdiction="wujiang")
+row_altered("owner_of_the_case_altered", subject="s-2")
+row_altered("front_end_of_the_case_altered", client="portal")
+
+
 @tampering("step_altered", of_export=())
 async def state_of_a_step_altered(s: Scene) -> None:
     c = tables.step.c
     await s.change(tables.step, (c.case_id == s.log.victim) & (c.code == "b"), state="accepted")
+
+
+@tampering("step_altered", of_export=())
+async def words_of_a_step_removed(s: Scene) -> None:
+    c = tables.step.c
+    await s.change(tables.step, (c.case_id == s.log.victim) & (c.code == "a"), said=None, opinion=None)
 
 
 @tampering("private_inserted")

@@ -164,11 +164,11 @@ def change_case(**fields: Any) -> Callable[[Scene], None]:
     return act
 
 
-def change_step(**fields: Any) -> Callable[[Scene], None]:
+def change_step(code: str = "b", /, **fields: Any) -> Callable[[Scene], None]:
     def act(scene: Scene) -> None:
         s = tables.step
         scene.connection.execute(
-            update(s).where(s.c.case_id == scene.victim, s.c.code == "b").values(**fields)
+            update(s).where(s.c.case_id == scene.victim, s.c.code == code).values(**fields)
         )
 
     return act
@@ -255,11 +255,17 @@ TAMPERINGS: Mapping[str, Tamper] = {
     "last moved to another case": Tamper(
         move_to_another_case(LAST), removed(LAST), of_other=(("inserted", LAST + 1, None),)
     ),
+    "owner of the case": Tamper(change_case(subject="s-2"), (("case_altered", 1, None),)),
+    "owner and state of the case": Tamper(
+        change_case(subject="s-2", state="completed"),
+        (("case_altered", 1, None), ("case_altered", None, None)),
+    ),
     "state of the case": Tamper(change_case(state="completed"), (("case_altered", None, None),)),
     "last number of the case lowered": Tamper(change_case(seq=5), (("case_altered", 5, None),)),
     "last number of the case raised": Tamper(change_case(seq=11), (("case_altered", 11, None),)),
     "last hash of the case": Tamper(change_case(head_hash=NOISE), (("case_altered", LAST, None),)),
     "state of a step": Tamper(change_step(state="accepted"), (("step_altered", None, "b"),)),
+    "words of a step": Tamper(change_step("a", said=None), (("step_altered", None, "a"),)),
     "step removed": Tamper(remove_step, (("step_altered", None, "b"),)),
     "step renamed": Tamper(change_step(code="c"), (("step_altered", None, "b"), ("step_altered", None, "c"))),
     "case removed": Tamper(remove_case, (("case_removed", None, None),)),

@@ -119,3 +119,9 @@ class Principal:
                 return replace(self, visitor=subject)
             case _:
                 return self
+
+
+def is_name_for(actor: str, owner: Owner) -> bool:
+    """Whether that is how `name_for` writes somebody who opens a case of this owner."""
+    name = actor.partition(":")[2]
+    return name == str(owner) or name.endswith(f" for {owner}")

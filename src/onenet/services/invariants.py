@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from onenet.domain.case import Case
+from onenet.domain.delegation import Owner
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.stalls import stalls
 from onenet.domain.states import FINAL_STEP, MET, StepState
@@ -62,19 +63,22 @@ def numbers_lead_back(looked: Looked) -> Said:
 
 def chain_holds(looked: Looked) -> Said:
     """I5: numbers without a gap, each event chained to the one before, the case's row names the last."""
-    case = looked.case
-    head = record.Head(case.seq, case.head_hash, case.state.value)
-    for found in record.check_chain(case.id, looked.events, head):
+    for found in record.check_chain(looked.case.id, looked.events, _head(looked.case)):
         yield found.step, f"event {found.seq}: {found.kind} {found.detail}".rstrip()
 
 
 def rows_follow_events(looked: Looked) -> Said:
-    """I5: the case and its steps stand where their events left them."""
+    """I5: the case is the one that was opened; it and its steps stand where their events left them."""
     case = looked.case
-    head = record.Head(case.seq, case.head_hash, case.state.value)
     states = {step.code: step.state.value for step in case.steps.values()}
-    for found in record.check_states(case.id, looked.events, head, states):
+    for found in record.check_states(case.id, looked.events, _head(case), states):
         yield found.step, f"{found.kind}: {found.detail}"
+
+
+def _head(case: Case) -> record.Head:
+    owner = Owner(case.client, case.subject)
+    opened = record.Opened(case.number, case.bundle.code, case.bundle.version, case.jurisdiction, owner)
+    return record.Head(case.seq, case.head_hash, case.state.value, opened)
 
 
 def results_are_kept(looked: Looked) -> Said:

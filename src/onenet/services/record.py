@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from onenet.domain import tree
 from onenet.domain.chain import COMMITMENT, START
 from onenet.domain.note import MalformedNote, read_key
+from onenet.domain.principal import is_name_for
+from onenet.domain.states import FINAL_STEP
 from onenet.domain.tree import HASH_BYTES, TILE_WIDTH, Tiles
 from onenet.encryption import KeyRing
 from onenet.ids import lane_of
@@ -22,11 +24,12 @@ from onenet.store import record as store_record
 from onenet.store import sealing
 from onenet.store.database import Database
 from onenet.store.events import Event, Private, open_private
-from onenet.store.record import CaseRecord, Head
+from onenet.store.record import CaseRecord, Head, Opened
 
 __all__ = [
     "Head",
     "Open",
+    "Opened",
     "Tampering",
     "Verdict",
     "check_chain",
@@ -122,7 +125,12 @@ def _altered(chain: Sequence[Event | None]) -> set[int]:
 def check_states(
     case_id: UUID, events: Sequence[Event], head: Head, steps: Mapping[str, str] | None
 ) -> Iterator[Tampering]:
-    """Whether the case and its steps, if they are known, stand where their events left them."""
+    """Whether the case is the one that was opened, and it and its steps stand where their events left them.
+
+    How it was opened, and its steps, are only looked at if they are known.
+    """
+    if head.opened is not None and (wrong := _misstated(events[0], head.opened)):
+        yield Tampering(case_id, "case_altered", 1, detail=f"its row has another {', '.join(wrong)}")
     case_state, step_states = replay(events)
     if case_state != head.state:
         yield Tampering(case_id, "case_altered", detail=f"the events say {case_state}")
@@ -133,6 +141,14 @@ def check_states(
             yield Tampering(
                 case_id, "step_altered", step=code, detail=f"the events say {step_states.get(code)}"
             )
+
+
+def _misstated(first: Event, opened: Opened) -> list[str]:
+    """What the case's row says otherwise than its first event."""
+    content = first.content()
+    told = ("number", "bundle", "version", "jurisdiction")
+    wrong = [name for name in told if content.get(name) != getattr(opened, name)]
+    return wrong if is_name_for(first.actor, opened.owner) else [*wrong, "owner"]
 
 
 def replay(events: Sequence[Event]) -> tuple[str, dict[str, str]]:
@@ -147,6 +163,17 @@ def replay(events: Sequence[Event]) -> tuple[str, dict[str, str]]:
         elif event.step is not None and event.type.startswith("step.") and "state" in content:
             steps[event.step] = content["state"]
     return case_state, steps
+
+
+_END = frozenset(f"step.{state.value}" for state in FINAL_STEP)
+
+
+def _silenced(record: CaseRecord) -> Iterator[Tampering]:
+    """Steps that ended with words which are still on record, and no longer in their own row."""
+    for event in record.events:
+        is_kept = event.seq in record.private and committed(event)
+        if is_kept and event.type in _END and event.step in record.silent:
+            yield Tampering(record.case_id, "step_altered", step=event.step, detail="what was said is gone")
 
 
 def check_private(record: CaseRecord, open_: Open) -> Iterator[Tampering]:
@@ -198,7 +225,7 @@ def check_record(record: CaseRecord, open_: Open) -> Iterator[Tampering]:
         return
     broken = list(check_chain(case_id, record.events, head))
     if not broken and head is not None:
-        broken = list(_states(record, head, record.steps))
+        broken = [*_states(record, head, record.steps), *_silenced(record)]
     yield from broken
     if not any(each.kind == "altered" for each in broken):
         yield from check_private(record, open_)

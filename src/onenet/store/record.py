@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.domain.delegation import Owner
 from onenet.ids import LANES
 from onenet.store import events, log_tables, tables
 from onenet.store.events import Event
@@ -22,26 +23,39 @@ MOST_CASES = 50_000
 """That are read at a time, about."""
 
 
+class Opened(NamedTuple):
+    """What the case's own row says of how it was opened."""
+
+    number: str
+    bundle: str
+    version: int
+    jurisdiction: str
+    owner: Owner
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the case's own row says of its history."""
+    """What the case's own row says of its history. `opened` None: it is not known, as in an export."""
 
     seq: int
     hash: bytes
     state: str
+    opened: Opened | None = None
 
 
 @dataclass(slots=True)
 class CaseRecord:
     """Everything on record of one case, as it lies in one lane. `private`: seq -> what is stored.
 
-    `head` None: there is no row of the case. `steps` None: it is not known how they stand.
+    `head` None: there is no row of the case. `steps` None: it is not known how they stand. `silent`: steps
+    whose row has nothing that a department or an officer said.
     """
 
     case_id: UUID
     lane: int
     head: Head | None = None
     steps: dict[str, str] | None = None
+    silent: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
     private: dict[int, str] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
@@ -65,6 +79,10 @@ async def cases(connection: AsyncConnection, case_id: UUID | None = None) -> Asy
 
 
 _EVENT = events.NAMES
+_ROW = (
+    *("seq", "head_hash", "state", "data_key"),
+    *("number", "bundle_code", "bundle_version", "jurisdiction", "client", "subject"),
+)
 
 
 async def _read(connection: AsyncConnection, which: Any) -> dict[tuple[int, UUID], CaseRecord]:
@@ -77,19 +95,23 @@ async def _read(connection: AsyncConnection, which: Any) -> dict[tuple[int, UUID
 
     c = tables.cases.c
     for row in await connection.execute(
-        select(c.lane, c.id.label("case_id"), c.seq, c.head_hash, c.state, c.data_key).where(
-            which(c.lane, c.id)
-        )
+        select(c.lane, c.id.label("case_id"), *(c[name] for name in _ROW)).where(which(c.lane, c.id))
     ):
         record = of(row)
-        record.head, record.steps = Head(row.seq, row.head_hash, row.state), {}
+        owner = Owner(row.client, row.subject)
+        opened = Opened(row.number, row.bundle_code, row.bundle_version, row.jurisdiction, owner)
+        record.head, record.steps = Head(row.seq, row.head_hash, row.state, opened), {}
         record.data_key = row.data_key
     s = tables.step.c
+    silent = and_(s.said.is_(None), s.opinion.is_(None), s.reason.is_(None), s.results == "[]")
     for row in await connection.execute(
-        select(s.lane, s.case_id, s.code, s.state).where(which(s.lane, s.case_id))
+        select(s.lane, s.case_id, s.code, s.state, silent.label("is_silent")).where(which(s.lane, s.case_id))
     ):
-        if (steps := of(row).steps) is not None:
-            steps[row.code] = row.state
+        record = of(row)
+        if record.steps is not None:
+            record.steps[row.code] = row.state
+        if row.is_silent:
+            record.silent.add(row.code)
     e = tables.event.c
     for row in await connection.execute(
         select(e.lane, *(e[name] for name in _EVENT))
