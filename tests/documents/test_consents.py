@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,21 @@ import httpx2
 import pytest
 
 from onenet.api.parts import Parts
+from onenet.app import create_app
 from onenet.catalogue.build import content_text
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.ids import from_text
+from onenet.quotas import Policy, Quotas
 from onenet.services import custody, document_upkeep, documents
 from onenet.store import catalogue as store_catalogue
 from onenet.store import documents as store_documents
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
 from onenet.store.objects import Folder
-from tests.api.conftest import city_bundle, submission
+from tests.api.conftest import PUBLIC_URL, city_bundle, submission
+from tests.documents import making
 from tests.documents.test_documents import CONTENT, fault_of, submitted, uploaded
 from tests.factories import NOW
 
@@ -172,6 +176,23 @@ async def test_copies_count_as_what_is_uploaded(
     monkeypatch.setattr(documents, limit, most)
     assert fault_of(await submitted(frontend, document))[:2] == (409, "quota")
     assert stored(tmp_path) == before
+
+
+async def test_copies_are_counted_with_the_files_that_are_sent_in(
+    frontend: httpx2.AsyncClient, parts: Parts, tmp_path: Path
+) -> None:
+    document, _ = await held(frontend)
+    await consents(frontend, wanted(document))
+    before = stored(tmp_path)
+    few = create_app(replace(parts, quotas=Quotas({"uploads": Policy(1, 3_600, "")})))
+    transport = httpx2.ASGITransport(few)
+    async with httpx2.AsyncClient(
+        transport=transport, base_url=PUBLIC_URL, headers=frontend.headers
+    ) as client:
+        await uploaded(client, making.pdf())
+        answer = await submitted(client, document)
+    assert (answer.status_code, answer.json()["violated-policies"]) == (429, ["uploads"])
+    assert len(stored(tmp_path)) == len(before) + 1
 
 
 async def test_the_copies_of_a_case_that_is_refused_afterwards_are_erased(

@@ -56,7 +56,7 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
     command = HandInSupplement(said.step, materials_given(said.materials), said.form)
     replying = _replying(request, seen, body.raw)
     known = parts(request)
-    custody = custody_of(known, caller(request), command.materials)
+    custody = custody_of(request, command.materials)
     return _answer(await cases.hand_in_supplement(known.gate, seen.case, command, replying, custody))
 
 

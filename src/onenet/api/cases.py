@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from onenet.api.applying import applying
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, CaseListQuery, CaseQuery
 from onenet.api.case_shapes import CaseShape, CaseSubmission, StepList, materials_given
+from onenet.api.charging import charge_copy
 from onenet.api.contract import CASE_LINKS, answers_with
 from onenet.api.idempotency import HEADER, key_value, once
 from onenet.api.operations import Operations, caller
@@ -85,7 +87,7 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
             client=meant.owner.client,
             secret=secret,
             replying=replying,
-            custody=custody_of(known, who, said.materials),
+            custody=custody_of(request, said.materials),
         )
     except Conflict:
         # The catalogue may have moved on since the first try; its repetition still gets its answer.
@@ -172,11 +174,12 @@ async def list_steps(request: Request, case_id: CaseId) -> Response:
     )
 
 
-def custody_of(known: Parts, who: Principal, materials: Sequence[MaterialGiven]) -> Custody | None:
+def custody_of(request: Request, materials: Sequence[MaterialGiven]) -> Custody | None:
     """Who brings the documents among these materials; None where there are none."""
     if not any(material.document for material in materials):
         return None
-    return Custody(known.vault, who)
+    who = caller(request)
+    return Custody(parts(request).vault, who, partial(charge_copy, request, who))
 
 
 async def load(request: Request, case_id: str, what: str | None = "case") -> Seen:

@@ -6,6 +6,7 @@ from starlette.requests import HTTPConnection
 
 from onenet.addresses import counted_as
 from onenet.api.parts import parts
+from onenet.domain.principal import Principal
 from onenet.errors import QuotaExceeded
 from onenet.quotas import Standing
 
@@ -20,6 +21,17 @@ def charge(request: HTTPConnection, *charges: tuple[str, str]) -> None:
     standing = parts(request).quotas.spend(*charges)
     request.state.quota_fields = standing.fields
     _refuse_if(standing)
+
+
+def person_of(who: Principal, subject: str | None) -> str:
+    """What a subject counts as, or the client itself without one."""
+    client = f"{who.role}:{who.client}"
+    return client if subject is None else f"{client}/{subject[:128]}"
+
+
+def charge_copy(request: HTTPConnection, who: Principal) -> None:
+    """Counts a document that is used again as a file that is sent in. Raises: QuotaExceeded."""
+    _refuse_if(parts(request).quotas.spend(("uploads", person_of(who, who.visitor or who.subject))))
 
 
 def charge_address(request: HTTPConnection, policy: str) -> None:

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 from onenet import occasion
 from onenet.adapters.dpop import Shown
 from onenet.api import faults, negotiation
-from onenet.api.charging import address_of, charge
+from onenet.api.charging import address_of, charge, person_of
 from onenet.api.parts import parts
 from onenet.api.routes import StraightRoute
 from onenet.domain.principal import BY_SUBJECT, EVERY_PERMISSION, PERMISSIONS, Principal
@@ -133,11 +133,10 @@ class Operation:
 
     def _charges(self, request: Request, who: Principal) -> list[tuple[str, str]]:
         """The client's quota, its subject's, and the route's own."""
-        client = f"{who.role}:{who.client}"
         named = request.headers.get(SUBJECT_HEADER) if who.role in BY_SUBJECT else None
         subject = who.subject or named
-        person = client if subject is None else f"{client}/{subject[:128]}"
-        counted = [("client", client)]
+        person = person_of(who, subject)
+        counted = [("client", person_of(who, None))]
         if subject is not None:
             counted.append(("subject", person))
         if self.quota is not None:

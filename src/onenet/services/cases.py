@@ -177,7 +177,7 @@ async def submit(
     if custody is None or custody.owner != (client, subject):
         return await opened(content.materials)
     receiving = Receiving(case_id, custody.who, bundle, content.answers, replying.once)
-    return await reuse.around(opened, custody.vault, content.materials, receiving)
+    return await reuse.around(opened, custody.vault, content.materials, receiving, custody.charge)
 
 
 def _change(case_id: UUID, command: Command, replying: Replying, opening: Opening | None = None) -> Change:

@@ -44,10 +44,11 @@ def id_of_case(once: Once) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Custody:
-    """Who brings documents to a case, and where they are."""
+    """Who brings documents to a case, and where they are. `charge` counts a copy as an upload."""
 
     vault: Vault
     who: Principal
+    charge: Callable[[], None]
 
     @property
     def owner(self) -> Owner:

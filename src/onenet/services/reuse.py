@@ -63,13 +63,16 @@ class Use(NamedTuple):
 
 
 async def around(
-    opened: Open, vault: Vault, materials: Sequence[MaterialGiven], receiving: Receiving
+    opened: Open,
+    vault: Vault,
+    materials: Sequence[MaterialGiven],
+    receiving: Receiving,
+    charge: Callable[[], None],
 ) -> Result:
     """Opens the case with a copy in the place of each document that an earlier case of its owner has.
 
-    A repetition copies nothing again.
-
-    Raises: ConsentMissing, DocumentQuota; as `custody.check`, and as the change.
+    `charge` is called for each copy; a repetition makes none. Raises: ConsentMissing, DocumentQuota,
+    QuotaExceeded; as `custody.check`, and as the change.
     """
     if receiving.once is None or await answered(vault.database, receiving.once):
         return await opened(materials)
@@ -80,6 +83,8 @@ async def around(
     await _agreed(vault, uses, receiving)
     said = Announced(*owner, "", "", sum(use.row.size_bytes for use in uses))
     await documents.check_quota(vault, said, len(uses))
+    for _ in uses:
+        charge()
     made: dict[int, DocumentRow] = {}
     try:
         for use in uses:
