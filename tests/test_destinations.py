@@ -83,6 +83,11 @@ def test_a_network_is_allowed_on_its_ports_and_no_other() -> None:
     assert rule(office, "::ffff:10.20.1.1", 8_000) is None
 
 
+def test_a_network_of_ipv4_written_as_ipv6_is_allowed_as_the_one_of_ipv4() -> None:
+    office = Destinations((Allowed.read("[::ffff:10.20.0.0/112]:8000"),))
+    assert [rule(office, each, 8_000) for each in ("10.20.1.1", "10.21.0.1")] == [None, "inner"]
+
+
 def test_what_a_gateway_would_go_on_to_call_is_judged_as_well() -> None:
     gateway = Destinations((Allowed.read("[64:ff9b::/96]:443"),))
     assert rule(gateway, "64:ff9b::9.9.9.9") is None

@@ -16,6 +16,8 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal, NamedTuple
 
+from onenet.addresses import network_of
+
 Rule = Literal["spelling", "never", "inner", "port"]
 """Why something is not called: how it is written, where nobody is ever called, an inner or special address
 that the settings do not allow, a port."""
@@ -53,7 +55,11 @@ INNER = _networks(
 _LAST_32_BITS = _networks("64:ff9b::/96 64:ff9b:1::/48 ::ffff:0:0:0/96")
 """Networks whose addresses end in one of IPv4, which a gateway may go on to call."""
 
-_URL = re.compile(r"(https?)://(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+)(?::([0-9]{1,5}))?(?:[/?][!-\"$-~]*)?")
+_PORT = "6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}"
+URL_PATTERN = rf"(https?)://(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+)(?::({_PORT}))?(?:[/?][!-\"$-~]*)?"
+"""The shape of a URL, whoever is told one; `place_of` judges the rest."""
+
+_URL = re.compile(URL_PATTERN)
 _ALLOWED = re.compile(
     r"(?:\[([0-9A-Fa-f:./]+)\]|([0-9./]+)(?=$|:)|([0-9A-Fa-f:./]+)$)(?::([0-9]+)(?:-([0-9]+))?)?"
 )
@@ -94,8 +100,6 @@ def place_of(url: str) -> Place:
         raise NotAllowed("spelling")
     is_secure, host = parts[1] == "https", parts[2]
     port = int(parts[3]) if parts[3] else 443 if is_secure else 80
-    if not 1 <= port <= 65_535:
-        raise NotAllowed("spelling")
     return Place(is_secure, host, port, _address_in(host))
 
 
@@ -133,7 +137,7 @@ class Allowed:
         if found is None:
             wanted = "10.20.0.0/16, 10.20.0.7:9001 or [fd12::/48]:8080"
             raise ValueError(f"{text}: expected a network, as {wanted}")
-        network = ip_network(found[1] or found[2] or found[3])
+        network = network_of(found[1] or found[2] or found[3])
         if any(network.version == never.version and network.subnet_of(never) for never in NEVER):  # type: ignore[arg-type]
             raise ValueError(f"{text}: nobody is ever called there")
         if found[4] is None:

@@ -61,6 +61,15 @@ async def test_a_key_opens_only_from_its_networks(database: Database, clock: Fro
             await ring.principal(made.token, address)
 
 
+async def test_a_network_of_ipv4_written_as_ipv6_is_the_one_of_ipv4(
+    database: Database, clock: FrozenClock
+) -> None:
+    made = await make(database, clock, networks=("::ffff:10.0.0.0/104",))
+    await Keyring(database, clock).principal(made.token, "10.1.255.3")
+    with pytest.raises(Unauthenticated):
+        await Keyring(database, clock).principal(made.token, "11.0.0.1")
+
+
 async def test_a_right_key_from_elsewhere_is_told_by_its_name(
     database: Database, clock: FrozenClock, seen: list[dict[str, Any]]
 ) -> None:

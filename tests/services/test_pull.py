@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -27,28 +28,47 @@ pytestmark = pytest.mark.anyio
 TASKS = 24
 
 
-@pytest.mark.parametrize("taken_away", ["", "-skip_locked"])
-async def test_each_task_is_fetched_by_one(
-    database: Database, database_url: str, gate: Gate, shelf: Shelf, clock: FrozenClock, taken_away: str
-) -> None:
-    """They read the same tasks before any of them writes; a lock that cannot be passed over is waited for."""
+FETCHERS = 4
+
+
+@pytest.fixture(params=["", "-skip_locked"])
+async def at_once(
+    request: pytest.FixtureRequest,
+    database: Database,
+    database_url: str,
+    gate: Gate,
+    shelf: Shelf,
+    clock: FrozenClock,
+) -> AsyncIterator[tuple[Fetcher, list[Pull]]]:
+    """A department for which tasks wait, and who fetches them for it, each over connections of his own."""
     made = await endpoints.register(database, Wanted("department", "police", adapter="pull"), clock.now())
     bundle = shelf.put(make_bundle())
     await asyncio.gather(*(gate.submit(make_opening(bundle)) for _ in range(TASKS)))
     async with Transport() as transport:
         for claimed in await steps.claim(database, queue.TASKS, clock, TASKS):
             await steps.dispatch(gate, transport, clock, claimed)
-    others = [Database(database_url, pool_size=2, ring=key_ring(), capabilities=taken_away) for _ in range(4)]
+    others = [
+        Database(database_url, pool_size=2, ring=key_ring(), capabilities=request.param)
+        for _ in range(FETCHERS)
+    ]
     links = Links(bare_vault(database, clock), "https://onenet.example")
-    who = Fetcher(made.endpoint, EVERYTHING)
-    leases = await asyncio.gather(
-        *(
-            Pull(each, gate, links, clock, Watch(each)).fetch(who, most=TASKS)
-            for each in others
-            for _ in range(3)
-        )
-    )
+    yield Fetcher(made.endpoint, EVERYTHING), [Pull(each, gate, links, clock, Watch(each)) for each in others]
     for each in others:
         await each.close()
+
+
+async def test_each_task_is_fetched_by_one(at_once: tuple[Fetcher, list[Pull]]) -> None:
+    """They read the same tasks before any of them writes; a lock that cannot be passed over is waited for."""
+    who, pulls = at_once
+    leases = await asyncio.gather(*(each.fetch(who, most=TASKS) for each in pulls for _ in range(3)))
     fetched = Counter(sheet.key for lease in leases for _, sheet in lease.tasks)
     assert (len(fetched), set(fetched.values())) == (TASKS, {1})
+
+
+async def test_nobody_is_told_that_nothing_waits_while_tasks_wait(
+    at_once: tuple[Fetcher, list[Pull]],
+) -> None:
+    """All choose the same oldest task first. Each miss is another's gain, and there are four of them."""
+    who, pulls = at_once
+    leases = await asyncio.gather(*(each.fetch(who, most=1) for each in pulls))
+    assert [len(lease.tasks) for lease in leases] == [1] * FETCHERS

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from onenet.api.form_values import GivenForm
 from onenet.api.shapes import Answer, Code, Moment, PageQuery, Request, extensible
+from onenet.destinations import URL_PATTERN
 from onenet.domain.events import EVENT_KINDS
 from onenet.domain.states import DeliveryState
 
@@ -25,12 +26,7 @@ def _public_event(text: str) -> str:
 PublicEvent = Annotated[
     str, AfterValidator(_public_event), WithJsonSchema({"type": "string", "enum": _PUBLIC_EVENTS})
 ]
-_PORT = "(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
-_ADDRESS_PATTERN = rf"^https?://[a-z0-9]([a-z0-9.-]{{0,251}}[a-z0-9])?(:{_PORT})?(/[!-\"$-~]*)?$"
-Address = Annotated[
-    str,
-    StringConstraints(max_length=2_048, pattern=_ADDRESS_PATTERN),
-]
+Address = Annotated[str, StringConstraints(max_length=2_048, pattern=f"^{URL_PATTERN}$")]
 ClientCode = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
 
 

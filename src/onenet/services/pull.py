@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,7 +42,7 @@ from onenet.store.bulk import Row
 from onenet.store.database import Database, is_retryable
 from onenet.store.endpoints import EndpointRow
 from onenet.store.idempotency import StoredAnswer
-from onenet.store.pull import Waiting
+from onenet.store.pull import Candidate, Waiting
 
 LEASE = timedelta(seconds=60)
 """Twice as long as a worker's: a department's call of us is on the way, too."""
@@ -51,6 +52,12 @@ MOST = 50
 
 LOOK_EVERY_S = 0.5
 """How often somebody who waits looks for himself: what falls due may have been another process's doing."""
+
+LOOKS = 5
+"""How often somebody looks whose choices were all taken by others, before he is told that nothing waits."""
+
+SPREAD = 8
+"""Who looks again chooses by chance among so many times what he wants: not what all the others choose."""
 
 RECEIVED = Received()
 
@@ -132,18 +139,34 @@ class Pull:
 
     async def _take(self, who: Fetcher, wanted: queue.Wanted) -> list[Row]:
         """Looks first: where a claim locks the whole database, a department would lock it for nothing."""
-        asked = (who.department, who.visible, wanted.now, wanted.count)
+        missed: set[Candidate] = set()
+        for _ in range(LOOKS):
+            chosen = await self._choose(who, wanted, missed)
+            if not chosen:
+                return []
+            if taken := await self._claim(chosen, wanted):
+                return taken
+            missed.update(chosen)
+        return []
+
+    async def _choose(self, who: Fetcher, wanted: queue.Wanted, missed: set[Candidate]) -> list[Candidate]:
+        """Those that have waited longest; once some were missed, others by chance, still in their order."""
+        most = wanted.count * SPREAD + len(missed) if missed else wanted.count
         async with self.database.read() as connection:
-            chosen = await store.candidates(connection, *asked)
-        if not chosen:
-            return []
+            found = await store.candidates(connection, who.department, who.visible, wanted.now, most)
+        left = [each for each in found if each not in missed]
+        places = random.sample(range(len(left)), min(wanted.count, len(left)))
+        return [left[place] for place in sorted(places)]
+
+    async def _claim(self, chosen: list[Candidate], wanted: queue.Wanted) -> list[Row]:
+        """Those of the chosen that nobody else was quicker to take."""
         skip_locked = self.database.capabilities.skip_locked
         try:
             async with self.database.transaction() as connection:
                 return await store.take(connection, chosen, wanted, skip_locked=skip_locked)
         except DBAPIError as error:
             if is_retryable(error):
-                return []  # somebody else was quicker: the next look finds what is left
+                return []  # somebody else was quicker
             raise
 
     async def _sheet(self, row: Row, wanted: queue.Wanted) -> TaskSheet | None:
