@@ -120,6 +120,27 @@ async def test_dots_in_place_of_a_name_are_not_called(name: str) -> None:
     assert (attempt.failure, server.heard) == ("refused", [])
 
 
+async def test_what_is_not_ascii_in_a_header_is_percent_encoded() -> None:
+    """So that who decodes it has it again, whatever it was."""
+    description = describe(request={"headers": {"x-name": "n=${/form/child_name}; v=1%"}})
+    async with loopback(answer(202)) as server:
+        attempt = await submit(server, description, form={"child_name": "小测 100%"})
+    assert attempt.outcome == Received()
+    assert server.heard[0].headers["x-name"] == "n=%E5%B0%8F%E6%B5%8B 100%25; v=1%"
+
+
+async def test_a_credential_that_no_header_can_hold_is_not_called() -> None:
+    description = describe() | {"auth": {"header": {"name": "x-key", "value": "${/key}"}}}
+    async with loopback(answer(202)) as server, Transport(destinations=HERE) as transport:
+        endpoint = make_endpoint(server.url, "rest", options=description, credentials={"key": "密"})
+        talk = Rest(endpoint).submit(make_task())
+        attempt = await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
+    assert attempt.outcome == TryLater(
+        "refused", "the credentials: letters of ASCII were expected in a header"
+    )
+    assert server.heard == []
+
+
 async def test_a_line_break_in_a_header_is_not_called() -> None:
     description = describe(request={"headers": {"x-name": "${/form/child_name}"}})
     async with loopback(answer(202)) as server:

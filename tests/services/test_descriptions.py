@@ -59,9 +59,36 @@ def test_a_description_without_faults_is_kept_as_it_is(tmp_path: Path) -> None:
         ("accepted}", 'unclear, reason: "${/x}"}', "8:36: error: expected words of your own"),
         ("accepted}", "rejected, reason: x, reason_code: odd}", "8:53: error: expected one of not_n"),
         ("ok:", "1:", "8:5: error: expected text as key"),
+        ("/cases", '"/a b"', "2:9: error: expected a path without blanks"),
+        ("/cases", r'"/a\n?x"', "2:9: error: expected a path without blanks"),
+        ("/cases", "/a#b", "2:9: error: expected a path without blanks"),
+        ("path:", "headers: {x a: b}\n  path:", "2:13: error: expected the name of a header"),
+        ("path:", "headers: {x-a: 小}\n  path:", "2:18: error: expected ASCII on one line"),
+        ("path:", r'headers: {x-a: "b\nc"}' + "\n  path:", "2:18: error: expected ASCII on one line"),
         ("path:", "headers: {Authorization: x}\n  path:", "2:13: error: expected no credential here"),
         ("  words:", "  statuses: {'304': {outcome: received}}\n  words:", "7:14: error: expected a status"),
         ("  body:", "  format: xml\n  body:\n    a: 1", "5:5: error: expected one element at the top"),
+        *(
+            ("body:\n    id: ${/task}", f"format: {form}\n  body: {body}", said)
+            for form, body, said in (
+                ("form", "{a: {b: c}}", "4:13: error: expected one text, number or truth value in a field"),
+                ("form", "{a: [b]}", "4:13: error: expected one text"),
+                ("form", "{a: null}", "4:13: error: expected one text"),
+                ("form", "{$value: a, $words: {a: b}}", "4:9: error: expected a mapping"),
+                ("xml", "{a b: c}", "4:10: error: expected a name that an XML element or attribute can have"),
+                ("xml", "{a: [{b: {c d: e}}]}", "4:19: error: expected a name that an XML element"),
+                ("xml", "{a: {b: {$each: '${/materials}', $as: {c d: e}}}}", "4:48: error: expected a name"),
+                ("xml", "{a: {'@b c': d}}", "4:14: error: expected a name that an XML element"),
+                ("xml", "{a: {'@b': {c: d}}}", "4:20: error: expected one text or number"),
+                ("xml", "{a: {b: [[c]]}}", "4:18: error: expected one element, and no list"),
+                ("xml", "{a: {$each: '${/materials}'}}", "4:13: error: expected $each with $as"),
+            )
+        ),
+        *(
+            ("${/task}", f"{{$value: '${{/created_at}}', $date: '{spelling}'}}", "4:43: error: expected a s")
+            for spelling in ("%Y%m%d%", "%Y%m%d%Q", "%Y%m%d%Y", "%%Y%m%d", "%Y-%m")
+        ),
+        ("answer:", "auth: {header: {name: x, value: '密 ${/a}'}}\nanswer:", "5:33: error: expected ASCII"),
         ("answer:", "auth: {basic: {user: x, password: '${/a}'}, header: {name: x, value: '${/a}'}}\nanswer:",
          "5:7: error: expected one of header, basic, oauth2"),
         ("answer:", "auth: {certificate: geheim}\nanswer:", "5:21: error: expected a reference"),

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
-from onenet.adapters import template, webhook
+from onenet.adapters import template, webhook, xml_body
 from onenet.adapters.answers import Shape
 from onenet.adapters.template import Fault, Where
 from onenet.destinations import NotAllowed, place_of
@@ -57,12 +57,23 @@ def _pointer(text: str) -> str:
 def _path(text: str) -> str:
     if text and not text.startswith("/"):
         raise PydanticCustomError("path", "expected a path that begins with /; the address is the endpoint's")
+    if re.search(r"[\s\x00-\x1f\x7f#]", template.literal(text)):
+        message = "expected a path without blanks, line breaks and #, such as /cases; %20 is a blank, %23 a #"
+        raise PydanticCustomError("path", message)
     return text
 
 
 def _header(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text):
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", text):  # RFC 9110 section 5.6.2
         raise PydanticCustomError("header", "expected the name of a header, such as authorization")
+    return text
+
+
+def _header_value(text: str) -> str:
+    if not re.fullmatch(r"[\t\x20-\x7e]*", template.literal(text)):
+        raise PydanticCustomError(
+            "header", "expected ASCII on one line; other letters are written as %E5%B0%8F"
+        )
     return text
 
 
@@ -102,6 +113,7 @@ _CREDENTIAL = re.compile("/credentials/([a-z][a-z0-9_]{0,63})")
 
 Secret = Annotated[str, AfterValidator(_secret)]
 Pointer = Annotated[str, AfterValidator(_pointer)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
 Meaning = dict[str, Any]
 
 
@@ -111,7 +123,7 @@ class RequestPart(Shape):
     method: Literal["POST", "PUT", "PATCH"] = "POST"
     format: Literal["json", "xml", "form"] = "json"
     path: Annotated[str, AfterValidator(_path)] = ""
-    headers: dict[str, str] = Field(default={})
+    headers: dict[Annotated[str, AfterValidator(_header)], HeaderValue] = Field(default={})
     body: Any
 
 
@@ -133,7 +145,7 @@ class HeaderAuth(Shape):
     """A header with a secret in it: `Bearer ${/token}`."""
 
     name: Annotated[str, AfterValidator(_header)]
-    value: Annotated[str, AfterValidator(_with_secret)]
+    value: Annotated[HeaderValue, AfterValidator(_with_secret)]
 
 
 class Basic(Shape):
@@ -230,7 +242,8 @@ def _of_shape(error: Any) -> Fault:
             return Fault(where[:-1], "expected a status from 200 to 299 or from 400 to 599", "bad_key")
         case _:
             message = str(error["msg"]).replace("Input should be", "expected")
-            return Fault(tuple(step for step in where if step != "[key]"), message, "bad_value")
+            is_key = where[-1:] == ("[key]",)
+            return Fault(where[:-1] if is_key else where, message, "bad_key" if is_key else "bad_value")
 
 
 def _of_request(request: RequestPart) -> Iterator[Fault]:
@@ -264,9 +277,23 @@ def _of_body(request: RequestPart) -> Iterator[Fault]:
     body = request.body
     if request.format == "json":
         return
-    if not isinstance(body, dict) or (request.format == "xml" and len(body) != 1):
+    where = ("request", "body")
+    if (
+        not isinstance(body, dict)
+        or template.is_special(body)
+        or (request.format == "xml" and len(body) != 1)
+    ):
         what = "one element at the top" if request.format == "xml" else "a mapping"
-        yield Fault(("request", "body"), f"expected {what} in a body of the format {request.format}")
+        yield Fault(where, f"expected {what} in a body of the format {request.format}")
+    elif request.format == "xml":
+        yield from xml_body.faults(body, where)
+    else:
+        for name, value in body.items():
+            is_one = "$value" in value if isinstance(value, dict) else template.as_word(value) is not None
+            if not is_one:
+                yield Fault(
+                    (*where, name), "expected one text, number or truth value in a field", "bad_value"
+                )
 
 
 def _of_answer(answer: AnswerPart) -> Iterator[Fault]:

@@ -18,7 +18,7 @@ import httpx2
 
 from onenet.adapters import template
 from onenet.adapters.base import APART, READS, TLS, Endpoint
-from onenet.adapters.description import AuthPart, Basic, OAuth2
+from onenet.adapters.description import AuthPart, Basic, HeaderAuth, OAuth2
 from onenet.adapters.failures import NotCalled
 from onenet.adapters.json_reader import read_json
 from onenet.adapters.template import Unfilled
@@ -51,11 +51,17 @@ def answered(
         if auth.basic is not None:
             request.headers["authorization"] = _basic(auth.basic, endpoint.credentials)
         if auth.header is not None:
-            value = template.fill_text(auth.header.value, endpoint.credentials)
-            request.headers[auth.header.name] = value
+            request.headers[auth.header.name] = _value(auth.header, endpoint.credentials)
     except Unfilled as error:
         raise NotCalled(f"the credentials: {error}") from None
     return (yield request)
+
+
+def _value(header: HeaderAuth, credentials: Mapping[str, str]) -> str:
+    value = template.fill_text(header.value, credentials)
+    if not value.isascii():
+        raise Unfilled("letters of ASCII were expected in a header")
+    return value
 
 
 def _basic(basic: Basic, credentials: Mapping[str, str]) -> str:

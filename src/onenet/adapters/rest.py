@@ -52,6 +52,8 @@ BODIES: Mapping[str, tuple[str, Callable[[Any], bytes]]] = {
 }
 """How a body is written, and what it calls itself."""
 
+_ASCII_BUT_PERCENT = bytes(set(range(128)) - {ord("%")})
+
 
 class Rest:
     """Hands a task over and reads the answer as the endpoint's options describe it."""
@@ -94,7 +96,8 @@ class Rest:
         try:
             path = template.fill_text(wanted.path, task.content, _in_path)
             headers = [
-                (name, template.fill_text(each, task.content)) for name, each in wanted.headers.items()
+                (name, template.fill_text(each, task.content, _in_header))
+                for name, each in wanted.headers.items()
             ]
             media_type, write = BODIES[wanted.format]
             content = write(template.fill(wanted.body, self._told(task)))
@@ -165,6 +168,13 @@ def _in_path(value: str) -> str:
     if not value.strip("."):
         raise Unfilled("a value for the address was expected, and not dots or nothing")
     return quote(value, safe="")
+
+
+def _in_header(value: str) -> str:
+    """A value as percent-encoded UTF-8 where it is not ASCII, `%` as `%25`: who decodes it has it again. Line
+    breaks stay, and the transport refuses them. Source: RFC 3986 section 2.1.
+    """
+    return quote(value, safe=_ASCII_BUT_PERCENT)
 
 
 def _meant(meaning: Meaning, said: Mapping[str, Any]) -> Outcome:

@@ -14,7 +14,7 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 Where = tuple[str | int, ...]
@@ -39,6 +39,7 @@ POINTER: Final = re.compile(r"(/([^/~]|~[01])*)+")
 _REFERENCE = re.compile(r"\$\{(?P<pointer>/[^{}]*?)(?P<optional>\?)?\}")
 _OPENING = "${"
 _SPECIAL = "$"
+_SOME_DAY = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 def look(source: Any, pointer: str) -> Any:
@@ -58,6 +59,16 @@ def as_word(value: Any) -> str | None:
     if isinstance(value, str):
         return value
     return json.dumps(value) if isinstance(value, bool | int | float) else None
+
+
+def is_special(template: Any) -> bool:
+    """Whether it is one of `$each` and `$value`, and no mapping of its own."""
+    return isinstance(template, Mapping) and any(name.startswith(_SPECIAL) for name in template)
+
+
+def literal(text: str) -> str:
+    """What of a text stands there whatever the source is."""
+    return _REFERENCE.sub("", text)
 
 
 def fill(template: Any, source: Any) -> Any:
@@ -108,7 +119,7 @@ def faults(template: Any, where: Where = ()) -> Iterator[Fault]:
     match template:
         case str():
             yield from _text_faults(template, where)
-        case dict() if any(name.startswith(_SPECIAL) for name in template):
+        case dict() if is_special(template):
             yield from _special_faults(template, where)
         case dict():
             for name, value in template.items():
@@ -194,7 +205,16 @@ def _special_faults(template: Mapping[str, Any], where: Where) -> Iterator[Fault
             )
         case {"$value": str(value), "$date": str(spelling), **rest} if not rest:
             yield from faults(value, (*where, "$value"))
-            if not all(part in spelling for part in ("%Y", "%m", "%d")):
+            if not _spells_a_day(spelling):
                 yield Fault((*where, "$date"), 'expected a spelling with %Y, %m and %d, such as "%Y-%m-%d"')
         case _:
             yield Fault(where, "expected $each with $as, $value with $words, or $value with $date")
+
+
+def _spells_a_day(spelling: str) -> bool:
+    """Whether a day that is written like this can be read again."""
+    try:
+        read = datetime.strptime(_SOME_DAY.strftime(spelling), spelling)  # noqa: DTZ007  # a day
+    except (ValueError, re.error):  # the second: a part that is there twice
+        return False
+    return read.date() == _SOME_DAY.date()

@@ -15,7 +15,7 @@ from xml.parsers import expat
 
 from onenet.adapters.base import UnreadableAnswer
 from onenet.adapters.json_reader import MAX_STRING
-from onenet.adapters.template import Unfilled, as_word
+from onenet.adapters.template import Fault, Unfilled, Where, as_word, is_special
 
 MAX_DEPTH = 64
 MAX_MEMBERS = 2_000
@@ -51,6 +51,31 @@ def read_xml(raw: bytes) -> dict[str, Any]:
 def write_xml(value: Mapping[str, Any]) -> bytes:
     """The document with this one element. Raises: Unfilled for a name that no element can have."""
     return ('<?xml version="1.0" encoding="UTF-8"?>\n' + "".join(_elements(value))).encode()
+
+
+def faults(template: Mapping[str, Any], where: Where) -> Iterator[Fault]:
+    """What keeps this template from being the content of an element, whatever it is filled with."""
+    for name, value in template.items():
+        at = (*where, name)
+        if name != "#text" and not NAME.fullmatch(name.removeprefix("@")):
+            yield Fault(at, "expected a name that an XML element or attribute can have", "bad_key")
+        elif name == "#text" or name.startswith("@"):
+            if isinstance(value, list) or (isinstance(value, dict) and "$value" not in value):
+                yield Fault(at, "expected one text or number", "bad_value")
+        elif isinstance(value, dict) and "$each" in value:
+            yield from _entry_faults(value.get("$as"), (*at, "$as"))
+        elif isinstance(value, list):
+            for place, each in enumerate(value):
+                yield from _entry_faults(each, (*at, place))
+        else:
+            yield from _entry_faults(value, at)
+
+
+def _entry_faults(entry: Any, where: Where) -> Iterator[Fault]:
+    if isinstance(entry, list) or (isinstance(entry, dict) and "$each" in entry):
+        yield Fault(where, "expected one element, and no list in a list", "bad_value")
+    elif isinstance(entry, dict) and not is_special(entry):
+        yield from faults(entry, where)
 
 
 class _Builder:
