@@ -163,8 +163,8 @@ RULES: Mapping[str, tuple[Rule, str, frozenset[str]]] = {
     "secrets come from the system": (
         imports("random"), "import random",
         frozenset({  # spreads work and waits; nothing here is secret
-            "quotas.py", "services/advance.py", "services/erasure.py", "services/reconciler.py",
-            "store/queue.py", "worker.py",
+            "quotas.py", "services/advance.py", "services/erasure.py", "services/pull.py",
+            "services/reconciler.py", "store/queue.py", "worker.py",
         }),
     ),
     "certificates are checked": (
