@@ -29,6 +29,6 @@ class Consent(NamedTuple):
 
     def lets(self, document_id: UUID, bundle: str, departments: Set[str], now: datetime) -> bool:
         """Whether this document may go to these departments in a case of this bundle, now."""
-        is_live = self.given_at <= now < self.ends_at and (self.revoked_at is None or now < self.revoked_at)
+        is_live = self.revoked_at is None and self.given_at <= now < self.ends_at
         is_meant = (self.document_id, self.bundle) == (document_id, bundle)
         return is_live and is_meant and departments <= self.departments
