@@ -34,8 +34,10 @@ def used(server: PostgresServer, template: str, statement: str) -> str:
 def test_a_database_with_rows_is_emptied_and_used_again(
     postgres: PostgresServer, postgres_template: str
 ) -> None:
-    url = used(postgres, postgres_template, "INSERT INTO department VALUES ('health', '{{}}', now())")
-    with postgres.database(postgres_template) as again, psycopg.connect(again) as connection:
+    own = "own_template"  # what other tests gave back may have been analysed since, and is dropped then
+    postgres.create(own, postgres_template)
+    url = used(postgres, own, "INSERT INTO department VALUES ('health', '{{}}', now())")
+    with postgres.database(own) as again, psycopg.connect(again) as connection:
         assert again == url
         assert connection.execute("SELECT pg_relation_size('department')").fetchone() == (0,)
 

@@ -72,6 +72,7 @@ async def test_control_a_worker_that_is_deaf_to_the_signal_claims_while_it_drain
 async def _follow_one_another(made: Scene) -> None:
     """The one starts and works, the other one is told to go; then the other way round."""
     old, new = made.city.children["worker"], made.city.children["worker_b"]
+    await until(made, _said_more(old, 0), lambda: "the old worker does not start")
     for _ in range(OVERLAPS):
         started = new.said(AT_WORK)
         new.start()
