@@ -137,6 +137,7 @@ async def upload(client: httpx2.AsyncClient, own: str, other: str, seen: Seen) -
             "Idempotency-Key": f"file-{number}-{hash(own)}",
             "Content-Type": "application/pdf",
             "Onenet-Filename": f"{own}-{other}.pdf",
+            "Onenet-Subject": f"s-{abs(hash(own))}",  # a person may have 100 that no case has taken
         }
         done = await client.post("/v1/documents", content=content, headers=headers)
         assert done.status_code == status, done.text
