@@ -34,7 +34,7 @@ def rule_of_url(url: str) -> str | None:
 
 @pytest.mark.parametrize("network", [*INNER, *NEVER], ids=str)
 def test_nothing_is_called_at_either_end_of_a_special_network(network: object) -> None:
-    first, last = str(network[0]), str(network[-1])  # type: ignore[index]
+    first, last = str(network[0]), str(network[-1])  # type: ignore[index]  # both kinds have it
     assert rule(PUBLIC, first) in ("inner", "never")
     assert rule(PUBLIC, last) in ("inner", "never")
 
@@ -99,15 +99,15 @@ def test_onenet_calls_neither_itself_nor_its_database(monkeypatch: pytest.Monkey
     monkeypatch.setenv("ONENET_DATABASE_URL", "postgresql://o:p:123@db.example:5439/onenet?host=b:5440")
     allowed = read_settings(port=8_123).destinations()
     assert [rule(allowed, "10.0.0.1", port) for port in (5_432, 5_439, 5_440, 123)] == [*["never"] * 3, None]
-    assert [rule(allowed, each, 8_123) for each in ("127.0.0.1", "0.0.0.0", "9.9.9.9")] == [  # noqa: S104
+    assert [rule(allowed, each, 8_123) for each in ("127.0.0.1", "0.0.0.0", "9.9.9.9")] == [  # noqa: S104  # nothing is bound
         "never", "never", None,
     ]  # fmt: skip
     assert rule(allowed, "127.0.0.1", 8_124) is None
 
 
 def test_an_address_of_this_host_is_known_as_such() -> None:
-    assert is_of_this_host(place_of("http://127.0.0.1/").address)  # type: ignore[arg-type]
-    assert not is_of_this_host(place_of("http://9.9.9.9/").address)  # type: ignore[arg-type]
+    assert is_of_this_host(place_of("http://127.0.0.1/").address)  # type: ignore[arg-type]  # it is no name
+    assert not is_of_this_host(place_of("http://9.9.9.9/").address)  # type: ignore[arg-type]  # it is no name
 
 
 @pytest.mark.parametrize(

@@ -358,7 +358,7 @@ def test_the_published_check_vector_is_right() -> None:
 
 def test_the_documented_asymmetric_check_and_signature_are_right() -> None:
     space: dict[str, Any] = {"__name__": "v1a"}
-    exec(compile(block("docs/departments.md", "v1a"), "v1a.py", "exec"), space)  # noqa: S102
+    exec(compile(block("docs/departments.md", "v1a"), "v1a.py", "exec"), space)  # noqa: S102  # what the page shows
     page, body, sent_at = text_of("docs/departments.md"), b'{"test": 2432232314}', 1614265330
     (key,), (signature,) = re.findall(r"public key `(whpk_\S+)`", page), re.findall(r"`(v1a,\S{88})`", page)
     headers = {
@@ -374,7 +374,7 @@ def test_the_documented_asymmetric_check_and_signature_are_right() -> None:
 
 def test_the_documented_message_signature_is_believed_and_is_the_published_one() -> None:
     space: dict[str, Any] = {"__name__": "say"}
-    exec(compile(block("docs/departments.md", "signed callback"), "say.py", "exec"), space)  # noqa: S102
+    exec(compile(block("docs/departments.md", "signed callback"), "say.py", "exec"), space)  # noqa: S102  # the same
     url, body = "https://onenet.example/v1/callbacks/edu", b'{"test": 2432232314}'
     headers = space["sign"](KEY, url, "tsk_1_1", body, 1764115200, "n-1")
     message = message_signatures.Message("POST", url, headers)

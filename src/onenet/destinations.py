@@ -138,7 +138,7 @@ class Allowed:
             wanted = "10.20.0.0/16, 10.20.0.7:9001 or [fd12::/48]:8080"
             raise ValueError(f"{text}: expected a network, as {wanted}")
         network = network_of(found[1] or found[2] or found[3])
-        if any(network.version == never.version and network.subnet_of(never) for never in NEVER):  # type: ignore[arg-type]
+        if any(network.version == never.version and network.subnet_of(never) for never in NEVER):  # type: ignore[arg-type]  # of one version
             raise ValueError(f"{text}: nobody is ever called there")
         if found[4] is None:
             return cls(network)

@@ -31,7 +31,7 @@ pytestmark = pytest.mark.anyio
 
 SPELLINGS = (
     "127.0.0.1", "127.1", "127.0.1", "2130706433", "0x7f000001", "0x7f.1", "0x7f.0x0.0x0.0x1", "0177.0.0.1",
-    "017700000001", "0177.0.0.0x1", "127.000.000.001", "127.0.0.1.", "0", "0.0.0.0", "127.0.0.1%00",  # noqa: S104
+    "017700000001", "0177.0.0.0x1", "127.000.000.001", "127.0.0.1.", "0", "0.0.0.0", "127.0.0.1%00",  # noqa: S104  # spellings, nothing is bound
     "%31%32%37%2e%30%2e%30%2e%31", "１２７.0.0.1", "127。0。0。1", "①②⑦.⓪.⓪.①", "localhost",
     "LOCALHOST", "localhost.", "user@127.0.0.1", "user:secret@localhost", "192.0.2.7@127.0.0.1",
     "192.0.2.7#@127.0.0.1", "192.0.2.7\\@127.0.0.1", "127.0.0.1\t", "[::1]", "[::]", "[0:0:0:0:0:0:0:1]",
@@ -127,7 +127,7 @@ async def test_control_without_the_guard_spellings_reach_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     without(monkeypatch, "check_url", "check")
-    through = {"127.0.0.1", "0.0.0.0", "0x7f.1", "127。0。0。1", "localhost", "user@127.0.0.1"}  # noqa: S104
+    through = {"127.0.0.1", "0.0.0.0", "0x7f.1", "127。0。0。1", "localhost", "user@127.0.0.1"}  # noqa: S104  # the same
     assert through <= set(SPELLINGS)
     assert await reached(through) == through
 
@@ -141,7 +141,7 @@ async def test_an_address_is_judged_as_its_socket_is_made_too(monkeypatch: pytes
     """What the client takes for an address it does not look up; the rule of spelling is not the only one."""
     without(monkeypatch, "check_url")
     async with listening(*EVERYWHERE) as door, Transport(destinations=strict(door.port)) as transport:
-        for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "0x7f.1"):  # noqa: S104
+        for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "0x7f.1"):  # noqa: S104  # the same
             attempt = await post(transport, f"http://{host}:{door.port}/")
             assert (attempt.failure, door.opened) == ("refused", 0), host
 

@@ -70,7 +70,7 @@ async def test_a_database_that_is_away_is_told_on_a_page(parts: Parts, tmp_path:
 
 
 async def test_an_error_that_nobody_foresaw_is_told_on_a_page_without_a_word_of_itself(parts: Parts) -> None:
-    broken = replace(parts, database=None)  # type: ignore[arg-type]
+    broken = replace(parts, database=None)  # type: ignore[arg-type]  # a fault nobody foresaw
     answer = await browser_of(broken).get(CASE, headers=LOOKING)
     check(answer, 500, "Something went wrong here")
     assert "NoneType" not in answer.text

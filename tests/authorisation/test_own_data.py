@@ -116,7 +116,7 @@ class Town:
 
 
 @pytest.fixture
-async def town(anonymous: httpx2.AsyncClient, tokens: Tokens, database: Database, clock: FrozenClock) -> Town:  # noqa: F811
+async def town(anonymous: httpx2.AsyncClient, tokens: Tokens, database: Database, clock: FrozenClock) -> Town:  # noqa: F811  # the fixture
     portal = (await keys.create(database, kind="frontend", client="portal", now=clock.now())).token
     of = {"app": tokens.frontend, "portal": portal}
     clients = {who: acting(anonymous, of[who[0]], who[1]) for who in PEOPLE}
@@ -152,7 +152,7 @@ async def test_everybody_gets_all_that_is_theirs_and_nothing_of_another(town: To
 
 @sqlite
 async def test_a_case_comes_with_all_that_was_said_and_each_event_the_owner_sees(
-    frontend: httpx2.AsyncClient,  # noqa: F811
+    frontend: httpx2.AsyncClient,  # noqa: F811  # the fixture
 ) -> None:
     opened = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "one"})
     id = opened.json()["id"]
@@ -177,8 +177,8 @@ async def test_each_document_can_be_fetched_by_what_the_export_says(town: Town) 
 
 @sqlite
 async def test_an_export_is_on_the_access_log_before_its_first_line(
-    frontend: httpx2.AsyncClient,  # noqa: F811
-    stranger: httpx2.AsyncClient,  # noqa: F811
+    frontend: httpx2.AsyncClient,  # noqa: F811  # the fixture
+    stranger: httpx2.AsyncClient,  # noqa: F811  # the fixture
 ) -> None:
     lines = await export(frontend)
     (record,) = [line["data"] for line in lines if line["kind"] == "access"]
@@ -188,7 +188,7 @@ async def test_an_export_is_on_the_access_log_before_its_first_line(
 
 
 @sqlite
-async def test_exports_have_a_quota_of_their_own(parts: Parts, tokens: Tokens) -> None:  # noqa: F811
+async def test_exports_have_a_quota_of_their_own(parts: Parts, tokens: Tokens) -> None:  # noqa: F811  # the fixture
     counting = replace(parts, quotas=Quotas({"export": Policy(2, 3_600, "")}))
     transport = httpx2.ASGITransport(create_app(counting))
     async with httpx2.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:

@@ -257,7 +257,7 @@ async def test_an_owner_uses_again_what_a_delegate_brought(
     opened = await submitted(frontend, brought)
     assert opened.status_code == 202, opened.text
     copy = await document_of(frontend, opened.json()["id"])
-    row = await documents.find(parts.vault, from_text(DOCUMENT_PREFIX, copy))  # type: ignore[arg-type]
+    row = await documents.find(parts.vault, from_text(DOCUMENT_PREFIX, copy))  # type: ignore[arg-type]  # it is one of ours
     assert (row.client, row.subject) == ("app", "citizen-1")
 
 
@@ -277,9 +277,9 @@ async def test_the_earlier_case_can_lose_its_document_and_the_new_one_keeps_the_
     document, _ = await held(frontend)
     await consents(frontend, wanted(document))
     opened = (await submitted(frontend, document)).json()
-    row = await documents.find(parts.vault, from_text(DOCUMENT_PREFIX, document))  # type: ignore[arg-type]
+    row = await documents.find(parts.vault, from_text(DOCUMENT_PREFIX, document))  # type: ignore[arg-type]  # the same
     await documents.erase(parts.vault, row)
-    parts.vault.clock.advance(timedelta(days=2))  # type: ignore[attr-defined]
+    parts.vault.clock.advance(timedelta(days=2))  # type: ignore[attr-defined]  # a frozen clock
     await document_upkeep.look_round(parts.vault, parts.case_of)
     copy = await document_of(frontend, opened["id"])
     assert (await frontend.get(f"/v1/documents/{copy}/content")).content == CONTENT

@@ -286,7 +286,7 @@ async def test_a_worker_with_an_authority_in_its_settings_has_its_checkpoints_st
         async with bootstrap.process(settings) as made:
             task = asyncio.create_task(made.sealing.run(stopping))
             async with asyncio.timeout(20):
-                while not await stamps(database):  # noqa: ASYNC110
+                while not await stamps(database):  # noqa: ASYNC110  # another process has no event
                     await asyncio.sleep(0.02)  # nothing here could wake us
             stopping.set()
             await task

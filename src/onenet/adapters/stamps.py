@@ -47,7 +47,7 @@ class Authority:
     def read(cls, pem: str) -> Authority:
         """The one with these certificates. Raises: MisconfiguredError."""
         try:
-            import rfc3161_client  # noqa: F401
+            import rfc3161_client  # noqa: F401  # is it there?
         except ModuleNotFoundError:
             raise MisconfiguredError("time stamps need onenet with the extra stamps") from None
         try:

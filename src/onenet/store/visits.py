@@ -47,11 +47,11 @@ class Connection(aiosqlite.Connection):
         It would tell its result to a loop that may have ended by then. Not for ever: a disk may hang.
         """
         try:
-            return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
+            return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]  # aiosqlite has no types here
         except asyncio.CancelledError:
             with contextlib.suppress(TimeoutError, ValueError):  # the latter: it is closed
                 async with asyncio.timeout(FREE_WITHIN_S):
-                    await super()._execute(_nothing)  # type: ignore[no-untyped-call]
+                    await super()._execute(_nothing)  # type: ignore[no-untyped-call]  # the same
             raise
 
     async def visit(self, work: Callable[[sqlite3.Connection], None]) -> None:
