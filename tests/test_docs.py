@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -48,8 +40,8 @@ from tests.signatures import KEY, public
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+PROGRAMS = sorted(file for file in (DOCS / "receivers").rglob("*.*") if file.is_file())
 SECRET = signing.new_secret()
-WAIT_LIMIT_S = 20.0
 
 # In pieces: the house rules search this file too.
 FOREIGN_WORDS = [
@@ -331,7 +323,7 @@ def test_the_index_of_decisions_is_whole() -> None:
     assert [page.name for page in (DOCS / "decisions").glob("0*.md") if f"]({page.name})" not in index] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", [*PAGES, *PROGRAMS], ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_page_speaks_of_the_project_alone(page: Path) -> None:
     text = page.read_text(encoding="utf-8").lower()
     assert [word for word in FOREIGN_WORDS if re.search(rf"(?<![a-z]){re.escape(word)}(?![a-z])", text)] == []
@@ -414,90 +406,3 @@ def test_the_adapter_of_the_worked_example_translates() -> None:
     assert end.value.value == outcome.Completed(opinion="符合")
     answer = adapter.read_callback(json.dumps({"流水号": "tsk_1", "结论": "也许"}).encode())
     assert isinstance(answer.outcome, outcome.Unclear)
-
-
-class Callbacks(BaseHTTPRequestHandler):
-    """Stands where onenet takes callbacks: busy at first, then it notes what comes."""
-
-    noted: list[tuple[str, Mapping[str, Any], signing.Refusal | None]]
-    calls: int
-
-    def do_POST(self) -> None:
-        kind = type(self)
-        kind.calls += 1
-        body = self.rfile.read(int(self.headers["content-length"]))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        refusal = signing.verify(headers, body, [SECRET], now=datetime.now(UTC))
-        if kind.calls > 1:
-            kind.noted.append((headers["webhook-id"], json.loads(body), refusal))
-        self.send_response(200 if kind.calls > 1 else 503)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
-        """Says nothing."""
-
-
-@contextmanager
-def listening() -> Iterator[tuple[str, type[Callbacks]]]:
-    class Fresh(Callbacks):
-        noted: list[tuple[str, Mapping[str, Any], signing.Refusal | None]] = []  # noqa: RUF012 - one test's own class
-        calls = 0
-
-    server = HTTPServer(("127.0.0.1", 0), Fresh)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1/callbacks/edu", Fresh
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@contextmanager
-def receiver(folder: Path, callback_url: str) -> Iterator[str]:
-    """The documented receiver, running; gives its address."""
-    file = folder / "receiver.py"
-    file.write_text(block("docs/departments.md", "receiver"), encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {"SIGNING_SECRET": SECRET, "CALLBACK_URL": callback_url, "PORT": str(port)}
-    # S603: our own file, with this interpreter.
-    process = subprocess.Popen(
-        [sys.executable, file], cwd=folder, env=os.environ | settings, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield f"http://127.0.0.1:{port}/tasks"
-    finally:
-        process.kill()
-        process.wait()
-
-
-def hand_over(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    deadline = time.monotonic() + WAIT_LIMIT_S
-    while True:
-        try:
-            return httpx2.post(url, content=body, headers=dict(headers), trust_env=False).status_code
-        except httpx2.ConnectError:
-            assert time.monotonic() < deadline, "the receiver does not listen"
-            time.sleep(0.05)
-
-
-def test_the_documented_receiver_does_a_task_once_and_calls_back_until_it_is_answered(tmp_path: Path) -> None:
-    task = {"task": "tsk_1", "results_expected": ["enrolment_notice"], "case": {"number": "1"}}
-    body = json.dumps({"type": "step.requested", "data": task}).encode()
-    headers = signing.sign(body, [SECRET], message_id="tsk_1", at=datetime.now(UTC))
-    with listening() as (callback_url, callbacks), receiver(tmp_path, callback_url) as url:
-        assert hand_over(url, body, headers) == 202
-        assert hand_over(url, body, headers) == 202
-        assert hand_over(url, body + b" ", headers) == 401
-        deadline = time.monotonic() + WAIT_LIMIT_S
-        while len(callbacks.noted) < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
-    said = [
-        (message_id, message["data"]["outcome"], refusal) for message_id, message, refusal in callbacks.noted
-    ]
-    assert said == [("tsk_1_1", "accepted", None), ("tsk_1_2", "completed", None)]
-    read = webhook.Webhook(Endpoint(UUID(int=1), "edu", "webhook", url, (SECRET,))).read_callback
-    answer = read(json.dumps(callbacks.noted[1][1]).encode())
-    assert answer.outcome == outcome.Completed((outcome.ResultGiven("enrolment_notice", "EX-1"),), "准予办理")
