@@ -29,6 +29,7 @@ from onenet.api import (
     health,
     log,
     openapi,
+    operating,
     own_data,
     progress,
     pull,
@@ -45,7 +46,7 @@ from onenet.services.logins import Logins
 
 NOUNS = (
     cases, case_actions, events, progress, callbacks, documents, catalogue, applications, delegations,
-    consents, applicants, own_data, break_glass, endpoints, pull, log, health, about,
+    consents, applicants, own_data, break_glass, endpoints, operating, pull, log, health, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

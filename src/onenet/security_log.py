@@ -46,6 +46,7 @@ KINDS: Mapping[str, str] = {
     "key_revoked": "an API key was ended",
     "key_trusted": "a department's public key was registered",
     "key_distrusted": "a department's public key was taken away",
+    "secret_rotated": "the keys that an endpoint's messages are signed with were replaced",
     "session_opened": "somebody logged in to the pages",
     "session_ended": "somebody logged out, or was logged out",
     "break_glass": "somebody opened what is not theirs, for a reason that is on record",

@@ -46,6 +46,7 @@ CASE_LINE = '"kind":"case"'
 
 _WRONG_FORM = submission(form={})
 _KEY = {"Idempotency-Key": "probe"}
+_NO_ENDPOINT = {"endpoint_id": "ept_00000000000000000000000000"}
 _TASK = "tsk_00000000000000000000000000"
 
 PROBES: Mapping[str, Probe] = {
@@ -65,6 +66,7 @@ PROBES: Mapping[str, Probe] = {
         body={"kind": "subscriber", "owner": "app", "url": "https://x.example.org/", "adapter": "none"},
         headers=_KEY,
     ),
+    "POST /v1/endpoints/{endpoint_id}/rotations": Probe(path=_NO_ENDPOINT, body={}, headers=_KEY),
     "POST /v1/endpoints/{endpoint_id}/queue/leases": Probe(body={}),
     "POST /v1/endpoints/{endpoint_id}/queue/leases/{lease}/receipts": Probe(body={"task": _TASK}),
     "POST /v1/endpoints/{endpoint_id}/queue/leases/{lease}/returns": Probe(

@@ -78,6 +78,14 @@ def public_keys(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if key.startswith(_PUBLIC)]
 
 
+def key_id(key: str) -> str:
+    """A short name by which both sides tell keys apart: eight hexadecimal digits of the SHA-256 of what both
+    know of it, the secret or our public half, as text. Raises: MisconfiguredError.
+    """
+    known = public_half(key) if key.startswith(_OWN) else key
+    return hashlib.sha256(known.encode()).hexdigest()[:8]
+
+
 def check_shared(secret: str) -> None:
     """Passes when this is a secret for both sides. Raises: MisconfiguredError."""
     _decoded(secret, _SHARED, 24, 64)

@@ -47,8 +47,20 @@ class NewEndpoint(Request):
     signs: Literal["v1", "v1a", "both"] | None = None
 
 
+class KeyShape(Answer):
+    """A key that signs. `id`: the first eight hexadecimal digits of the SHA-256 of the secret, or of the
+    public key, as text. `until`: when one that was replaced stops counting.
+    """
+
+    id: str
+    kind: Annotated[str, Field(json_schema_extra=extensible(["v1", "v1a"]))]
+    until: Moment | None = None
+
+
 class EndpointShape(Answer):
-    """An endpoint. `secret` is told once, when it is new; `public_key`: by which `v1a` is checked."""
+    """An endpoint. `secret` is told once, when it is new; `public_key`: by which `v1a` is checked; `keys`:
+    those that sign what goes there, the current ones first.
+    """
 
     id: str
     kind: Annotated[str, Field(json_schema_extra=extensible(["department", "subscriber"]))]
@@ -60,6 +72,7 @@ class EndpointShape(Answer):
     created_at: Moment
     secret: str | None = None
     public_key: str | None = None
+    keys: list[KeyShape]
 
 
 class EndpointListQuery(PageQuery):

@@ -10,6 +10,8 @@ from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from onenet.adapters import jetstream
+from onenet.adapters.signing import key_id, own_keys, public_keys
 from onenet.api import case_views, cursors, examples
 from onenet.api.answers import answer, as_json, page, stored
 from onenet.api.bodies import Body, JsonBody
@@ -64,6 +66,7 @@ EndpointBody = Annotated[Body[NewEndpoint], Depends(JsonBody(NewEndpoint, exampl
 async def register_endpoint(request: Request, body: EndpointBody) -> Response:
     """Registers where a department takes tasks, or where a subscriber takes events."""
     said, known = body.value, parts(request)
+    now = known.machine_clock.now()
     wanted = Wanted(
         kind=said.kind,
         owner=said.owner,
@@ -78,15 +81,15 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
     kept, replayed = await endpoints.register_once(
         known.database,
         wanted,
-        known.machine_clock.now(),
+        now,
         once(request, caller(request), body.raw),
-        _registered,
+        lambda done: _registered(done, now),
     )
     return stored(kept, replayed=replayed)
 
 
-def _registered(done: Registered) -> StoredAnswer:
-    members = _endpoint(done.endpoint) | given({"secret": done.secret})
+def _registered(done: Registered, now: datetime) -> StoredAnswer:
+    members = _endpoint(done.endpoint, now) | given({"secret": done.secret})
     return StoredAnswer(201 if done.before is None else 200, as_json(members))
 
 
@@ -100,13 +103,14 @@ def _registered(done: Registered) -> StoredAnswer:
 )
 async def list_endpoints(request: Request, query: EndpointQuery) -> Response:
     """Lists the endpoints, without their secrets."""
+    now = parts(request).machine_clock.now()
     found = await endpoints.list_endpoints(parts(request).database, query.kind)
     filters = {"list": "endpoints", "kind": query.kind}
     after = _position(query.cursor, filters)
     left = [each for each in found if after is None or (each.created_at, each.id) > after]
     shown = left[: query.size]
     cursor = _cursor(shown[-1], filters) if len(left) > len(shown) else None
-    return answer(request, page(request, [_endpoint(each) for each in shown], cursor))
+    return answer(request, page(request, [_endpoint(each, now) for each in shown], cursor))
 
 
 @operations(
@@ -165,13 +169,23 @@ async def list_step_attempts(request: Request, case_id: CaseId, step: StepCode) 
     return answer(request, {"items": items})
 
 
+def keys_of(row: EndpointRow, now: datetime) -> list[dict[str, Any]]:
+    """The keys that sign what goes to an endpoint, by their short names."""
+    until = {old.key: moment(old.until) for old in row.retired}
+    return [
+        given({"id": key_id(key), "kind": "v1a" if own_keys([key]) else "v1", "until": until.get(key)})
+        for key in row.keys_at(now)
+        if row.adapter != jetstream.ADAPTER and not public_keys([key])
+    ]
+
+
 async def _visible(request: Request) -> Visible:
     """Of which cases the caller sees deliveries."""
     known = parts(request)
     return await known.reading.visible(caller(request), known.machine_clock.now(), of=Subject.DELIVERIES)
 
 
-def _endpoint(row: EndpointRow) -> dict[str, Any]:
+def _endpoint(row: EndpointRow, now: datetime) -> dict[str, Any]:
     return given(
         {
             "id": to_text(ENDPOINT_PREFIX, row.id),
@@ -183,6 +197,7 @@ def _endpoint(row: EndpointRow) -> dict[str, Any]:
             "state": row.state,
             "created_at": moment(row.created_at),
             "public_key": endpoints.public_key_of(row),
+            "keys": keys_of(row, now),
         }
     )
 

@@ -296,6 +296,7 @@ ENDPOINT: dict[str, Any] = {
     "events": ["case.completed"],
     "state": "active",
     "created_at": _AT,
+    "keys": [{"id": "8f3e21b7", "kind": "v1"}],
 }
 OPENED_ENDPOINT: dict[str, Any] = {**ENDPOINT, "secret": "whsec_c2FtcGxlLXNlY3JldC1uZXZlci11c2VkLWFueXdoZXJl"}
 ENDPOINT_PAGE: dict[str, Any] = {"items": [ENDPOINT], "links": {"self": "/v1/endpoints?limit=50"}}

@@ -20,6 +20,7 @@ from onenet.cli import (
     endpoints,
     keks,
     keys,
+    operating,
     records,
     relays,
     running,
@@ -41,6 +42,8 @@ app.command("openapi")(running.openapi)
 app.command("doctor")(doctor.run)
 app.add_typer(databases.app, name="db", help="The database's tables.")
 app.add_typer(catalogues.app, name="catalogue", help="Jurisdictions, departments, items and bundles.")
+for of_endpoints in (departments.app, endpoints.app):
+    of_endpoints.command("rotate")(operating.rotate)
 app.add_typer(departments.app, name="department", help="How departments are reached.")
 app.add_typer(endpoints.app, name="endpoint", help="Endpoints that are in nobody's use.")
 app.add_typer(keys.app, name="key", help="API keys.")

@@ -102,9 +102,10 @@ async def _authenticated(
     database: Database, clock: Clock, department: str, message: Message, body: bytes
 ) -> EndpointRow:
     """The department's endpoint, with a key of which this is signed. Raises: Unauthenticated, as all do."""
+    now = clock.now()
     async with database.read() as connection:
         endpoint = await endpoints.of_department(connection, department)
-    refusal = _refusal(message, body, endpoint.secrets if endpoint else (), clock.now())
+    refusal = _refusal(message, body, endpoint.keys_at(now) if endpoint else (), now)
     if endpoint is None or refusal is not None:
         # A code in a path is what anybody typed: it is told only where there is such a department.
         known = department if endpoint else None

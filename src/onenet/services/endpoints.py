@@ -235,13 +235,15 @@ def _origin(url: str) -> tuple[str, str]:
 
 async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, now: datetime) -> Registered:
     """Writes the endpoint, over that of the same department."""
-    old = await store.of_department(connection, row.owner) if row.kind == "department" else None
+    is_department = row.kind == "department"
+    old = await store.of_department(connection, row.owner, for_update=True) if is_department else None
     if old is None:
         _check_adapter(row)
         await store.append(connection, row)
         return Registered(row)
     row = replace(
-        row, id=old.id, created_at=old.created_at, secrets=_keys(wanted, old.secrets),
+        row, id=old.id, created_at=old.created_at, state=old.state, secrets=_keys(wanted, old.secrets),
+        retired=() if _is_fetching(row.kind, row.adapter) else old.retired,
         credentials={**_kept(old, row), **row.credentials},
     )  # fmt: skip
     _check_adapter(row)
@@ -286,8 +288,8 @@ async def distrust(database: Database, department: str, key: str) -> EndpointRow
 
 
 async def _of_department(connection: AsyncConnection, department: str) -> EndpointRow:
-    """The department's endpoint. Raises: NotFound."""
-    endpoint = await store.of_department(connection, department)
+    """The department's endpoint, to be changed. Raises: NotFound."""
+    endpoint = await store.of_department(connection, department, for_update=True)
     if endpoint is None:
         raise NotFound(f"department {department} has no endpoint")
     return endpoint

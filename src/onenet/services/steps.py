@@ -99,9 +99,10 @@ async def give_back(database: Database, which: queue.Queue, clock: Clock, waitin
         )
 
 
-def endpoint_of(row: EndpointRow) -> Endpoint:
-    """The endpoint as adapters know it."""
-    return Endpoint(row.id, row.owner, row.adapter, row.url, row.secrets, row.options, row.credentials)
+def endpoint_of(row: EndpointRow, now: datetime | None = None) -> Endpoint:
+    """The endpoint as adapters know it; with the old keys that still count `now`, where something is sent."""
+    keys = row.secrets if now is None else row.keys_at(now)
+    return Endpoint(row.id, row.owner, row.adapter, row.url, keys, row.options, row.credentials)
 
 
 async def dispatch(
@@ -173,7 +174,7 @@ async def _call(
         return _not_called(TryLater("transient", "no endpoint is registered for the department"), now)
     if endpoint.state == "held":
         return _not_called(TryLater("gone", "the endpoint is held"), now)
-    target = endpoint_of(endpoint)
+    target = endpoint_of(endpoint, now)
     try:
         payload = payload_of(row, ring)
         sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), payload, json.loads(payload))

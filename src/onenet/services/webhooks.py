@@ -111,7 +111,7 @@ async def _post(endpoint: EndpointRow | None, transport: Transport, row: Row, no
     return await transport.post_signed(
         endpoint.url,
         row["payload"].encode(),
-        secrets=endpoint.secrets,
+        secrets=endpoint.keys_at(now),
         message_id=to_text(DELIVERY_PREFIX, row["id"]),
         now=now,
     )

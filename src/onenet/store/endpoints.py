@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import structlog
-from sqlalchemy import bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.encryption import KeyRing
@@ -24,12 +24,20 @@ from onenet.store.sealing import SECRETS, opened_system, ring_of
 log = structlog.get_logger()
 
 
+class Retired(NamedTuple):
+    """A key that was replaced, and until when it counts beside the new one."""
+
+    key: str
+    until: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class EndpointRow:
     """An endpoint. `owner` is a department's code, or the client whose cases a subscriber hears of.
 
     `secrets`: its keys as `adapters.signing` has them, current one first. `events`: the types a subscriber
     wants, empty for all. `credentials`: by their names, what the department's own API knows onenet by.
+    `retired`: keys that were replaced and may still count; `keys_at` tells which do.
     """
 
     id: UUID
@@ -43,9 +51,17 @@ class EndpointRow:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     events: tuple[str, ...] = ()
     state: Literal["active", "held"] = "active"
+    retired: tuple[Retired, ...] = field(default=(), repr=False)
+
+    def keys_at(self, now: datetime) -> tuple[str, ...]:
+        """The keys that sign and verify at that moment, the current ones first."""
+        return (*self.secrets, *(old.key for old in self.retired if old.until > now))
 
 
-_COLUMNS = tuple(name for name in EndpointRow.__dataclass_fields__ if name != "credentials")
+_SEALED = ("credentials", "retired")
+"""What has no column of its own: it is sealed with the keys."""
+
+_COLUMNS = tuple(name for name in EndpointRow.__dataclass_fields__ if name not in _SEALED)
 _SELECT = select(*(tables.endpoint.c[name] for name in _COLUMNS))
 _EVERY = _SELECT.order_by(tables.endpoint.c.created_at, tables.endpoint.c.id)
 _OF_KIND = _EVERY.where(tables.endpoint.c.kind == bindparam("kind"))
@@ -87,12 +103,15 @@ def _read(ring: KeyRing, *values: Any) -> EndpointRow:
         parsed = {
             "secrets": tuple(key for key in keys if isinstance(key, str)),
             "credentials": next((each for each in keys if isinstance(each, dict)), {}),
+            "retired": tuple(
+                Retired(each[0], datetime.fromisoformat(each[1])) for each in keys if isinstance(each, list)
+            ),
             "options": dict(json.loads(row["options"])),
             "events": tuple(json.loads(row["events"])),
         }
     except (TypeError, ValueError):
         log.exception("endpoint_unreadable", endpoint=str(row["id"]), owner=row["owner"])
-        parsed = {"secrets": (), "credentials": {}, "options": {}, "events": (), "state": "held"}
+        parsed = {"secrets": (), "options": {}, "events": (), "state": "held"}
     return EndpointRow(**row | parsed)
 
 
@@ -112,8 +131,9 @@ def _row(endpoint: EndpointRow, ring: KeyRing) -> dict[str, Any]:
 
 
 def _sealed(endpoint: EndpointRow) -> list[Any]:
-    """The keys, and behind them the credentials, where there are any."""
-    return [*endpoint.secrets, *([dict(endpoint.credentials)] if endpoint.credentials else [])]
+    """The keys as texts, then what there is of the rest: old keys as lists, the credentials as an object."""
+    retired = [[old.key, old.until.isoformat()] for old in endpoint.retired]
+    return [*endpoint.secrets, *retired, *([dict(endpoint.credentials)] if endpoint.credentials else [])]
 
 
 async def append(connection: AsyncConnection, endpoint: EndpointRow) -> None:
@@ -140,9 +160,22 @@ async def every(connection: AsyncConnection, kind: str | None = None) -> list[En
     return [_read(ring, *row) for row in found]
 
 
-async def of_department(connection: AsyncConnection, department: str) -> EndpointRow | None:
+async def of_department(
+    connection: AsyncConnection, department: str, *, for_update: bool = False
+) -> EndpointRow | None:
     """The endpoint of a department, if it has one."""
     c = tables.endpoint.c
-    statement = _SELECT.where(c.kind == "department", c.owner == department)
-    row = (await connection.execute(statement)).first()
+    return await _one(connection, [c.kind == "department", c.owner == department], for_update=for_update)
+
+
+async def by_id(connection: AsyncConnection, id: UUID, *, for_update: bool = False) -> EndpointRow | None:
+    """The endpoint of this id, if there is one."""
+    return await _one(connection, [tables.endpoint.c.id == id], for_update=for_update)
+
+
+async def _one(
+    connection: AsyncConnection, conditions: Sequence[ColumnElement[bool]], *, for_update: bool
+) -> EndpointRow | None:
+    statement = _SELECT.where(*conditions)
+    row = (await connection.execute(statement.with_for_update() if for_update else statement)).first()
     return _read(ring_of(connection), *row) if row else None
