@@ -49,7 +49,10 @@ async def _claim(process: Process, which: Queue, count: int) -> list[Claimed]:
 
 @dataclass(frozen=True)
 class Mutant:
-    """An engine with one accident. Each field but the first two is a seam; left alone it is the product's."""
+    """An engine with one accident. Each field but the first two is a seam; left alone it is the product's.
+
+    `first_seed`: where the search for a history that shows it begins, which is where one was found last.
+    """
 
     name: str
     accident: str
@@ -58,6 +61,7 @@ class Mutant:
     claim: Callable[[Process, Queue, int], Awaitable[list[Claimed]]] = _claim
     key: Callable[[str, World], str] = lambda key, world: key
     skew: Callable[[str], timedelta] = lambda name: timedelta()
+    first_seed: int = 1
 
 
 HONEST = Mutant("honest", "none")
@@ -285,20 +289,24 @@ MUTANTS = (
     Mutant("answer_before_commit", "an applicant is told 202 before the commit", gate=_AnswersFirst),
     Mutant("claim_without_commit", "a worker calls before its claim is committed", claim=_claim_uncommitted),
     Mutant(
-        "inbox_outside_transaction", "the inbox row follows in a transaction of its own", gate=_InboxApart
+        "inbox_outside_transaction", "the inbox row follows in a transaction of its own", gate=_InboxApart,
+        first_seed=5,
     ),
     Mutant("keys_forgotten", "a repeated submission opens a second case", gate=_ForgetsKeys),
     Mutant(
         "join_without_lock", "two changes decide on the same case as it was before either",
         lambda: [_read_without_lock()], gate=_ReadsBefore,
+        first_seed=4,
     ),
     Mutant(
         "join_by_one", "a step goes out when the first of those before it is done",
         lambda: [_deciding(_joined_by_one)],
+        first_seed=8,
     ),
     Mutant(
         "release_in_second_transaction", "a step is done, and what follows it is handed out one commit later",
         lambda: [_not_released_with_the_end()], gate=_ReleasesLater,
+        first_seed=48,
     ),
     Mutant(
         "lease_by_local_clock", "leases go by the clocks of workers, and one of them is fast",
@@ -307,14 +315,17 @@ MUTANTS = (
     Mutant(
         "retry_without_counter", "every failure counts as the first",
         lambda: [_first_failure_for_ever()],
+        first_seed=14,
     ),
     Mutant(
         "stale_callback_applied", "an answer is applied whatever its number",
         lambda: [_number_not_looked_at()],
+        first_seed=14,
     ),
     Mutant(
         "seq_outside_lock", "an event's number is drawn outside the row lock",
         lambda: [_numbered_by_a_counter()],
+        first_seed=13,
     ),
     Mutant("event_without_chain", "an event does not name the one before it", lambda: [_unchained()]),
     Mutant(
@@ -324,6 +335,7 @@ MUTANTS = (
     Mutant(
         "timer_fired_twice", "a timer that fired fires again for the next who asks",
         lambda: [_deciding(_as_if_never_fired)],
+        first_seed=54,
     ),
     Mutant(
         "outbox_after_commit", "the outbox is written in a transaction of its own",
@@ -332,5 +344,6 @@ MUTANTS = (
     Mutant(
         "superseded_answer_applied", "an answer to an earlier submission counts for the present one",
         lambda: [instead_of(answers._is_over, lambda draft, task, step: False)],
+        first_seed=22,
     ),
 )  # fmt: skip
