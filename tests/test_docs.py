@@ -143,8 +143,8 @@ def test_every_problem_is_documented_with_its_status() -> None:
 def test_every_command_is_documented() -> None:
     root: Any = typer.main.get_command(command_line)
     found = set()
-    for name, command in root.commands.items():
-        below = getattr(command, "commands", None)
+    for name in root.list_commands(None):
+        below = getattr(root.get_command(None, name), "commands", None)
         found |= {f"onenet {name} {sub}" for sub in below} if below else {f"onenet {name}"}
     assert set(table("docs/administrators.md", "commands")) == found
 

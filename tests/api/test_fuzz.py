@@ -12,7 +12,7 @@ import pytest
 
 from tests.api.live import Live, live
 
-EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "10")
+EXAMPLES = os.environ.get("FUZZ_EXAMPLES", "3")
 """How many requests of each kind for each operation; `python3 dev.py fuzz` asks for 300."""
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -3,55 +3,63 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import structlog
 import typer
 from sqlalchemy.exc import DBAPIError
+from typer.core import TyperGroup
+from typer.main import get_group
 
 from onenet import __version__, errors, occasion, security_log
 from onenet.adapters import redaction
-from onenet.cli import (
-    cases,
-    catalogues,
-    databases,
-    departments,
-    doctor,
-    endpoints,
-    keks,
-    keys,
-    operating,
-    records,
-    relays,
-    running,
-    tokens,
-)
 from onenet.errors import OnenetError
 from onenet.settings import read_settings
 
+COMMANDS = {
+    "serve": "running",
+    "worker": "running",
+    "demo": "running",
+    "openapi": "running",
+    "doctor": "doctor",
+    "db": "databases",
+    "catalogue": "catalogues",
+    "department": "departments",
+    "endpoint": "endpoints",
+    "key": "keys",
+    "token": "tokens",
+    "kek": "keks",
+    "case": "cases",
+    "relay": "relays",
+    "log": "records",
+}
+"""Each command, or group of commands, and the module that has it."""
+
+
+class Commands(TyperGroup):
+    """The commands, each of which imports its module when asked for: all together take half a second."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Their names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of this name, or the group."""
+        if cmd_name not in COMMANDS:
+            return None
+        group = get_group(import_module(f"onenet.cli.{COMMANDS[cmd_name]}").app)
+        return group.commands.get(cmd_name, group)
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     help="A city's one network: one form in, every department served, every step on record.",
 )
-app.command("serve")(running.serve)
-app.command("worker")(running.worker)
-app.command("demo")(running.demo)
-app.command("openapi")(running.openapi)
-app.command("doctor")(doctor.run)
-app.add_typer(databases.app, name="db", help="The database's tables.")
-app.add_typer(catalogues.app, name="catalogue", help="Jurisdictions, departments, items and bundles.")
-for of_endpoints in (departments.app, endpoints.app):
-    of_endpoints.command("rotate")(operating.rotate)
-app.add_typer(departments.app, name="department", help="How departments are reached.")
-app.add_typer(endpoints.app, name="endpoint", help="Endpoints that are in nobody's use.")
-app.add_typer(keys.app, name="key", help="API keys.")
-app.add_typer(tokens.app, name="token", help="Access tokens of issuers.")
-app.add_typer(keks.app, name="kek", help="Key-encryption keys: what personal data are encrypted under.")
-app.add_typer(cases.app, name="case", help="Cases: what they are, and erasing them.")
-app.add_typer(relays.app, name="relay", help="Events of all cases to a message broker.")
-app.add_typer(records.app, name="log", help="The record of events.")
 
 
 @app.callback(invoke_without_command=True)

@@ -24,7 +24,7 @@ from onenet.store import erasure as store_erasure
 from onenet.store import inspection
 from onenet.store.database import Database
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="case", no_args_is_help=True, help="Cases: what they are, and erasing them.")
 Number = Annotated[str, typer.Argument(help="The case's number or id.")]
 AsJson = Annotated[bool, typer.Option("--json")]
 

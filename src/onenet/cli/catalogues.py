@@ -16,7 +16,9 @@ from onenet.clock import SystemClock
 from onenet.resources import example_catalogue_dir
 from onenet.services import catalogue
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    name="catalogue", no_args_is_help=True, help="Jurisdictions, departments, items and bundles."
+)
 Folder = Annotated[
     Path | None, typer.Argument(help="Folder of YAML files; default: the examples that come with onenet.")
 ]

@@ -14,7 +14,7 @@ from onenet.store import cluster, distribution
 from onenet.store.migrating import Migrator
 from onenet.store.tables import metadata
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="db", no_args_is_help=True, help="The database's tables.")
 
 
 def _migrator() -> Migrator:

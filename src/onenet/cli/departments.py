@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from onenet.adapters import signing
-from onenet.cli import dry_run
+from onenet.cli import dry_run, operating
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.ids import to_text
@@ -24,8 +24,9 @@ from onenet.settings import read_settings
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="department", no_args_is_help=True, help="How departments are reached.")
 app.command("dry-run")(dry_run.run)
+app.command("rotate")(operating.rotate)
 
 DescriptionFile = Annotated[
     Path | None, typer.Option(help="YAML file that describes its API, for the adapter rest.")

@@ -28,9 +28,12 @@ from onenet.store import inspection, timers
 from onenet.store.database import Database
 from onenet.store.migrating import Migrator
 
+app = typer.Typer()
+
 MARKS = {"ok": "ok     ", "warning": "warning", "finding": "finding"}
 
 
+@app.command("doctor")
 def run(
     invariants: Annotated[bool, typer.Option("--invariants", help="Check I1-I8 on every case.")] = False,
     reconcile: Annotated[

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from onenet.adapters import signing
+from onenet.cli import operating
 from onenet.cli.opening import with_database
 from onenet.services import endpoints
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="endpoint", no_args_is_help=True, help="Endpoints that are in nobody's use.")
+app.command("rotate")(operating.rotate)
 
 
 @app.callback()

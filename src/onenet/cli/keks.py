@@ -21,7 +21,9 @@ from onenet.settings import read_settings
 from onenet.store.database import Database
 from onenet.store.encryption import KEYLESS
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(
+    name="kek", no_args_is_help=True, help="Key-encryption keys: what personal data are encrypted under."
+)
 
 
 @app.command()

@@ -18,7 +18,7 @@ from onenet.settings import read_settings
 from onenet.store.callers import ApiKey
 from onenet.store.database import Database
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="key", no_args_is_help=True, help="API keys.")
 
 
 def _show(made: keys.NewKey, as_json: bool) -> None:

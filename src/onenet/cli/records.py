@@ -21,7 +21,7 @@ from onenet.services.elsewhere import Kept
 from onenet.services.sealing import Sealing
 from onenet.settings import read_settings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="log", no_args_is_help=True, help="The record of events.")
 
 
 @app.callback()

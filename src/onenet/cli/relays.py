@@ -14,7 +14,7 @@ from onenet.clock import SystemClock
 from onenet.services import relay
 from onenet.settings import read_settings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="relay", no_args_is_help=True, help="Events of all cases to a message broker.")
 
 
 @app.callback()

@@ -11,7 +11,10 @@ import typer
 from onenet import security_log
 from onenet.settings import read_settings
 
+app = typer.Typer()
 
+
+@app.command()
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
@@ -25,6 +28,7 @@ def serve(
     bootstrap.run(bootstrap.serve(settings, with_worker=worker))
 
 
+@app.command()
 def worker() -> None:
     """Hand out tasks, deliver webhooks, fire timers."""
     from onenet import bootstrap
@@ -34,6 +38,7 @@ def worker() -> None:
     bootstrap.run(bootstrap.work(settings))
 
 
+@app.command()
 def demo(
     *,
     check: Annotated[bool, typer.Option("--check", help="Run one case of each bundle to its end.")] = False,
@@ -49,6 +54,7 @@ def demo(
     raise typer.Exit(run(Choices(folder, check, fresh, speed, port, open_browser)))
 
 
+@app.command()
 def openapi(
     check: Annotated[bool, typer.Option("--check", help="Compare with openapi/openapi.json.")] = False,
 ) -> None:

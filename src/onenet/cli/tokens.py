@@ -13,7 +13,7 @@ from onenet.errors import Conflict
 from onenet.services import tokens
 from onenet.settings import read_settings
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(name="token", no_args_is_help=True, help="Access tokens of issuers.")
 
 
 @app.callback()
