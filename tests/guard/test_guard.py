@@ -338,10 +338,33 @@ async def test_trailers_do_not_become_fields_and_have_a_limit(reader: Reader) ->
         await sending
 
 
-async def test_a_wish_for_another_protocol_is_overlooked(reader: Reader) -> None:
+@pytest.mark.parametrize("wish", [b"websocket", b"h2c"])
+@pytest.mark.parametrize(
+    ("framing", "pieces", "size"),
+    [
+        pytest.param(b"Content-Length: 3", [b"xyz"], 3, id="of a length"),
+        pytest.param(b"Content-Length: 3", [b"", b"x", b"yz"], 3, id="in pieces"),
+        pytest.param(b"Transfer-Encoding: chunked", [b"1\r\nx\r\n", b"0\r\n\r\n"], 1, id="in chunks"),
+        pytest.param(b"X-A: b", [b""], 0, id="without one"),
+    ],
+)
+async def test_a_wish_for_another_protocol_is_overlooked_and_its_body_read(
+    reader: Reader, wish: bytes, framing: bytes, pieces: list[bytes], size: int
+) -> None:
+    """Java's client wishes for h2c in each request that is not encrypted (uvicorn issue 2722)."""
+    async with serving(app := Application(), reader) as port:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " + wish
+        wishing = await call(port, head + b"\r\n" + framing + b"\r\n\r\n" + pieces[0])
+        for piece in pieces[1:]:
+            await asyncio.sleep(0.01)  # so that it comes by itself
+            await wishing.send(piece)
+        assert (await wishing.answer()).status == 200
+        assert (app.read_bytes, len(app.heads)) == (size, 1)
+        wishing.close()
+
+
+async def test_a_body_behind_a_wish_that_cannot_be_read_is_refused(reader: Reader) -> None:
     async with serving(Application(), reader) as port:
-        for wish in (b"websocket", b"h2c"):
-            head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " + wish
-            wishing = await call(port, head + b"\r\nContent-Length: 2\r\n\r\nxx")
-            assert (await wishing.answer()).status == 200
-            wishing.close()
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+        wishing = await call(port, head + b"Transfer-Encoding: chunked\r\n\r\nno number\r\n")
+        assert (await wishing.answer()).status == 400

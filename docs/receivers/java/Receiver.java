@@ -36,10 +36,7 @@ public class Receiver {
     static final Path PLANNED = FOLDER.resolve("planned"); // a file for each callback that has no answer yet
     static final Path ANSWERED = FOLDER.resolve("answered"); // and for each that has
     static final int LARGEST_BODY = 262_144; // onenet sends no more
-    static final HttpClient CLIENT = HttpClient.newBuilder()
-        .version(HttpClient.Version.HTTP_1_1) // else it asks for HTTP/2 in each request over http://
-        .connectTimeout(Duration.ofSeconds(3))
-        .build();
+    static final HttpClient CLIENT = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(3)).build();
 
     /**
      * Plans what this department will say of the task: put your work here. This one grants everything.

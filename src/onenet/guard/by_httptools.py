@@ -2,7 +2,8 @@
 
 What httptools does not refuse by itself: any size of a head, any number of fields, of requests sent in one
 go (each took 2 kB before it had its turn), and of bytes around the bytes of a chunked body. It hands trailers
-over as if they were fields of the head, while the application works with those: they are dropped.
+over as if they were fields of the head, while the application works with those: they are dropped. Where a
+head wishes for another protocol it reads no body; Java's client does that by itself (uvicorn issue 2722).
 """
 
 from __future__ import annotations
@@ -25,6 +26,14 @@ class _Refused(Exception):
 
 _NONE, _HEAD, _BODY = 0, 1, 2
 """What of a request is being read; names of plain numbers, as each request asks for them six times."""
+
+
+class _Rest:
+    """Takes what comes behind a head that was read already."""
+
+    def __init__(self, protocol: GuardedHttpTools):
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_message_complete
 
 
 class GuardedHttpTools(HttpToolsProtocol):
@@ -56,15 +65,28 @@ class GuardedHttpTools(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._piece_bytes = len(data)
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # served as it stands: a server may overlook the wish for another protocol
+            self._read(data)
         except httptools.HttpParserInvalidURLError:
             line.refuse_form("unreadable", "" if data.isascii() else NOT_ENCODED)
         except httptools.HttpParserError:
             line.refuse_form("unreadable")
         if not line.is_refused:
             self._say_what_is_awaited(len(data))
+
+    def _read(self, data: bytes) -> None:
+        """Reads. A wish for another protocol is overlooked, as a server may (RFC 9110 section 7.8).
+
+        The parser is over then: another one reads the body, and with the answer the connection ends.
+        """
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as wish:
+            framing = (b"content-length", b"transfer-encoding")
+            fields = [b"%s: %s\r\n" % each for each in self.scope["headers"] if each[0] in framing]
+            self.cycle.keep_alive = False
+            self.parser = httptools.HttpRequestParser(_Rest(self))
+            self.parser.feed_data(b"POST / HTTP/1.1\r\n%s\r\n" % b"".join(fields))
+            self.parser.feed_data(data[wish.args[0] :])
 
     def _say_what_is_awaited(self, size: int) -> None:
         line, limits = self._line, self.guard.limits
@@ -131,7 +153,9 @@ class GuardedHttpTools(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is there."""
+        """The request is there, unless the parser only says so because of a wish."""
+        if self.parser.should_upgrade():
+            return
         super().on_message_complete()
         self._part = _NONE
 
