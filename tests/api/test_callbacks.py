@@ -20,6 +20,7 @@ from onenet.services.endpoints import Wanted
 from onenet.store import tables
 from onenet.store.database import Database
 from tests.api.conftest import submission
+from tests.peers.libraries import made_wrong
 from tests.services.sealed import sealing
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +107,39 @@ async def test_what_is_not_signed_rightly_is_401(
     nobody = await anonymous.post("/v1/callbacks/nobody", json=data)
     for answer in (wrong, unsigned, nobody):
         assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
+
+
+async def test_what_is_made_wrong_is_401_and_leaves_nothing_but_a_security_event(
+    anonymous: httpx2.AsyncClient,
+    clock: FrozenClock,
+    secret: str,
+    task: str,
+    database: Database,
+    seen: list[dict[str, Any]],
+) -> None:
+    data = {"task": task, "outcome": "accepted"}
+    said = {"type": "task.outcome", "timestamp": clock.now().isoformat(), "data": data}
+    body = json.dumps(said).encode()
+    right = signing.sign(body, [secret], message_id="msg-1", at=clock.now())
+    right["content-type"] = "application/json"
+    before = await rows(database)
+    for name, (wrong, headers) in made_wrong(body, right, secret, clock.now()).items():
+        seen.clear()
+        answer = await anonymous.post("/v1/callbacks/health", content=wrong, headers=dict(headers))
+        assert (name, answer.status_code) == (name, 401)
+        assert (name, [event["event"] for event in seen]) == (name, ["signature_refused"])
+    assert await rows(database) == before
+    answer = await anonymous.post("/v1/callbacks/health", content=body, headers=right)
+    assert (answer.status_code, answer.json()["outcome"]) == (200, "applied")
+
+
+async def rows(database: Database) -> dict[str, list[Any]]:
+    """Every row there is, by its table."""
+    async with database.read() as connection:
+        return {
+            name: sorted(map(repr, (await connection.execute(table.select())).all()))
+            for name, table in tables.metadata.tables.items()
+        }
 
 
 async def test_an_unknown_task_is_404_and_an_unreadable_body_400(
