@@ -22,6 +22,7 @@ from onenet.api import (
     catalogue,
     consents,
     delegations,
+    desk,
     documents,
     endpoints,
     events,
@@ -46,7 +47,7 @@ from onenet.services.logins import Logins
 
 NOUNS = (
     cases, case_actions, events, progress, callbacks, documents, catalogue, applications, delegations,
-    consents, applicants, own_data, break_glass, endpoints, operating, pull, log, health, about,
+    consents, applicants, own_data, break_glass, endpoints, operating, pull, desk, log, health, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -6,7 +6,7 @@ Raise the narrowest class; `detail` says the particular. Never put a submitted v
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import ClassVar
@@ -150,6 +150,15 @@ class DocumentQuota(Conflict, code="document-quota", zh="文件数量或大小�
 
 class IllegalMove(Conflict, zh="不允许的状态变更"):
     """This change of state is not allowed."""
+
+
+class StepConflict(Conflict):
+    """The step is not, or not any more, as this needs it to be."""
+
+    def __init__(self, detail: str, present: Mapping[str, object]):
+        """`present`: how the step is now, and what is possible: told with the problem."""
+        super().__init__(detail)
+        self.present = present
 
 
 class StaleWrite(Conflict, zh="数据已被他人更改"):

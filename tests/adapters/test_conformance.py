@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onenet.adapters import pull, registry, signing
+from onenet.adapters import desk, pull, registry, signing
 from onenet.adapters.base import Adapter, Talk, UnreadableAnswer
 from onenet.adapters.transport import Attempt, Transport
-from onenet.domain.outcome import Offered, Outcome, Received, TryLater, Unclear
+from onenet.domain.outcome import AtDesk, Offered, Outcome, Received, TryLater, Unclear
 from tests.adapters.factories import KEY, NOW, SECRET, make_endpoint, make_task
 from tests.adapters.loopback import answer, loopback
 from tests.adapters.records import Record, records, told
@@ -30,8 +30,8 @@ RECORDS = records()
 RESPONSES = [record for record in RECORDS if record.response is not None]
 CALLBACKS = [record for record in RECORDS if record.callback is not None]
 
-CALLING = [name for name in ADAPTERS if name != pull.NAME]
-"""Those that call a department; from a queue it fetches."""
+CALLING = [name for name in ADAPTERS if name not in (pull.NAME, desk.NAME)]
+"""Those that call a department; from a queue it fetches, at a desk a clerk of it decides."""
 
 each_adapter = pytest.mark.parametrize("name", ADAPTERS)
 each_calling = pytest.mark.parametrize("name", CALLING)
@@ -49,7 +49,7 @@ async def submit(name: str, url: str, **changes: Any) -> Attempt:
         return await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
 
 
-SHIPPED = ("webhook", "simulated", "rest", "pull")
+SHIPPED = ("webhook", "simulated", "rest", "pull", "desk")
 
 
 def adapter(name: str) -> Adapter:
@@ -95,11 +95,12 @@ async def test_a_department_that_cannot_be_reached_is_tried_later(name: str) -> 
     assert (attempt.failure, attempt.status) == ("transient", None)
 
 
-async def test_a_department_that_fetches_is_not_called() -> None:
+@pytest.mark.parametrize(("name", "outcome"), [("pull", Offered()), ("desk", AtDesk())])
+async def test_a_department_that_fetches_or_has_a_desk_is_not_called(name: str, outcome: Outcome) -> None:
     """Whatever address there may be: the task waits for it."""
     async with loopback(answer(202)) as department:
-        attempt = await submit("pull", department.url)
-    assert (attempt.outcome, attempt.status, department.heard) == (Offered(), None, [])
+        attempt = await submit(name, department.url)
+    assert (attempt.outcome, attempt.status, department.heard) == (outcome, None, [])
 
 
 FAILURES = {

@@ -137,6 +137,7 @@ async def posts(
     filled["{upload_id}"] = "upl_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     filled["{endpoint_id}"] = "ept_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     filled["{lease}"] = "lse_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
+    filled["{task}"] = "tsk_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     may = (
         (supervisor, Role.SUPERVISOR),
         (administrator, Role.ADMINISTRATOR),
@@ -153,7 +154,7 @@ async def posts(
                 path = path.replace(name, value)
             if operation.permission != "content:reveal":  # a clerk's: there is no key of that kind
                 found.append((allowed[operation.permission], path))
-    assert len(found) == 17
+    assert len(found) == 21
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +21,7 @@ from onenet.app import Application, create_app
 from onenet.catalogue.build import content_text
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle, Jurisdiction
-from onenet.ids import from_text
+from onenet.ids import from_text, to_text
 from onenet.services import keys, steps
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
@@ -196,11 +196,16 @@ async def _open_cases(city: City) -> None:
 
 
 async def _offer_tasks(city: City) -> None:
-    """The health department's tasks wait to be fetched."""
+    """The health department's tasks wait to be fetched; that of the first case lies at its desk."""
     async with Transport() as transport:
         for claimed in await steps.claim(city.parts.database, queue.TASKS, city.clock, 50):
-            if claimed.row["department"] == "health":
-                await steps.dispatch(city.parts.gate, transport, city.clock, claimed)
+            if claimed.row["department"] != "health" or claimed.endpoint is None:
+                continue
+            endpoint = claimed.endpoint
+            if str(claimed.row["case_id"]) == city.words["first"]:
+                city.words["desk_task"] = to_text("tsk", claimed.row["id"])
+                endpoint = replace(endpoint, adapter="desk")
+            await steps.dispatch(city.parts.gate, transport, city.clock, claimed._replace(endpoint=endpoint))
 
 
 async def _applicants(city: City) -> None:

@@ -30,6 +30,8 @@ SHOWING = (
     "GET /v1/cases/{case_id}/events",
     "GET /v1/cases/{case_id}/application",
     "GET /v1/deliveries",
+    "GET /v1/desk/tasks",
+    "GET /v1/desk/tasks/{task}",
     "GET /v1/break-glass/{break_glass_id}/case",
 )
 

@@ -11,7 +11,7 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -80,6 +80,12 @@ PROBES: Mapping[str, Probe] = {
         },
         headers=_KEY,
     ),
+    "POST /v1/desk/tasks/{task}/claims": Probe(body={}, headers={**_KEY, "If-Match": '"another"'}),
+    "POST /v1/desk/tasks/{task}/handovers": Probe(
+        body={"to": "officer:bank", "reason": "请接手"}, headers=_KEY
+    ),
+    "POST /v1/desk/tasks/{task}/releases": Probe(body={}, headers=_KEY),
+    "POST /v1/desk/tasks/{task}/answers": Probe(body={"outcome": "accepted"}, headers=_KEY),
     "POST /v1/delegations": Probe(
         body={"delegate": {"subject": "x"}, "bundles": ["newborn"], "ends_at": "2020-01-01T00:00:00Z"},
         headers=_KEY,
@@ -130,6 +136,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
         "delivery_id": city.words["delivery"], "delegation_id": city.words["delegation"],
         "document_id": city.words["document"], "upload_id": city.words["upload"], "offset": "0",
         "consent_id": "cns_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+        "task": city.words["desk_task"],
         "endpoint_id": city.words["endpoint"], "lease": "lse_00000000000000000000000000",
         "break_glass_id": actor.words.get("glass", city.words["glass"]),
     }  # fmt: skip
@@ -172,15 +179,26 @@ def _members(said: Any, path: str) -> str:
     if path == "/v1/cases/{case_id}/steps":
         return _steps(said["items"])
     if path == "/v1/cases/{case_id}/events":
-        actors = " with actors" if any("actor" in event for event in said["items"]) else ""
-        return f"{len(said['items'])} events{actors}"
+        return _events(said["items"])
     if path == "/v1/cases/{case_id}/application":
         return _application(said)
     if path == "/v1/endpoints/{endpoint_id}/queue":
         return f"{said['waiting']} waiting"
+    if path.startswith("/v1/desk/"):
+        return _at_desk(said)
     if path == "/v1/deliveries":
         return f"about {len({each['case'] for each in said['items']})} of 4 cases"
     return ""
+
+
+def _events(events: Sequence[Mapping[str, Any]]) -> str:
+    return f"{len(events)} events{' with actors' if any('actor' in event for event in events) else ''}"
+
+
+def _at_desk(said: Mapping[str, Any]) -> str:
+    if "items" in said:
+        return f"{len(said['items'])} tasks"
+    return f"{said['step']}{' with its sheet' if 'sheet' in said else ''}"
 
 
 def _case(said: Mapping[str, Any]) -> str:

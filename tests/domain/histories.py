@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from onenet.domain.bundle import Bundle, Limit, Wait
 from onenet.domain.case import Case
-from onenet.domain.commands import Open
+from onenet.domain.commands import Clerk, HandOver, Open, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.outcome import (
     Accepted,
+    AtDesk,
     Completed,
     Outcome,
     Received,
@@ -28,12 +29,13 @@ from onenet.domain.outcome import (
     Unclear,
 )
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, StepState
-from onenet.errors import Conflict
+from onenet.errors import Conflict, NotFound
 from tests.domain.walk import Action, Walk
 from tests.factories import make_blank, make_bundle, make_content, make_material, make_member, make_question
 
 ANSWERS: tuple[Outcome, ...] = (
     Received(),
+    AtDesk(),
     Accepted(),
     Completed((ResultGiven("paper", "P-1"),)),
     Completed(),
@@ -48,6 +50,8 @@ ANSWERS: tuple[Outcome, ...] = (
     TryLater("transient", "429", 60),
 )
 DECISIONS: tuple[Action, ...] = ("release", "release", "release", "complete", "reject", "skip", "cancel")
+CLERKS = (Clerk("officer:x/1"), Clerk("officer:x/2"), Clerk("supervisor:x/3", is_supervisor=True))
+CLAIMS = (TakeUp(), TakeUp(), TakeUp("ill"), HandOver("officer:x/2", "away"), PutBack())
 CODES = "abcdef"
 
 
@@ -85,7 +89,7 @@ def bundles(draw: st.DrawFn) -> Bundle:
     )
 
 
-WHO = ("worker", "worker", "department", "department", "zombie", "officer", "applicant")
+WHO = ("worker", "worker", "department", "department", "zombie", "officer", "applicant", "clerk", "clerk")
 
 
 def random_acts(seed: int, count: int) -> list[Act]:
@@ -128,6 +132,11 @@ def perform(walk: Walk, act: Act) -> None:
                 seq = task.applied_seq + act.what % 4 if act.what % 5 else None
                 late = act.what % 11 == 0
                 walk.answer(step, outcome, seq=seq, submission=1 if late else 0)
+        case "clerk":
+            if task is not None:
+                clerk, does = CLERKS[act.what % 3], act.what // 3
+                said = CLAIMS[does % len(CLAIMS)] if does % 2 else outcome
+                _unless_refused(lambda: walk.tell(WorkAtDesk(task.id, clerk, said)))
         case "officer":
             _unless_refused(lambda: walk.decide(step, DECISIONS[act.what % len(DECISIONS)]))
         case _:
@@ -161,7 +170,7 @@ def _applicant(walk: Walk, step: str, what: int) -> None:
 def _unless_refused(act: Callable[[], Any]) -> None:
     try:
         act()
-    except Conflict:
+    except (Conflict, NotFound):
         return
 
 

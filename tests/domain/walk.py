@@ -18,6 +18,7 @@ from onenet.domain.commands import (
     RecordAnswer,
     RecordAttempt,
     Withdraw,
+    WorkAtDesk,
 )
 from onenet.domain.machine import decide
 from onenet.domain.outcome import Outcome
@@ -42,9 +43,10 @@ class Walk:
         """Decides one command and keeps what came of it, as the gate does."""
         now: Moment = moment(self.now)
         decision = decide(self.case, command, now)
+        actor = command.clerk.name if isinstance(command, WorkAtDesk) else ACTOR
         new = link(
             self.case.id, self.case.seq, self.case.head_hash, decision.events,
-            actor=ACTOR, at=self.now.isoformat(timespec="microseconds"), new_salt=lambda: "0" * 32,
+            actor=actor, at=self.now.isoformat(timespec="microseconds"), new_salt=lambda: "0" * 32,
         )  # fmt: skip
         self.events += new
         self.case = decision.case

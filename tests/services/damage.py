@@ -226,6 +226,9 @@ DAMAGES: Mapping[str, Damage] = {
     "an event altered": after("I5", lambda rows: rows.change("event", "a", data="{}")),
     "an event removed": after("I5", lambda rows: rows.drop("event", step="b")),
     "a step altered": after("I5", lambda rows: rows.change("step", "b", state="accepted")),
+    "a step of another clerk": after(
+        "I5", lambda rows: rows.change("step", "b", claimed_by="officer:x/1", claimed_at=NOW)
+    ),
     "the case altered": after("I5", lambda rows: rows.change("cases", state="received")),
     "handed out too early": before("I7", forge(lambda draft: flow.hand_out(draft, "d"))),
     "handed out twice": before("I7 I8", forge(lambda draft: flow.hand_out(draft, "b"))),

@@ -196,7 +196,7 @@ def _fixed_of(bundle: Bundle, member: Member) -> _Fixed:
 def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
     said = {**fixed.mark, "state": step.state, "since": moment(step.since)}
     if step.waiting is not None:
-        said["waiting"] = _waiting(step.waiting)
+        said["waiting"] = waiting_view(step.waiting)
     said |= fixed.limits
     if not view.has_words:
         return said | {"results": [], "requests": []}
@@ -209,7 +209,8 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
     return said
 
 
-def _waiting(waiting: Waiting) -> dict[str, Any]:
+def waiting_view(waiting: Waiting) -> dict[str, Any]:
+    """For whom, and why."""
     said = {"waits_for": waiting.waits_for, "reason": waiting.reason, "refs": list(waiting.refs)}
     return said | {"until": moment(waiting.until)} if waiting.until else said
 

@@ -33,7 +33,8 @@ ClientCode = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,63}
 class NewEndpoint(Request):
     """Where a department takes tasks, or a front-end's server takes events. `events` empty: all.
 
-    `url` is left out with the adapter `pull`, whose department fetches its tasks.
+    `url` is left out with the adapters `pull`, whose department fetches its tasks, and `desk`, where clerks
+    decide.
 
     `signs`: by a secret that both sides know (`v1`), by a key of onenet's alone (`v1a`), or by both.
     """

@@ -114,7 +114,10 @@ class FaultShape(Answer):
 
 
 class Problem(Answer):
-    """What went wrong (RFC 9457). `title` and `detail` are in the language of Accept-Language."""
+    """What went wrong (RFC 9457). `title` and `detail` are in the language of Accept-Language.
+
+    `present`: how a step at a desk is now, and what is possible with it.
+    """
 
     type: Annotated[str, Field(json_schema_extra={"format": "uri"})]
     title: str
@@ -124,6 +127,7 @@ class Problem(Answer):
     trace_id: str | None = None
     errors: Annotated[list[FaultShape], Field(max_length=20)] | None = None
     violated_policies: Annotated[list[str] | None, Field(alias="violated-policies")] = None
+    present: dict[str, Any] | None = None
 
 
 def _plain_integer(value: Any) -> Any:

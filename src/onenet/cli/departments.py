@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from onenet.adapters import signing
+from onenet.adapters import desk, signing
 from onenet.cli import dry_run, operating
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
@@ -42,7 +42,7 @@ def add(
     department: Annotated[str, typer.Argument(help="The department's code in the catalogue.")],
     *,
     url: Annotated[
-        str, typer.Option(help="Where its system takes tasks; none with --adapter pull, which fetches them.")
+        str, typer.Option(help="Where its system takes tasks; none with --adapter pull or desk.")
     ] = "",
     adapter: Annotated[str, typer.Option(help="The adapter that speaks its words.")] = "webhook",
     secret: Annotated[
@@ -114,6 +114,8 @@ def _check_url(url: str) -> None:
 def _how(endpoint: EndpointRow) -> str:
     if endpoint.url:
         return f"{endpoint.owner} is reached at {endpoint.url} ({endpoint.adapter})"
+    if endpoint.adapter == desk.NAME:
+        return f"clerks of {endpoint.owner} decide at /v1/desk/tasks ({endpoint.adapter})"
     queue = f"/v1/endpoints/{to_text(endpoints.ENDPOINT_PREFIX, endpoint.id)}/queue"
     return f"{endpoint.owner} fetches its tasks at {queue} ({endpoint.adapter})"
 

@@ -73,6 +73,14 @@ WAITS: Mapping[str, Words] = {
         "zh": "等待{department}取件",
         "en": "Waits for {department} to fetch it",
     },
+    "at_desk": {
+        "zh": "已送{department}，等待工作人员接手",
+        "en": "It lies at the desk of {department}, for a clerk to take it up",
+    },
+    "with_clerk": {
+        "zh": "{department}工作人员正在审核",
+        "en": "A clerk of {department} is looking at it",
+    },
     "queued": {
         "zh": "{department}正在接收本件的另一环节，随后送达",
         "en": "{department} is taking another step of this case first",

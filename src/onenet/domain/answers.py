@@ -15,6 +15,7 @@ from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import (
     Accepted,
+    AtDesk,
     Completed,
     Offered,
     Outcome,
@@ -54,16 +55,16 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
     if seq is not None and seq <= task.applied_seq:
         draft.add(EventType.ANSWER_STALE, step.code, outcome=word, seq=seq, applied_seq=task.applied_seq)
         return "recorded-stale"
-    if isinstance(outcome, Received | Offered | TryLater):
+    if isinstance(outcome, Received | Offered | AtDesk | TryLater):
         return "unchanged"
     if isinstance(outcome, Unclear):
         return _hold_unclear(draft, task, step, outcome)
-    if isinstance(outcome, SupplementNeeded) and not _can_be_handed_in(draft, step, outcome):
+    if isinstance(outcome, SupplementNeeded) and not can_be_handed_in(draft, step, outcome):
         return _hold_unclear(draft, task, step, Unclear("asks for what the item does not name"))
     if isinstance(outcome, Accepted) and step.state is _S.ACCEPTED:
         _settle_task(draft, task, outcome, seq)
         return "unchanged"
-    if not _is_possible(step, outcome):
+    if not is_possible(step, type(outcome)):
         draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state)
         return "refused"
     _settle_task(draft, task, outcome, seq)
@@ -76,20 +77,20 @@ def _is_over(draft: Draft, task: Task, step: Step) -> bool:
     return superseded or step.state in FINAL_STEP or task.state in (TaskState.DONE, TaskState.WITHDRAWN)
 
 
-def _can_be_handed_in(draft: Draft, step: Step, outcome: SupplementNeeded) -> bool:
+def can_be_handed_in(draft: Draft, step: Step, outcome: SupplementNeeded) -> bool:
     """Whether everything asked for is the item's own: nothing else would reach the department."""
     member = draft.case.bundle.member(step.code)
     known = {"material": set(member.materials), "field": set(member.fields)}
     return all(request.code in known[request.kind] for request in outcome.requests)
 
 
-def _is_possible(step: Step, outcome: Outcome) -> bool:
+def is_possible(step: Step, outcome: type[Outcome]) -> bool:
     """A held or queued step answers as if dispatched: the department did get the task after all."""
-    if isinstance(outcome, Resumed):
+    if outcome is Resumed:
         return step.state is _S.SUSPENDED
-    if isinstance(outcome, Accepted) and step.state is _S.SUSPENDED:
+    if outcome is Accepted and step.state is _S.SUSPENDED:
         return False
-    wanted = TARGET[type(outcome)]
+    wanted = TARGET[outcome]
     through = _S.DISPATCHED in STEP_MOVES[step.state] and step.state in (_S.HELD, _S.READY)
     return wanted in STEP_MOVES[_S.DISPATCHED if through else step.state]
 
@@ -140,7 +141,7 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
                 code, _S.ACCEPTED, EventType.STEP_RESUMED,
                 waiting=flow.with_department(department, "being_decided"),
             )  # fmt: skip
-        case Received() | Offered() | TryLater() | Unclear():
+        case Received() | Offered() | AtDesk() | TryLater() | Unclear():
             raise AssertionError("handled before: these do not move a step by the table")
 
 

@@ -42,12 +42,20 @@ class Waiting(NamedTuple):
     until: datetime | None = None
 
 
+class Claim(NamedTuple):
+    """Who has taken a task up at the department's desk, and when; nobody else decides until it is let go."""
+
+    by: str
+    at: datetime
+
+
 class Step(NamedTuple):
     """One item inside the case.
 
     `since`: when it entered its state. `waiting`: None when final. `submission`: number of tasks made so far.
     `resume`: the state to go back to when a supplement is handed in. `reason`: why it was rejected,
-    cancelled or held, in words. `requests`: what the applicant must still hand in.
+    cancelled or held, in words. `requests`: what the applicant must still hand in. `desk_at`: since when it
+    is decided at the department's desk, if it is; `claim`: by whom at present.
     """
 
     code: str
@@ -61,6 +69,8 @@ class Step(NamedTuple):
     reason: str | None = None
     results: tuple[ResultGiven, ...] = ()
     requests: tuple[SupplementRequest, ...] = ()
+    desk_at: datetime | None = None
+    claim: Claim | None = None
 
 
 class Task(NamedTuple):

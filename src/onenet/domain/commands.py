@@ -72,6 +72,49 @@ class DecideStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Clerk:
+    """Who works at a desk, by the name in the record. A supervisor may take a task from whoever has it."""
+
+    name: str
+    is_supervisor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakeUp:
+    """The clerk takes the task up; a supervisor takes it over, for a reason."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """The clerk who has the task gives it to another one of the department."""
+
+    to: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """The clerk who has the task lets it go: anybody of the department may take it up."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkAtDesk:
+    """A clerk does something with a task that lies at the department's desk, or answers it.
+
+    `seen`: marks of the step (`desk.mark`), one of which must still be right; None: whatever it is like now.
+    """
+
+    task_id: UUID
+    clerk: Clerk
+    act: TakeUp | HandOver | PutBack | Outcome
+    seen: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class NoteEmergencyAccess:
     """Somebody was let look at the case by break-glass: the owner is told, nothing else changes."""
 
@@ -100,6 +143,7 @@ Command = (
     | Withdraw
     | FireTimer
     | DecideStep
+    | WorkAtDesk
     | NoteEmergencyAccess
     | Erase
     | Reconcile

@@ -67,7 +67,7 @@ class Draft:
         step = self.steps[code]
         state = move(STEP_MOVES, step.state, wanted)
         if state in FINAL_STEP:
-            changes = {"waiting": None, **changes}
+            changes = {"waiting": None, "claim": None, **changes}
         changes = {**_LEFT_BEHIND.get(step.state, {}), **changes}
         changed = step._replace(state=state, since=self.now.at, **changes)
         self.steps[code] = changed

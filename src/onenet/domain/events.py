@@ -36,6 +36,9 @@ class EventType(Word):
     STEP_CANCELLED = "step.cancelled"
     STEP_HELD = "step.held"
     STEP_RELEASED = "step.released"
+    STEP_CLAIMED = "step.claimed"
+    STEP_HANDED_OVER = "step.handed_over"
+    STEP_PUT_BACK = "step.put_back"
     ANSWER_LATE = "answer.late"
     ANSWER_STALE = "answer.stale"
     ANSWER_REFUSED = "answer.refused"
@@ -74,6 +77,11 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_CANCELLED: EventKind("环节已取消", "The step was cancelled"),
     EventType.STEP_HELD: EventKind("环节暂停待人工处理", "The step is stopped until a person decides"),
     EventType.STEP_RELEASED: EventKind("环节恢复办理", "A person let the step go on"),
+    EventType.STEP_CLAIMED: EventKind("工作人员认领", "A clerk of the department took the step up", False),
+    EventType.STEP_HANDED_OVER: EventKind(
+        "转交他人", "Another clerk of the department has the step now", False
+    ),
+    EventType.STEP_PUT_BACK: EventKind("放回待办", "The clerk who had the step put it back", False),
     EventType.ANSWER_LATE: EventKind(
         "迟到的答复", "An answer came for a finished task; on record only", False
     ),
@@ -98,6 +106,7 @@ class NewEvent(NamedTuple):
 PLAIN = frozenset(
     {
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
+        *("from", "to"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
     }
 )

@@ -27,6 +27,7 @@ from onenet.errors import Conflict
 WAITING_PERIOD = "waiting_period"
 UNREACHABLE = "department_unreachable"
 TO_BE_FETCHED = "to_be_fetched"
+AT_DESK, WITH_CLERK = "at_desk", "with_clerk"
 
 
 def with_department(department: str, reason: str = "with_department") -> Waiting:

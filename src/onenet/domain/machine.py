@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import singledispatch
 
-from onenet.domain import answers, flow, stalls
+from onenet.domain import answers, desk, flow, stalls
 from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     Command,
@@ -23,10 +23,11 @@ from onenet.domain.commands import (
     RecordAnswer,
     RecordAttempt,
     Withdraw,
+    WorkAtDesk,
 )
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.outcome import Offered, Outcome, Received, TryLater
+from onenet.domain.outcome import AtDesk, Offered, Outcome, Received, TryLater
 from onenet.domain.retry import LONGEST_LIFE, GiveUp, after_failure
 from onenet.domain.states import (
     FINAL_CASE,
@@ -75,7 +76,9 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
     if not isinstance(outcome, TryLater):
         draft.move_task(task, TaskState.SENT, first_attempt_at=first_at)
         flow.say_reached(draft, task.step)
-        if isinstance(outcome, Received):
+        if isinstance(outcome, AtDesk):
+            desk.lay(draft, task.step)
+        if isinstance(outcome, Received | AtDesk):
             return "applied"
         return _take_pushed(draft, task, outcome)
     tries = task.tries + 1
@@ -200,6 +203,11 @@ def _(command: DecideStep, draft: Draft) -> Reply:
         case "cancel":
             flow.end_step(draft, step.code, StepState.CANCELLED, command.reason)
     return "applied"
+
+
+@_apply.register
+def _(command: WorkAtDesk, draft: Draft) -> Reply:
+    return desk.work(draft, command)
 
 
 @_apply.register

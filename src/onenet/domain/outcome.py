@@ -42,6 +42,13 @@ class Offered:
 
 
 @dataclass(frozen=True, slots=True)
+class AtDesk:
+    """The department has no system: the task lies at its desk, where a clerk of it decides."""
+
+    reason: str = "lies at the department's desk"
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The department accepted the application; its clock runs."""
 
@@ -105,6 +112,7 @@ class Unclear:
 Outcome = (
     Received
     | Offered
+    | AtDesk
     | Accepted
     | Completed
     | SupplementNeeded

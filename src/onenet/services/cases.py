@@ -171,8 +171,8 @@ async def submit(
 
     async def opened(materials: Sequence[MaterialGiven]) -> Result:
         case = blank._replace(content=replace(content, materials=tuple(materials)))
-        change = _change(case_id, Open(), replying, Opening(case, template))
-        return await _submit(gate, change, materials, custody)
+        opens = change(case_id, Open(), replying, Opening(case, template))
+        return await _submit(gate, opens, materials, custody)
 
     if custody is None or custody.owner != (client, subject):
         return await opened(content.materials)
@@ -180,7 +180,8 @@ async def submit(
     return await reuse.around(opened, custody.vault, content.materials, receiving, custody.charge)
 
 
-def _change(case_id: UUID, command: Command, replying: Replying, opening: Opening | None = None) -> Change:
+def change(case_id: UUID, command: Command, replying: Replying, opening: Opening | None = None) -> Change:
+    """The command on its way through the gate."""
     return Change(
         case_id, command, replying.actor, opening, replying.once, replying.render, replying.render_refusal,
         if_seq=replying.if_seq,
@@ -220,17 +221,17 @@ async def hand_in_supplement(
     faults = forms.check(forms.as_text(schema), command.form)
     if faults:
         raise FormInvalid("the corrected fields are not right yet", faults=faults)
-    return await _submit(gate, _change(case.id, command, replying), command.materials, custody, case)
+    return await _submit(gate, change(case.id, command, replying), command.materials, custody, case)
 
 
 async def withdraw(gate: Gate, case_id: UUID, reason: str | None, replying: Replying) -> Result:
     """Takes a case back. Raises: Conflict when it is closed, PreconditionFailed."""
-    return await gate.submit(_change(case_id, Withdraw(reason), replying))
+    return await gate.submit(change(case_id, Withdraw(reason), replying))
 
 
 async def decide_step(gate: Gate, case_id: UUID, command: DecideStep, replying: Replying) -> Result:
     """Decides about a held step. Raises: NotFound, Conflict, PreconditionFailed."""
-    return await gate.submit(_change(case_id, command, replying))
+    return await gate.submit(change(case_id, command, replying))
 
 
 async def get(database: Database, catalogue: Catalogue, case_id: UUID, visible: Visible) -> Case:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet import security_log
-from onenet.adapters import pull, signing
+from onenet.adapters import desk, pull, signing
 from onenet.adapters.registry import adapter_for, installed
 from onenet.destinations import Destinations, NotAllowed, place_of
 from onenet.domain.events import EventType
@@ -31,13 +31,19 @@ ENDPOINT_PREFIX = "ept"
 MOST_URL_CHARACTERS = 2_048
 MAX_TRUSTED_KEYS = 2
 
+NOT_CALLED = {
+    pull.NAME: ("该部门自行取件", "this department fetches its tasks"),
+    desk.NAME: ("该部门由工作人员在工作台办理", "clerks of this department decide at its desk"),
+}
+"""Adapters of departments that have no address, and why."""
+
 Signs = Literal["v1", "v1a", "both"]
 """By a secret that both sides know (`v1` of Standard Webhooks), by a key of onenet's (`v1a`), or by both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An endpoint to register. `events` empty means all; `url` empty: a department that fetches its tasks.
+    """An endpoint to register. `events` empty means all; `url` empty: a department that is not called.
 
     `signs`: how onenet signs what it sends there; None: as it did, and `v1` at first. `secret`, for `v1`:
     None keeps what was there, or makes a new one. `credentials`: beside those that are kept.
@@ -80,7 +86,7 @@ def public_key_of(endpoint: EndpointRow) -> str | None:
 
 def believes_nothing(endpoint: EndpointRow) -> bool:
     """Whether no callback of this department can be believed: there is nothing to check its signature by."""
-    is_called = endpoint.kind == "department" and endpoint.adapter != pull.NAME
+    is_called = endpoint.kind == "department" and endpoint.adapter not in NOT_CALLED
     return is_called and not (signing.shared(endpoint.secrets) or signing.public_keys(endpoint.secrets))
 
 
@@ -132,14 +138,17 @@ def _is_fetching(kind: str, adapter: str) -> bool:
     return kind == "department" and adapter == pull.NAME
 
 
+def _is_called(kind: str, adapter: str) -> bool:
+    return kind != "department" or adapter not in NOT_CALLED
+
+
 def _check_nothing_to_call(wanted: Wanted) -> None:
     """Passes when nothing is said that only a call needs. Raises: Conflict."""
+    zh, en = NOT_CALLED[wanted.adapter]
     if wanted.url:
-        en = "expected no address: this department fetches its tasks"
-        raise _unfit("/url", "该部门自行取件，不应有地址", en)
+        raise _unfit("/url", f"{zh}，不应有地址", f"expected no address: {en}")
     if wanted.secret is not None or wanted.signs is not None:
-        en = "expected no way of signing: nothing is sent to a department that fetches its tasks"
-        raise _unfit("/signs", "该部门自行取件，无需签名", en)
+        raise _unfit("/signs", f"{zh}，无需签名", f"expected no way of signing: {en}, nothing is sent")
 
 
 def _check_adapter(row: EndpointRow) -> None:
@@ -184,13 +193,13 @@ async def register_once(
 
 def _row(wanted: Wanted, now: datetime) -> EndpointRow:
     """The endpoint as it will be written, if its adapter takes it."""
-    if _is_fetching(wanted.kind, wanted.adapter):
+    if not _is_called(wanted.kind, wanted.adapter):
         _check_nothing_to_call(wanted)
     elif not wanted.url:
         raise _unfit(
             "/url",
-            "应有地址：只有自行取件（pull）的部门没有",
-            "expected an address, but with the adapter pull",
+            f"应有地址：只有 {'、'.join(NOT_CALLED)} 没有",
+            f"expected an address, but with the adapters {' and '.join(NOT_CALLED)}",
         )
     else:
         _check_spelling(wanted.url)
@@ -210,7 +219,7 @@ def _row(wanted: Wanted, now: datetime) -> EndpointRow:
 
 def _keys(wanted: Wanted, old: Sequence[str]) -> tuple[str, ...]:
     """The keys of the endpoint: those there were, as far as they fit, and all that the department has."""
-    if _is_fetching(wanted.kind, wanted.adapter):
+    if not _is_called(wanted.kind, wanted.adapter):
         return tuple(signing.public_keys(old))
     signs = wanted.signs or ("v1" if not signing.own_keys(old) else "both" if signing.shared(old) else "v1a")
     keys = signing.public_keys(old)
@@ -243,7 +252,7 @@ async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, 
         return Registered(row)
     row = replace(
         row, id=old.id, created_at=old.created_at, state=old.state, secrets=_keys(wanted, old.secrets),
-        retired=() if _is_fetching(row.kind, row.adapter) else old.retired,
+        retired=() if not _is_called(row.kind, row.adapter) else old.retired,
         credentials={**_kept(old, row), **row.credentials},
     )  # fmt: skip
     _check_adapter(row)

@@ -17,6 +17,7 @@ from sqlalchemy import RowMapping
 
 from onenet.domain.case import Case
 from onenet.domain.delegation import Owner
+from onenet.domain.events import EventType
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.stalls import stalls
 from onenet.domain.states import FINAL_STEP, MET, StepState
@@ -79,6 +80,23 @@ def _head(case: Case) -> record.Head:
     owner = Owner(case.client, case.subject)
     opened = record.Opened(case.number, case.bundle.code, case.bundle.version, case.jurisdiction, owner)
     return record.Head(case.seq, case.head_hash, case.state.value, opened)
+
+
+def claims_follow_events(looked: Looked) -> Said:
+    """I5: an open step at a desk is the clerk's who took it up, or to whom it was handed, or nobody's."""
+    told: dict[str, str | None] = {}
+    for event in looked.events:
+        if event.step is None or event.type not in _CLAIMS:
+            continue
+        to = event.content().get("to", event.actor)
+        told[event.step] = None if event.type == EventType.STEP_PUT_BACK else to
+    for step in looked.case.steps.values():
+        by = None if step.state in FINAL_STEP else told.get(step.code)
+        if (step.claim and step.claim.by) != by:
+            yield step.code, "it is another clerk's than its events say"
+
+
+_CLAIMS = (EventType.STEP_CLAIMED, EventType.STEP_HANDED_OVER, EventType.STEP_PUT_BACK)
 
 
 def results_are_kept(looked: Looked) -> Said:
@@ -200,6 +218,7 @@ CHECKS = (
     Check("I3", one_key_for_each_submission, RESTORE),
     Check("I3", deliveries_tell_events, RESTORE),
     Check("I5", rows_follow_events, RESTORE, reads_events=True),
+    Check("I5", claims_follow_events, RESTORE, reads_events=True),
     Check("I7", inputs_come_first, REPORT, reads_events=True),
     Check("I7", submissions_have_a_cause, REPORT, reads_events=True),
     Check("I8", nothing_stalls, RECONCILE),

@@ -7,6 +7,7 @@ and none at all cost the same statements: time tells nobody which ids there are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -100,13 +101,21 @@ class Reading:
             versions = await store_cases.page(
                 connection, ways, state=state, bundle=bundle, after=after, limit=limit
             )
-            kept = {id: self._kept.get(id) for id in versions}
-            found = {id: case for id, case in kept.items() if case and case.version == versions[id]}
+        found = await self.whole(versions)
+        return [found[id] for id in versions]
+
+    async def whole(self, versions: Mapping[UUID, int]) -> dict[UUID, Case]:
+        """The cases of these ids, whose versions were just looked up; only what has moved is read."""
+        kept = {id: self._kept.get(id) for id in versions}
+        found = {id: case for id, case in kept.items() if case and case.version == versions[id]}
+        if len(found) == len(versions):
+            return found
+        async with self._database.read() as connection:
             fetched = await store_cases.fetch(connection, versions.keys() - found.keys())
         for id, case in (await store_cases.assemble(fetched, self._catalogue.bundle)).items():
             found[id] = case
             self._kept.put(id, case)
-        return [found[id] for id in versions]
+        return found
 
     def note(self, looks: list[Seen], who: Principal, now: datetime, what: str) -> None:
         """Notes who looked at these. An owner who looks how the own case stands is no news to anybody."""

@@ -12,7 +12,17 @@ from uuid import UUID
 
 import orjson
 
-from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Step, Task, Timer, Waiting
+from onenet.domain.case import (
+    Applicant,
+    Case,
+    CaseContent,
+    Claim,
+    MaterialGiven,
+    Step,
+    Task,
+    Timer,
+    Waiting,
+)
 from onenet.domain.chain import canonical
 from onenet.domain.outcome import ResultGiven, SupplementRequest
 from onenet.domain.states import StepState, TaskState, TimerState
@@ -129,6 +139,9 @@ def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:
         "wait_until": waiting and waiting.until,
         "submission": step.submission,
         "resume": step.resume,
+        "desk_at": step.desk_at,
+        "claimed_by": step.claim and step.claim.by,
+        "claimed_at": step.claim and step.claim.at,
         **_said_columns(case, step, key),
     }
 
@@ -200,6 +213,8 @@ def read_step(row: Row, key: DataKey | None) -> Step:
         reason=said["reason"],
         results=_read_list(ResultGiven, said["results"]),
         requests=_read_list(SupplementRequest, said["requests"]),
+        desk_at=row["desk_at"],
+        claim=Claim(row["claimed_by"], row["claimed_at"]) if row["claimed_by"] else None,
     )
 
 

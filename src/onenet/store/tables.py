@@ -229,6 +229,10 @@ step = Table(
     Column("requests", Text, nullable=False),
     # The four above, sealed, which are empty then.
     Column("said", Text),
+    # At a department's desk: since when, and who has taken it up and when.
+    Column("desk_at", Timestamp),
+    Column("claimed_by", String(255)),
+    Column("claimed_at", Timestamp),
     PrimaryKeyConstraint("lane", "case_id", "code"),
     to_case(),
     _states("state", StepState),
@@ -237,6 +241,11 @@ step = Table(
         name="waiting_says_why",
     ),
     Index("ix_step_of_department", "department", "lane", "case_id"),
+    Index(
+        "ix_step_at_desk",
+        *("lane", "department", "desk_at"),
+        **only(text("desk_at IS NOT NULL AND waits_for IS NOT NULL")),
+    ),
 )
 
 task = Table(

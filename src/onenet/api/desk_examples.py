@@ -1,0 +1,41 @@
+"""Example bodies of the contract about the desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onenet.api.examples import CASE, LEASE, STEPS
+
+_AT = "2026-11-23T02:00:00.000Z"
+_STEP: dict[str, Any] = STEPS["items"][0]
+_TASK: str = LEASE["items"][0]["task"]
+_HERE = f"/v1/desk/tasks/{_TASK}"
+
+DESK_TASK: dict[str, Any] = {
+    "task": _TASK,
+    "case": CASE["id"],
+    "number": CASE["number"],
+    "bundle": CASE["bundle"],
+    "jurisdiction": "kunshan",
+    "step": _STEP["code"],
+    **{name: _STEP[name] for name in ("names", "department", "promised")},
+    "submission": 1,
+    "state": "dispatched",
+    "since": _AT,
+    "arrived_at": _AT,
+    "waiting": {"waits_for": "department", "reason": "with_clerk", "refs": ["health"]},
+    "claimed_by": "officer:city-id/z-0412",
+    "claimed_at": "2026-11-23T02:05:00.000Z",
+    "possible": ["accepted", "supplement_needed", "completed", "rejected", "hand_over", "release"],
+    "links": {"self": _HERE, "case": f"/v1/cases/{CASE['id']}"},
+}
+DESK_TASK_WITH_SHEET: dict[str, Any] = {**DESK_TASK, "sheet": LEASE["items"][0]["sheet"]}
+DESK_PAGE: dict[str, Any] = {"items": [DESK_TASK], "links": {"self": "/v1/desk/tasks?claim=mine"}}
+CLAIM: dict[str, Any] = {"reason": "承办人请假，由我办理"}
+HANDOVER: dict[str, Any] = {"to": "officer:city-id/z-0413", "reason": "承办人明日起休假"}
+RELEASE: dict[str, Any] = {"reason": "须由他人回避后办理"}
+DESK_ANSWER: dict[str, Any] = {
+    "outcome": "completed",
+    "results": [{"code": "birth_certificate", "number": "O320000001"}],
+    "opinion": "准予办理",
+}

@@ -1,0 +1,163 @@
+"""The desk on the wire: the work-list, what is done with a claim, and the answers of a clerk.
+
+An answer has the words and members of every department's (`adapters.webhook.ANSWERS`, which reads it); here
+they are held to the lengths and characters of all bodies, and reasons are mandatory.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, RootModel, StringConstraints
+
+from onenet.api.case_shapes import BundleMark, StepStateWord, WaitingShape
+from onenet.api.form_values import GivenForm
+from onenet.api.shapes import (
+    Answer,
+    Code,
+    Limit,
+    Line,
+    LongText,
+    Moment,
+    Named,
+    Names,
+    PageQuery,
+    Request,
+    extensible,
+)
+from onenet.domain.desk import WORDS
+from onenet.domain.states import StepState
+
+MOST_ENTRIES = 100
+
+Clerk = Annotated[
+    str, StringConstraints(max_length=255, pattern="^officer:[a-z0-9][a-z0-9_-]{0,63}(/[!-~]{1,128})?$")
+]
+"""An officer as the record calls them: who logs in at an issuer, or a department by its officers' key."""
+
+
+class DeskQuery(PageQuery):
+    """Filters of the work-list. `claim`: tasks that nobody has claimed, or those of whoever asks."""
+
+    claim: Literal["none", "mine"] | None = None
+    state: StepState | None = None
+
+
+class NewClaim(Request):
+    """Taking a task up. `reason`: a supervisor's, to take it from whoever has it."""
+
+    reason: LongText | None = None
+
+
+class NewHandover(Request):
+    """Giving a task to another clerk of the department."""
+
+    to: Clerk
+    reason: LongText
+
+
+class NewRelease(Request):
+    """Putting a task back."""
+
+    reason: LongText | None = None
+
+
+class AnswerAccepted(Request):
+    """The department accepts the application."""
+
+    outcome: Literal["accepted"]
+    opinion: LongText | None = None
+
+
+class GivenResult(Request):
+    """A result as it was issued."""
+
+    code: Code
+    number: Line | None = None
+    facts: GivenForm | None = None
+
+
+class AnswerCompleted(Request):
+    """Decided in the applicant's favour."""
+
+    outcome: Literal["completed"]
+    results: Annotated[list[GivenResult], Field(max_length=MOST_ENTRIES)] = Field(default=[])
+    opinion: LongText | None = None
+
+
+class GivenRequest(Request):
+    """One thing that the applicant must hand in or repair."""
+
+    kind: Literal["material", "field"]
+    code: Code
+    reason: LongText
+
+
+class AnswerSupplement(Request):
+    """The applicant must add or repair something, all of it said at once."""
+
+    outcome: Literal["supplement_needed"]
+    requests: Annotated[list[GivenRequest], Field(min_length=1, max_length=MOST_ENTRIES)]
+    due_on: date | None = None
+    opinion: LongText | None = None
+
+
+class AnswerSuspended(Request):
+    """A special procedure begins, such as a hearing."""
+
+    outcome: Literal["suspended"]
+    procedure: Line
+    reason: LongText
+
+
+class AnswerResumed(Request):
+    """The special procedure is over."""
+
+    outcome: Literal["resumed"]
+
+
+class AnswerRejected(Request):
+    """Not accepted, or refused; the reasons are mandatory by law (LIC 38)."""
+
+    outcome: Literal["rejected"]
+    reason_code: Literal["not_needed", "not_competent", "refused"]
+    reason: LongText
+
+
+AnyAnswer = (
+    AnswerAccepted | AnswerCompleted | AnswerSupplement | AnswerSuspended | AnswerResumed | AnswerRejected
+)
+
+
+class DeskAnswer(RootModel[Annotated[AnyAnswer, Field(discriminator="outcome")]]):
+    """What a clerk answers."""
+
+
+ActWord = Annotated[str, Field(json_schema_extra=extensible(["claim", *WORDS, "hand_over", "release"]))]
+
+
+class DeskTaskShape(Answer):
+    """A task at a desk. `arrived_at`: since when; `claimed_by`: who has it; `possible`: what whoever asks can
+    do with it now; `sheet`: what a webhook has in `data`, for who may read it, with one task alone.
+    """
+
+    task: str
+    case: Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+    number: str
+    bundle: BundleMark
+    jurisdiction: str
+    step: str
+    names: Names
+    department: Named
+    submission: int
+    state: StepStateWord
+    since: Moment
+    arrived_at: Moment
+    waiting: WaitingShape | None = None
+    promised: Limit | None = None
+    claimed_by: str | None = None
+    claimed_at: Moment | None = None
+    possible: list[ActWord]
+    links: dict[str, str]
+    sheet: dict[str, Any] | None = None

@@ -1,0 +1,159 @@
+"""The desk of a department that has no system: a clerk takes a task up, and decides it alone.
+
+Who has a task is the office's business, so what is done with a claim is on record only; that somebody is at
+work on it is everybody's, and is what the step says it waits for. A move that is not possible leaves nothing
+on record: it is refused to a person, who sees how the step is now and what can be done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC
+from typing import Any
+
+from onenet.domain import answers, flow
+from onenet.domain.case import Claim, Reply, Step, Waiting
+from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
+from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Outcome,
+    Rejected,
+    Resumed,
+    SupplementNeeded,
+    Suspended,
+)
+from onenet.domain.states import FINAL_STEP, StepState
+from onenet.errors import NotFound, PreconditionFailed, StepConflict
+
+WORDS: Mapping[str, type[Outcome]] = {
+    "accepted": Accepted,
+    "supplement_needed": SupplementNeeded,
+    "suspended": Suspended,
+    "resumed": Resumed,
+    "completed": Completed,
+    "rejected": Rejected,
+}
+"""What a clerk can answer, in the words of every department."""
+
+
+def lay(draft: Draft, code: str) -> None:
+    """The step's task lies at the desk; whoever had the step before a supplement has it again."""
+    step = draft.steps[code]
+    draft.steps[code] = step._replace(desk_at=step.desk_at or draft.now.at)
+    _say_who_is_waited_for(draft, code)
+
+
+def _say_who_is_waited_for(draft: Draft, code: str) -> None:
+    step = draft.steps[code]
+    match step.state:
+        case StepState.DISPATCHED:
+            reason = flow.WITH_CLERK if step.claim else flow.AT_DESK
+        case StepState.ACCEPTED:
+            reason = "being_decided" if step.claim else flow.AT_DESK
+        case _:
+            return  # it waits for something else, whoever has it
+    draft.say_waiting(code, Waiting("department", reason, (step.department,)))
+
+
+def mark(step: Step) -> str:
+    """What the step is like, in 16 characters: another one after everything that is done with it."""
+    claim = f"{step.claim.by} {step.claim.at.isoformat()}" if step.claim else ""
+    said = f"{step.submission} {step.state} {step.since.isoformat()} {claim}"
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def possible(step: Step, clerk: Clerk) -> tuple[str, ...]:
+    """What this clerk can do with the step now."""
+    if step.desk_at is None or step.state in FINAL_STEP:
+        return ()
+    if step.claim is None:
+        return ("claim",)
+    if step.claim.by != clerk.name:
+        return ("claim",) if clerk.is_supervisor else ()
+    words = (word for word, outcome in WORDS.items() if answers.is_possible(step, outcome))
+    return (*words, "hand_over", "release")
+
+
+def present(step: Step, clerk: Clerk) -> dict[str, Any]:
+    """How the step is now, for whoever was refused something."""
+    told: dict[str, Any] = {"state": step.state.value}
+    if step.claim is not None:
+        since = step.claim.at.astimezone(UTC).isoformat(timespec="milliseconds")
+        told |= {"claimed_by": step.claim.by, "claimed_at": since.replace("+00:00", "Z")}
+    return told | {"possible": list(possible(step, clerk))}
+
+
+def work(draft: Draft, command: WorkAtDesk) -> Reply:
+    """Does what the clerk wants. Raises: NotFound, PreconditionFailed, StepConflict."""
+    task, clerk = draft.tasks.get(command.task_id), command.clerk
+    step = draft.steps[task.step] if task else None
+    if task is None or step is None or step.desk_at is None:
+        raise NotFound
+    if command.seen is not None and mark(step) not in command.seen:
+        raise PreconditionFailed
+    if step.state in FINAL_STEP:
+        raise StepConflict("the step is closed", present(step, clerk))
+    if task.submission != step.submission:
+        raise StepConflict("a later task has replaced this one", present(step, clerk))
+    if isinstance(command.act, TakeUp):
+        return _take_up(draft, step, clerk, command.act.reason)
+    if step.claim is None or step.claim.by != clerk.name:
+        raise StepConflict("only who has claimed the task can do this", present(step, clerk))
+    match command.act:
+        case HandOver(to, reason):
+            return _hand_over(draft, step, to, reason)
+        case PutBack(reason):
+            draft.add(EventType.STEP_PUT_BACK, step.code, state=step.state, reason=reason)
+            _claim(draft, step, None)
+            return "applied"
+        case outcome:
+            _check_answer(draft, step, clerk, outcome)
+            return answers.apply(draft, task.id, outcome, None)
+
+
+def _take_up(draft: Draft, step: Step, clerk: Clerk, reason: str | None) -> Reply:
+    if step.claim is None:
+        draft.add(EventType.STEP_CLAIMED, step.code, state=step.state, reason=reason)
+    elif step.claim.by == clerk.name:
+        return "unchanged"
+    elif clerk.is_supervisor and reason:
+        _say_handed_over(draft, step, clerk.name, reason)
+    else:
+        wanted = ": give a reason to take it over" if clerk.is_supervisor else ""
+        raise StepConflict(f"somebody else has claimed the task{wanted}", present(step, clerk))
+    _claim(draft, step, clerk.name)
+    return "applied"
+
+
+def _hand_over(draft: Draft, step: Step, to: str, reason: str) -> Reply:
+    if step.claim is not None and to == step.claim.by:
+        return "unchanged"
+    _say_handed_over(draft, step, to, reason)
+    _claim(draft, step, to)
+    return "applied"
+
+
+def _say_handed_over(draft: Draft, step: Step, to: str, reason: str) -> None:
+    whose = {"from": step.claim and step.claim.by, "to": to}
+    draft.add(EventType.STEP_HANDED_OVER, step.code, state=step.state, reason=reason, **whose)
+
+
+def _claim(draft: Draft, step: Step, by: str | None) -> None:
+    draft.steps[step.code] = step._replace(claim=Claim(by, draft.now.at) if by else None)
+    _say_who_is_waited_for(draft, step.code)
+
+
+def _check_answer(draft: Draft, step: Step, clerk: Clerk, outcome: Outcome) -> None:
+    """Passes when the answer is possible. Raises: StepConflict, where a system would be held."""
+    if type(outcome) not in WORDS.values() or not answers.is_possible(step, type(outcome)):
+        raise StepConflict("the step is in another state", present(step, clerk))
+    if isinstance(outcome, SupplementNeeded):
+        if not answers.can_be_handed_in(draft, step, outcome):
+            raise StepConflict("the item has no such material or field", present(step, clerk))
+        ends_at = flow.end_of_day(outcome.due_on, draft.case.utc_offset_minutes) if outcome.due_on else None
+        if ends_at is not None and ends_at <= draft.now.at:
+            raise StepConflict("due_on: expected a day that is not over", present(step, clerk))
