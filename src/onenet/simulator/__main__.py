@@ -9,6 +9,7 @@ from pathlib import Path
 from onenet.adapters import signing
 from onenet.clock import SystemClock
 from onenet.errors import MisconfiguredError
+from onenet.simulator.clerk import Clerk
 from onenet.simulator.dialects import DIALECTS
 from onenet.simulator.fetcher import Fetcher, by_answer
 from onenet.simulator.habits import HABITS
@@ -16,8 +17,8 @@ from onenet.simulator.ledger import Ledger
 from onenet.simulator.sender import Sender, by_key, signed
 from onenet.simulator.server import Department, Server
 
-PULL = "pull"
-"""The dialect of a department that cannot be called."""
+BY_KEY = {"pull": ("queue", "/answers"), "desk": ("desk", "/{task}/answers")}
+"""Dialects of who is not called: the option with the address that is asked, and where below it to answer."""
 
 
 def main() -> None:
@@ -26,13 +27,14 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(options.folder / (options.state or f"{options.department}.sqlite3"))
     clock = SystemClock()
-    fetches = options.dialect == PULL
-    url = f"{options.queue}/answers" if fetches else options.callback
-    sender = Sender(ledger, url, by_key(options.key) if fetches else signed(options.secret), clock)
+    asks, below = BY_KEY.get(options.dialect, ("callback", ""))
+    address, is_called = getattr(options, asks), options.dialect not in BY_KEY
+    proof = signed(options.secret) if is_called else by_key(options.key)
+    sender = Sender(ledger, f"{address}{below}", proof, clock)
     habit = HABITS[options.habit]
     department = Department(
         code=options.department,
-        habit=by_answer(habit) if fetches else habit,
+        habit=habit if is_called else by_answer(habit),
         dialect=DIALECTS[options.dialect],
         secret=options.secret or "",
         delay_s=options.delay_s,
@@ -42,8 +44,10 @@ def main() -> None:
     )
     server = Server(options.port, department)
     sender.start()
-    if fetches:
+    if options.dialect == "pull":
         Fetcher(department, options.queue, options.key).start()
+    elif options.dialect == "desk":
+        Clerk(department, options.desk, options.key).start()
     print(json.dumps({"department": department.code, "port": server.server_port}), flush=True)
     try:
         server.serve_forever()
@@ -60,12 +64,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--callback", help="the address onenet is called back at")
     parser.add_argument("--secret", type=_secret, help="signs and verifies, whsec_…")
     parser.add_argument("--queue", help="with the dialect pull: the address it fetches its tasks from")
-    parser.add_argument("--key", help="with the dialect pull: its API key, onk_…")
+    parser.add_argument("--desk", help="with the dialect desk: the address of its work-list")
+    parser.add_argument("--key", help="with the dialects pull and desk: its API key, onk_…")
     parser.add_argument("--folder", required=True, type=Path, help="where it keeps its state")
     parser.add_argument("--state", help="the name of its state file; default: the department's code")
     parser.add_argument("--delay-s", type=float, default=0.5, help="seconds until its first callback")
     options = parser.parse_args()
-    needed = ("queue", "key") if options.dialect == PULL else ("callback", "secret")
+    needed = (BY_KEY[options.dialect][0], "key") if options.dialect in BY_KEY else ("callback", "secret")
     if missing := [f"--{name}" for name in needed if getattr(options, name) is None]:
         parser.error(f"the dialect {options.dialect} needs {' and '.join(missing)}")
     return options

@@ -10,17 +10,15 @@ import threading
 import time
 from dataclasses import replace
 from datetime import datetime
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
-from urllib.parse import urlsplit
 
+from onenet.simulator.asking import Asking
 from onenet.simulator.dialects import Work
 from onenet.simulator.habits import Habit, Later, Reaction
 from onenet.simulator.server import Department
 
 _MOST = 10
 _WAIT_S = 5
-_TIMEOUT_S = 15.0
 _PAUSE_S = 0.1
 
 
@@ -42,16 +40,12 @@ class Fetcher(threading.Thread):
     def __init__(self, department: Department, queue: str, key: str) -> None:
         super().__init__(daemon=True, name="fetcher")
         self._department = department
-        parts = urlsplit(queue)
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        self._connection = kind(parts.netloc, timeout=_TIMEOUT_S)
-        self._path = parts.path
-        self._headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        self._asking = Asking(queue, key)
 
     def run(self) -> None:
         """Fetches for ever."""
         while True:
-            lease = self._ask("/leases", {"most": _MOST, "wait": _WAIT_S})
+            lease = self._asking.post("/leases", {"most": _MOST, "wait": _WAIT_S})
             if lease is None:
                 time.sleep(_PAUSE_S)
                 continue
@@ -71,19 +65,8 @@ class Fetcher(threading.Thread):
             return
         settled = f"/leases/{lease['lease']}"
         if reaction.takes:
-            self._ask(f"{settled}/receipts", {"task": task})
+            self._asking.post(f"{settled}/receipts", {"task": task})
         else:
             said = {"task": task, "reason": "系统繁忙", "retry_after_s": reaction.retry_after_s or 0}
-            self._ask(f"{settled}/returns", said)
+            self._asking.post(f"{settled}/returns", said)
         ledger.let_go(task, lease["lease"])
-
-    def _ask(self, path: str, said: dict[str, Any]) -> dict[str, Any] | None:
-        """What is answered; None when there is no answer, or a refusal."""
-        try:
-            self._connection.request("POST", self._path + path, json.dumps(said), self._headers)
-            response = self._connection.getresponse()
-            body = response.read()
-        except (OSError, HTTPException):
-            self._connection.close()
-            return None
-        return json.loads(body) if response.status == 200 else None

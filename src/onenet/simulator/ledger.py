@@ -32,7 +32,7 @@ CREATE INDEX IF NOT EXISTS callback_of_task ON callback (key, id) WHERE state = 
 
 # The callbacks of one task go in their order: a later one never overtakes one that has to be repeated.
 _NEXT = """
-SELECT id, message_id, body, due_at, tries FROM callback AS c
+SELECT id, key, message_id, body, due_at, tries FROM callback AS c
 WHERE state = 'pending' AND NOT EXISTS (
     SELECT 1 FROM callback AS earlier
     WHERE earlier.key = c.key AND earlier.id < c.id AND earlier.state = 'pending'
@@ -63,9 +63,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Due(Planned):
-    """A planned callback that is the next one to go; `tries` were made in vain."""
+    """A planned callback, about the task `key`, that is the next one to go; `tries` were made in vain."""
 
     id: int
+    key: str
     tries: int
 
 

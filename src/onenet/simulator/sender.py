@@ -27,12 +27,15 @@ def signed(secret: str) -> Proof:
 
 
 def by_key(key: str) -> Proof:
-    """By the API key of a department that fetches."""
+    """By the API key of a department that fetches, or of its clerks."""
     return lambda due, at: {"authorization": f"Bearer {key}", "idempotency-key": due.message_id}
 
 
 class Sender(threading.Thread):
-    """Sends what the ledger has planned, when it is due. `wake` tells it that there is more."""
+    """Sends what the ledger has planned, when it is due. `wake` tells it that there is more.
+
+    In the address `{task}` stands for the task that it is about.
+    """
 
     def __init__(self, ledger: Ledger, url: str, prove: Proof, clock: Clock) -> None:
         super().__init__(daemon=True, name="callbacks")
@@ -74,7 +77,10 @@ class Sender(threading.Thread):
         headers = self._prove(callback, self._clock.now())
         try:
             self._connection.request(
-                "POST", self._path, callback.body, {**headers, "content-type": "application/json"}
+                "POST",
+                self._path.replace("{task}", callback.key),
+                callback.body,
+                {**headers, "content-type": "application/json"},
             )
             response = self._connection.getresponse()
             response.read()
