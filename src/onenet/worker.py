@@ -20,7 +20,7 @@ from onenet.errors import MisconfiguredError, Unavailable
 from onenet.services import erasure, reconciler, steps, upkeep, webhooks
 from onenet.services.advance import Gate
 from onenet.services.document_upkeep import Caretaker
-from onenet.services.hands import Hand, Hands
+from onenet.services.hands import MOST_FOR_ONE, Hand, Hands
 from onenet.services.leases import Claimed, Kind
 from onenet.services.sealing import Sealing
 from onenet.services.webhooks import Settling
@@ -37,6 +37,9 @@ MOST_CLAIMED = 32
 """Rows that one claim takes: few enough that other workers find some too, and that a department which does
 not answer leaves room for the others: what is claimed beyond its hands waits here."""
 
+POLLS_FOR_ONE = 2
+"""Polls of one department at a time, beside the calls that hand tasks over, which keep their own hands."""
+
 RECORDS_KEPT_FOR = timedelta(days=366)
 
 log = structlog.get_logger()
@@ -45,11 +48,16 @@ log = structlog.get_logger()
 class Line:
     """The work of one kind that this worker has under way, and what it takes to do more of it."""
 
-    def __init__(self, which: queue.Queue, call: Callable[[Claimed], Awaitable[None]]):
+    def __init__(
+        self,
+        which: queue.Queue,
+        call: Callable[[Claimed], Awaitable[None]],
+        most_for_one: int = MOST_FOR_ONE,
+    ):
         """`call` does one piece of work to its end."""
         self.which = which
         self.look = asyncio.Event()
-        self.hands = Hands(self.look)
+        self.hands = Hands(self.look, most_for_one=most_for_one)
         self.keeps_up = False
         self.under_way: dict[asyncio.Task[None], Claimed] = {}
         self._call = call
@@ -100,9 +108,9 @@ class Line:
                 self._sent_away.append(claimed)
                 self.look.set()
         except MisconfiguredError as error:
-            log.error("work_failed", queue=self.which.work.name, reason=str(error))  # noqa: TRY400  # a person must act, no trace
+            log.error("work_failed", queue=self.which.name, reason=str(error))  # noqa: TRY400  # a person must act, no trace
         except Exception:
-            log.exception("work_failed", queue=self.which.work.name)
+            log.exception("work_failed", queue=self.which.name)
         finally:
             hand.give_back()
 
@@ -142,7 +150,9 @@ class Worker:
         self._settling = Settling(database)
         self._stopping = asyncio.Event()
         self._tasks = Line(queue.TASKS, self._dispatch)
+        self._polls = Line(queue.POLLS, self._ask, POLLS_FOR_ONE)
         self._deliveries = Line(queue.DELIVERIES, self._deliver)
+        self._lines = (self._tasks, self._polls, self._deliveries)
         self._timers_due = asyncio.Event()
         self._looks = {
             "tasks": self._tasks.look,
@@ -173,7 +183,7 @@ class Worker:
     def stop(self) -> None:
         """Claims nothing more; `run` returns when the calls under way are recorded."""
         self._stopping.set()
-        for event in self._looks.values():
+        for event in (*self._looks.values(), self._polls.look):
             event.set()
 
     async def run(self) -> None:
@@ -184,8 +194,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 beating = group.create_task(self._keep_leases())
                 loops = [
-                    group.create_task(self._claim_and_begin(self._tasks)),
-                    group.create_task(self._claim_and_begin(self._deliveries)),
+                    *(group.create_task(self._claim_and_begin(line)) for line in self._lines),
                     group.create_task(self._fire()),
                     group.create_task(self._reconcile()),
                     group.create_task(self._seal()),
@@ -194,7 +203,7 @@ class Worker:
                     group.create_task(upkeep.run(self._database, self._machine_clock, self._stopping)),
                 ]
                 await asyncio.wait(loops)
-                await asyncio.gather(self._drain(self._tasks), self._drain(self._deliveries))
+                await asyncio.gather(*map(self._drain, self._lines))
                 beating.cancel()
 
     async def _erase(self) -> None:
@@ -212,7 +221,7 @@ class Worker:
                 await steps.give_back(self._database, line.which, self._machine_clock, waiting)
             except Exception:
                 # Their leases end by themselves.
-                log.exception("give_back_failed", queue=line.which.work.name)
+                log.exception("give_back_failed", queue=line.which.name)
 
         await line.drain(give_back)
 
@@ -220,6 +229,10 @@ class Worker:
         if self._transport is not None:
             links = self._caretaker.links if self._caretaker else None
             await steps.dispatch(self._gate, self._transport, self._machine_clock, claimed, links)
+
+    async def _ask(self, claimed: Claimed) -> None:
+        if self._transport is not None:
+            await steps.ask(self._gate, self._transport, self._machine_clock, claimed)
 
     async def _deliver(self, claimed: Claimed) -> None:
         if self._transport is not None:
@@ -249,7 +262,7 @@ class Worker:
         except Unavailable:
             return []  # the database has told the log
         except Exception:
-            log.exception("claim_failed", queue=line.which.work.name)
+            log.exception("claim_failed", queue=line.which.name)
             return []
 
     async def _keep_leases(self) -> None:
@@ -261,9 +274,8 @@ class Worker:
             # By the clock: where the database takes its time, that must not come on top.
             next_s = max(next_s + beat_s, now_s())
             await asyncio.sleep(next_s - now_s())
-            lines = (self._tasks, self._deliveries)
-            long = {line: [t for t in line.under_way if t in known] for line in lines}
-            known = {task for line in lines for task in line.under_way}
+            long = {line: [t for t in line.under_way if t in known] for line in self._lines}
+            known = {task for line in self._lines for task in line.under_way}
             try:
                 await self._extend_leases(long)
             except Unavailable:

@@ -17,6 +17,7 @@ from onenet.domain.commands import (
     Open,
     RecordAnswer,
     RecordAttempt,
+    RecordPoll,
     Withdraw,
     WorkAtDesk,
 )
@@ -69,6 +70,20 @@ class Walk:
     def attempt(self, step: str, outcome: Outcome) -> Reply:
         """A worker claims the step's task, calls, and records this outcome."""
         return self.tell(RecordAttempt(self.task(step).id, self.claim(step), outcome))
+
+    def claim_poll(self, step: str) -> UUID:
+        """Takes the poll of the step's task under a lease, as `store.queue.claim` does; gives the token."""
+        task = self.task(step)
+        assert task.poll_at is not None, "nobody is asked about the task"
+        token = self.case.derived_id("poll", task.id, task.attempt + 1)
+        claimed = task._replace(poll_token=token, attempt=task.attempt + 1, poll_at=self.now + LEASE)
+        self.case = self.case._replace(tasks={**self.case.tasks, task.id: claimed})
+        return token
+
+    def poll(self, step: str, outcome: Outcome) -> Reply:
+        """A worker asks about the step's task when that is due, and records this outcome."""
+        self.now = max(self.now, self.task(step).poll_at or self.now)
+        return self.tell(RecordPoll(self.task(step).id, self.claim_poll(step), outcome))
 
     def answer(self, step: str, outcome: Outcome, seq: int | None = None, submission: int = 0) -> Reply:
         """The department calls back about the step's present task, or about that of a submission."""

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from onenet.adapters.base import Talk, TaskSheet
+from onenet.adapters.base import Endpoint, Talk, TaskSheet
 from onenet.adapters.transport import Transport
 from onenet.adapters.webhook import Webhook
 from onenet.clock import FrozenClock
@@ -227,11 +227,14 @@ async def test_a_crash_between_claim_and_call_loses_nothing(
 async def test_a_crash_between_call_and_record_sends_the_same_key_and_bytes(
     database: Database, gate: Gate, transport: Transport, clock: FrozenClock, bundle: Bundle, shelf: Shelf
 ) -> None:
+    async def say(target: Endpoint, sheet: TaskSheet) -> tuple[str, Talk]:
+        return sheet.key, Webhook(target).submit(sheet)
+
     case = await opened(gate, bundle)
     async with loopback(COMPLETED) as department:
-        endpoint = await save_department(database, "police", department.url)
+        await save_department(database, "police", department.url)
         claimed = await claim(database, clock)
-        await steps._call(endpoint, transport, claimed.row, clock.now(), gate.ring)  # here it dies
+        await steps._call(claimed, transport, clock.now(), gate.ring, say)  # here it dies
         heard = await called_again(database, gate, transport, clock, department)
     assert len(heard) == 2
     assert heard[0] == heard[1]

@@ -67,11 +67,13 @@ async def save_deliveries(database: Database, count: int) -> None:
 # ---- one owner
 
 
-@pytest.mark.parametrize("which", [TASKS, DELIVERIES], ids=["tasks", "deliveries"])
+@pytest.mark.parametrize("which", queue.EVERY, ids=lambda which: which.name)
 async def test_four_claimers_at_once_never_share_a_row(
     database: Database, database_url: str, which: Queue
 ) -> None:
     await save_deliveries(database, 120)
+    async with database.transaction() as connection:
+        await connection.execute(update(tables.task).values(poll_at=NOW))
     others = [Database(database_url, ring=key_ring()) for _ in range(4)]
 
     async def work(own: Database) -> list[UUID]:

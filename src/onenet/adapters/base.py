@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 from uuid import UUID
 
 import httpx2
@@ -98,5 +98,19 @@ class Adapter(Protocol):
         """What the department says in this body, whose signature was already checked.
 
         A status that is not in the adapter's table is Unclear. Raises: UnreadableAnswer.
+        """
+        ...
+
+
+@runtime_checkable
+class Polls(Protocol):
+    """An adapter whose department does not call back, and is asked what became of a task."""
+
+    def poll(self, task: TaskSheet, reference: str | None) -> Talk:
+        """Asks about a task that the department has, and calls `reference`.
+
+        Returns Received when there is nothing new, with a reference or a time where those have changed;
+        TryLater when it is to be asked again; any other outcome when that is where the task stands by now.
+        The same answer may come any number of times. `submit` begins it: by Received(…, poll_after_s=…).
         """
         ...

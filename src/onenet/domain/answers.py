@@ -43,6 +43,8 @@ TARGET: dict[type[Outcome], StepState] = {
 
 FINAL = (_S.COMPLETED, _S.REJECTED)
 
+NOT_THE_ITEMS = Unclear("asks for what the item does not name")
+
 
 def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Reply:
     """Applies an answer to a task of the case, or keeps it on record where it changes nothing."""
@@ -60,7 +62,7 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
     if isinstance(outcome, Unclear):
         return _hold_unclear(draft, task, step, outcome)
     if isinstance(outcome, SupplementNeeded) and not can_be_handed_in(draft, step, outcome):
-        return _hold_unclear(draft, task, step, Unclear("asks for what the item does not name"))
+        return _hold_unclear(draft, task, step, NOT_THE_ITEMS)
     if isinstance(outcome, Accepted) and step.state is _S.ACCEPTED:
         _settle_task(draft, task, outcome, seq)
         return "unchanged"
@@ -85,7 +87,9 @@ def can_be_handed_in(draft: Draft, step: Step, outcome: SupplementNeeded) -> boo
 
 
 def is_possible(step: Step, outcome: type[Outcome]) -> bool:
-    """A held or queued step answers as if dispatched: the department did get the task after all."""
+    """Whether the outcome can take the step where it leads. One that is held or queued answers as if
+    dispatched: the department did get the task after all.
+    """
     if outcome is Resumed:
         return step.state is _S.SUSPENDED
     if outcome is Accepted and step.state is _S.SUSPENDED:
@@ -96,7 +100,9 @@ def is_possible(step: Step, outcome: type[Outcome]) -> bool:
 
 
 def _settle_task(draft: Draft, task: Task, outcome: Outcome, seq: int | None) -> None:
-    """A decided task is done; an answer before our own "sent" proves that it was taken."""
+    """A decided task is done; an answer before our own "sent" proves that it was taken. One that comes while
+    the department is being asked makes what it is about to say old.
+    """
     task = draft.task(task.id)
     if seq is not None:
         task = draft.tasks[task.id] = task._replace(applied_seq=seq)
@@ -107,6 +113,8 @@ def _settle_task(draft: Draft, task: Task, outcome: Outcome, seq: int | None) ->
         draft.move_task(task, TaskState.SENT, held_reason=None)
     elif task.state is not TaskState.SENT:
         draft.move_task(task, TaskState.SENT)
+    elif task.poll_every_s is not None:
+        draft.ask_again(task, polls=0, tries=0)
 
 
 def _move(draft: Draft, outcome: Outcome, step: Step) -> None:

@@ -79,7 +79,10 @@ class Task(NamedTuple):
     `attempt` counts calls begun; `tries` those that the schedule counts. `next_at`: when it is due, or when
     its lease ends; None while it waits for nothing (queued, sent, done, held). `fetch_at`: since when the
     department may fetch it, or when the lease of its fetch ends; None where it is called. `applied_seq`: the
-    highest sequence number of the department's answers applied so far.
+    highest sequence number of the department's answers applied so far. `reference`: what the department calls
+    it. `poll_every_s`: how often the department wants to be asked what became of it, None where it calls
+    back; `poll_at`: when it is asked next, or when the lease of a poll ends, which is that of
+    `poll_token`; `polls`: how many in a row brought nothing, while `tries` counts those of them that failed.
     """
 
     id: UUID
@@ -97,6 +100,11 @@ class Task(NamedTuple):
     applied_seq: int = 0
     held_reason: str | None = None
     fetch_at: datetime | None = None
+    reference: str | None = None
+    poll_at: datetime | None = None
+    poll_token: UUID | None = None
+    poll_every_s: int | None = None
+    polls: int = 0
 
 
 class Timer(NamedTuple):

@@ -27,6 +27,15 @@ class RecordAttempt:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordPoll:
+    """A worker asked a department what became of a task. Refused unless `poll_token` still owns the poll."""
+
+    task_id: UUID
+    poll_token: UUID
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class RecordAnswer:
     """A department called back. `seq` is its own count of answers to this task, if it keeps one."""
 
@@ -138,6 +147,7 @@ class Reconcile:
 Command = (
     Open
     | RecordAttempt
+    | RecordPoll
     | RecordAnswer
     | HandInSupplement
     | Withdraw

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from onenet.domain.case import Case, Decision, Moment, Reply, Step, Task, Timer, Waiting, task_of
 from onenet.domain.events import EventType, NewEvent
+from onenet.domain.retry import next_poll
 from onenet.domain.states import (
     CASE_MOVES,
     FINAL_STEP,
@@ -29,6 +30,9 @@ _LEFT_BEHIND: Mapping[StepState, Mapping[str, Any]] = {
     StepState.HELD: {"reason": None},
 }
 """What belongs to a state alone: a step that leaves it, by whatever way, does not take it along."""
+
+_NOBODYS = dict.fromkeys(("lease_token", "next_at", "fetch_at", "poll_at", "poll_token"))
+"""What a task has that somebody is to do something about."""
 
 
 class Draft:
@@ -82,14 +86,24 @@ class Draft:
             self.add(EventType.STEP_WAITING, code, state=step.state, waiting=_waiting(waiting))
 
     def move_task(self, task: Task, wanted: TaskState, **changes: Any) -> Task:
-        """Moves a task; whoever leaves pending or sending gives up its lease, and is not fetched any more.
+        """Moves a task; it gives up its lease, and is neither called about nor fetched nor asked about.
 
         Raises: IllegalMove.
         """
         state = move(TASK_MOVES, task.state, wanted)
         changed = task._replace(
-            state=state, **{"lease_token": None, "next_at": None, "fetch_at": None, **changes}
+            state=state,
+            **{**_NOBODYS, **changes},
         )
+        self.tasks[task.id] = changed
+        return changed
+
+    def ask_again(self, task: Task, **changes: Any) -> Task:
+        """Ends the lease of a poll; the department is asked again, by what the task says of it then."""
+        changed = task._replace(**{"poll_token": None, **changes})
+        if changed.poll_every_s is not None:
+            at = next_poll(changed.poll_every_s, task.id, changed.polls, self.now.machine_at)
+            changed = changed._replace(poll_at=at)
         self.tasks[task.id] = changed
         return changed
 

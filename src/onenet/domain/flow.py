@@ -223,15 +223,21 @@ def say_with_department(draft: Draft, code: str, reason: str, until: datetime) -
         draft.say_waiting(code, Waiting("department", reason, (step.department,), until))
 
 
+_WITH = {StepState.ACCEPTED: "being_decided", StepState.SUSPENDED: "special_procedure"}
+
+
 def say_reached(draft: Draft, code: str) -> None:
-    """The department has the task after all."""
+    """The department has the task after all, or can be asked about it again."""
     step = draft.steps[code]
     if step.waiting is not None and step.waiting.reason in (UNREACHABLE, TO_BE_FETCHED):
-        draft.say_waiting(code, with_department(step.department))
+        draft.say_waiting(code, with_department(step.department, _WITH.get(step.state, "with_department")))
 
 
 def let_go_on(draft: Draft, code: str, reason: str) -> None:
-    """A person lets a held step go on: its task is sent again under the same key, or it waits afresh."""
+    """A person lets a held step go on: its task is sent again under the same key, or it waits afresh.
+
+    A department that is asked has the task: it is asked at once, and not given it a second time.
+    """
     task = draft.live_task(code)
     said = {"reason": reason}
     if task is None or task.state in (TaskState.DONE, TaskState.WITHDRAWN):
@@ -242,6 +248,9 @@ def let_go_on(draft: Draft, code: str, reason: str) -> None:
         code, StepState.DISPATCHED, EventType.STEP_RELEASED, said,
         waiting=with_department(department),
     )  # fmt: skip
+    if task.state is TaskState.SENT and task.poll_every_s is not None:
+        draft.tasks[task.id] = draft.ask_again(task, polls=0, tries=0)._replace(poll_at=draft.now.machine_at)
+        return
     if task.state is TaskState.SENT:
         task = draft.move_task(task, TaskState.HELD)
     if task.state is TaskState.HELD:

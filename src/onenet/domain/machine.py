@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import singledispatch
 
-from onenet.domain import answers, desk, flow, stalls
+from onenet.domain import answers, desk, flow, polls, stalls
 from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     Command,
@@ -22,6 +22,7 @@ from onenet.domain.commands import (
     Reconcile,
     RecordAnswer,
     RecordAttempt,
+    RecordPoll,
     Withdraw,
     WorkAtDesk,
 )
@@ -74,10 +75,12 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
     if isinstance(outcome, Offered):
         return _offer(draft, task, first_at)
     if not isinstance(outcome, TryLater):
-        draft.move_task(task, TaskState.SENT, first_attempt_at=first_at)
+        task = draft.move_task(task, TaskState.SENT, first_attempt_at=first_at)
         flow.say_reached(draft, task.step)
         if isinstance(outcome, AtDesk):
             desk.lay(draft, task.step)
+        if isinstance(outcome, Received):
+            polls.begin(draft, task, outcome)
         if isinstance(outcome, Received | AtDesk):
             return "applied"
         return _take_pushed(draft, task, outcome)
@@ -117,6 +120,14 @@ def _take_pushed(draft: Draft, task: Task, outcome: Outcome) -> Reply:
         flow.hold(draft, task.step, "unclear_answer", "the answer is not possible in this state")
         return "held"
     return reply
+
+
+@_apply.register
+def _(command: RecordPoll, draft: Draft) -> Reply:
+    task = draft.tasks.get(command.task_id)
+    if task is None or task.poll_token != command.poll_token:
+        raise StaleWrite("the lease of this poll belongs to somebody else, or the department called back")
+    return polls.record(draft, task, command.outcome)
 
 
 @_apply.register

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
@@ -31,7 +31,15 @@ class SupplementRequest:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The department has the task; its answer follows by callback."""
+    """The department has the task; its answer follows.
+
+    `reference`: what the department calls it, None where that is not known, or is what it was.
+    `poll_after_s`: the department does not call back, and is asked after so many seconds; None where it calls
+    back, or where what was wanted before still holds. Neither is in `repr`: a reference may say whose it is.
+    """
+
+    reference: str | None = field(default=None, repr=False)
+    poll_after_s: int | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,32 @@ def jitter(subject: UUID, number: int) -> float:
     return 0.8 + 0.4 * int.from_bytes(digest, "big") / 2**32
 
 
+LEAST_POLL_S, MOST_POLL_S = 1, 86_400
+SLOW_POLL_S = 3_600
+"""So seldom a department is asked that has long said nothing new, or more seldom if it wants that."""
+
+POLL_GROWTH = 1.1
+"""Each wait in a row is a tenth longer: an answer is learned at most so much later than it took."""
+
+
+def next_poll(every_s: int, subject: UUID, polls: int, now: datetime) -> datetime:
+    """When to ask again after so many polls in a row that brought nothing; never sooner than wanted."""
+    least_s = min(max(every_s, LEAST_POLL_S), MOST_POLL_S)
+    wait_s = min(least_s * POLL_GROWTH ** min(polls, 200), max(least_s, SLOW_POLL_S))
+    return now + timedelta(seconds=wait_s * (jitter(subject, polls) + 0.2))
+
+
+def after_failed_poll(failure: TryLater, subject: UUID, tries: int, now: datetime) -> Retry | GiveUp:
+    """What to do after so many polls in a row have failed; here a wait that was asked for spends a try."""
+    verdict = after_failure(failure, subject, tries, first_at=now, now=now)
+    return verdict if isinstance(verdict, GiveUp) else Retry(verdict.at, tries)
+
+
+def after_giving_up(subject: UUID, tries: int, now: datetime) -> datetime:
+    """When a department is asked again though a person has been told: once a day."""
+    return now + timedelta(seconds=SCHEDULE_S[-1] * jitter(subject, tries))
+
+
 def after_failure(
     failure: TryLater, subject: UUID, tries: int, *, first_at: datetime, now: datetime
 ) -> Retry | GiveUp:

@@ -17,7 +17,7 @@ from onenet.domain.states import FINAL_CASE, FINAL_STEP, MET, STEP_MOVES, StepSt
 
 StallKind = Literal[
     "not_released", "wrong_reason", "not_closed", "task_missing", "task_over", "task_held", "task_parked",
-    "no_way_back", "left_open", "task_left",
+    "not_asked", "no_way_back", "left_open", "task_left",
 ]  # fmt: skip
 """The last three are told, not mended: nothing that `decide` may do leads out of them."""
 
@@ -57,6 +57,9 @@ def stalls(case: Case) -> Iterator[Stall]:
 
 
 def _of_step(case: Case, step: Step) -> Iterator[Stall]:
+    task = case.live_task(step.code)
+    if task is not None and task.state is TaskState.SENT and task.poll_every_s and task.poll_at is None:
+        yield Stall(step.code, "not_asked", "its department does not call back, and is not asked")
     if step.state is StepState.WAITING:
         yield from _of_waiting(case, step)
     elif step.state is StepState.SUPPLEMENT_NEEDED and step.resume is None:
@@ -130,6 +133,8 @@ def mend(draft: Draft) -> bool:
             _write_again(draft, stall.step)
         elif stall.kind == "task_parked" and task is not None and task.state is TaskState.SENDING:
             draft.move_task(task, TaskState.PENDING, next_at=draft.now.machine_at)
+        elif stall.kind == "not_asked" and task is not None:
+            draft.ask_again(task)
         elif stall.kind == "task_over":
             _hold(draft, stall.step, INCONSISTENT, stall.detail)
         elif stall.kind == "task_held" and task is not None:

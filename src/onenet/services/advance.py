@@ -105,12 +105,13 @@ class Gate:
             raise Unavailable("the database does not answer in time", retry_after_s=1) from error
 
     async def park(self, claimed: Claimed, reason: str) -> None:
-        """Takes a task off the queue whose case cannot be decided, with the reason in its row.
+        """Takes a task off its queue whose case cannot be decided, with the reason in its row.
 
         It would be called about again for ever otherwise. Raises: Unavailable.
         """
+        which = queue.TASKS if claimed.row["poll_at"] is None else queue.POLLS
         async with self._database.transaction() as connection:
-            await queue.park(connection, queue.TASKS, claimed.row, claimed.token, reason)
+            await queue.park(connection, which, claimed.row, claimed.token, reason)
 
     async def _commit_all(
         self, changes: Sequence[Change], *, trusting: bool = True

@@ -68,11 +68,12 @@ def with_claimed(case: Case, claimed: Claimed) -> Case | None:
     known = case.tasks.get(row["id"])
     if known is None:
         return None
-    if known.lease_token == claimed.token:
+    if claimed.token in (known.lease_token, known.poll_token):
         return case
-    if known.state is not TaskState.PENDING or known.attempt + 1 != row["attempt"]:
+    if known.state not in (TaskState.PENDING, TaskState.SENT) or known.attempt + 1 != row["attempt"]:
         return None
-    plain = {**row, "payload": known.payload}  # which is fixed for ever, and sealed in a row that was read
+    # Both are sealed in a row that was read; the one is fixed for ever, the other changes with its attempts.
+    plain = {**row, "payload": known.payload, "reference": known.reference}
     return case._replace(tasks={**case.tasks, known.id: rows.read_task(plain, None)})
 
 

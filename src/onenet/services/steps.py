@@ -1,10 +1,13 @@
-"""Steps: the three beats of a call-out. Claim (committed), call (nothing open), record (the gate)."""
+"""Steps: the three beats of a call-out. Claim (committed), call (nothing open), record (the gate).
+
+A department is called to hand a task over, and again to ask what became of it, where it does not call back.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,15 +15,15 @@ from typing import Any
 import structlog
 
 from onenet import crashing
-from onenet.adapters.base import Endpoint, TaskSheet
+from onenet.adapters.base import Endpoint, Polls, Talk, TaskSheet
 from onenet.adapters.registry import adapter_for
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import Clock
-from onenet.domain.commands import FireTimer, RecordAttempt
+from onenet.domain.commands import FireTimer, RecordAttempt, RecordPoll
 from onenet.domain.outcome import TryLater, Unclear
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.encryption import KeyRing, blobs
-from onenet.errors import OnenetError, StaleWrite, Unavailable
+from onenet.errors import MisconfiguredError, OnenetError, StaleWrite, Unavailable
 from onenet.ids import new_id, to_text
 from onenet.services.advance import Gate
 from onenet.services.change import Change
@@ -109,13 +112,43 @@ async def dispatch(
     gate: Gate, transport: Transport, clock: Clock, claimed: Claimed, links: Links | None = None
 ) -> None:
     """Hands one claimed task to its department and records what came of it, whatever that was."""
+
+    async def hand_over(target: Endpoint, sheet: TaskSheet) -> _Said:
+        if links is not None:
+            row = claimed.row
+            sheet = await links.put_in(sheet, row["id"], row["case_id"], row["department"])
+        return sheet.key, adapter_for(target).submit(sheet)
+
+    attempt = await _call(claimed, transport, clock.now(), gate.ring, hand_over)
+    await _record(gate, claimed, attempt, RecordAttempt)
+
+
+async def ask(gate: Gate, transport: Transport, clock: Clock, claimed: Claimed) -> None:
+    """Asks a department what became of a task that it has, and records what came of that.
+
+    Each poll has a key of its own: under that of the task a department would say again what it said first.
+    """
+
+    async def poll(target: Endpoint, sheet: TaskSheet) -> _Said:
+        adapter = adapter_for(target)
+        if not isinstance(adapter, Polls):
+            raise MisconfiguredError(f"the adapter {target.adapter} does not ask what became of a task")
+        reference = opened(claimed.row, "reference", sealing.REFERENCE, gate.ring)
+        return f"{sheet.key}-{claimed.row['attempt']}", adapter.poll(sheet, reference)
+
+    attempt = await _call(claimed, transport, clock.now(), gate.ring, poll)
+    await _record(gate, claimed, attempt, RecordPoll)
+
+
+async def _record(
+    gate: Gate, claimed: Claimed, attempt: Attempt, command: type[RecordAttempt | RecordPoll]
+) -> None:
     row = claimed.row
-    attempt = await _call(claimed.endpoint, transport, row, clock.now(), gate.ring, links=links)
     if claimed.hand is not None:
         claimed.hand.give_back()  # the call is over; recording it keeps nobody from calling
     change = Change(
         case_id=row["case_id"],
-        command=RecordAttempt(row["id"], claimed.token, attempt.outcome),
+        command=command(row["id"], claimed.token, attempt.outcome),
         actor=ACTOR,
         attempt=ended(queue.TASKS, row, attempt, gate.ring),
         claimed=claimed,
@@ -128,7 +161,7 @@ async def dispatch(
         raise
     except Exception:  # an answer that cannot be stored: held in sight, instead of asked for again for ever
         log.exception("outcome_failed", task=str(row["id"]), attempt=row["attempt"])
-        unclear = RecordAttempt(row["id"], claimed.token, Unclear("the answer could not be recorded"))
+        unclear = command(row["id"], claimed.token, Unclear("the answer could not be recorded"))
         unread = replace(attempt, outcome=unclear.outcome, excerpt="")
         held = ended(queue.TASKS, row, unread, gate.ring)
         await _hold(gate, claimed, replace(change, command=unclear, attempt=held))
@@ -161,15 +194,18 @@ def ended(which: queue.Queue, row: Row, attempt: Attempt, ring: KeyRing) -> dict
     return sealing.sealed_attempt(ring, row["data_key"], which.attempts.name, plain)
 
 
+_Said = tuple[str, Talk]
+"""A key, and what is said to the department under it."""
+
+
 async def _call(
-    endpoint: EndpointRow | None,
+    claimed: Claimed,
     transport: Transport,
-    row: Row,
     now: datetime,
     ring: KeyRing,
-    *,
-    links: Links | None = None,
+    say: Callable[[Endpoint, TaskSheet], Awaitable[_Said]],
 ) -> Attempt:
+    endpoint, row = claimed.endpoint, claimed.row
     if endpoint is None:
         return _not_called(TryLater("transient", "no endpoint is registered for the department"), now)
     if endpoint.state == "held":
@@ -178,10 +214,8 @@ async def _call(
     try:
         payload = payload_of(row, ring)
         sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), payload, json.loads(payload))
-        if links is not None:
-            sheet = await links.put_in(sheet, row["id"], row["case_id"], row["department"])
-        talk = adapter_for(target).submit(sheet)
-        return await transport.drive(talk, endpoint=target, key=sheet.key, now=now)
+        key, talk = await say(target, sheet)
+        return await transport.drive(talk, endpoint=target, key=key, now=now)
     except OnenetError as error:
         return _not_called(TryLater("refused", error.detail or error.code), now)
     except Exception as error:  # an adapter's own mistake: held in sight, instead of failing for ever
@@ -191,10 +225,15 @@ async def _call(
 
 def payload_of(row: Row, ring: KeyRing) -> str:
     """The task's sheet. Raises: Unreadable."""
-    payload: str = row["payload"]
-    if not blobs.is_sealed(payload):
-        return payload  # from a case in memory, or from before there was encryption
-    return sealing.unseal(sealing.key_of(ring, row["data_key"]), payload, sealing.PAYLOAD, row["id"])
+    return opened(row, "payload", sealing.PAYLOAD, ring) or ""
+
+
+def opened(row: Row, column: str, place: str, ring: KeyRing) -> str | None:
+    """What a sealed column of a task says. Raises: Unreadable."""
+    text: str | None = row[column]
+    if text is None or not blobs.is_sealed(text):
+        return text  # from a case in memory, or from before there was encryption
+    return sealing.unseal(sealing.key_of(ring, row["data_key"]), text, place, row["id"])
 
 
 def _not_called(outcome: TryLater, now: datetime) -> Attempt:

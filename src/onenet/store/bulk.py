@@ -44,7 +44,7 @@ class Part:
     @property
     def name(self) -> str:
         """A name of its own, for parameters."""
-        return f"{self.table.name}_{'changed' if self.keys else 'added'}"
+        return "_".join([self.table.name, *self.guards, "changed" if self.keys else "added"])
 
 
 def _changing(table: Table, keys: Sequence[str], fixed: Sequence[str], guards: Sequence[str] = ()) -> Part:
@@ -66,12 +66,12 @@ CONTENTS_CHANGED = _changing(tables.case_content, _OF_CASE, ())
 STEPS = Part(tables.step)
 STEPS_CHANGED = _changing(tables.step, (*_OF_CASE, "code"), ("department",))
 TASKS = Part(tables.task)
-TASKS_CHANGED = _changing(
-    tables.task,
-    (*_OF_CASE, "id"),
-    ("step", "department", "submission", "created_at", "payload"),
-    ("state", "lease_token"),
-)
+_TASK_FIXED = ("step", "department", "submission", "created_at", "payload")
+_ASKED = ("reference", "poll_at", "poll_token", "poll_every_s", "polls")
+TASKS_CHANGED = _changing(tables.task, (*_OF_CASE, "id"), (*_TASK_FIXED, *_ASKED), ("state", "lease_token"))
+TASKS_ASKED = _changing(tables.task, (*_OF_CASE, "id"), _TASK_FIXED, ("state", "lease_token", "poll_token"))
+"""Changed tasks that a department knows by a number, or is asked about; a statement changes no row twice."""
+
 TIMERS = Part(tables.timer)
 TIMERS_CHANGED = _changing(tables.timer, (*_OF_CASE, "id"), ("step", "kind", "due_at"))
 ATTEMPTS = Part(tables.attempt)
@@ -83,7 +83,7 @@ KEYS = Part(tables.idempotency_key)
 NUMBERS = Part(tables.case_number)
 
 PARTS = (
-    CASES, CASES_CHANGED, CONTENTS, CONTENTS_CHANGED, STEPS, STEPS_CHANGED, TASKS, TASKS_CHANGED,
+    CASES, CASES_CHANGED, CONTENTS, CONTENTS_CHANGED, STEPS, STEPS_CHANGED, TASKS, TASKS_CHANGED, TASKS_ASKED,
     TIMERS, TIMERS_CHANGED, ATTEMPTS, ATTEMPTS_CHANGED, EVENTS, PRIVATE, DELIVERIES, KEYS, NUMBERS,
 )  # fmt: skip
 """In the order of their foreign keys."""

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from onenet.domain.case import Case
-from onenet.encryption import KeyRing
+from onenet.domain.case import Case, Task
+from onenet.encryption import DataKey, KeyRing
 from onenet.store import bulk, rows
 from onenet.store.bulk import Part, Row
 from onenet.store.sealing import key_of
@@ -78,10 +78,21 @@ def _change(found: dict[Part, list[Row]], before: Case, after: Case, ring: KeyRi
         if old is None:
             found[bulk.TASKS].append(rows.sealed_task_row(after, task, key))
         elif old is not task:
-            was = {"before_state": old.state, "before_lease_token": old.lease_token}
-            found[bulk.TASKS_CHANGED].append(rows.task_changes(after, task) | was)
+            _change_task(found, after, task, old, key)
     for id, timer in after.timers.items():
         if id not in before.timers:
             found[bulk.TIMERS].append(rows.timer_row(after, timer))
         elif before.timers[id] is not timer:
             found[bulk.TIMERS_CHANGED].append(rows.timer_row(after, timer))
+
+
+def _change_task(
+    found: dict[Part, list[Row]], case: Case, task: Task, old: Task, key: DataKey | None
+) -> None:
+    changed = rows.task_changes(case, task)
+    changed |= {"before_state": old.state, "before_lease_token": old.lease_token}
+    if task.reference is None and task.poll_every_s is None:
+        found[bulk.TASKS_CHANGED].append(changed)
+    else:
+        changed |= rows.asked_columns(task, key) | {"before_poll_token": old.poll_token}
+        found[bulk.TASKS_ASKED].append(changed)

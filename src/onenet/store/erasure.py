@@ -197,7 +197,7 @@ async def _empty_tasks(connection: AsyncConnection, case_id: UUID, key: DataKey)
         nothing = canonical({"task": to_text(TASK_PREFIX, id), "step": step})
         payload = sealing.seal(key, nothing, sealing.PAYLOAD, id)
         await connection.execute(
-            update(task).where(*_of(task, case_id), task.c.id == id).values(payload=payload)
+            update(task).where(*_of(task, case_id), task.c.id == id).values(payload=payload, reference=None)
         )
 
 

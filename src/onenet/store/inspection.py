@@ -179,6 +179,7 @@ async def oldest_due(connection: AsyncConnection) -> dict[str, datetime | None]:
     task, delivery, timer = tables.task.c, tables.delivery.c, tables.timer.c
     statements = {
         "task": select(func.min(task.next_at)).where(task.next_at.is_not(None)),
+        "poll": select(func.min(task.poll_at)).where(task.poll_at.is_not(None)),
         "delivery": select(func.min(delivery.next_at)).where(delivery.next_at.is_not(None)),
         "timer": select(func.min(timer.due_at)).where(text("state = 'pending'"), timer.held_reason.is_(None)),
     }

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Table, bindparam, case, func, insert, select, text, tuple_, update
+from sqlalchemy import RowMapping, Table, bindparam, case, func, insert, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,18 +35,38 @@ MOST_OF_A_LANE = 8
 @dataclass(frozen=True, slots=True)
 class Queue:
     """A table of work, with the column that says for whom (and a value of it that is nobody's), the table of
-    its attempts and their column for the work's id.
+    its attempts and their column for the work's id. `due`: the column that says when; `lease`: the one
+    of the token of a lease. `asks`: what is claimed stays in the state it is in, and of attempts in a row
+    that brought nothing the newest is kept.
     """
 
+    name: str
     work: Table
     owner: str
     nobody: Owner
     attempts: Table
     of: str
+    due: str = "next_at"
+    lease: str = "lease_token"
+    asks: bool = False
 
 
-TASKS = Queue(tables.task, "department", "", tables.attempt, "task_id")
-DELIVERIES = Queue(tables.delivery, "endpoint_id", UUID(int=0), tables.delivery_attempt, "delivery_id")
+TASKS = Queue("task", tables.task, "department", "", tables.attempt, "task_id")
+POLLS = Queue(
+    "poll",
+    tables.task,
+    "department",
+    "",
+    tables.attempt,
+    "task_id",
+    due="poll_at",
+    lease="poll_token",
+    asks=True,
+)
+DELIVERIES = Queue(
+    "delivery", tables.delivery, "endpoint_id", UUID(int=0), tables.delivery_attempt, "delivery_id"
+)
+EVERY = (TASKS, POLLS, DELIVERIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,55 +85,60 @@ class Wanted:
 
 async def due_lanes(connection: AsyncConnection, queue: Queue, now: datetime) -> list[int]:
     """Lanes that have something due."""
-    c = queue.work.c
-    statement = select(c.lane).where(c.next_at.is_not(None), c.next_at <= now).distinct()
+    c, due_at = queue.work.c, queue.work.c[queue.due]
+    statement = select(c.lane).where(due_at.is_not(None), due_at <= now).distinct()
     return list((await connection.execute(statement)).scalars())
 
 
 async def next_due_at(connection: AsyncConnection, queue: Queue) -> datetime | None:
     """When the next work falls due."""
-    c = queue.work.c
-    statement = select(func.min(c.next_at)).where(c.next_at.is_not(None))
+    due_at = queue.work.c[queue.due]
+    statement = select(func.min(due_at)).where(due_at.is_not(None))
     found: datetime | None = (await connection.execute(statement)).scalar()
     return found
 
 
 def _claim(queue: Queue, *, skip_locked: bool) -> Any:
-    work = queue.work
+    work, due_at = queue.work, queue.work.c[queue.due]
+    is_due = (due_at.is_not(None), due_at <= bindparam("now"))
+    begins = (
+        {}
+        if queue.asks
+        else {
+            "state": "sending",
+            "first_attempt_at": func.coalesce(work.c.first_attempt_at, bindparam("now")),
+        }
+    )
     chosen = (
         select(work.c.lane, work.c.case_id, work.c.id)
         .where(
             work.c.lane.in_(bindparam("lanes", expanding=True)),
-            work.c.next_at.is_not(None),
-            work.c.next_at <= bindparam("now"),
+            *is_due,
             work.c[queue.owner].not_in(bindparam("leave_out", expanding=True)),
         )
-        .order_by(work.c.next_at)
+        .order_by(due_at)
         .limit(bindparam("count"))
     )
     if skip_locked:
         chosen = chosen.with_for_update(skip_locked=True)
     return (
         update(work)
-        .where(
-            work.c.next_at.is_not(None),
-            work.c.next_at <= bindparam("now"),
-            tuple_(work.c.lane, work.c.case_id, work.c.id).in_(chosen),
-        )
+        .where(*is_due, tuple_(work.c.lane, work.c.case_id, work.c.id).in_(chosen))
         .values(
-            state="sending",
-            attempt=work.c.attempt + 1,
-            next_at=bindparam("until"),
-            lease_token=bindparam("token"),
-            first_attempt_at=func.coalesce(work.c.first_attempt_at, bindparam("now")),
+            {
+                "attempt": work.c.attempt + 1,
+                queue.due: bindparam("until"),
+                queue.lease: bindparam("token"),
+                **begins,
+            }
         )
         .returning(*work.c)
     )
 
 
 _CLAIMS = {
-    (queue.work.name, skip_locked): _claim(queue, skip_locked=skip_locked)
-    for queue in (TASKS, DELIVERIES)
+    (queue.name, skip_locked): _claim(queue, skip_locked=skip_locked)
+    for queue in EVERY
     for skip_locked in (True, False)
 }
 
@@ -125,24 +150,56 @@ async def claim(
 
     Gives the rows, each with the `data_key` of its case; payloads are as they are stored.
     """
-    statement = _CLAIMS[queue.work.name, skip_locked]
+    statement = _CLAIMS[queue.name, skip_locked]
     parameters = _parameters(wanted) | {
         "lanes": list(lanes),
         "leave_out": [queue.nobody, *wanted.leave_out],
     }
     claimed = (await connection.execute(statement, parameters)).mappings().all()
-    if claimed:
-        begun = [
-            {
-                "lane": row["lane"], "case_id": row["case_id"], queue.of: row["id"],
-                "number": row["attempt"], "started_at": wanted.now,
-            }
-            for row in claimed
-        ]  # fmt: skip
-        await connection.execute(insert(queue.attempts), begun)
+    await _begin_attempts(connection, queue, claimed, wanted.now)
     keys = await data_keys(connection, sorted({(row["lane"], row["case_id"]) for row in claimed}))
     return [{**row, "data_key": keys.get(row["case_id"])} for row in claimed]
 
+
+async def _begin_attempts(
+    connection: AsyncConnection, queue: Queue, claimed: Sequence[RowMapping], now: datetime
+) -> None:
+    renewed = [
+        {
+            "key_lane": row["lane"], "key_case_id": row["case_id"], "key_id": row["id"],
+            "key_number": row["attempt"] - 1, "now": now,
+        }
+        for row in claimed
+        if queue.asks and row["polls"]
+    ]  # fmt: skip
+    if renewed:
+        await connection.execute(_RENEWED, renewed)
+    begun = [
+        {
+            "lane": row["lane"], "case_id": row["case_id"], queue.of: row["id"],
+            "number": row["attempt"], "started_at": now,
+        }
+        for row in claimed
+        if not (queue.asks and row["polls"])
+    ]  # fmt: skip
+    if begun:
+        await connection.execute(insert(queue.attempts), begun)
+
+
+_NOT_YET = ("ended_at", "status", "failure", "reason", "excerpt")
+"""Columns of an attempt that has begun."""
+
+_a = tables.attempt.c
+_RENEWED = (
+    update(tables.attempt)
+    .where(
+        _a.lane == bindparam("key_lane"),
+        _a.case_id == bindparam("key_case_id"),
+        _a.task_id == bindparam("key_id"),
+        _a.number == bindparam("key_number"),
+    )
+    .values(number=_a.number + 1, started_at=bindparam("now"), **dict.fromkeys(_NOT_YET))
+)
 
 _DATA_KEYS = select(tables.cases.c.id, tables.cases.c.data_key)
 
@@ -162,27 +219,36 @@ async def data_keys(connection: AsyncConnection, cases: Sequence[tuple[int, UUID
 
 def _at_once(queue: Queue, *, skip_locked: bool) -> Any:
     """Looks through the lanes from `first` on, until it has enough: what is due is never read whole."""
-    work, attempts = queue.work.name, queue.attempts.name
+    work, attempts, due_at = queue.work.name, queue.attempts.name, queue.due
+    begins = "state = 'sending', first_attempt_at = coalesce(first_attempt_at, :now),"
+    renewed = f"""renewed AS (
+            UPDATE {attempts} a
+            SET number = claimed.attempt, started_at = :now, {", ".join(f"{n} = NULL" for n in _NOT_YET)}
+            FROM claimed WHERE claimed.polls > 0
+              AND a.lane = claimed.lane AND a.case_id = claimed.case_id
+              AND a.{queue.of} = claimed.id AND a.number = claimed.attempt - 1
+        ), """  # noqa: S608  # names of our own tables
     owners = queue.work.c[queue.owner].type.compile(postgresql.dialect())  # type: ignore[no-untyped-call]
     return text(f"""
         WITH due AS MATERIALIZED (
             SELECT found.* FROM generate_series(0, {LANES - 1}) AS further CROSS JOIN LATERAL (
                 SELECT lane, case_id, id FROM {work}
-                WHERE lane = (:first + further) % {LANES} AND next_at IS NOT NULL AND next_at <= :now
+                WHERE lane = (:first + further) % {LANES} AND {due_at} IS NOT NULL AND {due_at} <= :now
                   AND {queue.owner} <> ALL(CAST(:leave_out AS {owners}[]))
-                ORDER BY next_at LIMIT {MOST_OF_A_LANE} {"FOR UPDATE SKIP LOCKED" if skip_locked else ""}
+                ORDER BY {due_at} LIMIT {MOST_OF_A_LANE} {"FOR UPDATE SKIP LOCKED" if skip_locked else ""}
             ) AS found LIMIT :count
         ), claimed AS (
             UPDATE {work} w
-            SET state = 'sending', attempt = attempt + 1, next_at = :until, lease_token = :token,
-                first_attempt_at = coalesce(first_attempt_at, :now)
+            SET {"" if queue.asks else begins}
+                attempt = attempt + 1, {due_at} = :until, {queue.lease} = :token
             FROM due
             WHERE w.lane = due.lane AND w.case_id = due.case_id AND w.id = due.id
-              AND w.next_at IS NOT NULL AND w.next_at <= :now
+              AND w.{due_at} IS NOT NULL AND w.{due_at} <= :now
             RETURNING w.*
-        ), begun AS (
+        ), {renewed if queue.asks else ""}begun AS (
             INSERT INTO {attempts} (lane, case_id, {queue.of}, number, started_at)
             SELECT lane, case_id, id, attempt, CAST(:now AS timestamptz) FROM claimed
+            {"WHERE polls = 0" if queue.asks else ""}
         )
         SELECT {", ".join(f"claimed.{column.name}" for column in queue.work.c)}, cases.data_key
         FROM claimed JOIN cases ON cases.lane = claimed.lane AND cases.id = claimed.case_id
@@ -190,8 +256,8 @@ def _at_once(queue: Queue, *, skip_locked: bool) -> Any:
 
 
 _AT_ONCE = {
-    (queue.work.name, skip_locked): _at_once(queue, skip_locked=skip_locked)
-    for queue in (TASKS, DELIVERIES)
+    (queue.name, skip_locked): _at_once(queue, skip_locked=skip_locked)
+    for queue in EVERY
     for skip_locked in (True, False)
 }
 
@@ -207,7 +273,7 @@ async def claim_at_once(
         "leave_out": list(wanted.leave_out),
         "first": random.randrange(LANES),  # noqa: S311  # spreads workers, no secret
     }
-    found = await connection.execute(_AT_ONCE[queue.work.name, skip_locked], parameters)
+    found = await connection.execute(_AT_ONCE[queue.name, skip_locked], parameters)
     return [dict(row) for row in found.mappings()]
 
 
@@ -234,19 +300,19 @@ async def extend(
     for first in range(0, len(held), MOST_KEYS):
         part = held[first : first + MOST_KEYS]
         keys = sorted((row["lane"], row["case_id"], row["id"]) for row, _ in part)
-        chosen, parameters = among(_HELD[work.name], key, keys)
+        chosen, parameters = among(_HELD[queue.name], key, keys)
         parameters |= {"tokens": list({token for _, token in part}), "until": until}
         if skip_locked:
             chosen = chosen.with_for_update(skip_locked=True)
-        changed = update(work).where(tuple_(*key).in_(chosen)).values(next_at=bindparam("until"))
+        changed = update(work).where(tuple_(*key).in_(chosen)).values({queue.due: bindparam("until")})
         await connection.execute(changed, parameters)
 
 
 _HELD = {
-    queue.work.name: select(queue.work.c.lane, queue.work.c.case_id, queue.work.c.id).where(
-        queue.work.c.lease_token.in_(bindparam("tokens", expanding=True))
+    queue.name: select(queue.work.c.lane, queue.work.c.case_id, queue.work.c.id).where(
+        queue.work.c[queue.lease].in_(bindparam("tokens", expanding=True))
     )
-    for queue in (TASKS, DELIVERIES)
+    for queue in EVERY
 }
 
 
@@ -261,21 +327,16 @@ async def give_back(
     A first attempt that never was does not start the clock of those that will be.
     """
     c = queue.work.c
-    same = (c[name] == bindparam(f"key_{name}") for name in ("lane", "case_id", "id", "lease_token"))
-    statement = (
-        update(queue.work)
-        .where(*same)
-        .values(
-            state="pending",
-            next_at=bindparam("now"),
-            lease_token=None,
-            first_attempt_at=case((c.attempt > 1, c.first_attempt_at)),
-        )
-    )
+    same = (c[name] == bindparam(f"key_{name}") for name in ("lane", "case_id", "id"))
+    is_ours = c[queue.lease] == bindparam("key_token")
+    back: dict[str, Any] = {queue.due: bindparam("now"), queue.lease: None}
+    if not queue.asks:
+        back |= {"state": "pending", "first_attempt_at": case((c.attempt > 1, c.first_attempt_at))}
+    statement = update(queue.work).where(*same, is_ours).values(back)
     keys = [
         {
             "key_lane": row["lane"], "key_case_id": row["case_id"], "key_id": row["id"],
-            "key_lease_token": token, "now": now,
+            "key_token": token, "now": now,
         }
         for row, token in held
     ]  # fmt: skip
@@ -287,9 +348,11 @@ async def park(
 ) -> None:
     """Holds a row under that lease, so that it is due no more; a lease that is lost by now stays lost."""
     c = queue.work.c
-    same = (c.lane == row["lane"], c.case_id == row["case_id"], c.id == row["id"], c.lease_token == token)
-    held = {"state": "held", "next_at": None, "lease_token": None, "held_reason": reason}
-    await connection.execute(update(queue.work).where(*same).values(held))
+    same = (c.lane == row["lane"], c.case_id == row["case_id"], c.id == row["id"])
+    held = {queue.due: None, queue.lease: None, "held_reason": reason}
+    if not queue.asks:
+        held["state"] = "held"
+    await connection.execute(update(queue.work).where(*same, c[queue.lease] == token).values(held))
 
 
 async def end_attempts(connection: AsyncConnection, queue: Queue, ended: Sequence[dict[str, Any]]) -> None:

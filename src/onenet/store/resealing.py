@@ -117,7 +117,8 @@ def _sealed_part(table: Table, part: Row, key: DataKey) -> Mapping[str, Any]:
     if table is tables.step:
         return rows.sealed_said(part, key)
     if table is tables.task:
-        return {"payload": key.seal(part["payload"], place=sealing.PAYLOAD, row=part["id"])}
+        places = {"payload": sealing.PAYLOAD, "reference": sealing.REFERENCE}
+        return {n: key.seal(part[n], place=p, row=part["id"]) for n, p in places.items() if part[n]}
     if table is log_tables.event_private:
         place = f"{part['case_id']}/{part['seq']}"
         return {"payload": key.seal(part["payload"], place=sealing.PRIVATE, row=place)}

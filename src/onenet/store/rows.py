@@ -220,17 +220,33 @@ def read_step(row: Row, key: DataKey | None) -> Step:
 
 def sealed_task_row(case: Case, task: Task, key: DataKey | None) -> dict[str, Any]:
     """The row of a task as it is stored."""
-    return {**task_row(case, task), "payload": sealing.seal(key, task.payload, sealing.PAYLOAD, task.id)}
+    payload = sealing.seal(key, task.payload, sealing.PAYLOAD, task.id)
+    return task_row(case, task) | asked_columns(task, key) | {"payload": payload}
 
 
 def task_row(case: Case, task: Task) -> dict[str, Any]:
-    """The row of a task, its payload in the clear: for whoever calls the department."""
-    return task_changes(case, task) | {
-        "step": task.step,
-        "department": task.department,
-        "submission": task.submission,
-        "created_at": task.created_at,
-        "payload": task.payload,
+    """The row of a task with nothing sealed: for whoever calls the department."""
+    return (
+        task_changes(case, task)
+        | asked_columns(task, None)
+        | {
+            "step": task.step,
+            "department": task.department,
+            "submission": task.submission,
+            "created_at": task.created_at,
+            "payload": task.payload,
+        }
+    )
+
+
+def asked_columns(task: Task, key: DataKey | None) -> dict[str, Any]:
+    """The columns of a task that its department is asked about."""
+    return {
+        "reference": task.reference and sealing.seal(key, task.reference, sealing.REFERENCE, task.id),
+        "poll_at": task.poll_at,
+        "poll_token": task.poll_token,
+        "poll_every_s": task.poll_every_s,
+        "polls": task.polls,
     }
 
 
@@ -253,13 +269,15 @@ def task_changes(case: Case, task: Task) -> dict[str, Any]:
 
 def read_task(row: Row, key: DataKey | None) -> Task:
     """The task in a row. Raises: Unreadable."""
-    payload = sealing.unseal(key, row["payload"], sealing.PAYLOAD, row["id"])
     return Task(
-        **{name: row[name] for name in _PLAIN_OF_TASK}, payload=payload, state=TaskState(row["state"])
+        **{name: row[name] for name in _PLAIN_OF_TASK},
+        payload=sealing.unseal(key, row["payload"], sealing.PAYLOAD, row["id"]),
+        reference=row["reference"] and sealing.unseal(key, row["reference"], sealing.REFERENCE, row["id"]),
+        state=TaskState(row["state"]),
     )
 
 
-_PLAIN_OF_TASK = [name for name in Task._fields if name not in ("state", "payload")]
+_PLAIN_OF_TASK = [name for name in Task._fields if name not in ("state", "payload", "reference")]
 
 
 def timer_row(case: Case, timer: Timer) -> dict[str, Any]:

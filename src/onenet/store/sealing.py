@@ -27,6 +27,7 @@ SECRET = "cases.sealed_secret"  # noqa: S105  # the name of a column
 CONTENT = "case_content.content"
 SAID = "step.said"
 PAYLOAD = "task.payload"
+REFERENCE = "task.reference"
 SECRETS = "endpoint.secrets"
 ANSWER = "idempotency_key.body"
 PRIVATE = "event_private.payload"

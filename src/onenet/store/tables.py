@@ -267,6 +267,11 @@ task = Table(
     Column("applied_seq", Integer, nullable=False),
     Column("held_reason", String(64)),
     Column("fetch_at", Timestamp),
+    Column("reference", Text),
+    Column("poll_at", Timestamp),
+    Column("poll_token", Uuid),
+    Column("poll_every_s", Integer),
+    Column("polls", SmallInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("lane", "case_id", "id"),
     ForeignKeyConstraint(["lane", "case_id", "step"], ["step.lane", "step.case_id", "step.code"]),
     _states("state", TaskState),
@@ -285,6 +290,12 @@ task = Table(
         "department",
         "fetch_at",
         **only(text("fetch_at IS NOT NULL")),
+    ),
+    Index(
+        "ix_task_to_poll",
+        "lane",
+        "poll_at",
+        **only(text("poll_at IS NOT NULL")),
     ),
 )
 
