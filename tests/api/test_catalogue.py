@@ -83,6 +83,17 @@ async def test_items_departments_and_places_are_listed(frontend: httpx2.AsyncCli
     assert (places["kunshan"]["parent"], "parent" in places["suzhou"]) == ("suzhou", False)
 
 
+async def test_a_year_of_working_days_is_shown(database: Database, frontend: httpx2.AsyncClient) -> None:
+    await publish(database, example_catalogue_dir(), SystemClock())
+    year = (await frontend.get("/v1/calendar/kunshan/2026")).json()
+    assert year == {**examples.CALENDAR, "holidays": year["holidays"]}
+    assert examples.CALENDAR["holidays"][0] in year["holidays"]
+    later = (await frontend.get("/v1/calendar/kunshan/2199")).json()
+    assert (later["is_provisional"], later["holidays"], later["make_up"]) == (True, [], [])
+    for path in ("nowhere/2026", "kunshan/1999", "kunshan/2200", "kunshan/+2026"):
+        assert (await frontend.get(f"/v1/calendar/{path}")).status_code == 404, path
+
+
 async def test_the_example_of_the_contract_is_accepted_by_the_shipped_catalogue(
     database: Database, frontend: httpx2.AsyncClient
 ) -> None:

@@ -133,6 +133,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
     method, path = route.split(" ")
     words = {
         "case_id": city.words["first"], "step": "certificate", "code": "newborn", "number": "1",
+        "jurisdiction": "kunshan", "year": "2026",
         "delivery_id": city.words["delivery"], "delegation_id": city.words["delegation"],
         "document_id": city.words["document"], "upload_id": city.words["upload"], "offset": "0",
         "consent_id": "cns_01JDC0PSQ6YWF8N2G6W1B9ZK3M",

@@ -25,8 +25,8 @@ from onenet.domain.bundle import Bundle, Department, Jurisdiction
 from onenet.services import endpoints, keys, record
 from onenet.services.endpoints import Wanted
 from onenet.store import catalogue as store_catalogue
+from onenet.store import catalogue_tables, tables
 from onenet.store import endpoints as store_endpoints
-from onenet.store import tables
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
 from tests.factories import make_bundle, make_member, names
@@ -192,7 +192,7 @@ async def furnish(database: Database, departments: Mapping[str, str]) -> dict[st
     )
     county = Jurisdiction("kunshan", names("昆山"), "county_city", "320583", parent="suzhou")
     async with database.transaction() as connection:
-        if await connection.scalar(select(func.count()).select_from(tables.bundle_version)):
+        if await connection.scalar(select(func.count()).select_from(catalogue_tables.bundle_version)):
             known = await store_endpoints.every(connection, "department")
             return {row.owner: row.secrets[0] for row in known}
         await store_catalogue.save_jurisdictions(connection, [city, county], now)

@@ -16,7 +16,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, func, insert, select, text, update
 
 from onenet.resources import migrations_dir
-from onenet.store import tables
+from onenet.store import catalogue_tables, tables
 from onenet.store.database import Database
 from onenet.store.migrating import LOCK_TIMEOUT_MS, Migrator, connect, sync_url
 from tests.databases import migrate, sqlite_file
@@ -351,7 +351,10 @@ def test_the_folder_of_a_new_file_is_made(tmp_path: Path) -> None:
 
 def test_rows_outside_the_workflow_do_not_keep_the_tables(database_url: str, connection: Connection) -> None:
     """What is loaded from files again is no case: going down to nothing is allowed."""
-    connection.execute(insert(tables.jurisdiction).values(code="suzhou", content="{}", updated_at=NOW))
+    row = {"code": "suzhou", "content": "{}", "updated_at": NOW}
+    connection.execute(insert(catalogue_tables.jurisdiction).values(row))
+        insert(catalogue_tables.jurisdiction).values(code="suzhou", content="{}", updated_at=NOW)
+    )
     connection.commit()
     migrator(database_url).downgrade("base", silent, NOW)
     assert shape_of(database_url) == {}

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -89,6 +89,48 @@ async def test_a_bundle_is_read_as_it_was_published(
     for published in done.report.bundles:
         read = await catalogue.latest(published.code)
         assert (read.version, fingerprint(read)) == (1, fingerprint(published))
+
+
+async def test_a_calendar_is_inherited_and_read_as_it_was_published(
+    database: Database, folder: Path, catalogue: Catalogue
+) -> None:
+    done = await publish(database, folder, CLOCK)
+    assert await catalogue.calendar("kunshan") == done.report.calendars[0]
+    with pytest.raises(NotFound):
+        await catalogue.calendar("nowhere")
+
+
+async def test_a_year_is_provisional_until_its_make_up_days_are_published(
+    database: Database, folder: Path, catalogue: Catalogue
+) -> None:
+    await publish(database, folder, CLOCK)
+    before = (await catalogue.calendar("kunshan")).year(2035)
+    entry = """
+calendar_years:
+  - code: china_2035
+    calendar: china
+    year: 2035
+    source: 通知
+    holidays: [{from: "2035-10-01", to: "2035-10-05", names: {zh: 国庆节, en: National Day}}]
+    make_up: ["2035-09-29"]
+"""
+    (folder / "2035.yaml").write_text(entry, encoding="utf-8")
+    await publish(database, folder, CLOCK)
+    after = (await catalogue.calendar("kunshan")).year(2035)
+    assert (before.is_provisional, after.is_provisional) == (True, False)
+    assert (len(after.holidays), sorted(after.make_up), after.source) == (5, [date(2035, 9, 29)], "通知")
+
+
+async def test_without_a_calendar_only_weekends_are_known(
+    database: Database, folder: Path, catalogue: Catalogue
+) -> None:
+    path = folder / "jurisdictions.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("    calendar: china\n", ""), encoding="utf-8")
+    done = await publish(database, folder, CLOCK)
+    assert "no_calendar" in {finding.code for finding in done.report.findings}
+    calendar = await catalogue.calendar("kunshan")
+    assert calendar.year(2026).is_provisional
+    assert [calendar.day(date(2026, 10, day)).why for day in (1, 3)] == ["workday", "weekend"]
 
 
 async def test_a_version_is_one_object_in_a_process(

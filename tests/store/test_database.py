@@ -16,7 +16,7 @@ from onenet.ids import new_id
 from onenet.store import database as store_database
 from onenet.store import patience
 from onenet.store.database import Capabilities, Database, Presence, async_url
-from onenet.store.tables import case_counter, jurisdiction
+from onenet.store.catalogue_tables import jurisdiction
 from tests.databases import sqlite_file
 from tests.factories import NOW
 from tests.keys import key_ring

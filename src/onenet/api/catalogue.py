@@ -17,6 +17,7 @@ from onenet.api.catalogue_shapes import (
     BundleListQuery,
     BundleShape,
     BundleSummary,
+    CalendarShape,
     DepartmentShape,
     GuidanceAnswer,
     GuidanceRequest,
@@ -26,7 +27,7 @@ from onenet.api.catalogue_shapes import (
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations
 from onenet.api.parts import parts
-from onenet.api.shapes import CODE_PATTERN, Ordinal, Page, PageQuery
+from onenet.api.shapes import CODE_PATTERN, Ordinal, Page, PageQuery, Year
 from onenet.domain.bundle import Bundle, Department, Jurisdiction
 from onenet.errors import NotFound
 from onenet.services.guidance import guide
@@ -35,6 +36,8 @@ operations = Operations("catalogue")
 
 BundleCode = Annotated[str, Path(pattern=CODE_PATTERN)]
 BundleVersion = Annotated[Ordinal, Path()]
+JurisdictionCode = Annotated[str, Path(pattern=CODE_PATTERN)]
+CalendarYear = Annotated[Year, Path()]
 Bundles = Annotated[BundleListQuery, Query()]
 Anything = Annotated[PageQuery, Query()]
 Answers = Annotated[Body[GuidanceRequest], Depends(JsonBody(GuidanceRequest, examples.GUIDANCE_ANSWERS))]
@@ -133,6 +136,21 @@ async def list_jurisdictions(request: Request, query: Anything) -> Response:
     """Lists the jurisdictions, a tree by `parent`."""
     found = await parts(request).catalogue.jurisdictions()
     return _page(request, found, query, {"list": "jurisdictions"}, views.jurisdiction)
+
+
+@operations(
+    "GET",
+    "/v1/calendar/{jurisdiction}/{year}",
+    permission="catalogue:read",
+    answers={200: answers_with("The year", CalendarShape, examples.CALENDAR)},
+)
+async def get_calendar(request: Request, jurisdiction: JurisdictionCode, year: CalendarYear) -> Response:
+    """Shows the working days of a year in a jurisdiction: all but weekends, holidays off, make-up days on.
+
+    While a year is provisional its make-up days are not published yet, and may change what is counted.
+    """
+    calendar = await parts(request).catalogue.calendar(jurisdiction)
+    return answer(request, views.calendar(jurisdiction, calendar, year), cache=SHARED)
 
 
 def _page(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
@@ -152,6 +153,28 @@ class ItemShape(Answer):
     statutory: Limit | None = None
     results: list[Named]
     bundles: list[str]
+
+
+class HolidayShape(Answer):
+    """A day off that is no plain weekend."""
+
+    on: date
+    names: Names
+
+
+class CalendarShape(Answer):
+    """A year of working days. `make_up`: Saturdays and Sundays on which offices work.
+
+    `is_provisional`: its make-up days are not published yet, so what is counted in it may change.
+    """
+
+    jurisdiction: str
+    year: int
+    is_provisional: bool
+    workdays: int
+    holidays: list[HolidayShape]
+    make_up: list[date]
+    source: str | None = None
 
 
 class JurisdictionShape(Answer):

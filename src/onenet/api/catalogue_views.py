@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from itertools import takewhile
 from typing import Any
 
 from onenet.api.case_views import bundle_mark, department_view, limit_view
 from onenet.api.shapes import given
 from onenet.domain.bundle import Bundle, Department, Jurisdiction, Material, Member, Question
+from onenet.domain.calendar import Calendar
 from onenet.services.guidance import Guidance
 
 
@@ -93,6 +96,23 @@ def jurisdiction(each: Jurisdiction) -> dict[str, Any]:
             "kind": each.kind,
             "area_code": each.area_code,
             "parent": each.parent,
+        }
+    )
+
+
+def calendar(jurisdiction: str, calendar: Calendar, number: int) -> dict[str, Any]:
+    """A year of a jurisdiction's calendar."""
+    year = calendar.year(number)
+    days = takewhile(lambda day: day.on.year == number, calendar.days_after(date(number - 1, 12, 31)))
+    return given(
+        {
+            "jurisdiction": jurisdiction,
+            "year": number,
+            "is_provisional": year.is_provisional,
+            "workdays": sum(day.is_workday for day in days),
+            "holidays": [{"on": on.isoformat(), "names": dict(n)} for on, n in sorted(year.holidays.items())],
+            "make_up": sorted(on.isoformat() for on in year.make_up),
+            "source": year.source or None,
         }
     )
 

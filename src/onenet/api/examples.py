@@ -226,6 +226,16 @@ JURISDICTIONS: dict[str, Any] = {
     "links": {"self": "/v1/jurisdictions?limit=50"},
 }
 
+CALENDAR: dict[str, Any] = {
+    "jurisdiction": "kunshan",
+    "year": 2026,
+    "is_provisional": False,
+    "workdays": 248,
+    "holidays": [{"on": "2026-06-19", "names": {"zh": "端午节", "en": "Dragon Boat Festival"}}],
+    "make_up": ["2026-01-04", "2026-02-14", "2026-02-28", "2026-05-09", "2026-09-20", "2026-10-10"],
+    "source": "holidays 0.109, CN",
+}
+
 CALLBACK: dict[str, Any] = {
     "type": "task.outcome",
     "timestamp": _AT,

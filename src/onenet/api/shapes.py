@@ -147,6 +147,9 @@ Count = Annotated[int, Field(ge=0, le=2**31 - 1), BeforeValidator(_plain_integer
 Ordinal = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_plain_integer)]
 """An integer of a path, from 1 on."""
 
+Year = Annotated[int, Field(ge=2000, le=2199), BeforeValidator(_plain_integer)]
+"""A year of a path."""
+
 Seconds = Annotated[int, Field(ge=0), BeforeValidator(_plain_integer)]
 """How long to wait: from 0 on; what is too long is cut."""
 

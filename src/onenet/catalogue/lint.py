@@ -6,13 +6,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onenet.catalogue import combinations, conditions, form, limits, materials, model, numbering, references
+from onenet.catalogue import (
+    calendars,
+    combinations,
+    conditions,
+    form,
+    limits,
+    materials,
+    model,
+    numbering,
+    references,
+)
 from onenet.catalogue.build import build_bundle, build_department, build_jurisdiction
 from onenet.catalogue.findings import Finding, Findings, warning
 from onenet.catalogue.load import Catalogue, Entry, load
 from onenet.catalogue.search import TooManyCombinationsError
 from onenet.catalogue.view import BundleView
 from onenet.domain.bundle import Bundle, Department, Jurisdiction
+from onenet.domain.calendar import Calendar
 
 CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
     references.no_code_twice,
@@ -25,6 +36,9 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
     numbering.templates_are_sound,
     numbering.every_jurisdiction_has_a_template,
     numbering.inherited_templates_tell_places_apart,
+    calendars.every_root_has_a_calendar,
+    calendars.years_are_said_once,
+    calendars.days_fit_their_year,
     form.schemas_are_sound,
     form.waits_count_from_dates,
     conditions.conditions_fit_their_questions,
@@ -56,6 +70,7 @@ class Report:
     """What the check found, by file and line; and what can be published: nothing when there is an error."""
 
     findings: tuple[Finding, ...]
+    calendars: tuple[Calendar, ...] = ()
     jurisdictions: tuple[Jurisdiction, ...] = ()
     departments: tuple[Department, ...] = ()
     bundles: tuple[Bundle, ...] = ()
@@ -80,6 +95,7 @@ def lint(directory: Path) -> Report:
         return report
     return Report(
         report.findings,
+        tuple(calendars.build_calendars(catalogue)),
         tuple(build_jurisdiction(entry.shape) for entry in catalogue.jurisdictions),
         tuple(build_department(entry.shape) for entry in catalogue.departments),
         tuple(build_bundle(catalogue, entry.shape) for entry in catalogue.bundles),

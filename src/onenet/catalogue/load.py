@@ -46,6 +46,8 @@ class Catalogue:
     dangling. `is_whole`: every file could be read.
     """
 
+    calendars: tuple[Entry[model.Calendar], ...]
+    calendar_years: tuple[Entry[model.CalendarYear], ...]
     jurisdictions: tuple[Entry[model.Jurisdiction], ...]
     departments: tuple[Entry[model.Department], ...]
     fields: tuple[Entry[model.FormField], ...]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from onenet.domain.bundle import RETENTION_DAYS
 
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 AREA_CODE_PATTERN = "^[0-9]{2,12}$"
 ITEM_TYPE_PATTERN = "^[0-9]{2}$"
+DAY_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 PATTERNS_IN_WORDS = {
     CODE_PATTERN: "a code: small letters, digits and _, a letter first, at most 63",
     AREA_CODE_PATTERN: 'an area code: 2 to 12 digits in quotes, such as "320500"',
     ITEM_TYPE_PATTERN: 'an item type: two digits in quotes, such as "07"',
+    DAY_PATTERN: 'a day in quotes, such as "2027-02-06"',
 }
 
 Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
@@ -52,8 +55,47 @@ class Length(Shape):
     unit: Literal["days", "hours"]
 
 
+def _checked_day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
+Day = Annotated[str, StringConstraints(pattern=DAY_PATTERN), AfterValidator(_checked_day)]
+
+
+class Calendar(Shape):
+    """Working days of a country, as the package `holidays` knows them."""
+
+    code: Code
+    names: Names
+    country: Literal["CN"]
+
+
+class Holiday(Shape):
+    """Days off in a row; `to` is the last of them."""
+
+    first: Day = Field(alias="from")
+    last: Day | None = Field(default=None, alias="to")
+    names: Names
+
+
+class CalendarYear(Shape):
+    """A year of a calendar, in the place of what the package knows: weekends stay off but for `make_up`.
+
+    `is_provisional`: the make-up working days are not published yet.
+    """
+
+    code: Code
+    calendar: Code
+    year: int = Field(ge=2000, le=2199)
+    source: Text
+    is_provisional: bool = False
+    holidays: list[Holiday] = Field(default=[], max_length=100)
+    make_up: list[Day] = Field(default=[], max_length=100)
+
+
 class Jurisdiction(Shape):
-    """A place that the catalogue is for."""
+    """A place that the catalogue is for. `calendar`: its parent's, when it names none."""
 
     code: Code
     names: Names
@@ -62,6 +104,7 @@ class Jurisdiction(Shape):
     parent: Code | None = None
     utc_offset_minutes: int = Field(default=480, ge=-720, le=840)
     case_number: Text | None = None
+    calendar: Code | None = None
 
 
 class Department(Shape):
@@ -196,6 +239,8 @@ class Bundle(Shape):
 
 
 SECTIONS: dict[str, type[Shape]] = {
+    "calendars": Calendar,
+    "calendar_years": CalendarYear,
     "jurisdictions": Jurisdiction,
     "departments": Department,
     "fields": FormField,

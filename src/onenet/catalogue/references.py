@@ -131,15 +131,31 @@ def _circle_from(
 
 def _references(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
     """Section and code of everything that is referred to, and where."""
+    yield from _of_places(catalogue)
+    yield from _of_items(catalogue)
+    yield from _of_bundles(catalogue)
+
+
+def _of_places(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
     for jurisdiction in catalogue.jurisdictions:
         if jurisdiction.shape.parent is not None:
             yield "jurisdictions", jurisdiction.shape.parent, jurisdiction.at("parent")
+        if jurisdiction.shape.calendar is not None:
+            yield "calendars", jurisdiction.shape.calendar, jurisdiction.at("calendar")
+    for year in catalogue.calendar_years:
+        yield "calendars", year.shape.calendar, year.at("calendar")
+
+
+def _of_items(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
     for item in catalogue.items:
         yield "departments", item.shape.department, item.at("department")
         for code in item.shape.fields:
             yield "fields", code, item.node.key_place(("fields", code))
         for i, code in enumerate(item.shape.materials):
             yield "materials", code, item.at("materials", i)
+
+
+def _of_bundles(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
     for bundle in catalogue.bundles:
         yield "departments", bundle.shape.lead, bundle.at("lead")
         for i, code in enumerate(bundle.shape.jurisdictions):

@@ -190,7 +190,8 @@ class Bundle:
 class Jurisdiction:
     """A city, a county or district in it, or a functional zone; `parent` None is the root of the tree.
 
-    `case_number` is the template of case numbers issued here; None means the parent's.
+    `case_number` is the template of case numbers issued here, `calendar` the code of the calendar that tells
+    working days; None means the parent's.
     """
 
     code: str
@@ -200,6 +201,7 @@ class Jurisdiction:
     parent: str | None = None
     utc_offset_minutes: int = 480
     case_number: str | None = None
+    calendar: str | None = None
 
 
 def _limit(content: Json) -> Limit | None:

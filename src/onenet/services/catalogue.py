@@ -1,7 +1,7 @@
 """The published catalogue: publishing what a folder holds, and reading it from memory.
 
-Versions are immutable, so a bundle once read is kept for good. What is the latest, and jurisdictions and
-departments, are read again when they are older than a second: another process may publish.
+Versions are immutable, so a bundle once read is kept for good. What is the latest, and calendars,
+jurisdictions and departments, are read again when they are older than a second: another process may publish.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from onenet.catalogue.build import content_text, fingerprint
 from onenet.catalogue.lint import Report, lint
 from onenet.clock import Clock
 from onenet.domain.bundle import Bundle, Department, Jurisdiction, read_bundle
+from onenet.domain.calendar import Calendar
 from onenet.errors import Conflict, NotFound
 from onenet.services.numbering import NumberTemplate
 from onenet.store import catalogue as store
@@ -59,6 +60,7 @@ async def publish(database: Database, directory: Path, clock: Clock) -> Publicat
 
 async def _store(connection: AsyncConnection, report: Report, clock: Clock) -> Publication:
     now = clock.now()
+    await store.save_calendars(connection, report.calendars, now)
     await store.save_jurisdictions(connection, report.jurisdictions, now)
     await store.save_departments(connection, report.departments, now)
     latest = {version.code: version for version in await store.latest(connection)}
@@ -81,6 +83,7 @@ class _Snapshot:
 
     read_at_s: float
     latest: Mapping[str, int]
+    calendars: Mapping[str, Calendar]
     jurisdictions: Mapping[str, Jurisdiction]
     departments: Mapping[str, Department]
 
@@ -158,6 +161,18 @@ class Catalogue:
             raise NotFound(f"no jurisdiction {code}")
         return found
 
+    async def calendar(self, jurisdiction: str) -> Calendar:
+        """The calendar of a jurisdiction, its own or the nearest above it; without any, that of weekends.
+
+        Raises: NotFound for an unknown jurisdiction.
+        """
+        await self.jurisdiction(jurisdiction)
+        snapshot = await self._current()
+        for each in _line(snapshot, jurisdiction):
+            if each.calendar is not None and each.calendar in snapshot.calendars:
+                return snapshot.calendars[each.calendar]
+        return Calendar("")
+
     async def departments(self) -> list[Department]:
         """All departments, by code."""
         return list((await self._current()).departments.values())
@@ -191,11 +206,13 @@ class Catalogue:
         read_at_s = time.monotonic()
         async with self._database.read() as connection:
             latest = await store.latest(connection)
+            calendars = await store.calendars(connection)
             jurisdictions = await store.jurisdictions(connection)
             departments = await store.departments(connection)
         return _Snapshot(
             read_at_s,
             {version.code: version.version for version in latest},
+            calendars,
             {jurisdiction.code: jurisdiction for jurisdiction in jurisdictions},
             {department.code: department for department in departments},
         )

@@ -1,11 +1,11 @@
-"""Published jurisdictions, departments and bundle versions. A version is written once and never changed."""
+"""Published calendars, jurisdictions, departments, bundle versions. A version is written once and kept so."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Table, and_, bindparam, func, insert, select
@@ -13,7 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.bundle import Department, Jurisdiction
-from onenet.store.tables import bundle_version, department, jurisdiction
+from onenet.domain.calendar import Calendar, Year
+from onenet.store.catalogue_tables import bundle_version, calendar_year, department, jurisdiction
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ _CONTENT = select(bundle_version.c.content).where(
 )
 _JURISDICTIONS = select(jurisdiction.c.content).order_by(jurisdiction.c.code)
 _DEPARTMENTS = select(department.c.content).order_by(department.c.code)
+_CALENDAR_YEARS = select(calendar_year.c.code, calendar_year.c.content).order_by(
+    calendar_year.c.code, calendar_year.c.year
+)
 _ADD = insert(bundle_version)
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
@@ -91,6 +95,46 @@ async def departments(connection: AsyncConnection) -> list[Department]:
     return [Department(**json.loads(text)) for text in texts]
 
 
+async def calendars(connection: AsyncConnection) -> dict[str, Calendar]:
+    """All calendars, by code."""
+    found: dict[str, dict[int, Year]] = {}
+    for code, text in await connection.execute(_CALENDAR_YEARS):
+        year = _year(json.loads(text))
+        found.setdefault(code, {})[year.year] = year
+    return {code: Calendar(code, years) for code, years in found.items()}
+
+
+def _year(content: dict[str, Any]) -> Year:
+    return Year(
+        content["year"],
+        {date.fromisoformat(on): names for on, names in content["holidays"].items()},
+        frozenset(map(date.fromisoformat, content["make_up"])),
+        is_provisional=content["is_provisional"],
+        source=content["source"],
+    )
+
+
+def _year_text(year: Year) -> str:
+    content = {
+        "year": year.year,
+        "holidays": {on.isoformat(): dict(names) for on, names in sorted(year.holidays.items())},
+        "make_up": sorted(on.isoformat() for on in year.make_up),
+        "is_provisional": year.is_provisional,
+        "source": year.source,
+    }
+    return json.dumps(content, ensure_ascii=False)
+
+
+async def save_calendars(connection: AsyncConnection, entries: Iterable[Calendar], at: datetime) -> None:
+    """Writes calendars, year by year, over the same year. None is ever taken out: deadlines refer to them."""
+    rows = [
+        {"code": each.code, "year": year.year, "content": _year_text(year), "updated_at": at}
+        for each in entries
+        for year in each.years.values()
+    ]
+    await _upsert(connection, calendar_year, rows)
+
+
 async def save_jurisdictions(
     connection: AsyncConnection, entries: Iterable[Jurisdiction], at: datetime
 ) -> None:
@@ -110,11 +154,16 @@ async def _save(
         {"code": entry.code, "content": json.dumps(asdict(entry), ensure_ascii=False), "updated_at": at}
         for entry in entries
     ]
+    await _upsert(connection, table, rows)
+
+
+async def _upsert(connection: AsyncConnection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Writes rows over those of the same key, where the content is another."""
     if rows:
         statement = _INSERT[connection.dialect.name](table)
         changed = {"content": statement.excluded.content, "updated_at": statement.excluded.updated_at}
         upsert = statement.on_conflict_do_update(
-            index_elements=[table.c.code],
+            index_elements=list(table.primary_key.columns),
             set_=changed,
             where=table.c.content != statement.excluded.content,
         )

@@ -33,7 +33,7 @@ BY_OWN_KEY: Mapping[str, str] = {
 
 REFERENCE = frozenset(
     {
-        *("jurisdiction", "department", "bundle_version"),
+        *("calendar_year", "jurisdiction", "department", "bundle_version"),
         *("api_key", "endpoint", "token_revocation", "login_session", "log_key", "encryption_key"),
     }
 )

@@ -39,34 +39,7 @@ def _states(column: str, states: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
 
 
-# ---- catalogue and callers: few rows, whole on every node
-
-jurisdiction = Table(
-    "jurisdiction",
-    metadata,
-    Column("code", String(64), primary_key=True),
-    Column("content", Text, nullable=False),
-    Column("updated_at", Timestamp, nullable=False),
-)
-
-department = Table(
-    "department",
-    metadata,
-    Column("code", String(64), primary_key=True),
-    Column("content", Text, nullable=False),
-    Column("updated_at", Timestamp, nullable=False),
-)
-
-bundle_version = Table(
-    "bundle_version",
-    metadata,
-    Column("code", String(64), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("content", Text, nullable=False),
-    Column("fingerprint", String(64), nullable=False),
-    Column("published_at", Timestamp, nullable=False),
-    PrimaryKeyConstraint("code", "version"),
-)
+# ---- callers: few rows, whole on every node
 
 api_key = Table(
     "api_key",
