@@ -353,8 +353,6 @@ def test_rows_outside_the_workflow_do_not_keep_the_tables(database_url: str, con
     """What is loaded from files again is no case: going down to nothing is allowed."""
     row = {"code": "suzhou", "content": "{}", "updated_at": NOW}
     connection.execute(insert(catalogue_tables.jurisdiction).values(row))
-        insert(catalogue_tables.jurisdiction).values(code="suzhou", content="{}", updated_at=NOW)
-    )
     connection.commit()
     migrator(database_url).downgrade("base", silent, NOW)
     assert shape_of(database_url) == {}

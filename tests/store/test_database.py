@@ -15,8 +15,9 @@ from onenet.errors import MisconfiguredError, Unavailable
 from onenet.ids import new_id
 from onenet.store import database as store_database
 from onenet.store import patience
-from onenet.store.database import Capabilities, Database, Presence, async_url
 from onenet.store.catalogue_tables import jurisdiction
+from onenet.store.database import Capabilities, Database, Presence, async_url
+from onenet.store.tables import case_counter
 from tests.databases import sqlite_file
 from tests.factories import NOW
 from tests.keys import key_ring
