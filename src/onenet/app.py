@@ -41,6 +41,7 @@ from onenet.api.doorway import HANDLER_S, Doorway
 from onenet.api.operations import require_permissions
 from onenet.api.parts import Parts
 from onenet.console import trouble
+from onenet.console.desk_pages import DeskPages
 from onenet.console.login_pages import LoginPages
 from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
@@ -101,7 +102,11 @@ def create_app(
     pages = ProgressPages(parts.database, parts.catalogue, parts.quotas, parts.public_url)
     app.router.routes.extend(pages.routes())
     if logins is not None:
-        app.router.routes.extend(LoginPages(logins, parts.quotas).routes())
+        login_pages = LoginPages(logins, parts.quotas)
+        app.router.routes.extend(login_pages.routes())
+        if logins.issuers:
+            at_desk = DeskPages(login_pages, parts.database, parts.gate, parts.reading, parts.vault)
+            app.router.routes.extend(at_desk.routes())
     return app
 
 

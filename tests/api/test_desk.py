@@ -22,6 +22,8 @@ from onenet.store.database import Database
 from tests.api.conftest import acting, submission
 
 pytestmark = pytest.mark.anyio
+sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+"""For what depends on no engine."""
 
 
 class People(Identity):
@@ -144,6 +146,7 @@ async def test_a_task_lies_at_the_desk_is_claimed_accepted_and_completed(
     assert (await record.verify(parts.database)).tamperings == ()
 
 
+@sqlite
 async def test_the_second_clerk_is_told_since_when_and_by_whom(
     frontend: httpx2.AsyncClient, zhang: Clerk, li: Clerk, parts: Parts
 ) -> None:
@@ -190,6 +193,7 @@ async def test_an_act_that_is_sent_again_is_answered_again_and_not_done_again(
     assert (await step(frontend, case))["state"] == "completed"
 
 
+@sqlite
 async def test_who_acts_on_an_old_view_is_told_to_look_again(
     frontend: httpx2.AsyncClient, zhang: Clerk, li: Clerk, parts: Parts
 ) -> None:
@@ -226,6 +230,7 @@ async def test_a_supplement_is_asked_for_and_comes_back_under_a_new_task(
     assert (await zhang.answer(mine["task"], "completed")).status_code == 200
 
 
+@sqlite
 async def test_a_hearing_stops_the_step_and_a_refusal_says_why(
     frontend: httpx2.AsyncClient, zhang: Clerk, parts: Parts
 ) -> None:
@@ -243,6 +248,7 @@ async def test_a_hearing_stops_the_step_and_a_refusal_says_why(
     assert (await step(frontend, case))["reason"] == "不符合条件"
 
 
+@sqlite
 async def test_codes_that_the_item_does_not_name_are_told_with_their_place(
     frontend: httpx2.AsyncClient, zhang: Clerk, parts: Parts
 ) -> None:
@@ -263,6 +269,7 @@ async def test_codes_that_the_item_does_not_name_are_told_with_their_place(
     ]
 
 
+@sqlite
 async def test_the_answers_of_a_clerk_are_read_as_those_of_a_department(zhang: Clerk) -> None:
     """A task or a count in an answer is a system's, and here nobody's."""
     for surplus in ({"task": "tsk_x"}, {"seq": 1}):
@@ -304,6 +311,7 @@ async def test_the_list_is_in_the_order_of_age_with_filters_and_pages(
     assert pages == [[0, 1], [2, 3], [4]]
 
 
+@sqlite
 async def test_a_cursor_of_another_filter_or_clerk_is_refused(
     frontend: httpx2.AsyncClient, zhang: Clerk, li: Clerk, parts: Parts
 ) -> None:
@@ -318,6 +326,7 @@ async def test_a_cursor_of_another_filter_or_clerk_is_refused(
 # ---- whose it is
 
 
+@sqlite
 async def test_another_departments_clerk_is_told_that_there_is_no_such_task(
     frontend: httpx2.AsyncClient, zhang: Clerk, people: Any, parts: Parts
 ) -> None:
@@ -351,6 +360,7 @@ async def test_an_officer_sees_only_the_cases_of_the_own_jurisdictions(
     assert problem(await here.claim(city)) == (404, "not-found")
 
 
+@sqlite
 async def test_a_supervisor_sees_every_desk_and_nothing_that_was_said_and_takes_over_for_a_reason(
     frontend: httpx2.AsyncClient, zhang: Clerk, people: Any, parts: Parts
 ) -> None:
@@ -369,6 +379,7 @@ async def test_a_supervisor_sees_every_desk_and_nothing_that_was_said_and_takes_
     assert (await people("officer.health.z-2").answer(task, "completed")).status_code == 200
 
 
+@sqlite
 async def test_the_officers_key_of_a_department_works_at_its_desk(
     frontend: httpx2.AsyncClient, anonymous: httpx2.AsyncClient, tokens: Any, zhang: Clerk, parts: Parts
 ) -> None:
@@ -381,6 +392,7 @@ async def test_the_officers_key_of_a_department_works_at_its_desk(
     assert (await office.answer(task, "completed")).status_code == 200
 
 
+@sqlite
 async def test_nobody_else_comes_to_the_desk(
     frontend: httpx2.AsyncClient,
     department: httpx2.AsyncClient,
@@ -395,6 +407,7 @@ async def test_nobody_else_comes_to_the_desk(
         assert claimed.status_code == 403
 
 
+@sqlite
 async def test_applicants_and_their_systems_hear_that_a_clerk_is_at_work_and_not_who(
     frontend: httpx2.AsyncClient, auditor: httpx2.AsyncClient, zhang: Clerk, li: Clerk, parts: Parts
 ) -> None:
@@ -416,6 +429,7 @@ async def test_applicants_and_their_systems_hear_that_a_clerk_is_at_work_and_not
     assert acts["step.put_back"] == "officer:city-id/z-2"
 
 
+@sqlite
 async def test_a_look_at_a_task_is_told_to_its_owner(
     frontend: httpx2.AsyncClient, zhang: Clerk, parts: Parts
 ) -> None:
@@ -431,6 +445,7 @@ async def test_a_look_at_a_task_is_told_to_its_owner(
 # ---- registering
 
 
+@sqlite
 async def test_a_department_with_a_desk_has_neither_address_nor_secret(
     administrator: httpx2.AsyncClient,
 ) -> None:
@@ -447,6 +462,7 @@ async def test_a_department_with_a_desk_has_neither_address_nor_secret(
     assert (made.status_code, made.json().get("secret"), made.json().get("url")) == (201, None, None)
 
 
+@sqlite
 async def test_what_lies_at_the_desk_is_finished_there_when_the_department_gets_a_system(
     frontend: httpx2.AsyncClient, zhang: Clerk, parts: Parts, clock: FrozenClock, database: Database
 ) -> None:
@@ -458,6 +474,7 @@ async def test_what_lies_at_the_desk_is_finished_there_when_the_department_gets_
     assert (await zhang.answer(task, "completed")).status_code == 200
 
 
+@sqlite
 async def test_a_key_without_the_right_to_decide_opens_no_desk(
     anonymous: httpx2.AsyncClient, database: Database, clock: FrozenClock, parts: Parts
 ) -> None:

@@ -27,7 +27,6 @@ from onenet.api.operations import Answers, Operations, caller
 from onenet.api.parts import parts
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import Page, given, moment
-from onenet.domain import content
 from onenet.domain import desk as rules
 from onenet.domain.case import Case
 from onenet.domain.commands import HandOver, PutBack, TakeUp, WorkAtDesk
@@ -39,7 +38,6 @@ from onenet.errors import BadCursor
 from onenet.services import desk
 from onenet.services.cases import Replying
 from onenet.services.desk import DeskTask
-from onenet.services.reading import access
 from onenet.store.desk import Place, Wanted
 from onenet.store.idempotency import StoredAnswer
 
@@ -97,16 +95,9 @@ async def list_desk_tasks(request: Request, query: ListQuery) -> Response:
 async def get_desk_task(request: Request, task: TaskKey) -> Response:
     """Shows a task with all that the department is told of it; the look is on record first."""
     who, known = caller(request), parts(request)
-    now = known.machine_clock.now()
-    may_read = "content:read" in who.permissions
-    found = await desk.find(known.database, known.reading, task, who, now, what=None if may_read else "case")
-    sheet: dict[str, Any] = {}
-    if may_read:
-        fields = content.shown(found.case, found.seen.sight.view).fields()
-        made = access(*found.seen, who, now, "application")
-        await known.reading.accesses.write([made._replace(fields=fields)])
-        sheet = {"sheet": Fragment(found.task.payload)}
-    return answer(request, task_view(found, who) | sheet, tag=_tag(found, who))
+    found, sheet = await desk.show(known.database, known.reading, task, who, known.machine_clock.now())
+    further = {"sheet": Fragment(sheet)} if sheet else {}
+    return answer(request, task_view(found, who) | further, tag=_tag(found, who))
 
 
 @operations(

@@ -28,13 +28,11 @@ from onenet.api.shapes import (
 )
 from onenet.domain.desk import WORDS
 from onenet.domain.states import StepState
+from onenet.services.desk import OFFICER
 
 MOST_ENTRIES = 100
 
-Clerk = Annotated[
-    str, StringConstraints(max_length=255, pattern="^officer:[a-z0-9][a-z0-9_-]{0,63}(/[!-~]{1,128})?$")
-]
-"""An officer as the record calls them: who logs in at an issuer, or a department by its officers' key."""
+Clerk = Annotated[str, StringConstraints(max_length=255, pattern=f"^{OFFICER}$")]
 
 
 class DeskQuery(PageQuery):

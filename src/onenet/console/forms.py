@@ -42,14 +42,14 @@ def check_origin(request: Request, public_url: str) -> None:
         raise Forbidden
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, limit: int = MAX_FORM_BYTES) -> dict[str, str]:
     """The fields of a plain form, each of which comes once. Raises: Forbidden, PayloadTooLarge."""
     if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
         raise Forbidden
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_FORM_BYTES:
+        if len(body) > limit:
             raise PayloadTooLarge
     try:
         given = parse_qs(

@@ -17,13 +17,13 @@ from starlette.routing import Route
 from onenet.console import words
 from onenet.console.browsers import words_of
 from onenet.console.counting import counted
-from onenet.console.forms import Cookies, check_origin, read_form, see
+from onenet.console.forms import MAX_FORM_BYTES, Cookies, check_origin, read_form, see
 from onenet.console.pages import language_of, language_query, page
 from onenet.console.trouble import trouble
 from onenet.errors import Forbidden, InvalidInput, NotFound, OnenetError, Unauthenticated, Unavailable
 from onenet.quotas import Quotas
 from onenet.services import logins
-from onenet.services.logins import Logins, Place
+from onenet.services.logins import Login, Logins, Place
 
 HOME = "/console/"
 TICKET_S = int(logins.BEGUN_FOR.total_seconds())
@@ -60,10 +60,10 @@ class LoginPages:
 
     async def home(self, request: Request) -> Response:
         """Who is logged in, and as what."""
-        id = request.cookies.get(self._login)
-        found = await self._logins.find(id)
-        if id is None or found is None:
+        known = await self.login_of(request)
+        if known is None:
             return see(f"/console/login?{urlencode({'next': HOME})}")
+        id, found = known
         who, language = found.principal, language_of(request)
         return page(
             "console.html",
@@ -149,14 +149,20 @@ class LoginPages:
         farewell = await self._logins.farewell(code) if code in self._logins.issuers else None
         return page("left.html", request, farewell=farewell)
 
-    async def changer(self, request: Request) -> tuple[str, Mapping[str, str]]:
+    async def login_of(self, request: Request) -> tuple[str, Login] | None:
+        """Who is logged in in this browser, and the id of that log-in; None for nobody."""
+        id = request.cookies.get(self._login)
+        found = await self._logins.find(id)
+        return (id, found) if id and found else None
+
+    async def changer(self, request: Request, limit: int = MAX_FORM_BYTES) -> tuple[str, Mapping[str, str]]:
         """The id of the log-in that sent this form itself, and the form.
 
         Raises: Forbidden, PayloadTooLarge.
         """
         check_origin(request, self._logins.public_url)
         id = request.cookies.get(self._login)
-        said = await read_form(request)
+        said = await read_form(request, limit)
         if id is None or not logins.is_form_token(id, said.get("form_token", "")):
             raise Forbidden
         return id, said

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from onenet import __version__
+from onenet.console.desk_words import DESK
 from onenet.console.words import PAGE, Language
 
 HEADERS = {
@@ -24,6 +25,7 @@ HEADERS = {
 }
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
+_WORDS = {**PAGE, **DESK}
 _STYLE = (files("onenet.console") / "static" / "page.css").read_text(encoding="utf-8")
 _STYLE_MARK = sha256(_STYLE.encode()).hexdigest()[:12]
 _TEMPLATES = jinja2.Environment(
@@ -65,7 +67,7 @@ def page(template: str, request: Request, *, status: int = 200, **known: object)
         return f"?{urlencode({**kept, **changes})}"
 
     def say(key: str, **places: object) -> str:
-        return PAGE[key][language].format(**places)
+        return _WORDS[key][language].format(**places)
 
     html = _TEMPLATES.get_template(template).render(
         **known,

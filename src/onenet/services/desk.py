@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from onenet.domain import content
 from onenet.domain.bundle import Member
 from onenet.domain.case import Case, Step, Task
 from onenet.domain.commands import Clerk, HandOver, WorkAtDesk
@@ -19,13 +21,14 @@ from onenet.ids import from_text, to_text
 from onenet.services.advance import Gate
 from onenet.services.cases import NOBODY, Replying, change, unknown
 from onenet.services.change import Result
-from onenet.services.reading import Reading, Seen
+from onenet.services.reading import Reading, Seen, access
 from onenet.store import cases as store_cases
 from onenet.store import desk as store
 from onenet.store.database import Database
 from onenet.store.desk import Place, Wanted
 
-OFFICER = "officer:"
+OFFICER = "officer:[a-z0-9][a-z0-9_-]{0,63}(/[!-~]{1,128})?"
+"""An officer as the record calls them: who logs in at an issuer, or a department by its officers' key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,22 @@ async def find(
     return DeskTask(seen, step, task)
 
 
+async def show(
+    database: Database, reading: Reading, key: str, who: Principal, now: datetime
+) -> tuple[DeskTask, str | None]:
+    """The task with the text of its sheet, for who may read what was said; the look is on record first.
+
+    Raises: NotFound; Unavailable when it cannot be recorded.
+    """
+    if "content:read" not in who.permissions:
+        return await find(database, reading, key, who, now, what="case"), None
+    found = await find(database, reading, key, who, now, what=None)
+    fields = content.shown(found.case, found.seen.sight.view).fields()
+    made = access(*found.seen, who, now, "application")
+    await reading.accesses.write([made._replace(fields=fields)])
+    return found, found.task.payload
+
+
 def _known(task_id: UUID | None) -> UUID:
     if task_id is None:
         raise NotFound
@@ -118,7 +137,8 @@ async def work(gate: Gate, found: DeskTask, command: WorkAtDesk, replying: Reply
 
 def _check_name(name: str, department: str) -> None:
     """Passes when it can be an officer's of the department: who logs in, or its own key."""
-    if "/" not in name and name != f"{OFFICER}{department}":
+    is_key = "/" not in name
+    if not re.fullmatch(OFFICER, name) or (is_key and name != f"officer:{department}"):
         raise unknown("/to", "不是该部门的人员", "this is nobody of the department")
 
 

@@ -1,0 +1,94 @@
+"""The desk's forms: from the fields of a page to what a clerk does. Answers are read as every other's."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from onenet.adapters.webhook import ANSWERS
+from onenet.domain.commands import HandOver, PutBack, TakeUp
+from onenet.domain.outcome import Outcome
+from onenet.errors import InvalidInput
+
+MOST_TEXT = 2_000
+HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+"""Categories of characters that hide what a text says; line ends and tabs are let through."""
+
+REQUEST, RESULT = "request:", "result:"
+"""Before the kind and code of what must be handed in again, and before the code of a result."""
+
+Said = Mapping[str, str]
+
+
+def read_act(said: Said) -> TakeUp | HandOver | PutBack | Outcome:
+    """What the clerk wants to do. Raises: InvalidInput when something is missing or cannot be read."""
+    act = said.get("act", "")
+    match act:
+        case "claim":
+            return TakeUp(_text(said, "reason") or None)
+        case "hand_over":
+            return HandOver(_needed(said, "to"), _needed(said, "reason"))
+        case "release":
+            return PutBack(_text(said, "reason") or None)
+        case _ if act in ANSWERS:
+            members = {"outcome": act, **_members(act, said)}
+        case _:
+            raise InvalidInput
+    try:
+        return ANSWERS[act].model_validate_json(json.dumps(members)).to_outcome()
+    except ValidationError:
+        raise InvalidInput from None
+
+
+def _members(act: str, said: Said) -> dict[str, Any]:
+    """The members of an answer, as departments send them; what was left empty is left out."""
+    given: dict[str, Any]
+    match act:
+        case "completed":
+            given = {"results": list(_results(said)), "opinion": _text(said, "opinion")}
+        case "supplement_needed":
+            given = {name: _text(said, name) for name in ("opinion", "due_on")}
+            given["requests"] = list(_requests(said))
+        case "suspended":
+            given = {name: _needed(said, name) for name in ("procedure", "reason")}
+        case "rejected":
+            given = {name: _needed(said, name) for name in ("reason_code", "reason")}
+        case "resumed":
+            given = {}
+        case _:
+            given = {"opinion": _text(said, "opinion")}
+    return {name: value for name, value in given.items() if value != ""}
+
+
+def _results(said: Said) -> Iterator[dict[str, str]]:
+    for name in said:
+        if name.startswith(RESULT) and (number := _text(said, name)):
+            yield {"code": name.removeprefix(RESULT), "number": number}
+
+
+def _requests(said: Said) -> Iterator[dict[str, str]]:
+    for name in said:
+        if name.startswith(REQUEST) and (reason := _text(said, name)):
+            kind, _, code = name.removeprefix(REQUEST).partition(":")
+            yield {"kind": kind, "code": code, "reason": reason}
+
+
+def _needed(said: Said, name: str) -> str:
+    text = _text(said, name)
+    if not text:
+        raise InvalidInput
+    return text
+
+
+def _text(said: Said, name: str) -> str:
+    """What was written, without blanks around it. Raises: InvalidInput."""
+    text = said.get(name, "").replace("\r\n", "\n").strip()
+    if len(text) > MOST_TEXT or any(
+        unicodedata.category(each) in HIDDEN for each in text.replace("\n", "").replace("\t", "")
+    ):
+        raise InvalidInput
+    return text

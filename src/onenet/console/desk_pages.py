@@ -1,0 +1,277 @@
+"""The pages of the desk: what lies there, and one task with what its clerk can do. `/console/desk`.
+
+Plain forms, answered with a redirect. Each brings a key of its own, so that a second click does it only once,
+and what the step was like when the page was made: where that has changed nothing is done, and the page is
+shown anew with what was written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote, urlencode
+from uuid import UUID
+
+from starlette.concurrency import iterate_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from onenet.clock import Clock
+from onenet.console.desk_forms import read_act
+from onenet.console.desk_view import line_of, page_of
+from onenet.console.forms import see
+from onenet.console.login_pages import LoginPages
+from onenet.console.pages import language_of, language_query, page
+from onenet.console.trouble import trouble
+from onenet.domain.case import Case, Reply
+from onenet.domain.commands import WorkAtDesk
+from onenet.domain.delegation import Owner
+from onenet.domain.principal import Principal, Role
+from onenet.domain.sheet import DOCUMENT_PREFIX
+from onenet.errors import (
+    Conflict,
+    Forbidden,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NotFound,
+    OnenetError,
+    PreconditionFailed,
+    UnknownReference,
+)
+from onenet.ids import from_text
+from onenet.services import desk, documents, logins
+from onenet.services.advance import Gate
+from onenet.services.cases import Replying
+from onenet.services.change import Once
+from onenet.services.desk import DeskTask
+from onenet.services.documents import Vault
+from onenet.services.reading import Reading, access
+from onenet.store.database import Database
+from onenet.store.desk import Place, Wanted
+from onenet.store.idempotency import StoredAnswer
+
+HOME = "/console/desk"
+PAGE_SIZE = 50
+MAX_FORM_BYTES = 262_144
+"""Reasons for each thing that is to be handed in again, in Chinese, nine bytes a character."""
+
+SANDBOX = "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+"""Of a file, which is saved and not shown."""
+
+_DONE = StoredAnswer(200, "{}")
+
+
+@dataclass(frozen=True, slots=True)
+class Seated:
+    """Who sits at the desk, and the log-in by which they do."""
+
+    login: str
+    who: Principal
+
+
+class DeskPages:
+    """The pages, over the tasks. `vault`: where the documents are."""
+
+    def __init__(self, known: LoginPages, database: Database, gate: Gate, reading: Reading, vault: Vault):
+        """`known`: who is logged in."""
+        self._login_pages = known
+        self._database = database
+        self._gate = gate
+        self._reading = reading
+        self._vault = vault
+        self._clock: Clock = vault.clock
+
+    def routes(self) -> list[Route]:
+        """To be added to the application, where people can log in."""
+        return [
+            Route(HOME, self.listed),
+            Route(f"{HOME}/{{task}}", self.show, methods=["GET"]),
+            Route(f"{HOME}/{{task}}", self.act, methods=["POST"]),
+            Route(f"{HOME}/{{task}}/documents/{{document}}", self.document),
+        ]
+
+    async def listed(self, request: Request) -> Response:
+        """What lies at the desk."""
+        try:
+            seated = await self._seated(request)
+            after = _place(request.query_params.get("after"))
+        except OnenetError as error:
+            return self._refused(request, error)
+        if seated is None:
+            return _to_login(request)
+        who, now = seated.who, self._clock.now()
+        chosen = request.query_params.get("claim", "")
+        wanted = Wanted(
+            who.department if who.role is Role.OFFICER else None, {"none": "", "mine": who.id}.get(chosen)
+        )
+        visible = await self._reading.visible(who, now)
+        found, further = await desk.page(
+            self._database, self._reading, visible, wanted, after=after, limit=PAGE_SIZE
+        )
+        self._reading.note([each.seen for each in found], who, now, "case")
+        language = language_of(request)
+        return page(
+            "desk.html",
+            request,
+            lines=[line_of(each, who, language) for each in found],
+            chosen=chosen if chosen in ("none", "mine") else "",
+            further=_written(further) if further else None,
+        )
+
+    async def show(self, request: Request) -> Response:
+        """One task."""
+        try:
+            seated = await self._seated(request)
+            if seated is None:
+                return _to_login(request)
+            return await self._page(request, seated)
+        except OnenetError as error:
+            return self._refused(request, error)
+
+    async def act(self, request: Request) -> Response:
+        """Does what a form of the page says."""
+        try:
+            seated = await self._seated(request)
+            if seated is None:
+                return _to_login(request)
+            _, said = await self._login_pages.changer(request, MAX_FORM_BYTES)
+        except OnenetError as error:
+            return self._refused(request, error)
+        try:
+            await self._work(request, seated.who, said)
+        except (Conflict, PreconditionFailed, IdempotencyKeyReused, InvalidInput) as error:
+            return await self._page(request, seated, said, _problem_of(error), error.status)
+        except OnenetError as error:
+            return self._refused(request, error)
+        return see(f"{HOME}/{request.path_params['task']}{language_query(request)}")
+
+    async def document(self, request: Request) -> Response:
+        """A file of the application, to be saved; the look is on record first."""
+        try:
+            seated = await self._seated(request)
+            if seated is None:
+                return _to_login(request)
+            return await self._file(request, seated.who)
+        except OnenetError as error:
+            return self._refused(request, error)
+
+    async def _seated(self, request: Request) -> Seated | None:
+        """Who sits here; None for nobody. Raises: Forbidden for who may not."""
+        known = await self._login_pages.login_of(request)
+        if known is None:
+            return None
+        id, login = known
+        if "steps:decide" not in login.principal.permissions:
+            raise Forbidden
+        return Seated(id, login.principal)
+
+    async def _page(
+        self,
+        request: Request,
+        seated: Seated,
+        said: Mapping[str, str] | None = None,
+        problem: str | None = None,
+        status: int = 200,
+    ) -> Response:
+        """The page as it now is. `said`: what was written and not taken, and `problem`, why."""
+        key, now = request.path_params["task"], self._clock.now()
+        found, sheet = await desk.show(self._database, self._reading, key, seated.who, now)
+        return page(
+            "desk_task.html",
+            request,
+            status=status,
+            page=page_of(found, sheet, seated.who, language_of(request)),
+            form_token=logins.form_token(seated.login),
+            key=secrets.token_urlsafe(16),
+            said=said or {},
+            problem=problem,
+        )
+
+    async def _work(self, request: Request, who: Principal, said: Mapping[str, str]) -> None:
+        key, now = request.path_params["task"], self._clock.now()
+        found = await desk.find(self._database, self._reading, key, who, now, what="case")
+        seen = frozenset({said.get("seen", "")})
+        command = WorkAtDesk(found.task.id, desk.clerk(who), read_act(said), seen)
+        await desk.work(self._gate, found, command, _replying(found, who, said))
+
+    async def _file(self, request: Request, who: Principal) -> Response:
+        now, text = self._clock.now(), request.path_params["document"]
+        found = await desk.find(
+            self._database, self._reading, request.path_params["task"], who, now, what=None
+        )
+        id = from_text(DOCUMENT_PREFIX, text)
+        if id is None or "content:read" not in who.permissions:
+            raise NotFound
+        row = await documents.find(self._vault, id)
+        if row.case_id != found.case.id or not documents.is_shown(row, found.case, found.seen.sight.view):
+            raise NotFound
+        made = access(*found.seen, who, now, "document")
+        await self._reading.accesses.write([made._replace(fields=(text,))])
+        file = documents.read(self._vault.keys, row)
+        headers = {
+            "Content-Length": str(row.size_bytes),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}",
+            "Content-Security-Policy": SANDBOX,
+            "Cache-Control": "private, no-store",
+        }
+        plain = iterate_in_threadpool(await documents.content(self._vault, file))
+        return StreamingResponse(plain, headers=headers, media_type=row.media_type)
+
+    def _refused(self, request: Request, error: OnenetError) -> Response:
+        is_of_role = isinstance(error, Forbidden) and request.method != "POST"
+        return trouble(request, error, "no_desk" if is_of_role else None)
+
+
+def _problem_of(error: OnenetError) -> str:
+    """The words for what was not done."""
+    match error:
+        case UnknownReference():
+            return "desk_stranger"
+        case InvalidInput():
+            return "desk_missing"
+        case _:
+            return "desk_moved"
+
+
+def _replying(found: DeskTask, who: Principal, said: Mapping[str, str]) -> Replying:
+    """How the act is done once: under the key that the page gave its form."""
+    text = "\n".join(f"{name}={said[name]}" for name in sorted(said))
+    once = Once(
+        scope=who.id,
+        key=hashlib.sha256(f"{HOME} {found.key} {said.get('key', '')}".encode()).hexdigest(),
+        fingerprint=hashlib.sha256(text.encode()).digest(),
+        conflict=IdempotencyKeyReused,
+    )
+    owner = Owner(found.case.client, found.case.subject)
+    return Replying(actor=who.name_for(owner), once=once, render=_done)
+
+
+def _done(case: Case, reply: Reply) -> StoredAnswer:
+    return _DONE
+
+
+def _to_login(request: Request) -> Response:
+    """Asks to log in, and to come back."""
+    return see(f"/console/login?{urlencode({'next': request.scope['path']})}")
+
+
+def _written(place: Place) -> str:
+    return f"{place.desk_at.isoformat()}~{place.case_id}~{place.code}"
+
+
+def _place(text: str | None) -> Place | None:
+    """Where a page begins. Raises: InvalidInput for what no page of ours has."""
+    if text is None:
+        return None
+    try:
+        at, case_id, code = text.split("~")
+        found = Place(datetime.fromisoformat(at), UUID(case_id), code)
+    except ValueError:
+        raise InvalidInput from None
+    if found.desk_at.tzinfo is None or not 1800 <= found.desk_at.year <= 2199:
+        raise InvalidInput
+    return found

@@ -1,0 +1,146 @@
+"""What the desk's pages show, made of tasks alone. Pure: tasks in, words out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from onenet.console import words
+from onenet.console.desk_words import APPLICANT
+from onenet.console.words import Language
+from onenet.domain import desk as rules
+from onenet.domain.bundle import Bundle
+from onenet.domain.principal import Principal
+from onenet.services import desk
+from onenet.services.desk import DeskTask
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A task in the list. `holder`: who has it, None for nobody; `is_own`: whether that is who looks."""
+
+    key: str
+    name: str
+    number: str
+    bundle: str
+    jurisdiction: str
+    department: str
+    kind: str
+    sign: str
+    state: str
+    submission: int
+    arrived: str
+    holder: str | None
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that was said, under its name. `document`: the id of a file that it is."""
+
+    name: str
+    value: str | None
+    document: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A material or field that can be asked for again."""
+
+    kind: str
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What the department is told of the application."""
+
+    applicant: tuple[Fact, ...]
+    form: tuple[Fact, ...]
+    materials: tuple[Fact, ...]
+    results_before: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPage:
+    """The page of one task. `results`: codes and names of what can be issued; `mark`: how the step is."""
+
+    line: Line
+    possible: tuple[str, ...]
+    mark: str
+    sheet: Sheet | None
+    results: tuple[tuple[str, str], ...]
+    correctable: tuple[Asked, ...]
+
+
+def line_of(found: DeskTask, who: Principal, language: Language) -> Line:
+    """The task in a few words."""
+    case, step = found.case, found.step
+    zone = timezone(timedelta(minutes=case.utc_offset_minutes))
+    return Line(
+        key=found.key,
+        name=case.bundle.member(step.code).names[language],
+        number=case.number,
+        bundle=case.bundle.names[language],
+        jurisdiction=case.jurisdiction,
+        department=case.bundle.departments[step.department].names[language],
+        kind=step.state.value,
+        sign=words.SIGNS[step.state],
+        state=words.STEP_STATES[step.state][language],
+        submission=found.task.submission,
+        arrived=_time(step.desk_at or step.since, zone, language),
+        holder=step.claim.by if step.claim else None,
+        is_own=step.claim is not None and step.claim.by == who.id,
+    )
+
+
+def page_of(found: DeskTask, sheet: str | None, who: Principal, language: Language) -> TaskPage:
+    """The page of a task, with what this person can do."""
+    bundle, member = found.case.bundle, found.case.bundle.member(found.step.code)
+    is_present = found.task.submission == found.step.submission
+    asked = [
+        *(Asked("material", code, bundle.materials[code].names[language]) for code in member.materials),
+        *(Asked("field", code, bundle.fields[code].names[language]) for code in member.fields),
+    ]
+    return TaskPage(
+        line=line_of(found, who, language),
+        possible=rules.possible(found.step, desk.clerk(who)) if is_present else (),
+        mark=rules.mark(found.step),
+        sheet=_sheet(json.loads(sheet), bundle, language) if sheet else None,
+        results=tuple((result.code, result.names[language]) for result in member.results),
+        correctable=tuple(asked),
+    )
+
+
+def _sheet(said: Mapping[str, Any], bundle: Bundle, language: Language) -> Sheet:
+    form = [Fact(bundle.fields[code].names[language], _value(value)) for code, value in said["form"].items()]
+    return Sheet(
+        applicant=tuple(
+            Fact(words_of[language], _value(said["applicant"][name]))
+            for name, words_of in APPLICANT.items()
+            if said["applicant"].get(name) is not None
+        ),
+        form=tuple(form),
+        materials=tuple(_materials(said, language)),
+        results_before=tuple(
+            Fact(f"{each['step']}: {each['code']}", each.get("number")) for each in said["results_before"]
+        ),
+    )
+
+
+def _materials(said: Mapping[str, Any], language: Language) -> Iterator[Fact]:
+    for each in said["materials"]:
+        yield Fact(each["names"][language], each.get("reference"), each.get("document"))
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _time(at: datetime, zone: timezone, language: Language) -> str:
+    local = at.astimezone(zone)
+    return words.TIME[language].format(at=local, month=words.MONTHS[local.month - 1])

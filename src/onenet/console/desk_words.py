@@ -1,0 +1,97 @@
+"""The words of the desk's pages, in Chinese and English. A table, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from onenet.console.words import Words
+
+DESK: Mapping[str, Words] = {
+    "desk": {"zh": "待办任务", "en": "Tasks at the desk"},
+    "desk_all": {"zh": "全部", "en": "All"},
+    "desk_none": {"zh": "无人认领", "en": "Nobody's"},
+    "desk_mine": {"zh": "我的", "en": "Mine"},
+    "desk_filter": {"zh": "筛选", "en": "Which tasks"},
+    "desk_empty": {
+        "zh": "没有任务。新的任务会自动出现在这里。",
+        "en": "There is none. New ones come by themselves.",
+    },
+    "desk_next": {"zh": "下一页", "en": "Next page"},
+    "desk_held_by": {"zh": "承办人", "en": "Claimed by"},
+    "desk_nobody": {"zh": "无人认领", "en": "nobody"},
+    "desk_you": {"zh": "您", "en": "you"},
+    "desk_arrived": {"zh": "到达时间", "en": "Arrived"},
+    "desk_bundle": {"zh": "一件事", "en": "One thing"},
+    "desk_submission": {"zh": "第几次提交", "en": "Submission"},
+    "desk_application": {"zh": "申请内容", "en": "The application"},
+    "desk_no_application": {
+        "zh": "监督人员看不到申请内容。",
+        "en": "Supervisors are not shown what applicants said.",
+    },
+    "desk_applicant": {"zh": "申请人", "en": "Applicant"},
+    "desk_area": {"zh": "辖区", "en": "Jurisdiction"},
+    "desk_form": {"zh": "表单", "en": "Form"},
+    "desk_materials": {"zh": "材料", "en": "Materials"},
+    "desk_not_given": {"zh": "未提交", "en": "not handed in"},
+    "desk_results_before": {"zh": "前序环节的结果", "en": "Results of steps before"},
+    "desk_nothing_possible": {
+        "zh": "您目前不能办理此任务。",
+        "en": "There is nothing that you can do with this task now.",
+    },
+    "desk_claim": {"zh": "认领", "en": "Claim the task"},
+    "desk_take_over": {"zh": "接管", "en": "Take the task over"},
+    "desk_accept": {"zh": "受理", "en": "Accept"},
+    "desk_complete": {"zh": "办结", "en": "Complete"},
+    "desk_reject": {"zh": "不予通过", "en": "Reject"},
+    "desk_supplement": {"zh": "要求补正", "en": "Ask for a supplement"},
+    "desk_supplement_help": {
+        "zh": "在需要补正的每一项旁写明原因，一次告知全部。",
+        "en": "Write why beside each thing that must be handed in or repaired; all of it at once.",
+    },
+    "desk_suspend": {"zh": "启动特别程序", "en": "Begin a special procedure"},
+    "desk_resume": {"zh": "结束特别程序", "en": "End the special procedure"},
+    "desk_hand_over": {"zh": "转交", "en": "Hand over"},
+    "desk_release": {"zh": "放回待办", "en": "Put back"},
+    "desk_opinion": {"zh": "办理意见（可不填）", "en": "Opinion (may be left out)"},
+    "desk_reason": {"zh": "原因", "en": "Reason"},
+    "desk_reason_if_any": {"zh": "原因（可不填）", "en": "Reason (may be left out)"},
+    "desk_reason_code": {"zh": "依据", "en": "On what ground"},
+    "desk_refused": {"zh": "不符合条件，不予许可", "en": "The conditions are not met"},
+    "desk_not_needed": {"zh": "依法不需要办理", "en": "It is not needed by law"},
+    "desk_not_competent": {"zh": "不属于本部门职权", "en": "Another body is competent"},
+    "desk_procedure": {"zh": "程序（如听证、专家评审）", "en": "Procedure (a hearing, an expert review)"},
+    "desk_due_on": {"zh": "补正截止日期（可不填）", "en": "To be handed in by (may be left out)"},
+    "desk_number_of": {"zh": "{result}编号", "en": "Number of: {result}"},
+    "desk_to": {"zh": "转交给（如 officer:city-id/z-0413）", "en": "To (such as officer:city-id/z-0413)"},
+    "desk_done": {"zh": "已办结，结果：{state}", "en": "Decided: {state}"},
+    "desk_back": {"zh": "返回列表", "en": "Back to the list"},
+    "desk_moved": {"zh": "任务状态已变化", "en": "The task has changed meanwhile"},
+    "desk_moved_help": {
+        "zh": "您的操作未执行。下面是任务现在的情况；您填写的内容仍在。",
+        "en": "Nothing was done. Below is how the task is now; what you wrote is still there.",
+    },
+    "desk_missing": {"zh": "内容不完整", "en": "Something is missing"},
+    "desk_missing_help": {
+        "zh": "请填写全部必填项，文字中不要有不可见字符。操作未执行。",
+        "en": "Fill in what is needed, without characters that nobody sees. Nothing was done.",
+    },
+    "desk_stranger": {"zh": "没有此人或此代码", "en": "There is nobody and nothing of that name"},
+    "desk_stranger_help": {
+        "zh": "请核对后重试。操作未执行。",
+        "en": "Compare it, and try again. Nothing was done.",
+    },
+    "no_desk": {"zh": "您不能使用工作台", "en": "The desk is not for you"},
+    "no_desk_help": {
+        "zh": "只有部门工作人员和监督人员可以办理，且登录方式须符合要求。",
+        "en": "It is for officers and supervisors who logged in as strongly and lately as that takes.",
+    },
+}
+
+APPLICANT: Mapping[str, Words] = {
+    "name": {"zh": "姓名或名称", "en": "Name"},
+    "kind": {"zh": "类型", "en": "Kind"},
+    "id_type": {"zh": "证件类型", "en": "Document"},
+    "id_no": {"zh": "证件号码", "en": "Number of the document"},
+    "phone": {"zh": "联系电话", "en": "Telephone"},
+}
+"""What is known of an applicant."""
