@@ -64,6 +64,22 @@ async def test_a_signed_answer_is_applied_and_its_repetition_is_not(
     assert (other.status_code, other.json()["type"].rpartition("/")[2]) == (409, "callback-conflict")
 
 
+async def test_a_cloud_event_is_an_answer_where_the_department_is_registered_for_it(
+    anonymous: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str, database: Database
+) -> None:
+    data = {"task": task, "outcome": "accepted"}
+    event = {"specversion": "1.0", "id": "m-1", "source": "/health", "type": "task.outcome", "data": data}
+    body = json.dumps(event).encode()
+    headers = signing.sign(body, [secret], message_id="m-1", at=clock.now())
+    headers["content-type"] = "application/cloudevents+json; charset=utf-8"
+    refused = await anonymous.post("/v1/callbacks/health", content=body, headers=headers)
+    assert (refused.status_code, "not registered for CloudEvents" in refused.text) == (400, True)
+    wanted = Wanted("department", "health", "https://health.example.org/", options={"format": "cloudevents"})
+    await endpoints.register(database, wanted, clock.now())
+    applied = await anonymous.post("/v1/callbacks/health", content=body, headers=headers)
+    assert (applied.status_code, applied.json()["outcome"]) == (200, "applied")
+
+
 async def test_each_answer_carries_the_newest_checkpoint_of_the_log(
     anonymous: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str, database: Database
 ) -> None:

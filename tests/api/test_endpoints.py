@@ -13,6 +13,7 @@ from onenet.app import contract
 from onenet.domain.events import EVENT_KINDS
 from onenet.services import endpoints
 from onenet.store.database import Database
+from tests.adapters.loopback import answer, loopback
 from tests.api.conftest import submission
 
 pytestmark = pytest.mark.anyio
@@ -187,3 +188,18 @@ async def test_the_calls_for_a_step_are_listed(
 def test_a_subscriber_can_wish_for_every_public_event_and_no_other() -> None:
     offered = contract()["components"]["schemas"]["NewEndpoint"]["properties"]["events"]["items"]["enum"]
     assert offered == [type.value for type, kind in EVENT_KINDS.items() if kind.public]
+
+
+async def test_cloud_events_are_sent_to_an_address_that_consents(administrator: httpx2.AsyncClient) -> None:
+    async with loopback(answer(200, WebHook_Allowed_Origin="onenet.example")) as server:
+        made = await register(administrator, url=server.url, options={"format": "cloudevents"})
+    assert made.status_code == 201, made.text
+    assert [heard.headers["webhook-request-origin"] for heard in server.heard] == ["onenet.example"]
+
+
+async def test_an_address_that_does_not_consent_is_not_registered(administrator: httpx2.AsyncClient) -> None:
+    async with loopback(answer(405)) as server:
+        refused = await register(administrator, url=server.url, options={"format": "cloudevents"})
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (409, "/url")
+    assert "status 405" in refused.text
+    assert (await administrator.get("/v1/endpoints")).json()["items"] == []

@@ -227,7 +227,9 @@ class Wire(Transport):
         await self._meanwhile()
         return self._ended(said, now)
 
-    async def post_signed(self, url: str, body: bytes, *, secrets: Any, message_id: str, now: Any) -> Attempt:
+    async def post_signed(
+        self, url: str, body: bytes, *, secrets: Any, message_id: str, now: Any, media_type: str = ""
+    ) -> Attempt:
         """One attempt to tell the subscriber."""
         await asyncio.sleep(self._world.random.uniform(0.005, 0.2))
         said: Outcome = Received()

@@ -1,4 +1,4 @@
-"""Asking: one request to a server that is no department's, and the whole of a good answer."""
+"""Asking: one request of ours that hands over no task, and the whole of a good answer."""
 
 from __future__ import annotations
 
@@ -27,17 +27,31 @@ async def ask(
     answer_bytes: int,
 ) -> bytes:
     """The body of an answer of status 200. Raises: NotFetched."""
-    said = [*headers, ("accept-encoding", "identity"), ("user-agent", f"onenet/{__version__}")]
-    try:
-        async with asyncio.timeout(within_s):
-            answer = await over.send(method, httpx2.URL(url), said, body, answer_bytes=answer_bytes + 1)
-    except tuple(kind for kinds, _, _ in wire.ERRORS for kind in kinds) as error:
-        if isinstance(error, NotAllowed):
-            names.tell(error)
-        words = next(words for kinds, _, words in wire.ERRORS if isinstance(error, kinds))
-        raise NotFetched(words or str(error)) from None
+    answer = await call(over, method, url, headers, body, within_s=within_s, answer_bytes=answer_bytes + 1)
     if answer.status_code != 200:
         raise NotFetched(f"status {answer.status_code}")
     if len(answer.content) > answer_bytes:
         raise NotFetched(f"the answer has more than {answer_bytes} bytes")
     return answer.content
+
+
+async def call(
+    over: wire.Wire,
+    method: str,
+    url: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    within_s: float,
+    answer_bytes: int,
+) -> httpx2.Response:
+    """What was answered, its body up to so many bytes. Raises: NotFetched."""
+    said = [*headers, ("accept-encoding", "identity"), ("user-agent", f"onenet/{__version__}")]
+    try:
+        async with asyncio.timeout(within_s):
+            return await over.send(method, httpx2.URL(url), said, body, answer_bytes=answer_bytes)
+    except tuple(kind for kinds, _, _ in wire.ERRORS for kind in kinds) as error:
+        if isinstance(error, NotAllowed):
+            names.tell(error)
+        words = next(words for kinds, _, words in wire.ERRORS if isinstance(error, kinds))
+        raise NotFetched(words or str(error)) from None

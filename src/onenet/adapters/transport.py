@@ -27,7 +27,8 @@ from onenet.destinations import Destinations, NotAllowed
 from onenet.domain.outcome import FailureClass, Outcome, Received, TryLater
 
 _FIXED = {"accept-encoding": "identity", "user-agent": f"onenet/{__version__}"}
-_DEFAULT_TYPE = ("content-type", "application/json")
+_JSON = "application/json"
+_DEFAULT_TYPE = ("content-type", _JSON)
 _RESERVED = frozenset(
     {
         *_FIXED,
@@ -118,10 +119,18 @@ class Transport:
         return replace(attempt, excerpt=without(attempt.excerpt, endpoint.credentials.values()))
 
     async def post_signed(
-        self, url: str, body: bytes, *, secrets: Sequence[str], message_id: str, now: datetime
+        self,
+        url: str,
+        body: bytes,
+        *,
+        secrets: Sequence[str],
+        message_id: str,
+        now: datetime,
+        media_type: str = _JSON,
     ) -> Attempt:
         """One attempt to tell a subscriber; the outcome is Received or TryLater."""
-        return await self._attempt(_push(url, body), message_id=message_id, secrets=secrets, now=now)
+        talk = _push(url, body, media_type)
+        return await self._attempt(talk, message_id=message_id, secrets=secrets, now=now)
 
     async def _attempt(
         self, talk: Talk, *, message_id: str, secrets: Sequence[str], now: datetime
@@ -199,7 +208,7 @@ def _advance(talk: Talk, answer: httpx2.Response | None) -> httpx2.Request | Out
         return outcome
 
 
-def _push(url: str, body: bytes) -> Talk:
+def _push(url: str, body: bytes, media_type: str) -> Talk:
     """The talk with a subscriber: any 2xx will do."""
-    yield httpx2.Request("POST", url, content=body)
+    yield httpx2.Request("POST", url, content=body, headers={"content-type": media_type})
     return Received()

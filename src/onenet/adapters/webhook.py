@@ -2,6 +2,7 @@
 
 Out: `{"type": "step.requested", "timestamp": …, "data": {the task}}`. In, at once or by callback: one of the
 words of `ANSWERS` with its members; a callback wraps it as `{"type": "task.outcome", "timestamp", "data"}`.
+With the option `format: cloudevents` the task goes out as a CloudEvent, and a callback may be one.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import functools
 import json
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import httpx2
 from pydantic import AwareDatetime, ValidationError, create_model
 
-from onenet.adapters import answers
+from onenet.adapters import answers, cloud_events
 from onenet.adapters.answers import Requests, ResultShape, Seq, Shape, Text
 from onenet.adapters.base import Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
+from onenet.domain.chain import canonical
 from onenet.domain.outcome import (
     Accepted,
     Completed,
@@ -30,6 +32,8 @@ from onenet.domain.outcome import (
     Unclear,
 )
 from onenet.errors import MalformedJson
+
+TASK_TYPE = "step.requested"
 
 
 class _Said(Shape):
@@ -116,11 +120,24 @@ class _Callback(Shape):
     data: _Said
 
 
-_CALLBACKS = {
-    word: create_model(f"_Callback{shape.__name__}", __base__=_Callback, data=(shape, ...))
-    for word, shape in ANSWERS.items()
-}
+class _CloudCallback(cloud_events.Envelope):
+    """The same, as a CloudEvent."""
 
+    type: Literal["task.outcome"]
+    data: _Said
+
+
+_Enveloped = TypeVar("_Enveloped", _Callback, _CloudCallback)
+
+
+def _by_word(base: type[_Enveloped]) -> Mapping[str, type[_Enveloped]]:
+    return {
+        word: create_model(f"{base.__name__}{shape.__name__}", __base__=base, data=(shape, ...))
+        for word, shape in ANSWERS.items()
+    }
+
+
+_CALLBACKS, _CLOUD_CALLBACKS = _by_word(_Callback), _by_word(_CloudCallback)
 
 _address = functools.lru_cache(1_024)(httpx2.URL)
 """Addresses as they were read before: reading one costs as much as the rest of a request."""
@@ -130,22 +147,31 @@ class Webhook:
     """Pushes a task as a signed webhook and reads the answer in onenet's own words."""
 
     def __init__(self, endpoint: Endpoint) -> None:
+        cloud_events.check_options(endpoint.options)
         self._url = endpoint.url
+        self._speaks_cloud = cloud_events.is_wanted(endpoint.options)
 
     def submit(self, task: TaskSheet) -> Talk:
         """One POST. The bytes are the same for every try: even the time is the task's, not the try's."""
-        timestamp = json.dumps(task.content["created_at"])
-        body = f'{{"type":"step.requested","timestamp":{timestamp},"data":{task.payload}}}'
-        response = yield httpx2.Request("POST", _address(self._url), content=body.encode())
+        if self._speaks_cloud:
+            body, headers = _cloud_event(task), {"content-type": cloud_events.MEDIA_TYPE}
+        else:
+            timestamp = json.dumps(task.content["created_at"])
+            body, headers = f'{{"type":"{TASK_TYPE}","timestamp":{timestamp},"data":{task.payload}}}', {}
+        response = yield httpx2.Request("POST", _address(self._url), content=body.encode(), headers=headers)
         return self._read(task, response)
 
     def read_callback(self, body: bytes) -> Answer:
         """The answer in a `task.outcome` message. Raises: UnreadableAnswer."""
-        data = answers.callback_object(body).get("data")
+        message = answers.callback_object(body)
+        is_cloud = "specversion" in message
+        if is_cloud and not self._speaks_cloud:
+            raise UnreadableAnswer("/specversion: this department is not registered for CloudEvents")
+        data = message.get("data")
         if not isinstance(data, dict):
             raise UnreadableAnswer("/data: an object was expected")
         task, seq = answers.task_named(data, "/data"), answers.seq_named(data)
-        envelope = _CALLBACKS.get(_word(data))
+        envelope = (_CLOUD_CALLBACKS if is_cloud else _CALLBACKS).get(_word(data))
         if envelope is None:
             return Answer(task, _unknown_word("/data"), seq)
         try:
@@ -169,6 +195,12 @@ class Webhook:
             return shape.model_validate_json(response.content).to_outcome()
         except ValidationError as error:
             return Unclear(answers.faults(error))
+
+
+def _cloud_event(task: TaskSheet) -> str:
+    at, case = task.content["created_at"], task.content["case"]["id"]
+    event = cloud_events.event(id=task.key, type=TASK_TYPE, time=at, subject=case, data=task.content)
+    return canonical(event)
 
 
 def _word(value: Mapping[str, Any]) -> str:

@@ -72,13 +72,15 @@ async def read_bytes(request: Request, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def require_json(request: Request) -> None:
+JSON_TYPES = ("application/json",)
+
+
+def require_json(request: Request, types: tuple[str, ...] = JSON_TYPES) -> None:
     """Passes when the body is announced as JSON in UTF-8, once and as it is. Raises: UnsupportedMediaType."""
     announced = request.headers.getlist("content-type")
-    if len(announced) != 1 or not _is_json(announced[0]):
-        raise _unsupported(
-            "Content-Type", "应为 application/json（UTF-8）", "Expected application/json in UTF-8"
-        )
+    if len(announced) != 1 or not _is_json(announced[0], types):
+        zh, en = f"应为 {' 或 '.join(types)}（UTF-8）", f"Expected {' or '.join(types)} in UTF-8"
+        raise _unsupported("Content-Type", zh, en)
     require_plain(request)
 
 
@@ -93,11 +95,11 @@ def _unsupported(header: str, message_zh: str, message_en: str) -> UnsupportedMe
 
 
 @lru_cache(maxsize=100)
-def _is_json(content_type: str) -> bool:
+def _is_json(content_type: str, types: tuple[str, ...]) -> bool:
     """Whether this says JSON in UTF-8. Clients say the same each time."""
     kind, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = [p.partition("=")[2].strip('"') for p in parameters if p.startswith("charset=")]
-    return kind == "application/json" and _UTF8.issuperset(charsets)
+    return kind in types and _UTF8.issuperset(charsets)
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

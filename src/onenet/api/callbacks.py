@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onenet import crashing
+from onenet.adapters import cloud_events
 from onenet.api import examples
 from onenet.api.answers import MEDIA_TYPE, PERSONAL
-from onenet.api.bodies import MAX_CALLBACK_BYTES, read_bytes, require_json
+from onenet.api.bodies import JSON_TYPES, MAX_CALLBACK_BYTES, read_bytes, require_json
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations
 from onenet.api.parts import Parts, parts
@@ -22,6 +23,7 @@ from onenet.services import callbacks
 from onenet.services.change import Result
 
 operations = Operations("departments")
+CALLBACK_TYPES = (*JSON_TYPES, cloud_events.MEDIA_TYPE)
 CHECKPOINT_HEADER = "Onenet-Log-Checkpoint"
 DepartmentCode = Annotated[str, Path(pattern=CODE_PATTERN)]
 
@@ -40,11 +42,11 @@ class CallbackAnswer(Answer):
     permission="signature",
     quota="callbacks",
     answers={200: answers_with("On record", CallbackAnswer, examples.CALLBACK_ANSWER)},
-    raw_body=examples.CALLBACK,
+    raw_body={"application/json": examples.CALLBACK, cloud_events.MEDIA_TYPE: examples.CLOUD_CALLBACK},
 )
 async def receive_callback(request: Request, department: DepartmentCode) -> Response:
     """Takes a department's answer, signed as RFC 9421 or Standard Webhooks say; it is applied once."""
-    require_json(request)
+    require_json(request, CALLBACK_TYPES)
     raw = await read_bytes(request, MAX_CALLBACK_BYTES)
     known = parts(request)
     result = await callbacks.receive(

@@ -36,6 +36,7 @@ class NewEndpoint(Request):
     `url` is left out with the adapters `pull`, whose department fetches its tasks, and `desk`, where clerks
     decide.
 
+    `options`: what the adapter wants; `{"format": "cloudevents"}` with `webhook`, once the address consents.
     `signs`: by a secret that both sides know (`v1`), by a key of onenet's alone (`v1a`), or by both.
     """
 

@@ -34,7 +34,7 @@ from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.visibility import TECHNICAL, Subject, View, Visible
 from onenet.errors import BadCursor, NotFound
 from onenet.ids import from_text, to_text
-from onenet.services import deliveries, endpoints
+from onenet.services import deliveries, endpoints, handshakes
 from onenet.services.deliveries import Attempt, Delivery
 from onenet.services.endpoints import ENDPOINT_PREFIX, Registered, Wanted
 from onenet.services.outbox import DELIVERY_PREFIX
@@ -78,6 +78,7 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
     )
     if said.url is not None:
         endpoints.check_url(said.url, known.destinations)
+    await handshakes.require(wanted, known.public_url, known.destinations)
     kept, replayed = await endpoints.register_once(
         known.database,
         wanted,

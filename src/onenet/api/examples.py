@@ -241,6 +241,14 @@ CALLBACK: dict[str, Any] = {
     "timestamp": _AT,
     "data": {"task": "tsk_01JDC0PSQ6YWF8N2G6W1B9ZK3M", "outcome": "accepted", "seq": 1},
 }
+CLOUD_CALLBACK: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "tsk_01JDC0PSQ6YWF8N2G6W1B9ZK3M_1",
+    "source": "/edu",
+    "type": "task.outcome",
+    "time": _AT,
+    "data": CALLBACK["data"],
+}
 CALLBACK_ANSWER: dict[str, Any] = {"outcome": "applied", "case": _CASE_ID, "seq": 5}
 
 _TASK = "tsk_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
@@ -338,5 +346,15 @@ WEBHOOK: dict[str, Any] = {
     "type": "case.completed",
     "timestamp": _AT,
     "data": {"case": _CASE_ID, "number": _NUMBER, "seq": 9},
+}
+CLOUD_WEBHOOK: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "msg_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+    "source": "/onenet",
+    "type": "case.completed",
+    "subject": _CASE_ID,
+    "time": _AT,
+    "datacontenttype": "application/json",
+    "data": WEBHOOK["data"],
 }
 HEALTH: dict[str, Any] = {"status": "ok"}

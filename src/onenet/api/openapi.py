@@ -134,8 +134,9 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> set[type[BaseModel]
         operation["parameters"] = parameters
     body = body_of(route)
     if stated.raw_body is not None:
-        media = {"schema": {"type": "object"}, "example": stated.raw_body}
-        operation["requestBody"] = {"required": True, "content": {"application/json": media}}
+        shown = stated.raw_body.items()
+        content = {kind: {"schema": {"type": "object"}, "example": example} for kind, example in shown}
+        operation["requestBody"] = {"required": True, "content": content}
     if stated.binary_body:
         operation["requestBody"] = {"required": True, "content": {kind: {} for kind in stated.binary_body}}
     if body is not None:

@@ -63,7 +63,8 @@ class Operation:
 
     `permission`: a scope, or one of `WITHOUT_KEY`. `answers`: by status. `offers`: media types of answers.
     `takes`: headers it reads (`contract.HEADER_PARAMETERS`). `problems`: statuses it can answer with beside
-    those that follow from what it is made of. `raw_body`: an example, where the service reads the bytes.
+    those that follow from what it is made of. `raw_body`: an example of each media type, where
+    the service reads the bytes.
     `quota`: a policy that it counts against beside the caller's own (`onenet.quotas`).
     `binary_body`: the types of a file that is the body.
     """

@@ -201,7 +201,7 @@ async def return_task(
     permission="tasks:fetch",
     answers={200: answers_with("On record", CallbackAnswer, examples.CALLBACK_ANSWER)},
     takes=("Idempotency-Key",),
-    raw_body=examples.CALLBACK,
+    raw_body={"application/json": examples.CALLBACK},
 )
 async def answer_task(request: Request, endpoint_id: EndpointId) -> Response:
     """Takes a department's answer to a task, in the words of a signed callback; it is applied once."""

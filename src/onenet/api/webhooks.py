@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from onenet.adapters import cloud_events
 from onenet.api import examples
 from onenet.api.endpoint_shapes import WebhookMessage
 from onenet.domain.events import EVENT_KINDS
@@ -30,7 +31,13 @@ def describe(app: FastAPI) -> None:
                 responses=_RESPONSES,
                 openapi_extra={
                     "requestBody": {
-                        "content": {"application/json": {"example": examples.WEBHOOK | {"type": type.value}}}
+                        "content": {
+                            "application/json": {"example": examples.WEBHOOK | {"type": type.value}},
+                            cloud_events.MEDIA_TYPE: {
+                                "schema": {"type": "object"},
+                                "example": examples.CLOUD_WEBHOOK | {"type": type.value},
+                            },
+                        }
                     }
                 },
             )

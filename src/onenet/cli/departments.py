@@ -18,7 +18,7 @@ from onenet.cli import dry_run, operating
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.ids import to_text
-from onenet.services import destinations, endpoints
+from onenet.services import destinations, endpoints, handshakes
 from onenet.services.catalogue import Catalogue
 from onenet.settings import read_settings
 from onenet.store.database import Database
@@ -69,6 +69,8 @@ def add(
             "department", department, url, adapter, secret, options,
             signs=signs, credentials=_credentials(credential or []),
         )  # fmt: skip
+        settings = read_settings()
+        await handshakes.require(wanted, settings.resolved_public_url(), settings.destinations())
         known = {known.code for known in await Catalogue(database).departments()}
         return await endpoints.register(database, wanted, SystemClock().now()), department in known
 

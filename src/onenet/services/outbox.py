@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from onenet.adapters import cloud_events
 from onenet.domain.case import Case
 from onenet.domain.chain import canonical
 from onenet.domain.events import EVENT_KINDS, EventType
@@ -25,6 +27,21 @@ def message(case: Case, event: Event) -> dict[str, Any]:
     if (state := event.content().get("state")) is not None:
         data["state"] = state
     return {"type": event.type, "timestamp": event.at, "data": data}
+
+
+def body(payload: str, message_id: str, options: Mapping[str, Any]) -> tuple[str, str]:
+    """What a subscriber with these options is sent, the same bytes for every try, and its media type."""
+    if not cloud_events.is_wanted(options):
+        return payload, "application/json"
+    told = json.loads(payload)
+    event = cloud_events.event(
+        id=message_id,
+        type=told["type"],
+        time=told["timestamp"],
+        subject=told["data"]["case"],
+        data=told["data"],
+    )
+    return canonical(event), cloud_events.MEDIA_TYPE
 
 
 def deliveries(

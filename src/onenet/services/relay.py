@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.adapters import cloud_events
 from onenet.adapters.jetstream import ADAPTER, Broker, Message, Streams
 from onenet.domain.chain import canonical
 from onenet.domain.outcome import Received, TryLater
@@ -39,7 +40,7 @@ class Wanted:
     url: str
     stream: str
     prefix: str = "onenet"
-    source: str = "/onenet"
+    source: str = cloud_events.SOURCE
     token: str | None = None
 
 
@@ -91,16 +92,9 @@ def cloud_event(payload: str, source: str) -> tuple[str, dict[str, Any]]:
     told: Mapping[str, Any] = json.loads(payload)
     data = told["data"]
     id = f"{data['case']}.{data['seq']}"
-    return id, {
-        "specversion": "1.0",
-        "id": id,
-        "source": source,
-        "type": told["type"],
-        "subject": data["case"],
-        "time": told["timestamp"],
-        "datacontenttype": "application/json",
-        "data": data,
-    }
+    return id, cloud_events.event(
+        id=id, type=told["type"], time=told["timestamp"], subject=data["case"], data=data, source=source
+    )
 
 
 def message(payload: str, options: Mapping[str, Any]) -> Message:

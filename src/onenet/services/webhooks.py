@@ -18,7 +18,7 @@ from onenet.domain.outcome import TryLater
 from onenet.domain.retry import GiveUp, Retry, after_failure
 from onenet.errors import Unavailable
 from onenet.ids import to_text
-from onenet.services import relay
+from onenet.services import outbox, relay
 from onenet.services.leases import Claimed
 from onenet.services.outbox import DELIVERY_PREFIX
 from onenet.services.steps import ended
@@ -108,12 +108,15 @@ async def _relay(
 async def _post(endpoint: EndpointRow | None, transport: Transport, row: Row, now: datetime) -> Attempt:
     if endpoint is None or endpoint.state == "held":
         return Attempt(TryLater("gone", "the endpoint is held"), None, now, now, "gone", "", 0)
+    message_id = to_text(DELIVERY_PREFIX, row["id"])
+    body, media_type = outbox.body(row["payload"], message_id, endpoint.options)
     return await transport.post_signed(
         endpoint.url,
-        row["payload"].encode(),
+        body.encode(),
         secrets=endpoint.keys_at(now),
-        message_id=to_text(DELIVERY_PREFIX, row["id"]),
+        message_id=message_id,
         now=now,
+        media_type=media_type,
     )
 
 
