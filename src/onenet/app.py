@@ -21,6 +21,7 @@ from onenet.api import (
     cases,
     catalogue,
     consents,
+    deadlines,
     delegations,
     desk,
     documents,
@@ -47,8 +48,9 @@ from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
 
 NOUNS = (
-    cases, case_actions, events, progress, callbacks, documents, catalogue, applications, delegations,
-    consents, applicants, own_data, break_glass, endpoints, operating, pull, desk, log, health, about,
+    cases, case_actions, events, deadlines, progress, callbacks, documents, catalogue, applications,
+    delegations, consents, applicants, own_data, break_glass, endpoints, operating, pull, desk, log,
+    health, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

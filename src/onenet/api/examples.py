@@ -226,6 +226,43 @@ JURISDICTIONS: dict[str, Any] = {
     "links": {"self": "/v1/jurisdictions?limit=50"},
 }
 
+_FIVE_DAYS: dict[str, Any] = {"limit": {"number": 5, "unit": "workdays"}, "is_overdue": False}
+DEADLINE: dict[str, Any] = {
+    "step": "birth_certificate",
+    "clock": {
+        "started_at": "2026-02-12T02:00:00.000Z",
+        "pauses": [
+            {
+                "since": "2026-02-24T02:00:00.000Z",
+                "until": "2026-02-25T02:00:00.000Z",
+                "reason": "special_procedure",
+            }
+        ],
+    },
+    "promised": {
+        **_FIVE_DAYS,
+        "due_at": "2026-02-27T16:00:00.000Z",
+        "due_on": "2026-02-27",
+        "days_left": 3,
+        "is_provisional": False,
+        "days": [
+            {"on": "2026-02-13", "number": 1},
+            {"on": "2026-02-14", "number": 2, "make_up": True},
+            {"on": "2026-02-15", "reason": "weekend"},
+            {
+                "on": "2026-02-16",
+                "reason": "holiday",
+                "names": {"zh": "农历除夕", "en": "Chinese New Year's Eve"},
+            },
+            {"on": "2026-02-24", "reason": "special_procedure"},
+            {"on": "2026-02-25", "number": 3},
+            {"on": "2026-02-26", "number": 4},
+            {"on": "2026-02-27", "number": 5},
+        ],
+    },
+    "calendar": "/v1/calendar/kunshan/2026",
+}
+
 CALENDAR: dict[str, Any] = {
     "jurisdiction": "kunshan",
     "year": 2026,

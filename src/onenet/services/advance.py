@@ -66,7 +66,7 @@ class Gate:
         self._database = database
         self.ring = database.ring
         self._bundle_of = self.bundle_of = bundle_of
-        self._clock = clock
+        self.clock = clock
         self._machine_clock = machine_clock
         self._together: Together[Change, Result] = Together(
             self._commit_all,
@@ -177,7 +177,7 @@ class Gate:
         directory: Directory | None = None,
     ) -> list[Result | Exception]:
         """Raises: StaleWrite, IntegrityError when `known` or `directory`, which it trusts, are not so."""
-        now = Moment(self._clock.now(), self._machine_clock.now())
+        now = Moment(self.clock.now(), self._machine_clock.now())
         mark = directory.mark if directory else None
         batch = None
         try:

@@ -1,0 +1,162 @@
+"""The deadline of a step, explained day by day."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from onenet.api import case_views, examples
+from onenet.api.answers import answer
+from onenet.api.case_queries import CaseId, StepCode
+from onenet.api.cases import load
+from onenet.api.contract import answers_with
+from onenet.api.operations import Operations
+from onenet.api.parts import parts
+from onenet.api.shapes import Answer, Limit, Names, extensible, given, moment
+from onenet.domain.case import Case
+from onenet.domain.clocks import Clock
+from onenet.domain.deadlines import CountedDay, Deadline, local_day
+from onenet.errors import NotFound
+from onenet.services import deadlines
+
+operations = Operations("cases")
+
+REASONS = ["weekend", "holiday", "special_procedure", "supplement"]
+
+
+class PauseShape(Answer):
+    """While the clock stood still; without `until` it does now."""
+
+    since: datetime
+    until: datetime | None = None
+    reason: Annotated[str, Field(json_schema_extra=extensible(["special_procedure", "supplement"]))]
+
+
+class ClockShape(Answer):
+    """When the clock began to run, stood still, and ended with the step."""
+
+    started_at: datetime
+    ended_at: datetime | None = None
+    pauses: list[PauseShape]
+
+
+class DayShape(Answer):
+    """A day on the way: the how-manieth of the limit it is, or why it is not counted.
+
+    `make_up`: a Saturday or Sunday on which offices work. `names`: of the holiday.
+    """
+
+    on: date
+    number: int | None = None
+    reason: Annotated[str | None, Field(json_schema_extra=extensible(REASONS))] = None
+    make_up: bool | None = None
+    names: Names | None = None
+
+
+class DeadlineShape(Answer):
+    """Until when a limit runs; without `due_at` the clock stands still, and nobody knows.
+
+    `due_at` is the end of the day `due_on`, local time. `days_left`: how many of its days come after today.
+    `is_provisional`: a year on the way has no published make-up days yet, so it may still move.
+    """
+
+    limit: Limit
+    due_at: datetime | None = None
+    due_on: date | None = None
+    days_left: int | None = None
+    is_overdue: bool
+    is_provisional: bool
+    days: list[DayShape]
+
+
+class StepDeadlinesShape(Answer):
+    """Promised and statutory deadline side by side. A limit's clock begins when the department accepts."""
+
+    step: str
+    clock: ClockShape | None = None
+    promised: DeadlineShape | None = None
+    statutory: DeadlineShape | None = None
+    calendar: str
+
+
+@operations(
+    "GET",
+    "/v1/cases/{case_id}/steps/{step}/deadline",
+    permission="cases:read",
+    answers={200: answers_with("The deadlines", StepDeadlinesShape, examples.DEADLINE)},
+)
+async def explain_deadline(request: Request, case_id: CaseId, step: StepCode) -> Response:
+    """Explains until when a step has to be decided: each day on the way, counted or not, and why.
+
+    It is worked out anew each time, by the calendar as it is published now.
+    """
+    case, sight = await load(request, case_id)
+    if step not in {shown["code"] for shown in case_views.step_views(case, sight.view)}:
+        raise NotFound
+    known = parts(request)
+    found = await deadlines.of_step(known.database, known.catalogue, case, step)
+    now = known.gate.clock.now()
+    year = local_day(now, case.utc_offset_minutes).year
+    return answer(
+        request,
+        given(
+            {
+                "step": step,
+                "clock": found.clock and _clock(found.clock),
+                "promised": found.promised and _deadline(found.promised, case, found.clock, now),
+                "statutory": found.statutory and _deadline(found.statutory, case, found.clock, now),
+                "calendar": f"/v1/calendar/{case.jurisdiction}/{year}",
+            }
+        ),
+    )
+
+
+def _clock(clock: Clock) -> dict[str, Any]:
+    return given(
+        {
+            "started_at": moment(clock.started_at),
+            "ended_at": moment(clock.ended_at) if clock.ended_at else None,
+            "pauses": [
+                given(
+                    {
+                        "since": moment(each.since),
+                        "until": moment(each.until) if each.until else None,
+                        "reason": each.reason,
+                    }
+                )
+                for each in clock.pauses
+            ],
+        }
+    )
+
+
+def _deadline(found: Deadline, case: Case, clock: Clock | None, now: datetime) -> dict[str, Any]:
+    until = clock.ended_at if clock and clock.ended_at else now
+    return given(
+        {
+            "limit": case_views.limit_view(found.limit),
+            "due_at": moment(found.due_at) if found.due_at else None,
+            "due_on": found.due_on.isoformat() if found.due_on else None,
+            "days_left": found.left(local_day(until, case.utc_offset_minutes)),
+            "is_overdue": found.due_at is not None and until >= found.due_at,
+            "is_provisional": found.is_provisional,
+            "days": [_day(each) for each in found.days],
+        }
+    )
+
+
+def _day(each: CountedDay) -> dict[str, Any]:
+    day = each.day
+    return given(
+        {
+            "on": day.on.isoformat(),
+            "number": each.number,
+            "reason": each.reason,
+            "make_up": True if day.why == "make_up" else None,
+            "names": dict(day.names) if day.names and each.reason == "holiday" else None,
+        }
+    )
