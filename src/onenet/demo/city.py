@@ -13,11 +13,18 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Department:
-    """One simulated department. `habit`: what it does with a task. `adapter`: the dialect it speaks."""
+    """One simulated department. `habit`: what it does with a task. `adapter`: how it is reached, and in which
+    words: one of `pull` or `desk` is never called, and comes by itself with a key.
+    """
 
     code: str
     habit: str
-    adapter: Literal["webhook", "simulated"]
+    adapter: Literal["webhook", "simulated", "pull", "desk"]
+
+    @property
+    def is_called(self) -> bool:
+        """Whether onenet calls it."""
+        return self.adapter in ("webhook", "simulated")
 
 
 CITY = (
@@ -25,10 +32,10 @@ CITY = (
     Department("police", "supplement", "simulated"),
     Department("hrss", "late", "webhook"),
     Department("medins", "twice", "simulated"),
-    Department("market", "slow", "webhook"),
+    Department("market", "slow", "pull"),
     Department("urban", "rejects", "simulated"),
     Department("fire", "flaky", "webhook"),
-    Department("tobacco", "fast", "simulated"),
+    Department("tobacco", "fast", "desk"),
     Department("tax", "twice", "webhook"),
     Department("customs", "slow", "simulated"),
     Department("hpf", "flaky", "simulated"),

@@ -11,12 +11,15 @@ from onenet.clock import SystemClock
 from onenet.demo.city import CITY, CLIENT
 from onenet.demo.folder import Folder
 from onenet.demo.processes import ChildFailed
+from onenet.ids import to_text
 from onenet.resources import example_catalogue_dir, migrations_dir
 from onenet.services import catalogue, encryption, endpoints, keys
 from onenet.services.endpoints import Wanted
 from onenet.store import endpoints as store_endpoints
 from onenet.store import events as store_events
+from onenet.store.callers import KeyKind
 from onenet.store.database import Database
+from onenet.store.endpoints import EndpointRow
 from onenet.store.migrating import Migrator
 
 Tell = Callable[[str], None]
@@ -58,11 +61,32 @@ async def prepare(folder: Folder, tell: Tell) -> None:
         await _make_keys(folder, database)
 
 
+async def register_uncalled(folder: Folder) -> Mapping[str, str]:
+    """Registers the departments that come by themselves; gives where each asks, by code."""
+    now, asks = SystemClock().now(), {}
+    async with opened(folder) as database:
+        for department in CITY:
+            if department.is_called:
+                continue
+            wanted = Wanted("department", department.code, adapter=department.adapter)
+            made = await endpoints.register(database, wanted, now)
+            asks[department.code] = _asked_at(made.endpoint)
+    return asks
+
+
+def _asked_at(endpoint: EndpointRow) -> str:
+    if endpoint.adapter == "desk":
+        return "/v1/desk/tasks"
+    return f"/v1/endpoints/{to_text(endpoints.ENDPOINT_PREFIX, endpoint.id)}/queue"
+
+
 async def register(folder: Folder, addresses: Mapping[str, str], subscriber_url: str) -> None:
     """Tells where departments (by code) and subscriber are now: their ports differ from run to run."""
     credentials, now = folder.credentials(), SystemClock().now()
     async with opened(folder) as database:
         for department in CITY:
+            if not department.is_called:
+                continue
             secret = credentials.department_secrets[department.code]
             url = addresses[department.code]
             wanted = Wanted("department", department.code, url, department.adapter, secret)
@@ -89,6 +113,13 @@ async def _make_keys(folder: Folder, database: Database) -> None:
         made = await keys.create(database, kind="frontend", client=CLIENT, now=now)
         credentials = replace(credentials, frontend_key=made.token)
         folder.save(credentials)
+    for department in CITY:
+        if not department.is_called and department.code not in credentials.department_keys:
+            kind: KeyKind = "officer" if department.adapter == "desk" else "department"
+            made = await keys.create(database, kind=kind, client=department.code, now=now)
+            department_keys = credentials.department_keys | {department.code: made.token}
+            credentials = replace(credentials, department_keys=department_keys)
+            folder.save(credentials)
     if not credentials.administrator_key:
         made = await keys.create(database, kind="administrator", client="demo_administrator", now=now)
         credentials = replace(credentials, administrator_key=made.token)

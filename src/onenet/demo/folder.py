@@ -37,6 +37,7 @@ class Credentials:
     department_secrets: dict[str, str] = field(
         default_factory=lambda: {department.code: signing.new_secret() for department in CITY}
     )
+    department_keys: dict[str, str] = field(default_factory=dict)
     frontend_key: str = ""
     administrator_key: str = ""
     supervisor_key: str = ""

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from onenet.clock import ScaledClock
 from onenet.demo import database, processes
-from onenet.demo.city import CITY
+from onenet.demo.city import CITY, Department
 from onenet.demo.database import Tell
 from onenet.demo.folder import Folder
 from onenet.demo.processes import Child, ChildFailed
@@ -86,7 +86,7 @@ async def running(plan: Plan, *, origin: datetime, speed: float, tell: Tell) -> 
     """
     simulators: list[Child] = []
     try:
-        simulators += await _start_departments(plan)
+        simulators += await _start_departments(plan, await database.register_uncalled(plan.folder))
         addresses = {
             department.code: f"http://127.0.0.1:{await processes.said_port(child)}"
             for department, child in zip(CITY, simulators, strict=True)
@@ -104,8 +104,8 @@ async def running(plan: Plan, *, origin: datetime, speed: float, tell: Tell) -> 
         await processes.stop(simulators)
 
 
-async def _start_departments(plan: Plan) -> list[Child]:
-    secrets = plan.folder.credentials().department_secrets
+async def _start_departments(plan: Plan, asks: Mapping[str, str]) -> list[Child]:
+    """`asks`: where those ask who are not called, by code."""
     return await asyncio.gather(
         *(
             processes.start(
@@ -114,8 +114,8 @@ async def _start_departments(plan: Plan) -> list[Child]:
                     "onenet.simulator",
                     *("--department", department.code, "--habit", department.habit),
                     *("--dialect", department.adapter, "--port", "0", "--delay-s", str(plan.delay_s)),
-                    *("--callback", f"{plan.base_url}/v1/callbacks/{department.code}"),
-                    *("--secret", secrets[department.code], "--folder", str(plan.folder.departments)),
+                    *("--folder", str(plan.folder.departments)),
+                    *_ways(plan, department, asks.get(department.code)),
                 ],
                 plan.folder.logs / f"{department.code}.log",
                 lock=plan.lock,
@@ -123,6 +123,16 @@ async def _start_departments(plan: Plan) -> list[Child]:
             for department in CITY
         )
     )
+
+
+def _ways(plan: Plan, department: Department, asks: str | None) -> list[str]:
+    """How the department reaches the service: by callbacks, or where it asks for its tasks."""
+    credentials = plan.folder.credentials()
+    if asks is None:
+        url, secret = f"/v1/callbacks/{department.code}", credentials.department_secrets[department.code]
+        return ["--callback", plan.base_url + url, "--secret", secret]
+    option = "--desk" if department.adapter == "desk" else "--queue"
+    return [option, plan.base_url + asks, "--key", credentials.department_keys[department.code]]
 
 
 async def _serve(plan: Plan, origin: datetime, speed: float) -> tuple[Child, ScaledClock]:
