@@ -21,6 +21,7 @@ POINTS = frozenset(
         "after_commit",
         "before_callback_answer",
         "after_fetch_commit",
+        "before_mark",
         "before_seal_commit",
         "after_seal_commit",
         "before_document_flush",

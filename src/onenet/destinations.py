@@ -11,16 +11,17 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
 
 from onenet.addresses import network_of
 
-Rule = Literal["spelling", "never", "inner", "port"]
+Rule = Literal["spelling", "never", "inner", "port", "file"]
 """Why something is not called: how it is written, where nobody is ever called, an inner or special address
-that the settings do not allow, a port."""
+that the settings do not allow, a port, a file outside the folder that the settings name."""
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -157,11 +158,27 @@ class Destinations:
     """What may be called: the public Internet over TLS, and what is allowed besides.
 
     `closed_ports`: of the database, at whatever address. `own_port`: ours, at every address of this host.
+    `folder`: where SQLite files of departments lie that may be opened.
     """
 
     allowed: tuple[Allowed, ...] = ()
     closed_ports: frozenset[int] = frozenset()
     own_port: int | None = None
+    folder: Path | None = None
+
+    def with_databases(self) -> Self:
+        """The same for who calls databases of departments, which listen where ours does: no port is closed.
+
+        As everywhere, ports but those of TLS are called only where the settings name network and port.
+        """
+        return replace(self, closed_ports=frozenset())
+
+    def check_file(self, path: str) -> Path:
+        """The file itself, whatever links lead to it, if it lies in the folder. Raises: NotAllowed."""
+        found = Path(path).resolve()
+        if self.folder is None or not found.is_relative_to(self.folder.resolve()):
+            raise NotAllowed("file")
+        return found
 
     def check_url(self, url: str) -> Place:
         """Where it leads, as far as that can be judged before a name is looked up. Raises: NotAllowed.

@@ -91,6 +91,9 @@ class Settings(BaseSettings):
         default=None,
         description="Networks of your own that may be called, as 10.20.0.0/16,10.30.0.7:9001; default: none.",
     )
+    exchange_dir: Path | None = Field(
+        default=None, description="Folder of SQLite files that departments swap rows in; default: none."
+    )
     cors_origins: str | None = Field(
         default=None, description="Origins whose pages may read answers; no wildcards."
     )
@@ -244,7 +247,7 @@ class Settings(BaseSettings):
         if (url := self.database_url or "").startswith("postgresql"):
             found = re.findall(r":([0-9]{1,5})\b", url.rpartition("@")[2])
             closed = frozenset({POSTGRESQL_PORT, *map(int, found)})
-        return Destinations(allowed, closed, own_port=self.port or None)
+        return Destinations(allowed, closed, own_port=self.port or None, folder=self.exchange_dir)
 
     def resolved_public_url(self) -> str:
         """The origin that links name, without a slash at its end."""

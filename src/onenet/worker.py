@@ -20,6 +20,7 @@ from onenet.errors import MisconfiguredError, Unavailable
 from onenet.services import erasure, reconciler, steps, upkeep, webhooks
 from onenet.services.advance import Gate
 from onenet.services.document_upkeep import Caretaker
+from onenet.services.exchange import Reader
 from onenet.services.hands import MOST_FOR_ONE, Hand, Hands
 from onenet.services.leases import Claimed, Kind
 from onenet.services.sealing import Sealing
@@ -201,10 +202,16 @@ class Worker:
                     group.create_task(self._care()),
                     group.create_task(self._erase()),
                     group.create_task(upkeep.run(self._database, self._machine_clock, self._stopping)),
+                    group.create_task(self._read_answers(transport)),
                 ]
                 await asyncio.wait(loops)
                 await asyncio.gather(*map(self._drain, self._lines))
                 beating.cancel()
+
+    async def _read_answers(self, transport: Transport) -> None:
+        lease = 2 * self.lease  # as long as a department's own
+        reader = Reader(self._database, self._gate, self._machine_clock, transport.exchange, lease)
+        await reader.run(self._stopping)
 
     async def _erase(self) -> None:
         clocks = self._clock, self._machine_clock

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onenet.adapters import desk, pull, registry, signing
+from onenet.adapters import desk, exchange_table, pull, registry, signing
 from onenet.adapters.base import Adapter, Talk, UnreadableAnswer
 from onenet.adapters.transport import Attempt, Transport
 from onenet.domain.outcome import AtDesk, Offered, Outcome, Received, TryLater, Unclear
@@ -30,8 +30,10 @@ RECORDS = records()
 RESPONSES = [record for record in RECORDS if record.response is not None]
 CALLBACKS = [record for record in RECORDS if record.callback is not None]
 
-CALLING = [name for name in ADAPTERS if name not in (pull.NAME, desk.NAME)]
-"""Those that call a department; from a queue it fetches, at a desk a clerk of it decides."""
+CALLING = [name for name in ADAPTERS if name not in (pull.NAME, desk.NAME, exchange_table.NAME)]
+"""Those that call a department; from a queue it fetches, at a desk a clerk of it decides, in a database it
+finds its tasks (`test_exchange`).
+"""
 
 each_adapter = pytest.mark.parametrize("name", ADAPTERS)
 each_calling = pytest.mark.parametrize("name", CALLING)
@@ -49,11 +51,15 @@ async def submit(name: str, url: str, **changes: Any) -> Attempt:
         return await transport.drive(talk, endpoint=endpoint, key=KEY, now=NOW)
 
 
-SHIPPED = ("webhook", "simulated", "rest", "pull", "desk")
+SHIPPED = ("webhook", "simulated", "rest", "pull", "desk", "exchange_table")
 
 
 def adapter(name: str) -> Adapter:
-    return registry.adapter_for(make_endpoint("http://127.0.0.1:9", name))
+    return registry.adapter_for(make_endpoint("http://127.0.0.1:9", name, **NEEDED.get(name, {})))
+
+
+NEEDED: dict[str, dict[str, Any]] = {"exchange_table": {"credentials": {"url": "sqlite:////x/y"}}}
+"""What an adapter is not made without."""
 
 
 def end_of(talk: Talk, response: httpx2.Response) -> Outcome:

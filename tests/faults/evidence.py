@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx2
 from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -158,7 +159,9 @@ def _sent(endpoint: Endpoint, row: RowMapping, said: Mapping[UUID, str]) -> byte
     if row["id"] not in said:
         return b""
     sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), said[row["id"]], json.loads(said[row["id"]]))
-    return next(adapter_for(endpoint).submit(sheet)).content
+    request = next(adapter_for(endpoint).submit(sheet))
+    assert isinstance(request, httpx2.Request)
+    return request.content
 
 
 async def _deliveries(connection: AsyncConnection) -> tuple[WorkFound, ...]:

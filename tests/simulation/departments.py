@@ -217,6 +217,7 @@ class Wire(Transport):
         """One attempt to hand a task over."""
         department = self._world.departments[endpoint.department]
         request = next(talk)
+        assert isinstance(request, httpx2.Request)
         try:
             response = await department.serve(self._key(key), request.content)
             said = failures.of_response(response, now) or _finish(talk, response)

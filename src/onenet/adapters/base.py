@@ -76,8 +76,22 @@ TLS = "onenet.tls"
 READS = "onenet.reads"
 """Extension of a request: failed statuses, as a set, whose answers the adapter reads itself."""
 
-Talk: TypeAlias = Generator[httpx2.Request, httpx2.Response, Outcome]
-"""A conversation with a department: requests out, responses in, one outcome at the end."""
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A task as a row of the table `onenet_task` in the database at `url`, written under its key once."""
+
+    url: str = field(repr=False)
+    key: str
+    item: str
+    case_number: str
+    sheet: str = field(repr=False)
+
+
+Talk: TypeAlias = Generator[httpx2.Request | Entry, httpx2.Response, Outcome]
+"""A conversation with a department: requests out, responses in, one outcome at the end. An entry is answered
+by nothing: the talk goes on when it is written.
+"""
 
 
 class Adapter(Protocol):

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from onenet.adapters import wire
+from onenet.adapters import exchange, wire
 from onenet.adapters.json_reader import read_json
 from onenet.domain.outcome import FailureClass, Received, TryLater
 from onenet.domain.retry import LONGEST_RETRY_AFTER_S
@@ -36,6 +36,8 @@ class NotCalled(Exception):
 ERRORS: tuple[tuple[tuple[type[Exception], ...], FailureClass, str | None], ...] = (
     ((NotCalled, MisconfiguredError), "refused", None),
     ((httpx2.InvalidURL,), "refused", "the address is not valid"),
+    ((exchange.Away,), "transient", None),
+    ((exchange.Unfit,), "permanent", None),
     *wire.ERRORS,
 )
 """Errors of a call, the first row that fits; a row too few turns one bad host name into a crash of the

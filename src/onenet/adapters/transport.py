@@ -19,7 +19,8 @@ import httpx2
 
 from onenet import __version__, crashing
 from onenet.adapters import failures, names, signing, tls
-from onenet.adapters.base import APART, READS, TLS, Endpoint, Talk
+from onenet.adapters.base import APART, READS, TLS, Endpoint, Entry, Talk
+from onenet.adapters.exchange import Exchange
 from onenet.adapters.jetstream import Streams
 from onenet.adapters.masking import excerpt, without
 from onenet.adapters.wire import Wire
@@ -85,11 +86,14 @@ class _Identity:
 
 
 class Transport:
-    """Keeps the connections: a small pool for each host, `streams` for brokers. Of one event loop."""
+    """Keeps the connections: a small pool for each host, `streams` for brokers, `exchange` for databases.
+
+    Of one event loop.
+    """
 
     def __init__(self, limits: Limits | None = None, destinations: Destinations | None = None) -> None:
         self._limits, outward = limits or Limits(), destinations or Destinations()
-        self.streams = Streams(outward)
+        self.streams, self.exchange = Streams(outward), Exchange(outward)
         self._wire = Wire(
             outward,
             connect_s=self._limits.connect_s,
@@ -141,9 +145,13 @@ class Transport:
         is_kept = True
         try:
             said = _advance(talk, None)
-            if isinstance(said, httpx2.Request):
+            if isinstance(said, httpx2.Request | Entry):
                 async with asyncio.timeout(self._limits.total_s):
-                    while isinstance(said, httpx2.Request):
+                    while isinstance(said, httpx2.Request | Entry):
+                        if isinstance(said, Entry):
+                            await self.exchange.write(said)
+                            said = _advance(talk, None)
+                            continue
                         answer = await self._call(said, identity)
                         is_kept, reads = APART not in said.extensions, said.extensions.get(READS, ())
                         failed = failures.of_response(answer, identity.now(), reads)
@@ -199,7 +207,7 @@ def _own_headers(wanted: httpx2.Request) -> list[tuple[str, str]]:
     return own if "content-type" in wanted.headers else [*own, _DEFAULT_TYPE]
 
 
-def _advance(talk: Talk, answer: httpx2.Response | None) -> httpx2.Request | Outcome:
+def _advance(talk: Talk, answer: httpx2.Response | None) -> httpx2.Request | Entry | Outcome:
     """The adapter's next request, or the outcome with which its talk ends."""
     try:
         return next(talk) if answer is None else talk.send(answer)

@@ -188,13 +188,18 @@ class Webhook:
             return Received()
         if value.get("task", task.key) != task.key:
             return Unclear("/task: the answer is about another task")
-        shape = ANSWERS.get(_word(value))
-        if shape is None:
-            return _unknown_word("")
-        try:
-            return shape.model_validate_json(response.content).to_outcome()
-        except ValidationError as error:
-            return Unclear(answers.faults(error))
+        return outcome_said(value, response.content)
+
+
+def outcome_said(value: Mapping[str, Any], body: bytes) -> Outcome:
+    """The outcome in an answer without an envelope; `value` is the body, parsed."""
+    shape = ANSWERS.get(_word(value))
+    if shape is None:
+        return _unknown_word("")
+    try:
+        return shape.model_validate_json(body).to_outcome()
+    except ValidationError as error:
+        return Unclear(answers.faults(error))
 
 
 def _cloud_event(task: TaskSheet) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.resources import migrations_dir
-from onenet.services import destinations, doctor, examination, issuers, reconciler
+from onenet.services import destinations, doctor, examination, exchange, issuers, reconciler
 from onenet.services.advance import Gate
 from onenet.services.anchor import Anchor
 from onenet.services.catalogue import Catalogue
@@ -49,6 +49,7 @@ def run(
         remarks += asyncio.run(issuers.look(settings.issuers, settings.destinations()))
         remarks += with_database(lambda database: doctor.look(database, _clocks(settings)))
         remarks += with_database(lambda database: destinations.look(database, settings.destinations()))
+        remarks += with_database(lambda database: exchange.remarks(database, _clocks(settings)))
         anchor = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None
         remarks += with_database(lambda database: doctor.sealing(database, _clocks(settings), anchor))
         if settings.stamp_url is not None:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from onenet.adapters import description, failures
-from onenet.adapters.base import APART, READS, Adapter, TaskSheet
+from onenet.adapters.base import APART, READS, Adapter, Entry, TaskSheet
 from onenet.adapters.template import Fault
 from onenet.catalogue.findings import Finding, Place, error
 from onenet.catalogue.source import Node, read_file
@@ -53,17 +53,24 @@ def rehearse(
 ) -> Rehearsal:
     """Plays the talk about this task with these answers; nobody is called. Raises: NotCalled."""
     talk = adapter.submit(TaskSheet(sheet["task"], json.dumps(sheet), sheet))
-    requests = [next(talk)]
+    requests = [_request(next(talk))]
     if APART in requests[0].extensions:
-        requests.append(talk.send(httpx2.Response(200, json=_SAMPLE_TOKEN)))
+        requests.append(_request(talk.send(httpx2.Response(200, json=_SAMPLE_TOKEN))))
     for answer in answers:
         if failed := failures.of_response(answer, now, requests[-1].extensions.get(READS, ())):
             return Rehearsal(tuple(requests), failed)
         try:
-            requests.append(talk.send(answer))
+            requests.append(_request(talk.send(answer)))
         except StopIteration as end:
             return Rehearsal(tuple(requests), end.value)
     return Rehearsal(tuple(requests), None)
+
+
+def _request(said: httpx2.Request | Entry) -> httpx2.Request:
+    """What a described adapter says: it writes no rows."""
+    if isinstance(said, Entry):
+        raise TypeError("a description makes requests only")
+    return said
 
 
 def told(outcome: Outcome) -> dict[str, Any]:

@@ -17,6 +17,7 @@ ADVICE = {
     "spelling": "register it anew: {url} is not written plainly",
     "never": "register another address: nobody is ever called there",
     "inner": "if it is one of yours, allow it: ONENET_INNER_NETWORKS={found}:{port}",
+    "file": "allow the folder that it lies in: ONENET_EXCHANGE_DIR=…",
     "port": "register it with https on port 443 or 8443, or allow it: ONENET_INNER_NETWORKS=…:{port}",
 }
 

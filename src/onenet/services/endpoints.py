@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet import security_log
-from onenet.adapters import desk, pull, signing
+from onenet.adapters import desk, exchange_table, pull, signing
 from onenet.adapters.registry import adapter_for, installed
 from onenet.destinations import Destinations, NotAllowed, place_of
 from onenet.domain.events import EventType
@@ -34,6 +34,7 @@ MAX_TRUSTED_KEYS = 2
 NOT_CALLED = {
     pull.NAME: ("该部门自行取件", "this department fetches its tasks"),
     desk.NAME: ("该部门由工作人员在工作台办理", "clerks of this department decide at its desk"),
+    exchange_table.NAME: ("该部门使用前置库", "this department swaps rows in a database of its own"),
 }
 """Adapters of departments that have no address, and why."""
 
@@ -132,10 +133,6 @@ def _check_spelling(url: str) -> None:
         "末尾无点，不含用户名和片段，最多 2048 个字符"
     )
     raise _unfit("/url", zh, en)
-
-
-def _is_fetching(kind: str, adapter: str) -> bool:
-    return kind == "department" and adapter == pull.NAME
 
 
 def _is_called(kind: str, adapter: str) -> bool:
@@ -257,7 +254,7 @@ async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, 
     )  # fmt: skip
     _check_adapter(row)
     await store.replace(connection, row)
-    if _is_fetching(old.kind, old.adapter) and row.adapter != old.adapter:
+    if old.adapter == pull.NAME and row.adapter != old.adapter:
         await store_pull.call_back(connection, row.owner, now)
     return Registered(row, before=old)
 

@@ -35,6 +35,7 @@ REFERENCE = frozenset(
     {
         *("calendar_year", "jurisdiction", "department", "bundle_version"),
         *("api_key", "endpoint", "token_revocation", "login_session", "log_key", "encryption_key"),
+        "exchange_reading",
     }
 )
 """Few rows, whole on every node."""
