@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -138,3 +140,31 @@ def test_the_data_folder_is_only_named_where_it_is_what_is_missing(database_url:
     assert elsewhere == (2, "", f"onenet: {missing}: No such file or directory\n")
     inside = run(database_url, *export, ONENET_DATA_DIR=str(missing.parent))
     assert inside == (2, "", f"onenet: {missing}: No such file or directory (see ONENET_DATA_DIR)\n")
+
+
+async def test_a_department_that_swaps_rows_is_added_by_the_url_of_its_database(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be read yet is a warning: tables may be made later. No password is shown."""
+    monkeypatch.setenv("ONENET_EXCHANGE_DIR", str(tmp_path))
+    monkeypatch.setenv("ONENET_INNER_NETWORKS", "127.0.0.1:9")
+    (tmp_path / "url").write_text("postgresql://onenet:geheim@127.0.0.1:9/urban\n", encoding="utf-8")
+    words = ("department", "add", "urban", "--adapter", "exchange_table")
+    assert "--credential url=FILE" in run(database_url, *words)[2]
+    status, said, error = run(database_url, *words, "--credential", f"url={tmp_path / 'url'}")
+    shown = "postgresql+psycopg://onenet:***@127.0.0.1:9/urban"
+    assert (status, said.splitlines()[-1]) == (0, f"urban swaps rows at {shown} (exchange_table)")
+    assert "warning: its answers cannot be read now: no connection" in error
+    listed = run(database_url, "department", "list")[1]
+    assert shown in listed
+    doctor = run(database_url, "doctor")[1]
+    assert "exchange: answers of department urban were never looked for" in doctor
+    assert "geheim" not in said + error + listed + doctor
+
+
+def test_the_tables_that_are_told_can_be_made(tmp_path: Path, database_url: str) -> None:
+    status, said, _ = run(database_url, "department", "exchange-ddl", "sqlite")
+    assert status == 0
+    with closing(sqlite3.connect(tmp_path / "their.sqlite3")) as connection:
+        connection.executescript(said)
+        assert connection.execute("SELECT count(*) FROM onenet_answer").fetchone() == (0,)

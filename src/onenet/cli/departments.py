@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from onenet.adapters import desk, signing
-from onenet.cli import dry_run, operating
+from onenet.adapters import desk, exchange_table, signing
+from onenet.cli import dry_run, exchange, operating
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
 from onenet.ids import to_text
@@ -27,13 +27,17 @@ from onenet.store.endpoints import EndpointRow
 app = typer.Typer(name="department", no_args_is_help=True, help="How departments are reached.")
 app.command("dry-run")(dry_run.run)
 app.command("rotate")(operating.rotate)
+app.command("exchange-ddl")(exchange.ddl)
 
 DescriptionFile = Annotated[
     Path | None, typer.Option(help="YAML file that describes its API, for the adapter rest.")
 ]
 CredentialFiles = Annotated[
     list[str] | None,
-    typer.Option(help="name=file with a secret that the description names; may be repeated."),
+    typer.Option(
+        help="name=file with a secret: url=file for the adapter exchange_table, else one that the"
+        " description names; may be repeated."
+    ),
 ]
 
 
@@ -42,7 +46,8 @@ def add(
     department: Annotated[str, typer.Argument(help="The department's code in the catalogue.")],
     *,
     url: Annotated[
-        str, typer.Option(help="Where its system takes tasks; none with --adapter pull or desk.")
+        str,
+        typer.Option(help="Where its system takes tasks; none with --adapter pull, desk or exchange_table."),
     ] = "",
     adapter: Annotated[str, typer.Option(help="The adapter that speaks its words.")] = "webhook",
     secret: Annotated[
@@ -84,6 +89,7 @@ def _tell(made: endpoints.Registered, *, is_new: bool, as_json: bool) -> None:
     """Shows what was registered, with a secret that is new: this once."""
     row, public = made.endpoint, endpoints.public_key_of(made.endpoint)
     _warn(row)
+    exchange.warn(row)
     if as_json:
         typer.echo(json.dumps({"id": str(row.id), "secret": made.secret, "public_key": public}))
         return
@@ -118,6 +124,8 @@ def _how(endpoint: EndpointRow) -> str:
         return f"{endpoint.owner} is reached at {endpoint.url} ({endpoint.adapter})"
     if endpoint.adapter == desk.NAME:
         return f"clerks of {endpoint.owner} decide at /v1/desk/tasks ({endpoint.adapter})"
+    if endpoint.adapter == exchange_table.NAME:
+        return f"{endpoint.owner} swaps rows at {exchange.place(endpoint)} ({endpoint.adapter})"
     queue = f"/v1/endpoints/{to_text(endpoints.ENDPOINT_PREFIX, endpoint.id)}/queue"
     return f"{endpoint.owner} fetches its tasks at {queue} ({endpoint.adapter})"
 
@@ -134,7 +142,10 @@ def _credentials(pairs: Sequence[str]) -> Mapping[str, str]:
 def list_(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """List departments and how they are reached."""
     found = with_database(lambda database: endpoints.list_endpoints(database, "department"))
-    rows = [{"department": e.owner, "adapter": e.adapter, "url": e.url, "state": e.state} for e in found]
+    rows = [
+        {"department": e.owner, "adapter": e.adapter, "url": exchange.place(e), "state": e.state}
+        for e in found
+    ]
     if as_json:
         typer.echo(json.dumps(rows))
         return
