@@ -88,6 +88,24 @@ def no_lease() -> None:
     _replace(Pull, "_take", take)
 
 
+def mark_before_commit() -> None:
+    """Tells a department what became of its answer, and takes the answer a moment later."""
+    from onenet import crashing
+    from onenet.adapters.exchange import Mark
+    from onenet.services.exchange import Reader
+
+    honest = Reader._take
+
+    async def take(self: Reader, endpoint: Any, rows: Any) -> Any:
+        if rows:
+            url = endpoint.credentials["url"]
+            await self.exchange.mark(url, [Mark(row.id, "applied", None) for row in rows])
+            crashing.point("before_mark")
+        return await honest(self, endpoint, rows)
+
+    _replace(Reader, "_take", take)
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     mutant.__name__: mutant
     for mutant in (
@@ -97,6 +115,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         deaf_to_stop,
         cuts_readers_off,
         no_lease,
+        mark_before_commit,
     )
 }
 

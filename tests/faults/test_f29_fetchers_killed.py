@@ -7,17 +7,13 @@ its effect once, none is ever under two leases, and every case is completed.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import sys
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
 
 from onenet.clock import SystemClock
 from onenet.ids import to_text
@@ -25,15 +21,14 @@ from onenet.services import endpoints, keys
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.endpoints import ENDPOINT_PREFIX, Wanted
-from onenet.store import tables
 from onenet.store.database import Database
 from tests.api.conftest import city_bundle, publish
-from tests.factories import make_content, make_opening
 from tests.faults import city
 from tests.faults.children import Child, environment
 from tests.faults.form import count
 from tests.faults.ports import Ports
 from tests.faults.scenario import begin
+from tests.faults.uncalled import Uncalled, applied_twice
 from tests.keys import key_ring
 
 KILLS = count(2, 50)
@@ -45,70 +40,13 @@ SIDES = ("fetcher", "server")
 LEASE_S = 1
 """Of a worker; a department's lasts twice as long."""
 
-WITHIN_S = 60.0
-
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(120 + 20 * KILLS)]
-
-
-@dataclass(frozen=True)
-class Pulling:
-    """What runs: two servers, two processes of the department `health`; and what it all came to."""
-
-    database: Database
-    gate: Gate
-    folder: Path
-    children: dict[str, Child]
-
-    def ledger(self, question: str) -> int:
-        """A number out of the department's ledger."""
-        connection = sqlite3.connect(self.folder / "health.sqlite3", timeout=10)
-        try:
-            return int(connection.execute(question).fetchone()[0])
-        except sqlite3.OperationalError:
-            return 0  # it has not begun yet
-        finally:
-            connection.close()
-
-    async def apply(self) -> None:
-        """More cases, straight through the gate of another process."""
-        content = make_content(answers={"local": False})
-        opening = (make_opening(city_bundle(), content=content) for _ in range(EACH))
-        await asyncio.gather(*map(self.gate.submit, opening))
-
-    async def effects(self, at_least: int) -> bool:
-        """Whether so many tasks have had their effect."""
-        return self.ledger("SELECT count(*) FROM task WHERE effects = 1") >= at_least
-
-    async def completed(self) -> int:
-        """How many cases are."""
-        done = select(func.count()).where(tables.cases.c.state == "completed")
-        async with self.database.read() as connection:
-            return int((await connection.execute(done)).scalar_one())
-
-    async def overlapped(self) -> bool:
-        """Whether two were at work on one task."""
-        return self.ledger("SELECT count(*) FROM overlap") > 0
-
-    async def all_completed(self) -> bool:
-        """Whether all are."""
-        return await self.completed() == CASES
-
-    async def until(self, fact: Callable[[], Awaitable[bool]]) -> None:
-        """Waits until it is so. Raises: AssertionError, with what is so."""
-        deadline = time.monotonic() + WITHIN_S
-        while not await fact():
-            for child in self.children.values():
-                child.check()
-            if time.monotonic() > deadline:
-                tails = "\n".join(child.tail() for child in self.children.values())
-                raise AssertionError(f"{await self.completed()} of {CASES} cases are completed\n{tails}")
-            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager
 async def pulling(
     folder: Path, database_url: str, *, habit: str = "slow", mutant: str | None = None
-) -> AsyncIterator[Pulling]:
+) -> AsyncIterator[Uncalled]:
     """All of it, and a gate to apply through."""
     database, clock = Database(database_url, ring=key_ring()), SystemClock()
     gate = Gate(database, Catalogue(database).bundle, clock, clock)
@@ -142,7 +80,7 @@ async def pulling(
         try:
             for child in children.values():
                 child.start()
-            yield Pulling(database, gate, folder, children)
+            yield Uncalled(database, gate, folder, children)
         finally:
             for child in children.values():
                 child.end()
@@ -165,14 +103,14 @@ async def test_nothing_is_lost_or_doubled_when_either_side_is_killed(
     dice = begin("F29", backend)
     async with pulling(tmp_path, database_url) as made:
         for kill in range(KILLS):
-            await made.apply()
+            await made.apply(EACH)
             await made.until(partial(made.effects, (kill - 1) * EACH))
             await asyncio.sleep(dice.uniform(0, 0.5))
             name = dice.choice([n for n in made.children if n.startswith(SIDES[kill % 2])])
             made.children[name].kill()
             made.children[name].start()
 
-        await made.until(made.all_completed)
+        await made.until(partial(made.all_completed, CASES))
         assert made.ledger("SELECT count(*) FROM task") == CASES
         assert made.ledger("SELECT count(*) FROM task WHERE effects <> 1") == 0
         assert made.ledger("SELECT count(*) FROM clash") == 0
@@ -187,18 +125,5 @@ async def test_control_without_a_lease_two_are_at_work_on_one_task(
     """A department that acknowledges nothing: what it holds would be its own for two seconds."""
     begin("F29 control", backend)
     async with pulling(tmp_path, database_url, habit="down", mutant="no_lease") as made:
-        await made.apply()
+        await made.apply(EACH)
         await made.until(made.overlapped)
-
-
-async def applied_twice(database: Database) -> int:
-    """Steps that more than one event says are completed."""
-    e = tables.event.c
-    twice = (
-        select(e.case_id)
-        .where(e.type == "step.completed")
-        .group_by(e.lane, e.case_id, e.step)
-        .having(func.count() > 1)
-    )
-    async with database.read() as connection:
-        return len((await connection.execute(twice)).all())

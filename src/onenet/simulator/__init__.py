@@ -4,6 +4,7 @@
         --callback http://127.0.0.1:8000/v1/callbacks/police --secret whsec_… --folder /tmp/departments
 
 `habits` says what it does with a task, `dialects` in whose words, `ledger` what it remembers across a
-kill -9, `sender` how it calls back, `server` how it is reached, and `fetcher` how it fetches where it is not.
-Standard library only, so that a city of departments starts in a second.
+kill -9, `sender` how it calls back, `server` how it is reached; where it is not, `fetcher` how it fetches and
+`swapper` how it swaps rows. Standard library only, but for the last, so that a city of departments starts in
+a second.
 """

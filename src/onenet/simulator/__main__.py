@@ -7,18 +7,18 @@ import json
 from pathlib import Path
 
 from onenet.adapters import signing
-from onenet.clock import SystemClock
+from onenet.clock import Clock, SystemClock
 from onenet.errors import MisconfiguredError
 from onenet.simulator.clerk import Clerk
 from onenet.simulator.dialects import DIALECTS
 from onenet.simulator.fetcher import Fetcher, by_answer
 from onenet.simulator.habits import HABITS
 from onenet.simulator.ledger import Ledger
-from onenet.simulator.sender import Sender, by_key, signed
+from onenet.simulator.sender import Http, Sender, Way, by_key, signed
 from onenet.simulator.server import Department, Server
 
-BY_KEY = {"pull": ("queue", "/answers"), "desk": ("desk", "/{task}/answers")}
-"""Dialects of who is not called: the option with the address that is asked, and where below it to answer."""
+NEEDED = {"pull": ("queue", "key"), "desk": ("desk", "key"), "exchange_table": ("exchange",)}
+"""What the dialects of departments that cannot be called need, in the place of an address and a secret."""
 
 
 def main() -> None:
@@ -27,32 +27,46 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(options.folder / (options.state or f"{options.department}.sqlite3"))
     clock = SystemClock()
-    asks, below = BY_KEY.get(options.dialect, ("callback", ""))
-    address, is_called = getattr(options, asks), options.dialect not in BY_KEY
-    proof = signed(options.secret) if is_called else by_key(options.key)
-    sender = Sender(ledger, f"{address}{below}", proof, clock)
     habit = HABITS[options.habit]
     department = Department(
         code=options.department,
-        habit=habit if is_called else by_answer(habit),
+        habit=by_answer(habit) if options.dialect in NEEDED else habit,
         dialect=DIALECTS[options.dialect],
         secret=options.secret or "",
         delay_s=options.delay_s,
         ledger=ledger,
-        sender=sender,
+        sender=Sender(ledger, _way(options, clock), clock),
         clock=clock,
     )
     server = Server(options.port, department)
-    sender.start()
+    department.sender.start()
     if options.dialect == "pull":
         Fetcher(department, options.queue, options.key).start()
     elif options.dialect == "desk":
         Clerk(department, options.desk, options.key).start()
+    elif options.dialect == "exchange_table":
+        from onenet.simulator.swapper import Swapper, open_database  # here: loading it takes half a second
+
+        Swapper(department, open_database(options.exchange)).start()
     print(json.dumps({"department": department.code, "port": server.server_port}), flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:
         server.server_close()
+
+
+def _way(options: argparse.Namespace, clock: Clock) -> Way:
+    match options.dialect:
+        case "pull":
+            return Http(f"{options.queue}/answers", by_key(options.key), clock)
+        case "desk":
+            return Http(f"{options.desk}/{{task}}/answers", by_key(options.key), clock)
+        case "exchange_table":
+            from onenet.simulator.swapper import Rows, open_database
+
+            return Rows(open_database(options.exchange))
+        case _:
+            return Http(options.callback, signed(options.secret), clock)
 
 
 def _options() -> argparse.Namespace:
@@ -66,11 +80,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--queue", help="with the dialect pull: the address it fetches its tasks from")
     parser.add_argument("--desk", help="with the dialect desk: the address of its work-list")
     parser.add_argument("--key", help="with the dialects pull and desk: its API key, onk_…")
+    parser.add_argument("--exchange", help="with the dialect exchange_table: the URL of its database")
     parser.add_argument("--folder", required=True, type=Path, help="where it keeps its state")
     parser.add_argument("--state", help="the name of its state file; default: the department's code")
     parser.add_argument("--delay-s", type=float, default=0.5, help="seconds until its first callback")
     options = parser.parse_args()
-    needed = (BY_KEY[options.dialect][0], "key") if options.dialect in BY_KEY else ("callback", "secret")
+    needed = NEEDED.get(options.dialect, ("callback", "secret"))
     if missing := [f"--{name}" for name in needed if getattr(options, name) is None]:
         parser.error(f"the dialect {options.dialect} needs {' and '.join(missing)}")
     return options

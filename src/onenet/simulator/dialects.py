@@ -109,5 +109,6 @@ DIALECTS: Mapping[str, Dialect] = {
     "webhook": Dialect(_read_webhook, _say_webhook, _call_webhook),
     "pull": Dialect(_read_webhook, _say_webhook, _call_webhook),
     "desk": Dialect(_read_webhook, _say_webhook, _call_desk),
+    "exchange_table": Dialect(_read_webhook, _say_webhook, _call_webhook),
     "simulated": Dialect(_read_codes, _say_code, _call_code),
 }
