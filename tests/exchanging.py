@@ -29,7 +29,7 @@ ANSWER = "INSERT INTO onenet_answer (message_id, task, answer) VALUES ({0}, {0},
 class Bureau:
     """A department's own database. `url`: what onenet is given; `connect`: the department's own way in."""
 
-    backend: str
+    dialect: exchange_tables.Dialect
     url: str
     connect: Connect
     destinations: Destinations
@@ -43,7 +43,7 @@ class Bureau:
 
     def say(self, message_id: Any, task: Any, answer: Any) -> None:
         """Puts an answer into the table."""
-        self.run(ANSWER.format("?" if self.backend == "sqlite" else "%s"), message_id, task, answer)
+        self.run(ANSWER.format("?" if self.dialect == "sqlite" else "%s"), message_id, task, answer)
 
     def marks(self) -> list[tuple[Any, ...]]:
         """Message, outcome and reason of each answer, in their order."""
@@ -55,15 +55,12 @@ class Bureau:
 
 
 @asynccontextmanager
-async def bureau(
-    backend: str, request: pytest.FixtureRequest, folder: Path, *, ddl: str | None = None
-) -> AsyncIterator[Bureau]:
+async def bureau(backend: str, request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Bureau]:
     """A department's database, dropped afterwards."""
-    made = exchange_tables.ddl(backend) if ddl is None else ddl
     if backend == "sqlite":
         file = folder / "department.sqlite3"
         with closing(sqlite3.connect(file)) as connection:
-            connection.executescript(f"PRAGMA journal_mode = WAL; {made}")
+            connection.executescript(f"PRAGMA journal_mode = WAL; {exchange_tables.ddl('sqlite')}")
 
         @contextmanager
         def connect() -> Iterator[Any]:
@@ -71,16 +68,16 @@ async def bureau(
                 yield connection
 
         outward = Destinations(HERE.allowed, folder=folder)
-        yield Bureau(backend, f"sqlite:///{file}", connect, outward)
+        yield Bureau("sqlite", f"sqlite:///{file}", connect, outward)
         return
     import psycopg  # here: where there is no PostgreSQL there is no psycopg either, and tests skip
 
     server: PostgresServer = request.getfixturevalue("postgres")
     with server.database() as url, Ports() as ports:
-        with psycopg.connect(url) as connection:
-            connection.execute(made.encode())
+        with psycopg.connect(url) as theirs:
+            theirs.execute(exchange_tables.ddl("postgresql").encode())
         socket = f"{make_url(url).query['host']}/.s.PGSQL.5432"
         async with Proxy(ports.take(), to_socket(socket)) as proxy:
             name = make_url(url).database
             reached = f"postgresql://postgres:geheim@127.0.0.1:{proxy.port}/{name}?sslmode=disable"
-            yield Bureau(backend, reached, lambda: psycopg.connect(url), HERE, proxy)
+            yield Bureau("postgresql", reached, lambda: psycopg.connect(url), HERE, proxy)

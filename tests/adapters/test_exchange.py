@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -76,7 +77,7 @@ async def test_a_missing_column_says_so(theirs: Bureau) -> None:
 async def test_a_row_that_the_table_refuses_is_refused_again(theirs: Bureau) -> None:
     """Not because the key is there: because of a rule of the department's."""
     theirs.run("DROP TABLE onenet_task")
-    made = exchange_tables.ddl(theirs.backend).split(";")[0]
+    made = exchange_tables.ddl(theirs.dialect).split(";")[0]
     theirs.run(made.replace("sheet TEXT NOT NULL", "sheet TEXT NOT NULL CHECK (length(sheet) > 99)"))
     assert await reason_of(theirs) == "Unfit: the table does not take the row (IntegrityError)"
 
@@ -118,13 +119,13 @@ async def test_a_database_that_hangs_is_given_up_and_keeps_no_other_waiting(
 
 
 async def test_nothing_listens(theirs: Bureau) -> None:
-    gone = "sqlite:////nowhere/x.sqlite3" if theirs.backend == "sqlite" else theirs.url
+    gone = "sqlite:////nowhere/x.sqlite3" if theirs.dialect == "sqlite" else theirs.url
     if theirs.proxy is not None:
         await theirs.proxy.__aexit__(None, None, None)
         wanted = "Away: no connection, or the login is refused"
     else:
         wanted = "NotAllowed: destination not allowed"
-    assert await reason_of(Bureau(theirs.backend, gone, theirs.connect, theirs.destinations)) == wanted
+    assert await reason_of(Bureau(theirs.dialect, gone, theirs.connect, theirs.destinations)) == wanted
 
 
 # ---- answers in
@@ -199,7 +200,7 @@ async def test_one_row_that_the_database_will_not_have_marked_keeps_no_other_bac
         " BEGIN SELECT RAISE(ABORT, 'no'); END",
         "postgresql": "ALTER TABLE onenet_answer ADD CHECK (message_id <> 'm-0' OR outcome IS NULL)",
     }
-    theirs.run(forbids[theirs.backend])
+    theirs.run(forbids[theirs.dialect])
     for number in range(3):
         theirs.say(f"m-{number}", KEY, "{}")
     outward = theirs.exchange()
@@ -284,8 +285,8 @@ def test_a_url_that_will_not_do_says_why_and_not_what_it_is(url: str, says: str)
     assert "geheim" not in refused.value.detail
 
 
-@pytest.mark.parametrize("dialect", exchange_tables.DIALECTS)
-def test_the_tables_are_told_in_each_dialect(dialect: str) -> None:
+@pytest.mark.parametrize("dialect", get_args(exchange_tables.Dialect))
+def test_the_tables_are_told_in_each_dialect(dialect: exchange_tables.Dialect) -> None:
     told = exchange_tables.ddl(dialect)
     assert [line.split("(")[0].strip() for line in told.splitlines() if line.startswith("CREATE")] == [
         "CREATE TABLE onenet_task", "CREATE TABLE onenet_answer",

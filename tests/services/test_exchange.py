@@ -20,7 +20,7 @@ from onenet.domain.case import Case
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.errors import Conflict, Unavailable
 from onenet.ids import to_text
-from onenet.services import endpoints, exchange, steps
+from onenet.services import callbacks, endpoints, steps
 from onenet.services.advance import Gate
 from onenet.services.endpoints import Wanted
 from onenet.services.exchange import BATCH, EVERY, Reader, judge
@@ -249,7 +249,7 @@ async def test_cells_of_the_wrong_type_are_unreadable(swap: Swap) -> None:
 async def test_an_answer_that_cannot_be_recorded_stays_unread_and_keeps_nothing_back(
     swap: Swap, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    honest = exchange.callbacks.take
+    honest = callbacks.take
 
     async def take(*args: Any, message_id: str, **more: Any) -> Any:
         if message_id == "m-bad":

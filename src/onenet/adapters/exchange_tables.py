@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import (
     BigInteger,
@@ -62,10 +62,11 @@ ANSWERS = Table(
 )
 """Answers in. The last three columns are what onenet says of a row, once."""
 
-DIALECTS = ("postgresql", "mysql", "sqlite")
+Dialect = Literal["postgresql", "mysql", "sqlite"]
+"""What the tables are told in."""
 
 
-def ddl(dialect: str) -> str:
+def ddl(dialect: Dialect) -> str:
     """What makes both tables, for the department's administrator of databases."""
     spoken = make_url(f"{dialect}://").get_dialect()()
     made: list[ExecutableDDLElement] = [

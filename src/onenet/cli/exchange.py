@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -14,10 +13,12 @@ from onenet.services import exchange
 from onenet.settings import read_settings
 from onenet.store.endpoints import EndpointRow
 
-Dialect = StrEnum("Dialect", {name: name for name in exchange_tables.DIALECTS})
 
-
-def ddl(dialect: Annotated[Dialect, typer.Argument(help="The kind of the department's database.")]) -> None:
+def ddl(
+    dialect: Annotated[
+        exchange_tables.Dialect, typer.Argument(help="The kind of the department's database.")
+    ],
+) -> None:
     """Print the statements that make the two tables in a department's database, for who looks after it."""
     typer.echo(exchange_tables.ddl(dialect), nl=False)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -43,7 +42,7 @@ EVERY = timedelta(seconds=2)
 """How often the answers of a department are looked for."""
 
 AFTER_FAULT = timedelta(seconds=10)
-POLL_LEAST_S, POLL_MOST_S = 0.5, 1.0
+POLL_S = 0.7
 BATCH = 32
 MOST_COUNTED = 10_000
 MOST_DELAY = timedelta(seconds=60)
@@ -84,7 +83,7 @@ class Reader:
                 pass  # the database has told the log
             except Exception:
                 log.exception("exchange_failed")
-            await comes(stopping, random.uniform(POLL_LEAST_S, POLL_MOST_S))  # noqa: S311  # no secret
+            await comes(stopping, POLL_S)
         await asyncio.gather(*self._under_way.values())
 
     async def _begin(self, stopping: asyncio.Event) -> None:

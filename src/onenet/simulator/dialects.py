@@ -87,6 +87,10 @@ def _call_desk(task: str, said: Said, results: list[Json], seq: int, at: str) ->
     return {name: value for name, value in told.items() if name != "task"}  # it stands in the address
 
 
+def _call_row(task: str, said: Said, results: list[Json], seq: int, at: str) -> Json:
+    return _say_webhook(task, said, results) | {"seq": seq}
+
+
 # The 15-code exchange list, as the adapter `simulated` knows it
 
 _CODES = {"accepted": 8, "completed": 11, "supplement_needed": 6, "rejected": 13}
@@ -109,6 +113,6 @@ DIALECTS: Mapping[str, Dialect] = {
     "webhook": Dialect(_read_webhook, _say_webhook, _call_webhook),
     "pull": Dialect(_read_webhook, _say_webhook, _call_webhook),
     "desk": Dialect(_read_webhook, _say_webhook, _call_desk),
-    "exchange_table": Dialect(_read_webhook, _say_webhook, _call_webhook),
+    "exchange_table": Dialect(_read_webhook, _say_webhook, _call_row),
     "simulated": Dialect(_read_codes, _say_code, _call_code),
 }

@@ -45,7 +45,7 @@ class Way(Protocol):
 
 
 class Http:
-    """By HTTP, over a connection that is kept. In the address `{task}` stands for the task that it is about."""
+    """By HTTP, over a connection that is kept. In the address `{task}` stands for the task in question."""
 
     def __init__(self, url: str, prove: Proof, clock: Clock) -> None:
         self._prove = prove
