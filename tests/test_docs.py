@@ -175,7 +175,7 @@ def waiting_reasons() -> set[str]:
     """Every reason that the domain gives: the arguments of the four ways to say one."""
     place = {"Waiting": 1, "with_department": 1, "hold": 2, "GiveUp": 0}
     found = {"with_department", flow.WAITING_PERIOD, flow.UNREACHABLE, flow.TO_BE_FETCHED}  # constants
-    found |= {flow.AT_DESK, flow.WITH_CLERK}
+    found |= {flow.AT_DESK, flow.WITH_CLERK, flow.ENDPOINT_HELD}
     found |= {stalls.SENT_AGAIN, stalls.INCONSISTENT}
     for name, given in calls("domain"):
         prefix = "delivery_" if name == "GiveUp" else ""

@@ -27,6 +27,7 @@ POINTS = frozenset(
         "before_document_flush",
         "after_document_stored",
         "after_document_commit",
+        "job_piece",
     }
 )
 """`before_commit` and `after_commit` are of changes and results; claims and the sealer have their own."""

@@ -46,6 +46,8 @@ KINDS: Mapping[str, str] = {
     "key_revoked": "an API key was ended",
     "key_trusted": "a department's public key was registered",
     "key_distrusted": "a department's public key was taken away",
+    "endpoint_held": "an endpoint was paused, or answered 410: nothing is sent to it",
+    "endpoint_resumed": "an endpoint is sent what waits for it again",
     "secret_rotated": "the keys that an endpoint's messages are signed with were replaced",
     "session_opened": "somebody logged in to the pages",
     "session_ended": "somebody logged out, or was logged out",

@@ -17,7 +17,7 @@ from onenet.adapters.transport import Transport
 from onenet.clock import Clock, comes
 from onenet.destinations import Destinations
 from onenet.errors import MisconfiguredError, Unavailable
-from onenet.services import erasure, reconciler, steps, upkeep, webhooks
+from onenet.services import erasure, jobs, reconciler, steps, upkeep, webhooks
 from onenet.services.advance import Gate
 from onenet.services.document_upkeep import Caretaker
 from onenet.services.exchange import Reader
@@ -201,6 +201,9 @@ class Worker:
                     group.create_task(self._seal()),
                     group.create_task(self._care()),
                     group.create_task(self._erase()),
+                    group.create_task(
+                        jobs.run(self._database, self._gate, self._machine_clock, self._stopping)
+                    ),
                     group.create_task(upkeep.run(self._database, self._machine_clock, self._stopping)),
                     group.create_task(self._read_answers(transport)),
                 ]

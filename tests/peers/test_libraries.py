@@ -13,7 +13,8 @@ import httpx2
 import pytest
 
 from onenet.clock import SystemClock
-from onenet.services import endpoints, rotations
+from onenet.services import deeds, endpoints
+from onenet.services.rotations import Rotation, Wanted
 from onenet.store import endpoints as store_endpoints
 from onenet.store import tables
 from tests.adapters.loopback import Heard, answer, loopback
@@ -60,7 +61,7 @@ async def sent(
             async with city.database.read() as connection:
                 endpoint = await store_endpoints.of_department(connection, "police")
             assert endpoint is not None
-            rotated = await rotations.rotate(city.database, endpoint.id, rotations.Wanted(), now)
+            rotated = await deeds.do(city.database, Rotation(endpoint.id, Wanted(), now))
             await city.submit(client, "police", "k-rotated")
             await until_told(city)
         assert subscriber is not None

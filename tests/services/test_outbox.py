@@ -10,13 +10,15 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import RowMapping, select
 
+from onenet.clock import FrozenClock
 from onenet.domain.case import Case, Reply
 from onenet.domain.commands import RecordAnswer, Withdraw
 from onenet.domain.events import EVENT_KINDS, EventType
 from onenet.domain.outcome import Completed
+from onenet.services import steps
 from onenet.services.advance import Gate
 from onenet.services.change import Change
-from onenet.store import endpoints, tables
+from onenet.store import endpoints, queue, tables
 from onenet.store.database import Database
 from onenet.store.idempotency import StoredAnswer
 from tests.factories import ACTOR, Shelf, make_bundle, make_content, make_opening
@@ -112,13 +114,15 @@ async def test_nothing_is_told_of_a_change_that_was_refused(
 
 
 async def test_what_a_held_subscriber_would_hear_is_kept_for_it(
-    database: Database, gate: Gate, shelf: Shelf
+    database: Database, gate: Gate, clock: FrozenClock, shelf: Shelf
 ) -> None:
+    """It waits like any other, and is left out of claims."""
     endpoint = await save_subscriber(database, URL)
     async with database.transaction() as connection:
         await endpoints.replace(connection, replace(endpoint, state="held"))
     await gate.submit(make_opening(shelf.put(make_bundle())))
     rows = await told(database)
     assert {(row["state"], row["held_reason"], row["next_at"]) for row in rows} == {
-        ("held", "endpoint", None)
+        ("pending", None, clock.now())
     }
+    assert await steps.claim(database, queue.DELIVERIES, clock, 10) == []

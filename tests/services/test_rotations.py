@@ -13,9 +13,9 @@ from onenet.clock import FrozenClock
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.errors import Conflict, NotFound, Unauthenticated
 from onenet.ids import new_id, to_text
-from onenet.services import callbacks, endpoints, rotations
+from onenet.services import callbacks, deeds, endpoints, rotations
 from onenet.services.advance import Gate
-from onenet.services.rotations import MOST_RETIRED, Wanted
+from onenet.services.rotations import MOST_RETIRED, Rotation, Wanted
 from onenet.store import endpoints as store
 from onenet.store import tables
 from onenet.store.database import Database
@@ -45,7 +45,7 @@ async def test_what_is_sent_in_the_grace_is_signed_by_both_keys_and_afterwards_b
     bundle = shelf.put(make_bundle())
     async with loopback(answer(202)) as department:
         made = await save_department(database, "police", department.url)
-        done = await rotations.rotate(database, made.id, Wanted(), clock.now())
+        done = await deeds.do(database, Rotation(made.id, Wanted(), clock.now()))
         assert done.secret is not None
 
         async def called(times: int) -> None:
@@ -80,7 +80,7 @@ async def test_a_callback_is_believed_by_either_key_until_the_grace_ends(
 ) -> None:
     await gate.submit(make_opening(shelf.put(make_bundle())))
     made = await save_department(database, "police", "https://police.example.org/")
-    done = await rotations.rotate(database, made.id, Wanted(), clock.now())
+    done = await deeds.do(database, Rotation(made.id, Wanted(), clock.now()))
     assert done.secret is not None
     async with database.read() as connection:
         task = to_text(TASK_PREFIX, (await connection.scalars(select(tables.task.c.id))).one())
@@ -111,28 +111,28 @@ async def test_no_old_key_outlives_the_grace_that_was_given_last(
     """After a leak one rotation without grace has to end all that there was."""
     made = await save_department(database, "police", "https://police.example.org/")
     for _ in range(3):
-        await rotations.rotate(database, made.id, Wanted(), clock.now())
+        await deeds.do(database, Rotation(made.id, Wanted(), clock.now()))
     assert len((await the_one(database)).keys_at(clock.now())) == 4
-    hour = await rotations.rotate(database, made.id, Wanted(grace_s=3_600), clock.now())
+    hour = await deeds.do(database, Rotation(made.id, Wanted(grace_s=3_600), clock.now()))
     assert {old.until for old in hour.endpoint.retired} == {NOW + timedelta(hours=1)}
-    none = await rotations.rotate(database, made.id, Wanted(grace_s=0), clock.now())
+    none = await deeds.do(database, Rotation(made.id, Wanted(grace_s=0), clock.now()))
     assert none.endpoint.keys_at(clock.now()) == (none.secret,)
 
 
 async def test_ten_old_keys_count_at_most(database: Database, clock: FrozenClock) -> None:
     made = await save_department(database, "police", "https://police.example.org/")
     for _ in range(MOST_RETIRED):
-        await rotations.rotate(database, made.id, Wanted(), clock.now())
+        await deeds.do(database, Rotation(made.id, Wanted(), clock.now()))
     with pytest.raises(Conflict, match="10 old keys count at most"):
-        await rotations.rotate(database, made.id, Wanted(), clock.now())
+        await deeds.do(database, Rotation(made.id, Wanted(), clock.now()))
     clock.advance(DAY)
-    await rotations.rotate(database, made.id, Wanted(), clock.now())
+    await deeds.do(database, Rotation(made.id, Wanted(), clock.now()))
     assert len((await the_one(database)).retired) == 1
 
 
 async def test_an_old_key_is_deleted_when_its_grace_is_over(database: Database, clock: FrozenClock) -> None:
     made = await save_department(database, "police", "https://police.example.org/")
-    await rotations.rotate(database, made.id, Wanted(), clock.now())
+    await deeds.do(database, Rotation(made.id, Wanted(), clock.now()))
     clock.advance(DAY - JUST)
     assert await rotations.forget(database, clock.now()) == 0
     clock.advance(JUST)
@@ -148,7 +148,7 @@ async def test_each_kind_of_key_that_signs_is_replaced_and_a_department_s_own_is
     before = (await endpoints.register(database, wanted, NOW)).endpoint
     trusted = "whpk_" + "A" * 43 + "="
     await endpoints.trust(database, "police", trusted)
-    done = (await rotations.rotate(database, before.id, Wanted(), clock.now())).endpoint
+    done = (await deeds.do(database, Rotation(before.id, Wanted(), clock.now()))).endpoint
     assert [key[:6] for key in done.secrets] == ["whsec_", "whsk_" + done.secrets[1][5], "whpk_A"]
     assert not set(done.secrets) & set(before.secrets)
     assert tuple(old.key for old in done.retired) == before.secrets
@@ -161,11 +161,11 @@ async def test_a_secret_that_the_other_side_chose_is_taken_if_it_is_new(
 ) -> None:
     made = await save_department(database, "police", "https://police.example.org/")
     with pytest.raises(Conflict, match="in use"):
-        await rotations.rotate(database, made.id, Wanted(key=SECRET), clock.now())
+        await deeds.do(database, Rotation(made.id, Wanted(key=SECRET), clock.now()))
     chosen = signing.new_secret()
-    await rotations.rotate(database, made.id, Wanted(key=chosen), clock.now())
+    await deeds.do(database, Rotation(made.id, Wanted(key=chosen), clock.now()))
     with pytest.raises(Conflict, match="in use"):  # nor one that still counts
-        await rotations.rotate(database, made.id, Wanted(key=SECRET), clock.now())
+        await deeds.do(database, Rotation(made.id, Wanted(key=SECRET), clock.now()))
     assert (await the_one(database)).secrets == (chosen,)
 
 
@@ -173,14 +173,14 @@ async def test_where_nothing_is_signed_nothing_is_replaced(database: Database, c
     wanted = endpoints.Wanted("department", "police", adapter="pull")
     made = (await endpoints.register(database, wanted, NOW)).endpoint
     with pytest.raises(Conflict, match="no key to replace"):
-        await rotations.rotate(database, made.id, Wanted(), clock.now())
+        await deeds.do(database, Rotation(made.id, Wanted(), clock.now()))
     with pytest.raises(NotFound):
-        await rotations.rotate(database, new_id(), Wanted(), clock.now())
+        await deeds.do(database, Rotation(new_id(), Wanted(), clock.now()))
 
 
 async def test_old_keys_are_sealed_like_new_ones(database: Database, clock: FrozenClock) -> None:
     made = await save_department(database, "police", "https://police.example.org/")
-    await rotations.rotate(database, made.id, Wanted(), clock.now())
+    await deeds.do(database, Rotation(made.id, Wanted(), clock.now()))
     async with database.read() as connection:
         stored: str = (await connection.scalars(select(tables.endpoint.c.secrets))).one()
         assert "whsec_" not in stored

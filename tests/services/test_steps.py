@@ -32,7 +32,7 @@ from onenet.services.advance import Gate
 from onenet.services.change import Change, Result
 from onenet.services.leases import Claimed
 from onenet.services.webhooks import Settling
-from onenet.store import deliveries, endpoints, timers
+from onenet.store import deliveries, timers
 from onenet.store.database import Database
 from onenet.store.queue import DELIVERIES, LEASE, TASKS, Queue
 from tests.adapters.loopback import Heard, Loopback, answer, loopback
@@ -132,14 +132,15 @@ async def test_a_department_without_an_endpoint_is_tried_later(
     assert (task.state, task.tries, task.attempt) == (TaskState.PENDING, 1, 1)
 
 
-async def test_a_held_endpoint_holds_the_step(
+async def test_an_endpoint_that_is_held_as_its_task_is_claimed_is_not_called_and_holds_the_step(
     database: Database, gate: Gate, transport: Transport, clock: FrozenClock, bundle: Bundle, shelf: Shelf
 ) -> None:
+    """Or is one whose row cannot be read. What is held earlier is not claimed at all."""
     case = await opened(gate, bundle)
     endpoint = await save_department(database, "police", "http://127.0.0.1:1")
-    async with database.transaction() as connection:
-        await endpoints.replace(connection, replace(endpoint, state="held"))
-    await steps.dispatch(gate, transport, clock, await claim(database, clock))
+    claimed = await claim(database, clock)
+    held = claimed._replace(endpoint=replace(endpoint, state="held"))
+    await steps.dispatch(gate, transport, clock, held)
     assert (await load_one(database, shelf, case.id)).steps["household"].state is StepState.HELD
 
 

@@ -56,7 +56,7 @@ async def save_deliveries(database: Database, count: int) -> None:
             "lane": case.lane, "case_id": case.id, "id": case.derived_id("delivery"),
             "endpoint_id": endpoint.id, "seq": 1, "type": "case.received", "payload": "{}",
             "state": "pending", "created_at": NOW, "attempt": 0, "tries": 0, "next_at": NOW,
-            "held_reason": None, "lease_token": None, "first_attempt_at": None,
+            "held_reason": None, "lease_token": None, "first_attempt_at": None, "trigger": None,
         }
         for case in await save_open_cases(database, count)
     ]  # fmt: skip
@@ -253,6 +253,7 @@ def ended(row: Mapping[str, Any], reason: str) -> dict[str, Any]:
     return {
         "lane": row["lane"], "case_id": row["case_id"], "id": row["id"], "number": row["attempt"],
         "ended_at": SOON, "status": 200, "failure": None, "reason": reason, "excerpt": "",
+        "key_id": None,
     }  # fmt: skip
 
 

@@ -86,6 +86,11 @@ def key_id(key: str) -> str:
     return hashlib.sha256(known.encode()).hexdigest()[:8]
 
 
+def that_sign(keys: Sequence[str]) -> list[str]:
+    """Those of the keys that we sign with."""
+    return [key for key in keys if not key.startswith(_PUBLIC)]
+
+
 def check_shared(secret: str) -> None:
     """Passes when this is a secret for both sides. Raises: MisconfiguredError."""
     _decoded(secret, _SHARED, 24, 64)
@@ -112,7 +117,7 @@ def sign(body: bytes, keys: Sequence[str], *, message_id: str, at: datetime) -> 
         raise ValueError("a message id is 1 to 255 visible ASCII characters without a dot")
     timestamp = str(int(at.timestamp()))
     signed = _signed(message_id, timestamp, body)
-    entries = [_entry(key, signed) for key in keys if not key.startswith(_PUBLIC)]
+    entries = [_entry(key, signed) for key in that_sign(keys)]
     return {"webhook-id": message_id, "webhook-timestamp": timestamp, "webhook-signature": " ".join(entries)}
 
 

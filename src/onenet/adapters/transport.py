@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -61,6 +61,7 @@ class Attempt:
 
     `status`: of the last answer, None when there was none. `failure`: None unless the outcome is TryLater.
     `excerpt`: the first 8 kB of the answer, masked. `bytes_read`: of the answer's body, at most the limit.
+    `proof`: the headers by which the last request was signed; empty where none was.
     """
 
     outcome: Outcome
@@ -70,6 +71,8 @@ class Attempt:
     failure: FailureClass | None
     excerpt: str
     bytes_read: int
+    proof: Mapping[str, str] = field(default_factory=dict)
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class _Identity:
     secrets: Sequence[str]
     started_at: datetime
     started_s: float
+    proof: dict[str, str] = field(default_factory=dict)
 
     def now(self) -> datetime:
         return self.started_at + timedelta(seconds=time.monotonic() - self.started_s)
@@ -172,6 +176,8 @@ class Transport:
             failure=said.failure if isinstance(said, TryLater) else None,
             excerpt=excerpt(body),
             bytes_read=len(body),
+            proof=identity.proof,
+            key_id=signing.key_id(signing.that_sign(secrets)[0]) if identity.proof else None,
         )
 
     async def _call(self, wanted: httpx2.Request, identity: _Identity) -> httpx2.Response:
@@ -195,6 +201,7 @@ def _proof(body: bytes, identity: _Identity) -> dict[str, str]:
     signed = signing.sign(body, identity.secrets, message_id=identity.message_id, at=identity.now())
     if not signed["webhook-signature"]:
         raise failures.NotCalled("the endpoint has no key to sign with")
+    identity.proof.update(signed)
     return {"idempotency-key": f'"{identity.message_id}"'} | signed
 
 

@@ -61,7 +61,8 @@ class KeyShape(Answer):
 
 class EndpointShape(Answer):
     """An endpoint. `secret` is told once, when it is new; `public_key`: by which `v1a` is checked; `keys`:
-    those that sign what goes there, the current ones first.
+    those that sign what goes there, the current ones first. `held_at` and `held_because`: since when and why
+    nothing is sent there.
     """
 
     id: str
@@ -71,6 +72,8 @@ class EndpointShape(Answer):
     url: str | None = None
     events: list[str]
     state: Annotated[str, Field(json_schema_extra=extensible(["active", "held"]))]
+    held_at: Moment | None = None
+    held_because: str | None = None
     created_at: Moment
     secret: str | None = None
     public_key: str | None = None

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onenet.adapters import jetstream
-from onenet.adapters.signing import key_id, own_keys, public_keys
+from onenet.adapters.masking import masked
+from onenet.adapters.signing import key_id, own_keys, that_sign
 from onenet.api import case_views, cursors, examples
 from onenet.api.answers import answer, as_json, page, stored
 from onenet.api.bodies import Body, JsonBody
@@ -90,7 +91,7 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
 
 
 def _registered(done: Registered, now: datetime) -> StoredAnswer:
-    members = _endpoint(done.endpoint, now) | given({"secret": done.secret})
+    members = endpoint_view(done.endpoint, now) | given({"secret": done.secret})
     return StoredAnswer(201 if done.before is None else 200, as_json(members))
 
 
@@ -111,7 +112,7 @@ async def list_endpoints(request: Request, query: EndpointQuery) -> Response:
     left = [each for each in found if after is None or (each.created_at, each.id) > after]
     shown = left[: query.size]
     cursor = _cursor(shown[-1], filters) if len(left) > len(shown) else None
-    return answer(request, page(request, [_endpoint(each, now) for each in shown], cursor))
+    return answer(request, page(request, [endpoint_view(each, now) for each in shown], cursor))
 
 
 @operations(
@@ -175,8 +176,8 @@ def keys_of(row: EndpointRow, now: datetime) -> list[dict[str, Any]]:
     until = {old.key: moment(old.until) for old in row.retired}
     return [
         given({"id": key_id(key), "kind": "v1a" if own_keys([key]) else "v1", "until": until.get(key)})
-        for key in row.keys_at(now)
-        if row.adapter != jetstream.ADAPTER and not public_keys([key])
+        for key in that_sign(row.keys_at(now))
+        if row.adapter != jetstream.ADAPTER
     ]
 
 
@@ -186,7 +187,8 @@ async def _visible(request: Request) -> Visible:
     return await known.reading.visible(caller(request), known.machine_clock.now(), of=Subject.DELIVERIES)
 
 
-def _endpoint(row: EndpointRow, now: datetime) -> dict[str, Any]:
+def endpoint_view(row: EndpointRow, now: datetime) -> dict[str, Any]:
+    """An endpoint on the wire, without its secrets."""
     return given(
         {
             "id": to_text(ENDPOINT_PREFIX, row.id),
@@ -196,6 +198,8 @@ def _endpoint(row: EndpointRow, now: datetime) -> dict[str, Any]:
             "url": row.url or None,
             "events": list(row.events),
             "state": row.state,
+            "held_at": moment(row.held_at) if row.held_at else None,
+            "held_because": row.held_because and masked(row.held_because),
             "created_at": moment(row.created_at),
             "public_key": endpoints.public_key_of(row),
             "keys": keys_of(row, now),

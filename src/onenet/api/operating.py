@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, Path
@@ -10,25 +11,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from onenet.api import operating_shapes as shapes
-from onenet.api.answers import as_json, stored
+from onenet.api.answers import answer, as_json, stored
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.contract import answers_with
-from onenet.api.endpoints import keys_of
+from onenet.api.endpoint_shapes import EndpointShape
+from onenet.api.endpoints import endpoint_view, keys_of
 from onenet.api.idempotency import once
-from onenet.api.operating_shapes import NewRotation, RotationShape
+from onenet.api.operating_shapes import JobShape, NewPause, NewResumption, NewRotation, RotationShape
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
-from onenet.api.shapes import given
+from onenet.api.shapes import given, moment
 from onenet.errors import NotFound
-from onenet.ids import from_text
-from onenet.services import rotations
+from onenet.ids import from_text, to_text
+from onenet.services import deeds, pauses, rotations
+from onenet.services.deeds import Deed, Done
 from onenet.services.endpoints import ENDPOINT_PREFIX, public_key_of
+from onenet.services.pauses import JOB_PREFIX, Asked
 from onenet.services.rotations import Rotated
 from onenet.store.idempotency import StoredAnswer
+from onenet.store.jobs import Job, Kind
 
 operations = Operations("endpoints")
 
 EndpointId = Annotated[str, Path(pattern="^ept_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+JobId = Annotated[str, Path(pattern="^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
+PauseBody = Annotated[Body[NewPause], Depends(JsonBody(NewPause, shapes.NEW_PAUSE))]
+ResumptionBody = Annotated[Body[NewResumption], Depends(JsonBody(NewResumption, shapes.NEW_RESUMPTION))]
 RotationBody = Annotated[Body[NewRotation], Depends(JsonBody(NewRotation, shapes.NEW_ROTATION))]
 
 
@@ -57,14 +65,96 @@ async def rotate_keys(request: Request, endpoint_id: EndpointId, body: RotationB
         }
         return StoredAnswer(201, as_json(given(members)))
 
-    kept, replayed = await rotations.rotate_once(
-        known.database,
-        _id(endpoint_id),
-        rotations.Wanted(said.grace_seconds, said.key),
-        now,
-        once=once(request, caller(request), body.raw),
-        render=render,
+    wanted = rotations.Wanted(said.grace_seconds, said.key)
+    return await _done(request, rotations.Rotation(_id(endpoint_id), wanted, now), body.raw, render)
+
+
+@operations(
+    "POST",
+    "/v1/endpoints/{endpoint_id}/pauses",
+    permission="endpoints:write",
+    answers={201: answers_with("Nothing is sent to it any more", EndpointShape, shapes.PAUSED)},
+    takes=("Idempotency-Key",),
+)
+async def pause_endpoint(request: Request, endpoint_id: EndpointId, body: PauseBody) -> Response:
+    """Sends nothing to an endpoint until it is resumed. What is meant for it waits and is not dropped.
+
+    Calls that are under way are finished.
+    """
+    asked = _asked(request, endpoint_id)
+
+    def render(done: pauses.Done) -> StoredAnswer:
+        return StoredAnswer(201, as_json(endpoint_view(done.endpoint, asked.at)))
+
+    return await _done(request, pauses.Pause(asked, body.value.reason), body.raw, render)
+
+
+@operations(
+    "POST",
+    "/v1/endpoints/{endpoint_id}/resumptions",
+    permission="endpoints:write",
+    answers={202: answers_with("It is sent what waits for it", JobShape, shapes.JOB)},
+    takes=("Idempotency-Key",),
+)
+async def resume_endpoint(request: Request, endpoint_id: EndpointId, body: ResumptionBody) -> Response:
+    """Sends an endpoint what waits for it, and releases what is held because it was not there.
+
+    The job is about the latter, and about what waits for a later try. What needs attention stays held.
+    """
+
+    def render(done: pauses.Done) -> StoredAnswer:
+        path = f"/v1/endpoints/{endpoint_id}/resumptions/{to_text(JOB_PREFIX, done.job.id)}"
+        return StoredAnswer(202, as_json(job_view(done.job)), {"Location": path})
+
+    return await _done(request, pauses.Resumption(_asked(request, endpoint_id)), body.raw, render)
+
+
+@operations(
+    "GET",
+    "/v1/endpoints/{endpoint_id}/resumptions/{job_id}",
+    permission="endpoints:read",
+    answers={200: answers_with("How far it has come", JobShape, shapes.JOB)},
+)
+async def get_resumption(request: Request, endpoint_id: EndpointId, job_id: JobId) -> Response:
+    """Tells how far a resumption has come."""
+    return answer(request, await _job(request, endpoint_id, job_id, "resumption"))
+
+
+async def _job(request: Request, endpoint_id: str, job_id: str, kind: Kind) -> dict[str, Any]:
+    found = from_text(JOB_PREFIX, job_id)
+    if found is None:
+        raise NotFound
+    return job_view(await pauses.job_of(parts(request).database, _id(endpoint_id), found, kind))
+
+
+def job_view(job: Job) -> dict[str, Any]:
+    """A job on the wire."""
+    return given(
+        {
+            "id": to_text(JOB_PREFIX, job.id),
+            "endpoint": to_text(ENDPOINT_PREFIX, job.endpoint_id),
+            "kind": job.kind,
+            "state": "ended" if job.ended_at else "running",
+            "total": job.total,
+            "done": job.done,
+            "failed": job.failed,
+            "created_at": moment(job.created_at),
+            "ended_at": moment(job.ended_at) if job.ended_at else None,
+        }
     )
+
+
+def _asked(request: Request, endpoint_id: str) -> Asked:
+    return Asked(_id(endpoint_id), caller(request).id, parts(request).machine_clock.now())
+
+
+async def _done(
+    request: Request, deed: Deed[Done], raw: bytes, render: Callable[[Done], StoredAnswer]
+) -> Response:
+    """Does it under the request's key; gives the answer, now or again."""
+    known, key = parts(request), once(request, caller(request), raw)
+    now = known.machine_clock.now()
+    kept, replayed = await deeds.do_under_key(known.database, deed, key, now, render)
     return stored(kept, replayed=replayed)
 
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
+from onenet.api import examples
 from onenet.api.endpoint_shapes import KeyShape
-from onenet.api.shapes import Answer, Request
+from onenet.api.shapes import Answer, Line, Moment, Request, extensible
 from onenet.services.rotations import GRACE_S, LONGEST_GRACE_S
 
 _GROUP, _TAIL = "[A-Za-z0-9+/]{4}", "[A-Za-z0-9+/]{2}=="
@@ -38,6 +39,33 @@ class RotationShape(Answer):
     keys: list[KeyShape]
 
 
+class NewPause(Request):
+    """Why nothing is to be sent to an endpoint for now; it stands with the endpoint until it is resumed."""
+
+    reason: Line
+
+
+class NewResumption(Request):
+    """Nothing has to be said."""
+
+
+class JobShape(Answer):
+    """Work that goes on by itself. Of `total`, which is fixed, `done` and `failed`; the rest is to come.
+
+    `state`: `running` until nothing is left.
+    """
+
+    id: str
+    endpoint: str
+    kind: Annotated[str, Field(json_schema_extra=extensible(["pause", "resumption", "replay"]))]
+    state: Annotated[str, Field(json_schema_extra=extensible(["running", "ended"]))]
+    total: int
+    done: int
+    failed: int
+    created_at: Moment
+    ended_at: Moment | None = None
+
+
 _ENDPOINT = "ept_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
 
 NEW_ROTATION: dict[str, Any] = {"grace_seconds": 86_400}
@@ -48,4 +76,22 @@ ROTATION: dict[str, Any] = {
         {"id": "5c1d0a9e", "kind": "v1"},
         {"id": "8f3e21b7", "kind": "v1", "until": "2026-11-24T01:00:00.000Z"},
     ],
+}
+NEW_PAUSE: dict[str, Any] = {"reason": "业务系统升级至 18:00"}
+PAUSED: dict[str, Any] = {
+    **examples.ENDPOINT,
+    "state": "held",
+    "held_at": "2026-11-23T01:00:00.000Z",
+    "held_because": "业务系统升级至 18:00",
+}
+NEW_RESUMPTION: dict[str, Any] = {}
+JOB: dict[str, Any] = {
+    "id": "job_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+    "endpoint": _ENDPOINT,
+    "kind": "resumption",
+    "state": "running",
+    "total": 412,
+    "done": 200,
+    "failed": 0,
+    "created_at": "2026-11-23T01:00:00.000Z",
 }

@@ -11,7 +11,7 @@ import typer
 from sqlalchemy import RowMapping
 
 from onenet.adapters.masking import masked
-from onenet.cli.opening import with_database
+from onenet.cli.opening import OPERATOR, with_database
 from onenet.clock import SystemClock
 from onenet.domain.case import Case, Step
 from onenet.domain.states import CaseState
@@ -27,9 +27,6 @@ from onenet.store.database import Database
 app = typer.Typer(name="case", no_args_is_help=True, help="Cases: what they are, and erasing them.")
 Number = Annotated[str, typer.Argument(help="The case's number or id.")]
 AsJson = Annotated[bool, typer.Option("--json")]
-
-OPERATOR = "operator:command_line"
-"""Who did it, in the record: whoever may use the command line of the service."""
 
 
 async def _find(database: Database, number: str) -> Case:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from onenet.adapters import desk, exchange_table, signing
+from onenet.adapters.masking import masked
 from onenet.cli import dry_run, exchange, operating
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
@@ -26,7 +27,9 @@ from onenet.store.endpoints import EndpointRow
 
 app = typer.Typer(name="department", no_args_is_help=True, help="How departments are reached.")
 app.command("dry-run")(dry_run.run)
-app.command("rotate")(operating.rotate)
+app.command()(operating.pause)
+app.command()(operating.resume)
+app.command()(operating.rotate)
 app.command("exchange-ddl")(exchange.ddl)
 
 DescriptionFile = Annotated[
@@ -144,13 +147,19 @@ def list_(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     found = with_database(lambda database: endpoints.list_endpoints(database, "department"))
     rows = [
         {"department": e.owner, "adapter": e.adapter, "url": exchange.place(e), "state": e.state}
+        | (
+            {"held_at": e.held_at.isoformat(), "held_because": masked(e.held_because or "")}
+            if e.held_at
+            else {}
+        )
         for e in found
     ]
     if as_json:
         typer.echo(json.dumps(rows))
         return
     for row in rows:
-        typer.echo(f"{row['department']:<12} {row['adapter']:<12} {row['state']:<8} {row['url']}")
+        why = f" since {row['held_at'][:19]}Z: {row['held_because']}" if "held_at" in row else ""
+        typer.echo(f"{row['department']:<12} {row['adapter']:<12} {row['state']:<8} {row['url']}{why}")
 
 
 DepartmentCode = Annotated[str, typer.Argument(help="The department's code.")]

@@ -13,7 +13,9 @@ from onenet.cli.opening import with_database
 from onenet.services import endpoints
 
 app = typer.Typer(name="endpoint", no_args_is_help=True, help="Endpoints that are in nobody's use.")
-app.command("rotate")(operating.rotate)
+app.command()(operating.pause)
+app.command()(operating.resume)
+app.command()(operating.rotate)
 
 
 @app.callback()

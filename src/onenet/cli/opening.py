@@ -14,6 +14,9 @@ from onenet.store.database import Database
 
 T = TypeVar("T")
 
+OPERATOR = "operator:command_line"
+"""Who did it, in the record: whoever may use the command line of the service."""
+
 
 def with_database(use: Callable[[Database], Awaitable[T]]) -> T:
     """Runs `use` on the configured database.

@@ -1,4 +1,4 @@
-"""department rotate, endpoint rotate: what an operator does about an endpoint, over its id or its owner."""
+"""department and endpoint pause, resume, rotate: what an operator does about one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from uuid import UUID
 import typer
 
 from onenet.adapters import signing
-from onenet.cli.opening import with_database
+from onenet.cli.opening import OPERATOR, with_database
 from onenet.clock import SystemClock
 from onenet.errors import NotFound
-from onenet.ids import from_text
+from onenet.ids import from_text, to_text
+from onenet.services import deeds, pauses, rotations
 from onenet.services import endpoints as services
-from onenet.services import rotations
 from onenet.services.endpoints import ENDPOINT_PREFIX, public_key_of
+from onenet.services.pauses import JOB_PREFIX, Asked
 from onenet.store.database import Database
 
 Whose = Annotated[str, typer.Argument(help="A department's code, or an endpoint's id: ept_…")]
@@ -32,6 +33,37 @@ async def endpoint_id(database: Database, whose: str) -> UUID:
         if each.owner == whose:
             return each.id
     raise NotFound(f"department {whose} has no endpoint")
+
+
+def pause(
+    whose: Whose,
+    *,
+    reason: Annotated[str, typer.Option(help="Why: it stands with the endpoint until it is resumed.")],
+) -> None:
+    """Send nothing there until `resume`. What is meant for it waits; calls under way are finished."""
+
+    async def use(database: Database) -> pauses.Done:
+        return await deeds.do(database, pauses.Pause(await _asked(database, whose), reason))
+
+    done = with_database(use)
+    typer.echo(f"{done.endpoint.owner} is sent nothing from now on; {done.job.total} wait for it")
+
+
+def resume(whose: Whose) -> None:
+    """Send what waits for it, and release what is held because it was not there."""
+
+    async def use(database: Database) -> pauses.Done:
+        return await deeds.do(database, pauses.Resumption(await _asked(database, whose)))
+
+    done = with_database(use)
+    typer.echo(
+        f"{done.endpoint.owner} is sent what is due; {done.job.total} that were held or put off follow by"
+        f" {to_text(JOB_PREFIX, done.job.id)}"
+    )
+
+
+async def _asked(database: Database, whose: str) -> Asked:
+    return Asked(await endpoint_id(database, whose), OPERATOR, SystemClock().now())
 
 
 def rotate(
@@ -54,7 +86,7 @@ def rotate(
 
     async def use(database: Database) -> rotations.Rotated:
         id = await endpoint_id(database, whose)
-        return await rotations.rotate(database, id, rotations.Wanted(grace, key), now)
+        return await deeds.do(database, rotations.Rotation(id, rotations.Wanted(grace, key), now))
 
     done = with_database(use)
     secret = None if key else done.secret

@@ -65,6 +65,10 @@ WAITS: Mapping[str, Words] = {
         "zh": "已送{department}，等待答复",
         "en": "Handed to {department}; its answer is awaited",
     },
+    "endpoint_held": {
+        "zh": "{department}的接口已暂停，恢复后系统将自动送达",
+        "en": "{department} takes nothing at the moment; it is handed over as soon as it does",
+    },
     "department_unreachable": {
         "zh": "暂时无法送达{department}，系统将自动重试",
         "en": "{department} cannot be reached at the moment; it is tried again by itself",

@@ -27,10 +27,12 @@ WaitsFor = Literal["steps", "time", "department", "applicant", "officer"]
 class Moment:
     """Now, twice: `at` is legal time, which events, timers and limits go by; `machine_at` is the time of
     running processes, which retries and leases go by. They differ only in the demo, where the law runs fast.
+    `held`: departments that nothing is sent to now.
     """
 
     at: datetime
     machine_at: datetime
+    held: frozenset[str] = frozenset()
 
 
 class Waiting(NamedTuple):
@@ -83,6 +85,7 @@ class Task(NamedTuple):
     it. `poll_every_s`: how often the department wants to be asked what became of it, None where it calls
     back; `poll_at`: when it is asked next, or when the lease of a poll ends, which is that of
     `poll_token`; `polls`: how many in a row brought nothing, while `tries` counts those of them that failed.
+    `trigger`: who asked for its next call, None where it is only due.
     """
 
     id: UUID
@@ -105,6 +108,7 @@ class Task(NamedTuple):
     poll_token: UUID | None = None
     poll_every_s: int | None = None
     polls: int = 0
+    trigger: str | None = None
 
 
 class Timer(NamedTuple):

@@ -140,6 +140,18 @@ class Erase:
 
 
 @dataclass(frozen=True, slots=True)
+class SendAgain:
+    """Send a task once more now, under its own key, whatever its schedule says: `trigger` tells who asks.
+
+    It may be held, sent and not answered for good, or wait for its next try.
+    """
+
+    task_id: UUID
+    reason: str
+    trigger: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Reconcile:
     """Look at the case again: what waits for nothing goes on, or is held. Changes nothing in a sound case."""
 
@@ -156,5 +168,6 @@ Command = (
     | WorkAtDesk
     | NoteEmergencyAccess
     | Erase
+    | SendAgain
     | Reconcile
 )

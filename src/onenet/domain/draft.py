@@ -31,7 +31,7 @@ _LEFT_BEHIND: Mapping[StepState, Mapping[str, Any]] = {
 }
 """What belongs to a state alone: a step that leaves it, by whatever way, does not take it along."""
 
-_NOBODYS = dict.fromkeys(("lease_token", "next_at", "fetch_at", "poll_at", "poll_token"))
+_NOBODYS = dict.fromkeys(("lease_token", "next_at", "fetch_at", "poll_at", "poll_token", "trigger"))
 """What a task has that somebody is to do something about."""
 
 

@@ -28,6 +28,7 @@ WAITING_PERIOD = "waiting_period"
 UNREACHABLE = "department_unreachable"
 TO_BE_FETCHED = "to_be_fetched"
 AT_DESK, WITH_CLERK = "at_desk", "with_clerk"
+ENDPOINT_HELD = "endpoint_held"
 
 
 def with_department(department: str, reason: str = "with_department") -> Waiting:
@@ -229,11 +230,23 @@ _WITH = {StepState.ACCEPTED: "being_decided", StepState.SUSPENDED: "special_proc
 def say_reached(draft: Draft, code: str) -> None:
     """The department has the task after all, or can be asked about it again."""
     step = draft.steps[code]
-    if step.waiting is not None and step.waiting.reason in (UNREACHABLE, TO_BE_FETCHED):
+    if step.waiting is not None and step.waiting.reason in (UNREACHABLE, TO_BE_FETCHED, ENDPOINT_HELD):
         draft.say_waiting(code, with_department(step.department, _WITH.get(step.state, "with_department")))
 
 
-def let_go_on(draft: Draft, code: str, reason: str) -> None:
+def say_held(draft: Draft) -> None:
+    """Says of each step whose task is due whether its department's endpoint is held."""
+    for task in draft.tasks.values():
+        if task.state is not TaskState.PENDING or task.next_at is None or task.fetch_at is not None:
+            continue
+        held, said = task.department in draft.now.held, draft.steps[task.step].waiting
+        if held and said is not None and said.waits_for == "department":
+            draft.say_waiting(task.step, with_department(task.department, ENDPOINT_HELD))
+        elif not held and said is not None and said.reason == ENDPOINT_HELD:
+            say_reached(draft, task.step)
+
+
+def let_go_on(draft: Draft, code: str, reason: str, trigger: str | None = None) -> None:
     """A person lets a held step go on: its task is sent again under the same key, or it waits afresh.
 
     A department that is asked has the task: it is asked at once, and not given it a second time.
@@ -251,11 +264,18 @@ def let_go_on(draft: Draft, code: str, reason: str) -> None:
     if task.state is TaskState.SENT and task.poll_every_s is not None:
         draft.tasks[task.id] = draft.ask_again(task, polls=0, tries=0)._replace(poll_at=draft.now.machine_at)
         return
+    send_again(draft, task, trigger)
+
+
+def send_again(draft: Draft, task: Task, trigger: str | None = None) -> None:
+    """Puts a task that was sent or is held back on its way, under its own key and with a fresh schedule."""
     if task.state is TaskState.SENT:
         task = draft.move_task(task, TaskState.HELD)
     if task.state is TaskState.HELD:
         # Without a time: it queues like any other, since another task may have gone out in the meantime.
-        draft.move_task(task, TaskState.PENDING, tries=0, first_attempt_at=None, held_reason=None)
+        draft.move_task(
+            task, TaskState.PENDING, tries=0, first_attempt_at=None, held_reason=None, trigger=trigger
+        )
 
 
 def _start_afresh(draft: Draft, code: str, said: Mapping[str, Any]) -> None:

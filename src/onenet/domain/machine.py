@@ -23,6 +23,7 @@ from onenet.domain.commands import (
     RecordAnswer,
     RecordAttempt,
     RecordPoll,
+    SendAgain,
     Withdraw,
     WorkAtDesk,
 )
@@ -51,6 +52,7 @@ def decide(case: Case, command: Command, now: Moment) -> Decision:
     reply = _apply(command, draft)
     flow.release(draft)
     flow.close(draft)
+    flow.say_held(draft)
     return draft.decision(reply)
 
 
@@ -219,6 +221,25 @@ def _(command: DecideStep, draft: Draft) -> Reply:
 @_apply.register
 def _(command: WorkAtDesk, draft: Draft) -> Reply:
     return desk.work(draft, command)
+
+
+@_apply.register
+def _(command: SendAgain, draft: Draft) -> Reply:
+    task = draft.tasks.get(command.task_id)
+    if task is None:
+        raise NotFound
+    step = draft.steps[task.step]
+    if step.state is StepState.HELD and task.state in (TaskState.SENT, TaskState.HELD):
+        flow.let_go_on(draft, step.code, command.reason, command.trigger)
+    elif step.state in (StepState.DISPATCHED, StepState.ACCEPTED) and task.state is TaskState.SENT:
+        flow.send_again(draft, task, command.trigger)
+    elif task.state is TaskState.PENDING and task.next_at is not None and task.fetch_at is None:
+        draft.tasks[task.id] = task._replace(next_at=draft.now.machine_at, trigger=command.trigger)
+    else:
+        raise Conflict(
+            f"the task is {task.state.value} and its step {step.state.value}: nothing is to be sent"
+        )
+    return "applied"
 
 
 @_apply.register

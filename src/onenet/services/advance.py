@@ -63,7 +63,7 @@ class Gate:
 
     def __init__(self, database: Database, bundle_of: BundleOf, clock: Clock, machine_clock: Clock):
         """`clock` tells legal time, `machine_clock` that of leases and retries."""
-        self._database = database
+        self.database = database
         self.ring = database.ring
         self._bundle_of = self.bundle_of = bundle_of
         self.clock = clock
@@ -110,7 +110,7 @@ class Gate:
         It would be called about again for ever otherwise. Raises: Unavailable.
         """
         which = queue.TASKS if claimed.row["poll_at"] is None else queue.POLLS
-        async with self._database.transaction() as connection:
+        async with self.database.transaction() as connection:
             await queue.park(connection, which, claimed.row, claimed.token, reason)
 
     async def _commit_all(
@@ -187,13 +187,13 @@ class Gate:
                 )
                 decided = batch.decide_all(changes)
                 crashing.point("before_commit")
-                async with self._database.glance() as connection:
+                async with self.database.glance() as connection:
                     await bulk.write(connection, decided.rows, mark=mark)
             else:
-                async with self._database.transaction() as connection:
+                async with self.database.transaction() as connection:
                     batch = await self._load(connection, changes, known, directory, now)
                     decided = batch.decide_all(changes)
-                    at_once = self._database.capabilities.at_once
+                    at_once = self.database.capabilities.at_once
                     await bulk.write(connection, decided.rows, at_once=at_once, mark=mark)
                     crashing.point("before_commit")
         except BaseException:
@@ -228,7 +228,7 @@ class Gate:
         before = await store_cases.load(connection, wanted, self._bundle_of, for_update=True)
         if directory is None:
             directory = await endpoints.directory(connection)
-            self._directory = directory if self._database.capabilities.at_once else None
+            self._directory = directory if self.database.capabilities.at_once else None
         return Batch(
             now,
             {**known, **before},

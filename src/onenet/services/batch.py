@@ -6,7 +6,7 @@ Pure but for the hands that it takes; what a change refuses leaves the batch as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -70,7 +70,8 @@ class Batch:
         `ring` makes the data keys of new cases, and seals.
         """
         self.left_due = False
-        self._now = now
+        held = frozenset(e.owner for e in endpoints if e.kind == "department" and e.state == "held")
+        self._now = now = replace(now, held=held) if held else now
         self._at = now.at.isoformat(timespec="microseconds")
         self._entries = {id: _Entry(case, case) for id, case in before.items()}
         self._done = done
@@ -171,7 +172,7 @@ class Batch:
         for task in after.tasks.values():
             if task.state is not TaskState.PENDING or task.next_at is None or task.next_at > now:
                 continue
-            if task is entry.after.tasks.get(task.id):
+            if task is entry.after.tasks.get(task.id) or task.department in self._now.held:
                 continue
             hand = self._crew.take(task.department, is_new=entry.before is None) if self._crew else None
             if self._crew is None or hand is None:

@@ -14,14 +14,17 @@ from typing import Literal
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.adapters.masking import masked
 from onenet.clock import Clock
 from onenet.errors import Unavailable
+from onenet.ids import to_text
 from onenet.services import encryption, stamping
 from onenet.services.anchor import Anchor, AnchorDiffers
 from onenet.services.encryption import Standing
-from onenet.services.endpoints import believes_nothing
+from onenet.services.endpoints import ENDPOINT_PREFIX, believes_nothing
 from onenet.store import callers, catalogue, endpoints, inspection, log, timers
 from onenet.store.database import Database
+from onenet.store.endpoints import EndpointRow
 
 Level = Literal["ok", "warning", "finding"]
 
@@ -181,9 +184,7 @@ async def _departments(database: Database, clocks: Clocks) -> list[Remark]:
         remarks.append(Remark("endpoints", "warning", says, "onenet department add … --url …"))
     for endpoint in registered:
         if endpoint.state == "held":
-            says = f"the endpoint of {endpoint.kind} {endpoint.owner} is held"
-            held_advice = "what is meant for it is held too: register its new address"
-            remarks.append(Remark("endpoints", "finding", says, held_advice))
+            remarks.append(_held_endpoint(endpoint))
         if believes_nothing(endpoint):
             says = f"no callback of department {endpoint.owner} will be believed: it has no key"
             advice = f"onenet department trust {endpoint.owner} whpk_…, or register it with --signs both"
@@ -191,6 +192,15 @@ async def _departments(database: Database, clocks: Clocks) -> list[Remark]:
     if not remarks:
         remarks.append(Remark("endpoints", "ok", f"{len(reached)} departments have an endpoint"))
     return remarks
+
+
+def _held_endpoint(endpoint: EndpointRow) -> Remark:
+    since = f" since {_moment(endpoint.held_at)}" if endpoint.held_at else ""
+    why = f": {masked(endpoint.held_because)}" if endpoint.held_because else ""
+    says = f"the endpoint of {endpoint.kind} {endpoint.owner} is held{since}{why}"
+    word = endpoint.owner if endpoint.kind == "department" else to_text(ENDPOINT_PREFIX, endpoint.id)
+    advice = f"what is meant for it waits: `onenet {endpoint.kind} resume {word}` when it is there again"
+    return Remark("endpoints", "finding", says, advice.replace("onenet subscriber", "onenet endpoint"))
 
 
 def judge_waiting(

@@ -248,7 +248,8 @@ async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, 
         await store.append(connection, row)
         return Registered(row)
     row = replace(
-        row, id=old.id, created_at=old.created_at, state=old.state, secrets=_keys(wanted, old.secrets),
+        row, id=old.id, created_at=old.created_at, secrets=_keys(wanted, old.secrets),
+        state=old.state, held_at=old.held_at, held_because=old.held_because,
         retired=() if not _is_called(row.kind, row.adapter) else old.retired,
         credentials={**_kept(old, row), **row.credentials},
     )  # fmt: skip

@@ -13,7 +13,7 @@ from uuid import UUID
 from onenet.domain.case import Case, Task
 from onenet.domain.states import TASK_MOVES, TaskState, move
 from onenet.services.hands import Hand
-from onenet.store import rows
+from onenet.store import queue, rows
 from onenet.store.bulk import Row
 from onenet.store.endpoints import EndpointRow
 
@@ -82,7 +82,8 @@ def attempt_begun(task: Row, now: datetime) -> dict[str, Any]:
     return {
         "lane": task["lane"], "case_id": task["case_id"], "task_id": task["id"], "number": task["attempt"],
         "started_at": now,
-        "ended_at": None, "status": None, "failure": None, "reason": None, "excerpt": None,
+        "ended_at": None, "status": None, "failure": None, "reason": None, "excerpt": None, "key_id": None,
+        "trigger": task["trigger"] or queue.AUTO,
     }  # fmt: skip
 
 

@@ -47,7 +47,9 @@ def body(payload: str, message_id: str, options: Mapping[str, Any]) -> tuple[str
 def deliveries(
     case: Case, events: Iterable[Event], endpoints: Sequence[EndpointRow], machine_at: datetime
 ) -> list[dict[str, Any]]:
-    """The rows to write: each public event to each active subscriber of the case's client that wants it."""
+    """The rows to write: each public event to each subscriber of the case's client that wants it. They wait
+    while its endpoint is held.
+    """
     rows = []
     for event in events:
         if not EVENT_KINDS[EventType(event.type)].public:
@@ -65,14 +67,15 @@ def deliveries(
                     "seq": event.seq,
                     "type": event.type,
                     "payload": canonical(message(case, event)),
-                    "state": "pending" if endpoint.state == "active" else "held",
+                    "state": "pending",
                     "created_at": machine_at,
                     "attempt": 0,
                     "tries": 0,
-                    "next_at": machine_at if endpoint.state == "active" else None,
+                    "next_at": machine_at,
                     "lease_token": None,
                     "first_attempt_at": None,
-                    "held_reason": None if endpoint.state == "active" else "endpoint",
+                    "held_reason": None,
+                    "trigger": None,
                 }
             )
     return rows

@@ -117,10 +117,13 @@ class Pull:
             return await store.waiting(connection, who.department, who.visible, self.clock.now())
 
     async def fetch(self, who: Fetcher, *, most: int, wait_s: float = 0.0) -> Lease:
-        """Takes up to `most` tasks, those first that have waited longest; waits until there is one.
+        """Takes up to `most` tasks, those first that have waited longest; waits until there is one. Where the
+        endpoint is held there is none.
 
         Raises: Unavailable.
         """
+        if who.endpoint.state == "held":
+            return Lease(new_id(), self.clock.now(), [])
         now_s = asyncio.get_running_loop().time
         ends_s = now_s() + wait_s
         while True:

@@ -7,7 +7,6 @@ delete it. Source: Standard Webhooks 1.0.0 (a list of signatures); delivery.md s
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -17,12 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from onenet import security_log
 from onenet.adapters import jetstream, signing
 from onenet.errors import Conflict, NotFound
-from onenet.services.change import Once
-from onenet.services.once import do_once
 from onenet.store import endpoints as store
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow, Retired
-from onenet.store.idempotency import StoredAnswer
 
 GRACE_S = 86_400
 LONGEST_GRACE_S = 604_800
@@ -48,51 +44,34 @@ class Rotated:
     secret: str | None
 
 
-async def rotate(database: Database, id: UUID, wanted: Wanted, now: datetime) -> Rotated:
-    """Gives the endpoint new keys, of the kinds that it signs by. Raises: NotFound, Conflict."""
-    async with database.transaction() as connection:
-        rotated = await _rotate(connection, id, wanted, now)
-    _report(rotated)
-    return rotated
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """Give an endpoint new keys, of the kinds that it signs by."""
 
+    endpoint_id: UUID
+    wanted: Wanted
+    at: datetime
 
-async def rotate_once(
-    database: Database,
-    id: UUID,
-    wanted: Wanted,
-    now: datetime,
-    *,
-    once: Once,
-    render: Callable[[Rotated], StoredAnswer],
-) -> tuple[StoredAnswer, bool]:
-    """The same under an Idempotency-Key: the answer, and whether it is a repeated one."""
-    made: list[Rotated] = []
+    async def effect(self, connection: AsyncConnection) -> Rotated:
+        """Does it. Raises: NotFound, Conflict, MisconfiguredError."""
+        endpoint = await store.by_id(connection, self.endpoint_id, for_update=True)
+        if endpoint is None:
+            raise NotFound
+        new = _new_keys(endpoint, self.wanted)
+        ends_at = self.at + timedelta(seconds=self.wanted.grace_s)
+        replaced = [Retired(key, ends_at) for key in signing.that_sign(endpoint.secrets)]
+        retired = [*replaced, *(Retired(old.key, min(old.until, ends_at)) for old in endpoint.retired)]
+        retired = [old for old in retired if old.until > self.at]
+        if len(retired) > MOST_RETIRED:
+            raise Conflict(f"{MOST_RETIRED} old keys count at most: wait for one to end, or give no grace")
+        secrets = (*new, *signing.public_keys(endpoint.secrets))
+        endpoint = replace(endpoint, secrets=secrets, retired=tuple(retired))
+        await store.replace(connection, endpoint)
+        return Rotated(endpoint, next(iter(signing.shared(new)), None))
 
-    async def effect(connection: AsyncConnection) -> StoredAnswer:
-        made[:] = [await _rotate(connection, id, wanted, now)]
-        return render(made[0])
-
-    answer, is_repeated = await do_once(database, once, now, effect)
-    if not is_repeated:
-        _report(made[0])
-    return answer, is_repeated
-
-
-async def _rotate(connection: AsyncConnection, id: UUID, wanted: Wanted, now: datetime) -> Rotated:
-    endpoint = await store.by_id(connection, id, for_update=True)
-    if endpoint is None:
-        raise NotFound
-    new = _new_keys(endpoint, wanted)
-    ends_at = now + timedelta(seconds=wanted.grace_s)
-    replaced = [key for key in endpoint.secrets if key not in signing.public_keys(endpoint.secrets)]
-    retired = [Retired(old.key, min(old.until, ends_at)) for old in endpoint.retired]
-    retired = [old for old in [*(Retired(key, ends_at) for key in replaced), *retired] if old.until > now]
-    if len(retired) > MOST_RETIRED:
-        raise Conflict(f"{MOST_RETIRED} old keys count at most: wait for one to end, or give no grace")
-    secrets = (*new, *signing.public_keys(endpoint.secrets))
-    endpoint = replace(endpoint, secrets=secrets, retired=tuple(retired))
-    await store.replace(connection, endpoint)
-    return Rotated(endpoint, next(iter(signing.shared(new)), None))
+    def report(self, done: Rotated) -> None:
+        """Tells the security log."""
+        security_log.report("secret_rotated", endpoint=str(done.endpoint.id), owner=done.endpoint.owner)
 
 
 def _new_keys(endpoint: EndpointRow, wanted: Wanted) -> list[str]:
@@ -108,11 +87,6 @@ def _new_keys(endpoint: EndpointRow, wanted: Wanted) -> list[str]:
         if wanted.key in {*shared, *(old.key for old in endpoint.retired)}:
             raise Conflict("this secret is in use: expected a new one")
     return [wanted.key or signing.new_secret() for _ in shared] + [signing.new_own_key() for _ in own]
-
-
-def _report(rotated: Rotated) -> None:
-    endpoint = rotated.endpoint
-    security_log.report("secret_rotated", endpoint=str(endpoint.id), owner=endpoint.owner)
 
 
 async def forget(database: Database, now: datetime) -> int:

@@ -25,6 +25,7 @@ from onenet.domain.sheet import TASK_PREFIX
 from onenet.encryption import KeyRing, blobs
 from onenet.errors import MisconfiguredError, OnenetError, StaleWrite, Unavailable
 from onenet.ids import new_id, to_text
+from onenet.services import pauses
 from onenet.services.advance import Gate
 from onenet.services.change import Change
 from onenet.services.document_links import Links
@@ -144,6 +145,7 @@ async def _record(
     gate: Gate, claimed: Claimed, attempt: Attempt, command: type[RecordAttempt | RecordPoll]
 ) -> None:
     row = claimed.row
+    await pauses.hold_if_gone(gate.database, claimed.endpoint, attempt, attempt.ended_at)
     if claimed.hand is not None:
         claimed.hand.give_back()  # the call is over; recording it keeps nobody from calling
     change = Change(
@@ -190,6 +192,7 @@ def ended(which: queue.Queue, row: Row, attempt: Attempt, ring: KeyRing) -> dict
         "failure": attempt.failure,
         "reason": getattr(attempt.outcome, "reason", None),
         "excerpt": attempt.excerpt,
+        "key_id": attempt.key_id,
     }
     return sealing.sealed_attempt(ring, row["data_key"], which.attempts.name, plain)
 

@@ -1,4 +1,4 @@
-"""Upkeep: what a worker does about endpoints beside calling them."""
+"""Upkeep: what a worker does about endpoints, beside calling them and carrying on jobs."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from onenet.domain.outcome import TryLater
 from onenet.domain.retry import GiveUp, Retry, after_failure
 from onenet.errors import Unavailable
 from onenet.ids import to_text
-from onenet.services import outbox, relay
+from onenet.services import outbox, pauses, relay
 from onenet.services.leases import Claimed
 from onenet.services.outbox import DELIVERY_PREFIX
 from onenet.services.steps import ended
@@ -92,6 +92,7 @@ async def deliver(settling: Settling, transport: Transport, clock: Clock, claime
         log.exception("delivery_failed", delivery=str(row["id"]))
         refused = TryLater("refused", f"the delivery could not be made: {type(error).__name__}")
         attempt = Attempt(refused, None, clock.now(), clock.now(), refused.failure, "", 0)
+    await pauses.hold_if_gone(settling.database, claimed.endpoint, attempt, clock.now())
     end = ended(queue.DELIVERIES, row, attempt, settling.database.ring)
     await settling.settle(end, _settled(claimed, attempt, verdict_of, clock.now()))
 

@@ -7,3 +7,4 @@ from onenet.store import document_tables as document_tables
 from onenet.store import erasure_tables as erasure_tables
 from onenet.store import exchange as exchange
 from onenet.store import log_tables as log_tables
+from onenet.store import operating_tables as operating_tables

@@ -27,7 +27,7 @@ _SETTLE = (
     )
     .values(
         {name: bindparam(name) for name in ("state", "tries", "next_at", "held_reason")}
-        | {"lease_token": None}
+        | {"lease_token": None, "trigger": None}
     )
 )  # fmt: skip
 

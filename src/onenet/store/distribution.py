@@ -33,8 +33,8 @@ BY_OWN_KEY: Mapping[str, str] = {
 
 REFERENCE = frozenset(
     {
-        *("calendar_year", "jurisdiction", "department", "bundle_version"),
-        *("api_key", "endpoint", "token_revocation", "login_session", "log_key", "encryption_key"),
+        *("calendar_year", "jurisdiction", "department", "bundle_version", "api_key", "endpoint"),
+        *("endpoint_job", "token_revocation", "login_session", "log_key", "encryption_key"),
         "exchange_reading",
     }
 )

@@ -154,6 +154,7 @@ class Wrapped(Sealed):
 
 OF_SYSTEM = (
     Sealed(tables.endpoint, "secrets"),
+    Sealed(tables.endpoint, "held_because"),
     Sealed(tables.idempotency_key, "body"),
     Sealed(log_tables.log_key, "secret"),
     Sealed(access_tables.consent, "purpose"),

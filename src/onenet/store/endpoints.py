@@ -21,6 +21,8 @@ from onenet.encryption import KeyRing
 from onenet.store import tables
 from onenet.store.sealing import SECRETS, opened_system, ring_of
 
+HELD_BECAUSE = "endpoint.held_because"
+
 log = structlog.get_logger()
 
 
@@ -37,7 +39,8 @@ class EndpointRow:
 
     `secrets`: its keys as `adapters.signing` has them, current one first. `events`: the types a subscriber
     wants, empty for all. `credentials`: by their names, what the department's own API knows onenet by.
-    `retired`: keys that were replaced and may still count; `keys_at` tells which do.
+    `retired`: keys that were replaced and may still count; `keys_at` tells which do. `state`: held while
+    nothing that waits for it is claimed; since when and, in somebody's words, why.
     """
 
     id: UUID
@@ -51,6 +54,8 @@ class EndpointRow:
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     events: tuple[str, ...] = ()
     state: Literal["active", "held"] = "active"
+    held_at: datetime | None = None
+    held_because: str | None = None
     retired: tuple[Retired, ...] = field(default=(), repr=False)
 
     def keys_at(self, now: datetime) -> tuple[str, ...]:
@@ -108,10 +113,12 @@ def _read(ring: KeyRing, *values: Any) -> EndpointRow:
             ),
             "options": dict(json.loads(row["options"])),
             "events": tuple(json.loads(row["events"])),
+            "held_because": row["held_because"]
+            and opened_system(ring, row["held_because"], HELD_BECAUSE, row["id"]),
         }
     except (TypeError, ValueError):
         log.exception("endpoint_unreadable", endpoint=str(row["id"]), owner=row["owner"])
-        parsed = {"secrets": (), "options": {}, "events": (), "state": "held"}
+        parsed = {"secrets": (), "options": {}, "events": (), "state": "held", "held_because": None}
     return EndpointRow(**row | parsed)
 
 
@@ -127,6 +134,9 @@ def _row(endpoint: EndpointRow, ring: KeyRing) -> dict[str, Any]:
         "events": json.dumps(endpoint.events),
         "state": endpoint.state,
         "created_at": endpoint.created_at,
+        "held_at": endpoint.held_at,
+        "held_because": endpoint.held_because
+        and ring.system().seal(endpoint.held_because, place=HELD_BECAUSE, row=endpoint.id),
     }
 
 

@@ -30,6 +30,7 @@ from onenet.store.among import among
 from onenet.store.database import Database
 from onenet.store.erasure_tables import erasure
 from onenet.store.events import WITH_PRIVATE, Event, read
+from onenet.store.queue import DELIVERIES, POLLS, TASKS
 from onenet.store.sealing import ring_of
 
 Key = tuple[int, UUID]
@@ -175,12 +176,14 @@ async def no_time_limit(connection: AsyncConnection) -> None:
 
 
 async def oldest_due(connection: AsyncConnection) -> dict[str, datetime | None]:
-    """When the oldest open task, delivery and timer fell due or will."""
+    """When the oldest open task, delivery and timer fell due or will; not those of held endpoints."""
     task, delivery, timer = tables.task.c, tables.delivery.c, tables.timer.c
     statements = {
-        "task": select(func.min(task.next_at)).where(task.next_at.is_not(None)),
-        "poll": select(func.min(task.poll_at)).where(task.poll_at.is_not(None)),
-        "delivery": select(func.min(delivery.next_at)).where(delivery.next_at.is_not(None)),
+        "task": select(func.min(task.next_at)).where(task.next_at.is_not(None), ~TASKS.is_held),
+        "poll": select(func.min(task.poll_at)).where(task.poll_at.is_not(None), ~POLLS.is_held),
+        "delivery": select(func.min(delivery.next_at)).where(
+            delivery.next_at.is_not(None), ~DELIVERIES.is_held
+        ),
         "timer": select(func.min(timer.due_at)).where(text("state = 'pending'"), timer.held_reason.is_(None)),
     }
     return {name: await connection.scalar(statement) for name, statement in statements.items()}

@@ -129,7 +129,14 @@ async def _note_attempts(
     if not taken:
         return
     ids = {row["id"] for row in taken}
-    of = {"ended_at": now, "status": None, "failure": "transient", "reason": LEASE_ENDED, "excerpt": None}
+    of = {
+        "ended_at": now,
+        "status": None,
+        "failure": "transient",
+        "reason": LEASE_ENDED,
+        "excerpt": None,
+        "key_id": None,
+    }
     lost = [
         {"lane": each.lane, "case_id": each.case_id, "id": each.id, "number": each.attempt, **of}
         for each in chosen
@@ -139,7 +146,7 @@ async def _note_attempts(
     begun = [
         {
             "lane": row["lane"], "case_id": row["case_id"], "task_id": row["id"],
-            "number": row["attempt"], "started_at": now,
+            "number": row["attempt"], "started_at": now, "trigger": row["trigger"] or queue.AUTO,
         }
         for row in taken
     ]  # fmt: skip

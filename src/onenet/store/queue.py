@@ -15,7 +15,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Table, bindparam, case, func, insert, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    RowMapping,
+    Table,
+    bindparam,
+    case,
+    func,
+    insert,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,6 +39,9 @@ Owner = str | UUID
 """A department by its code, or a subscriber's endpoint by its id."""
 
 LEASE = timedelta(seconds=30)
+
+AUTO = "auto"
+"""Why an attempt is made, unless somebody asked for it: because it is due."""
 
 MOST_OF_A_LANE = 8
 """Rows that a claim takes of one lane before it looks at the next: no backlog keeps other lanes back."""
@@ -50,18 +65,23 @@ class Queue:
     lease: str = "lease_token"
     asks: bool = False
 
+    @property
+    def held(self) -> str:
+        """SQL for those whose endpoint is held. What waits for them is left out of every claim, whichever
+        process makes it, and so waits without being touched until the endpoint is resumed.
+        """
+        kind, column = ("subscriber", "id") if self.owner == "endpoint_id" else ("department", "owner")
+        return f"SELECT {column} FROM endpoint WHERE kind = '{kind}' AND state = 'held'"  # noqa: S608
+
+    @property
+    def is_held(self) -> ColumnElement[bool]:
+        """Whether the endpoint of a row is held."""
+        return self.work.c[self.owner].in_(text(self.held))
+
 
 TASKS = Queue("task", tables.task, "department", "", tables.attempt, "task_id")
 POLLS = Queue(
-    "poll",
-    tables.task,
-    "department",
-    "",
-    tables.attempt,
-    "task_id",
-    due="poll_at",
-    lease="poll_token",
-    asks=True,
+    "poll", tables.task, "department", "", tables.attempt, "task_id", "poll_at", "poll_token", asks=True
 )
 DELIVERIES = Queue(
     "delivery", tables.delivery, "endpoint_id", UUID(int=0), tables.delivery_attempt, "delivery_id"
@@ -115,6 +135,7 @@ def _claim(queue: Queue, *, skip_locked: bool) -> Any:
             work.c.lane.in_(bindparam("lanes", expanding=True)),
             *is_due,
             work.c[queue.owner].not_in(bindparam("leave_out", expanding=True)),
+            ~queue.is_held,
         )
         .order_by(due_at)
         .limit(bindparam("count"))
@@ -177,7 +198,7 @@ async def _begin_attempts(
     begun = [
         {
             "lane": row["lane"], "case_id": row["case_id"], queue.of: row["id"],
-            "number": row["attempt"], "started_at": now,
+            "number": row["attempt"], "started_at": now, "trigger": row["trigger"] or AUTO,
         }
         for row in claimed
         if not (queue.asks and row["polls"])
@@ -186,20 +207,18 @@ async def _begin_attempts(
         await connection.execute(insert(queue.attempts), begun)
 
 
-_NOT_YET = ("ended_at", "status", "failure", "reason", "excerpt")
+_NOT_YET = ("ended_at", "status", "failure", "reason", "excerpt", "key_id")
 """Columns of an attempt that has begun."""
 
 _a = tables.attempt.c
 _RENEWED = (
     update(tables.attempt)
     .where(
-        _a.lane == bindparam("key_lane"),
-        _a.case_id == bindparam("key_case_id"),
-        _a.task_id == bindparam("key_id"),
-        _a.number == bindparam("key_number"),
+        _a.lane == bindparam("key_lane"), _a.case_id == bindparam("key_case_id"),
+        _a.task_id == bindparam("key_id"), _a.number == bindparam("key_number"),
     )
     .values(number=_a.number + 1, started_at=bindparam("now"), **dict.fromkeys(_NOT_YET))
-)
+)  # fmt: skip
 
 _DATA_KEYS = select(tables.cases.c.id, tables.cases.c.data_key)
 
@@ -235,6 +254,7 @@ def _at_once(queue: Queue, *, skip_locked: bool) -> Any:
                 SELECT lane, case_id, id FROM {work}
                 WHERE lane = (:first + further) % {LANES} AND {due_at} IS NOT NULL AND {due_at} <= :now
                   AND {queue.owner} <> ALL(CAST(:leave_out AS {owners}[]))
+                  AND {queue.owner} NOT IN ({queue.held})
                 ORDER BY {due_at} LIMIT {MOST_OF_A_LANE} {"FOR UPDATE SKIP LOCKED" if skip_locked else ""}
             ) AS found LIMIT :count
         ), claimed AS (
@@ -246,8 +266,9 @@ def _at_once(queue: Queue, *, skip_locked: bool) -> Any:
               AND w.{due_at} IS NOT NULL AND w.{due_at} <= :now
             RETURNING w.*
         ), {renewed if queue.asks else ""}begun AS (
-            INSERT INTO {attempts} (lane, case_id, {queue.of}, number, started_at)
-            SELECT lane, case_id, id, attempt, CAST(:now AS timestamptz) FROM claimed
+            INSERT INTO {attempts} (lane, case_id, {queue.of}, number, started_at, trigger)
+            SELECT lane, case_id, id, attempt, CAST(:now AS timestamptz), coalesce(trigger, '{AUTO}')
+            FROM claimed
             {"WHERE polls = 0" if queue.asks else ""}
         )
         SELECT {", ".join(f"claimed.{column.name}" for column in queue.work.c)}, cases.data_key
@@ -358,7 +379,7 @@ async def park(
 async def end_attempts(connection: AsyncConnection, queue: Queue, ended: Sequence[dict[str, Any]]) -> None:
     """Completes attempt rows, whoever owns the work by now: a call that was made stays on record.
 
-    Each: lane, case_id, id, number, ended_at, status, failure, reason, excerpt.
+    Each: lane, case_id, id, number, ended_at, status, failure, reason, excerpt, key_id.
     """
     if not ended:
         return
@@ -366,11 +387,11 @@ async def end_attempts(connection: AsyncConnection, queue: Queue, ended: Sequenc
     keys = ("lane", "case_id", "number")
     statement = (
         update(a)
-        .where(a.c[queue.of] == bindparam("key_id"), *(a.c[key] == bindparam(f"key_{key}") for key in keys))
-        .values({name: bindparam(name) for name in ("ended_at", "status", "failure", "reason", "excerpt")})
+        .where(a.c[queue.of] == bindparam("of_id"), *(a.c[key] == bindparam(f"of_{key}") for key in keys))
+        .values({name: bindparam(name) for name in _NOT_YET})
     )
     renamed = [
-        {f"key_{name}" if name in (*keys, "id") else name: value for name, value in row.items()}
+        {f"of_{name}" if name in (*keys, "id") else name: value for name, value in row.items()}
         for row in ended
     ]
     await connection.execute(statement, renamed)

@@ -264,6 +264,7 @@ def task_changes(case: Case, task: Task) -> dict[str, Any]:
         "applied_seq": task.applied_seq,
         "held_reason": task.held_reason,
         "fetch_at": task.fetch_at,
+        "trigger": task.trigger,
     }
 
 

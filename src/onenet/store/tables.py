@@ -39,6 +39,8 @@ def _states(column: str, states: type[StrEnum]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
 
 
+HELD = text("state = 'held'")
+
 # ---- callers: few rows, whole on every node
 
 api_key = Table(
@@ -75,15 +77,13 @@ endpoint = Table(
     Column("events", Text, nullable=False),
     Column("state", String(16), nullable=False),
     Column("created_at", Timestamp, nullable=False),
+    Column("held_at", Timestamp),
+    Column("held_because", Text),
     CheckConstraint("kind IN ('department', 'subscriber')", name="kind_known"),
     CheckConstraint("state IN ('active', 'held')", name="state_known"),
     Index(None, "owner"),
-    Index(
-        "uq_endpoint_department",
-        "owner",
-        unique=True,
-        **only(text("kind = 'department'")),
-    ),
+    Index("ix_endpoint_held", "kind", "owner", "id", **only(HELD)),
+    Index("uq_endpoint_department", "owner", unique=True, **only(text("kind = 'department'"))),
 )
 
 # Key-encryption keys that rows are sealed under; no secret. `proof` is a known text, sealed with the key.
@@ -245,31 +245,17 @@ task = Table(
     Column("poll_token", Uuid),
     Column("poll_every_s", Integer),
     Column("polls", SmallInteger, nullable=False, server_default="0"),
+    Column("trigger", String(16)),
     PrimaryKeyConstraint("lane", "case_id", "id"),
     ForeignKeyConstraint(["lane", "case_id", "step"], ["step.lane", "step.case_id", "step.code"]),
     _states("state", TaskState),
     CheckConstraint("(lease_token IS NOT NULL) = (state = 'sending')", name="lease_while_sending"),
     CheckConstraint("next_at IS NULL OR state IN ('pending', 'sending')", name="due_while_unsent"),
     Index("ix_task_by_id", "lane", "id"),
-    Index(
-        "ix_task_due",
-        "lane",
-        "next_at",
-        **only(text("next_at IS NOT NULL")),
-    ),
-    Index(
-        "ix_task_to_fetch",
-        "lane",
-        "department",
-        "fetch_at",
-        **only(text("fetch_at IS NOT NULL")),
-    ),
-    Index(
-        "ix_task_to_poll",
-        "lane",
-        "poll_at",
-        **only(text("poll_at IS NOT NULL")),
-    ),
+    Index("ix_task_due", "lane", "next_at", **only(text("next_at IS NOT NULL"))),
+    Index("ix_task_held", "lane", "department", **only(HELD)),
+    Index("ix_task_to_fetch", "lane", "department", "fetch_at", **only(text("fetch_at IS NOT NULL"))),
+    Index("ix_task_to_poll", "lane", "poll_at", **only(text("poll_at IS NOT NULL"))),
 )
 
 
@@ -287,6 +273,8 @@ def _attempt(name: str, of: str, parent: str) -> Table:
         Column("failure", String(16)),
         Column("reason", Text),
         Column("excerpt", Text),
+        Column("trigger", String(16)),
+        Column("key_id", String(16)),
         PrimaryKeyConstraint("lane", "case_id", of, "number"),
         ForeignKeyConstraint(
             ["lane", "case_id", of], [f"{parent}.lane", f"{parent}.case_id", f"{parent}.id"]
@@ -309,12 +297,7 @@ timer = Table(
     PrimaryKeyConstraint("lane", "case_id", "id"),
     ForeignKeyConstraint(["lane", "case_id", "step"], ["step.lane", "step.case_id", "step.code"]),
     _states("state", TimerState),
-    Index(
-        "ix_timer_due",
-        "lane",
-        "due_at",
-        **only(text("state = 'pending'")),
-    ),
+    Index("ix_timer_due", "lane", "due_at", **only(text("state = 'pending'"))),
 )
 
 event = Table(
@@ -350,6 +333,7 @@ delivery = Table(
     Column("lease_token", Uuid),
     Column("first_attempt_at", Timestamp),
     Column("held_reason", String(64)),
+    Column("trigger", String(16)),
     PrimaryKeyConstraint("lane", "case_id", "id"),
     to_case(),
     ForeignKeyConstraint(["endpoint_id"], ["endpoint.id"]),
@@ -357,12 +341,8 @@ delivery = Table(
     CheckConstraint("(lease_token IS NOT NULL) = (state = 'sending')", name="lease_while_sending"),
     CheckConstraint("next_at IS NULL OR state IN ('pending', 'sending')", name="due_while_unsent"),
     Index("ix_delivery_by_age", "created_at", "lane", "id"),
-    Index(
-        "ix_delivery_due",
-        "lane",
-        "next_at",
-        **only(text("next_at IS NOT NULL")),
-    ),
+    Index("ix_delivery_held", "lane", "endpoint_id", **only(HELD)),
+    Index("ix_delivery_due", "lane", "next_at", **only(text("next_at IS NOT NULL"))),
 )
 
 delivery_attempt = _attempt("delivery_attempt", "delivery_id", "delivery")
