@@ -301,8 +301,9 @@ def test_links_inside_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
-def test_the_tests_that_prove_the_promises_exist() -> None:
-    named = set(re.findall(r"`(test_\w+)`", text_of("docs/architecture.md")))
+@pytest.mark.parametrize("page", ["docs/architecture.md", "docs/peers.md"])
+def test_the_tests_that_a_page_names_exist(page: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", text_of(page)))
     written = {
         name
         for file in (ROOT / "tests").rglob("test_*.py")
