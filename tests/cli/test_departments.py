@@ -152,7 +152,7 @@ async def test_a_department_that_swaps_rows_is_added_by_the_url_of_its_database(
     words = ("department", "add", "urban", "--adapter", "exchange_table")
     assert "--credential url=FILE" in run(database_url, *words)[2]
     status, said, error = run(database_url, *words, "--credential", f"url={tmp_path / 'url'}")
-    shown = "postgresql+psycopg://onenet:***@127.0.0.1:9/urban"
+    shown = "postgresql://onenet:***@127.0.0.1:9/urban"
     assert (status, said.splitlines()[-1]) == (0, f"urban swaps rows at {shown} (exchange_table)")
     assert "warning: its answers cannot be read now: no connection" in error
     listed = run(database_url, "department", "list")[1]

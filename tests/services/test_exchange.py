@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -14,6 +15,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select
 
+from onenet.adapters import exchange
+from onenet.adapters.exchange import Exchange
 from onenet.adapters.transport import Transport
 from onenet.clock import FrozenClock
 from onenet.domain.case import Case
@@ -306,17 +309,39 @@ async def test_a_reader_whose_turn_is_over_writes_nothing_down(swap: Swap, clock
         assert await store.note(connection, standing, second)
 
 
-async def test_a_department_whose_database_is_away_is_told_by_doctor_and_no_other_waits(
-    swap: Swap, clock: FrozenClock
-) -> None:
+async def test_a_department_whose_tables_are_gone_is_told_by_doctor(swap: Swap, clock: FrozenClock) -> None:
     swap.bureau.run("DROP TABLE onenet_answer")
     standing = await swap.look()
     assert standing.fault is not None
     (remark,) = judge("police", standing, clock.now())
-    assert (remark.level, "there is no table onenet_task or onenet_answer" in remark.says) == (
-        "finding",
-        True,
-    )
+    assert remark.level == "finding"
+    assert "there is no table onenet_task or onenet_answer" in remark.says
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+async def test_a_database_that_hangs_keeps_no_other_department_waiting(
+    swap: Swap, request: pytest.FixtureRequest, clock: FrozenClock, tmp_path: Path
+) -> None:
+    """The reader's whole loop: it ends while the first department still hangs, which it was not told of."""
+    assert swap.bureau.proxy is not None
+    swap.bureau.proxy.is_open.clear()
+    async with bureau("sqlite", request, tmp_path) as other:
+        wanted = Wanted("department", "bank", adapter="exchange_table", credentials={"url": other.url})
+        await endpoints.register(swap.reader.database, wanted, clock.now())
+        other.say("m-1", swap.task, "{}")
+        outward = Exchange(replace(swap.bureau.destinations, folder=tmp_path))
+        stopping = asyncio.Event()
+        running = asyncio.create_task(replace(swap.reader, exchange=outward).run(stopping))
+        deadline = time.monotonic() + exchange.TOTAL_S
+        while other.marks()[0][1] is None:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        assert not running.done()
+        assert other.marks() == [("m-1", "unknown_task", "no task of this department has this id")]
+        stopping.set()
+        swap.bureau.proxy.is_open.set()
+        swap.bureau.proxy.reset()
+        await running
 
 
 # ---- how it stands

@@ -6,9 +6,10 @@ import asyncio
 from typing import Annotated
 
 import typer
+from sqlalchemy import make_url
 
 from onenet.adapters import exchange_table, exchange_tables
-from onenet.adapters.exchange import Exchange, read_url
+from onenet.adapters.exchange import Exchange
 from onenet.services import exchange
 from onenet.settings import read_settings
 from onenet.store.endpoints import EndpointRow
@@ -27,7 +28,7 @@ def place(endpoint: EndpointRow) -> str:
     """Where a department is reached: its address, or that of its database without the password."""
     if endpoint.adapter != exchange_table.NAME:
         return endpoint.url
-    return read_url(endpoint.credentials[exchange_table.CREDENTIAL]).render_as_string(hide_password=True)
+    return make_url(endpoint.credentials[exchange_table.CREDENTIAL]).render_as_string(hide_password=True)
 
 
 def warn(endpoint: EndpointRow) -> None:
