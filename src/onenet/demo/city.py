@@ -14,12 +14,12 @@ from typing import Literal
 @dataclass(frozen=True, slots=True)
 class Department:
     """One simulated department. `habit`: what it does with a task. `adapter`: how it is reached, and in which
-    words: one of `pull` or `desk` is never called, and comes by itself with a key.
+    words. One of `pull` or `desk` comes by itself with a key, one of `exchange_table` swaps rows.
     """
 
     code: str
     habit: str
-    adapter: Literal["webhook", "simulated", "pull", "desk"]
+    adapter: Literal["webhook", "simulated", "pull", "desk", "exchange_table"]
 
     @property
     def is_called(self) -> bool:
@@ -37,7 +37,7 @@ CITY = (
     Department("fire", "flaky", "webhook"),
     Department("tobacco", "fast", "desk"),
     Department("tax", "twice", "webhook"),
-    Department("customs", "slow", "simulated"),
+    Department("customs", "slow", "exchange_table"),
     Department("hpf", "flaky", "simulated"),
     Department("bank", "late", "webhook"),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import datetime
 
+from onenet.adapters import desk, exchange_table, exchange_tables, pull
 from onenet.clock import SystemClock
 from onenet.demo.city import CITY, CLIENT
 from onenet.demo.folder import Folder
@@ -21,6 +23,9 @@ from onenet.store.callers import KeyKind
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 from onenet.store.migrating import Migrator
+
+KEY_KINDS: Mapping[str, KeyKind] = {pull.NAME: "department", desk.NAME: "officer"}
+"""The keys of those who ask for their tasks."""
 
 Tell = Callable[[str], None]
 """Tells the user one line."""
@@ -68,14 +73,27 @@ async def register_uncalled(folder: Folder) -> Mapping[str, str]:
         for department in CITY:
             if department.is_called:
                 continue
-            wanted = Wanted("department", department.code, adapter=department.adapter)
+            url = _exchange(folder, department.code) if department.adapter == exchange_table.NAME else None
+            credentials = {exchange_table.CREDENTIAL: url} if url else {}
+            wanted = Wanted(
+                "department", department.code, adapter=department.adapter, credentials=credentials
+            )
             made = await endpoints.register(database, wanted, now)
-            asks[department.code] = _asked_at(made.endpoint)
+            asks[department.code] = url or _path(made.endpoint)
     return asks
 
 
-def _asked_at(endpoint: EndpointRow) -> str:
-    if endpoint.adapter == "desk":
+def _exchange(folder: Folder, code: str) -> str:
+    """The URL of a department's database for exchange, which is made when there is none."""
+    file = folder.exchange / f"{code}.sqlite3"
+    if not file.exists():
+        with closing(sqlite3.connect(file)) as connection:
+            connection.executescript(exchange_tables.ddl("sqlite"))
+    return f"sqlite:///{file.absolute()}"
+
+
+def _path(endpoint: EndpointRow) -> str:
+    if endpoint.adapter == desk.NAME:
         return "/v1/desk/tasks"
     return f"/v1/endpoints/{to_text(endpoints.ENDPOINT_PREFIX, endpoint.id)}/queue"
 
@@ -114,8 +132,8 @@ async def _make_keys(folder: Folder, database: Database) -> None:
         credentials = replace(credentials, frontend_key=made.token)
         folder.save(credentials)
     for department in CITY:
-        if not department.is_called and department.code not in credentials.department_keys:
-            kind: KeyKind = "officer" if department.adapter == "desk" else "department"
+        if department.code not in credentials.department_keys and department.adapter in KEY_KINDS:
+            kind = KEY_KINDS[department.adapter]
             made = await keys.create(database, kind=kind, client=department.code, now=now)
             department_keys = credentials.department_keys | {department.code: made.token}
             credentials = replace(credentials, department_keys=department_keys)

@@ -6,6 +6,7 @@
 | kek | the key-encryption key, mode 600; beside the database it protects nothing, and nothing here is real |
 | onenet.sqlite3 | onenet's database |
 | front-end.jsonl | what the front-end sent, under which keys |
+| exchange/ | the databases that departments swap rows in |
 | departments/ | what each simulated department remembers |
 | logs/ | what each process said |
 """
@@ -53,6 +54,7 @@ class Folder:
         self.database = path / "onenet.sqlite3"
         self.kek = path / "kek"
         self.notebook = path / "front-end.jsonl"
+        self.exchange = path / "exchange"
         self.departments = path / "departments"
         self.logs = path / "logs"
         self._credentials = path / "onenet-demo.json"
@@ -68,7 +70,7 @@ class Folder:
             if fresh:
                 with self.locked():
                     shutil.rmtree(self.path)
-        for folder in (self.path, self.departments, self.logs):
+        for folder in (self.path, self.exchange, self.departments, self.logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not self._credentials.exists():
             self.save(Credentials())

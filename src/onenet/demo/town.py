@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from onenet.adapters import desk, exchange_table
 from onenet.clock import ScaledClock
 from onenet.demo import database, processes
 from onenet.demo.city import CITY, Department
@@ -126,12 +127,14 @@ async def _start_departments(plan: Plan, asks: Mapping[str, str]) -> list[Child]
 
 
 def _ways(plan: Plan, department: Department, asks: str | None) -> list[str]:
-    """How the department reaches the service: by callbacks, or where it asks for its tasks."""
+    """How the department reaches the service: by callbacks, where it asks for tasks, or by rows."""
     credentials = plan.folder.credentials()
     if asks is None:
         url, secret = f"/v1/callbacks/{department.code}", credentials.department_secrets[department.code]
         return ["--callback", plan.base_url + url, "--secret", secret]
-    option = "--desk" if department.adapter == "desk" else "--queue"
+    if department.adapter == exchange_table.NAME:
+        return ["--exchange", asks]
+    option = "--desk" if department.adapter == desk.NAME else "--queue"
     return [option, plan.base_url + asks, "--key", credentials.department_keys[department.code]]
 
 
@@ -142,6 +145,7 @@ async def _serve(plan: Plan, origin: datetime, speed: float) -> tuple[Child, Sca
         "ONENET_KEK_FILE": str(plan.folder.kek),
         "ONENET_PORT": str(plan.port),
         "ONENET_INNER_NETWORKS": HERE,
+        "ONENET_EXCHANGE_DIR": str(plan.folder.exchange),
         "ONENET_CLOCK_ORIGIN": origin.isoformat(),
         "ONENET_CLOCK_SPEED": str(speed),
     }
