@@ -32,12 +32,12 @@ class Department:
 @contextmanager
 def department(
     folder: Path, *, habit: str, callback: str, dialect: str = "webhook", code: str = "police",
-    delay_s: float = 0.05, secret: str = SECRET,
+    delay_s: float = 0.05, secret: str = SECRET, port: int = 0,
 ) -> Iterator[Department]:  # fmt: skip
     """Starts one and kills it at the end, without a warning: it must bear that."""
     command = [
         sys.executable, "-m", "onenet.simulator", f"--department={code}", f"--habit={habit}",
-        f"--dialect={dialect}", "--port=0", f"--callback={callback}", f"--secret={secret}",
+        f"--dialect={dialect}", f"--port={port}", f"--callback={callback}", f"--secret={secret}",
         f"--folder={folder}", f"--delay-s={delay_s}",
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:

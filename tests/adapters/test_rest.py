@@ -15,7 +15,16 @@ from onenet.adapters.rest import Rest
 from onenet.adapters.simulated import Simulated
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import SystemClock
-from onenet.domain.outcome import Accepted, Completed, Received, Rejected, ResultGiven, TryLater, Unclear
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Outcome,
+    Received,
+    Rejected,
+    ResultGiven,
+    TryLater,
+    Unclear,
+)
 from onenet.errors import MisconfiguredError
 from tests.adapters.departments import department
 from tests.adapters.factories import EXCHANGE_LIST, KEY, NOW, make_endpoint, make_task
@@ -289,3 +298,132 @@ def test_without_a_place_for_the_task_no_callback_is_read() -> None:
 def test_an_endpoint_without_a_description_that_can_be_used_is_misconfigured(options: dict[str, Any]) -> None:
     with pytest.raises(MisconfiguredError):
         Rest(make_endpoint("http://127.0.0.1:9", options=options))
+
+
+# ---- asked what became of a task
+
+POLL = {"every": 300, "path": "/cases/${/reference}", "headers": {"x-task": "${/task}"}}
+
+
+def asking(poll: dict[str, Any] = POLL, **answer: Any) -> dict[str, Any]:
+    """The small description of a department that is asked by the number it gave."""
+    words = {"ok": {"outcome": "accepted"}, "done": {"outcome": "completed"}, "wait": {"outcome": "received"}}
+    return describe(answer={"words": words, "reference": "/no"} | answer) | {"poll": poll}
+
+
+async def poll(server: Loopback, description: dict[str, Any], reference: str | None = "N 1/2") -> Attempt:
+    endpoint = make_endpoint(f"{server.url}/api/", "rest", options=description)
+    async with Transport(destinations=HERE) as transport:
+        talk = Rest(endpoint).poll(make_task(), reference)
+        return await transport.drive(talk, endpoint=endpoint, key=f"{KEY}-2", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "outcome"),
+    [
+        (200, {"no": "N-1"}, Received("N-1", 300)),
+        (202, {"no": 17, "state": "done"}, Received("17", 300)),
+        (200, {"no": "N-1", "state": "ok"}, Received("N-1", 300)),
+        (200, {"no": "N-1", "state": "done"}, Completed()),
+        (200, {"state": "done"}, Completed()),
+        (200, {"no": "N-1", "state": "odd"}, Unclear("/state: expected one of ok, done, wait")),
+        (200, {"state": "ok"}, Unclear("/no: what they call the task was expected")),
+        (200, {"no": ""}, Unclear("/no: what they call the task was expected")),
+        (200, {"no": {"a": 1}}, Unclear("/no: what they call the task was expected")),
+        (200, {"no": "x" * 256}, Unclear("/no: what they call the task was expected")),
+        (503, {"no": "N-1"}, TryLater("transient", "answered 503")),
+    ],
+)
+async def test_the_number_of_a_task_is_kept_unless_it_is_decided_at_once(
+    status: int, said: object, outcome: object
+) -> None:
+    """What is not the end is said again by whoever is asked; the number may never come again."""
+    async with loopback(answer(status, said)) as server:
+        attempt = await submit(server, asking())
+    assert attempt.outcome == outcome
+
+
+async def test_a_number_is_kept_of_a_department_that_calls_back_too() -> None:
+    description = describe(answer={"reference": "/no"})
+    async with loopback(answer(200, {"no": "N-1"})) as server:
+        attempt = await submit(server, description)
+    assert attempt.outcome == Received("N-1")
+
+
+async def test_a_department_is_asked_by_its_number_and_nothing_is_sent() -> None:
+    async with loopback(answer(200, {"state": "wait"})) as server:
+        attempt = await poll(server, asking())
+    (heard,) = server.heard
+    assert (heard.method, heard.path, heard.body) == ("GET", "/api/cases/N%201%2F2", b"")
+    assert (heard.headers["x-task"], heard.headers["idempotency-key"]) == (KEY, f'"{KEY}-2"')
+    assert "content-type" not in heard.headers
+    assert attempt.outcome == Received()
+
+
+async def test_a_question_may_have_a_body() -> None:
+    question = {"method": "POST", "every": 60, "format": "xml", "body": {"q": {"no": "${/reference}"}}}
+    async with loopback(answer(200, {"state": "ok"})) as server:
+        attempt = await poll(server, asking(question))
+    assert server.heard[0].body.endswith(b"<q><no>N 1/2</no></q>")
+    assert attempt.outcome == Accepted()
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "outcome"),
+    [
+        (200, {"state": "ok"}, Accepted()),
+        (200, {"no": "S-9"}, Received("S-9")),
+        (200, {}, Received()),
+        (200, {"state": "geheim"}, Unclear("/state: expected one of ok, done, wait")),
+        (404, {"state": "done"}, TryLater("transient", "answered 404")),
+        (409, {"type": "already-accepted"}, Received()),
+    ],
+)
+async def test_what_is_said_to_who_asks_is_read_by_the_same_words(
+    status: int, said: object, outcome: object
+) -> None:
+    async with loopback(answer(status, said)) as server:
+        attempt = await poll(server, asking())
+    assert attempt.outcome == outcome
+
+
+async def test_without_the_number_that_is_asked_by_no_call_is_made() -> None:
+    async with loopback(answer(200)) as server:
+        attempt = await poll(server, asking(), None)
+    assert (attempt.failure, server.heard) == ("refused", [])
+
+
+async def test_a_credential_in_the_body_of_a_question_is_asked_for() -> None:
+    question = {"method": "POST", "every": 60, "body": {"key": "${/credentials/key}"}}
+    with pytest.raises(MisconfiguredError, match="expected the credentials key as well"):
+        Rest(make_endpoint("http://127.0.0.1:9", options=asking(question)))
+
+
+async def test_a_simulated_department_that_is_asked_says_what_it_would_have_called_back(
+    tmp_path: Path,
+) -> None:
+    endpoint_of = {"reference": "/number", **EXCHANGE_LIST["answer"]}
+    description = {
+        **EXCHANGE_LIST,
+        "answer": endpoint_of,
+        "poll": {"every": 1, "path": "/tasks/${/reference}"},
+    }
+    async with Transport(destinations=HERE) as transport:
+        with department(tmp_path, habit="slow", dialect="asked", callback="") as police:
+            endpoint = make_endpoint(police.url, "rest", options=description)
+            adapter, clock = Rest(endpoint), SystemClock()
+            taken = await transport.drive(
+                adapter.submit(make_task()), endpoint=endpoint, key=KEY, now=clock.now()
+            )
+            assert isinstance(taken.outcome, Received)
+            outcome: Outcome = taken.outcome
+            number = taken.outcome.reference
+            async with asyncio.timeout(30):
+                while not isinstance(outcome, Completed):
+                    talk = adapter.poll(make_task(), number)
+                    asked = await transport.drive(talk, endpoint=endpoint, key=f"{KEY}-2", now=clock.now())
+                    assert isinstance(asked.outcome, Received | Accepted | Completed)
+                    outcome = asked.outcome
+            assert police.get()["callbacks_taken"] == 0
+    assert taken.outcome.poll_after_s == 1
+    assert [result.code for result in outcome.results] == ["household_page"]

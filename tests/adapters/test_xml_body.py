@@ -101,3 +101,9 @@ def test_no_name_breaks_out_of_its_element(name: str) -> None:
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff")))
 def test_what_was_written_is_read_again(text: str) -> None:
     assert read_xml(write_xml({"a": {"b": text, "@c": "x"}})) == {"a": {"b": text.strip(), "@c": "x"}}
+
+
+@pytest.mark.parametrize("value", [{}, {"a": 1, "b": 2}, {"a": [1, 2]}, {"a": []}])
+def test_a_document_has_one_element_at_the_top(value: dict[str, Any]) -> None:
+    with pytest.raises(Unfilled, match="one element was expected at the top"):
+        write_xml(value)

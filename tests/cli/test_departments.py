@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -79,6 +80,22 @@ async def test_a_dry_run_shows_the_request_and_what_an_answer_means(
     assert (status, first) == (0, "POST http://department.example/tasks")
     assert json.loads(body)["case_no"] == "32050820261123000002"
     assert json.loads(outcome) == {"kind": "Completed", "opinion": "准予办理", "results": []}
+
+
+def test_a_dry_run_asks_by_the_number_of_the_recorded_answer(database_url: str, tmp_path: Path) -> None:
+    """With what the shipped description has in its comments."""
+    shipped = Path(EXCHANGE_LIST).read_text(encoding="utf-8")
+    asking = re.sub("^( *)# (poll:|  every|  path|reference)", r"\1\2", shipped, flags=re.MULTILINE)
+    for name, said in {"d.yaml": asking, "yes.json": '{"number": 7}', "poll.json": '{"code": 8}'}.items():
+        (tmp_path / name).write_text(said, encoding="utf-8")
+    recorded = ("--answer", str(tmp_path / "yes.json"), "--poll", str(tmp_path / "poll.json"))
+    status, said, _ = run(database_url, "department", "dry-run", str(tmp_path / "d.yaml"), *recorded)
+    lines = said.rstrip("\n").split("\n")
+    assert status == 0
+    assert "GET http://department.example/tasks/7" in lines
+    assert [json.loads(line) for line in lines[-2:]] == [
+        {"kind": "Received", "reference": "7", "poll_after_s": 300}, {"kind": "Accepted"},
+    ]  # fmt: skip
 
 
 async def test_a_dry_run_of_an_unclear_callback_is_found_wanting(database_url: str, tmp_path: Path) -> None:

@@ -106,6 +106,13 @@ def mark_before_commit() -> None:
     _replace(Reader, "_take", take)
 
 
+def tells_again() -> None:
+    """Hands a task over once more instead of asking what became of it."""
+    from onenet.adapters.rest import Rest
+
+    _replace(Rest, "poll", lambda self, task, reference: self.submit(task))
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     mutant.__name__: mutant
     for mutant in (
@@ -116,6 +123,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         cuts_readers_off,
         no_lease,
         mark_before_commit,
+        tells_again,
     )
 }
 

@@ -82,12 +82,28 @@ def test_a_description_without_faults_is_kept_as_it_is(tmp_path: Path) -> None:
                 ("xml", "{a: {'@b': {c: d}}}", "4:20: error: expected one text or number"),
                 ("xml", "{a: {b: [[c]]}}", "4:18: error: expected one element, and no list"),
                 ("xml", "{a: {$each: '${/materials}'}}", "4:13: error: expected $each with $as"),
+                ("xml", "{a: [b, c]}", "4:9: error: expected one element at the top"),
+                ("xml", "{a: {$each: '${/materials}', $as: b}}", "4:9: error: expected one element at the t"),
             )
         ),
         *(
             ("${/task}", f"{{$value: '${{/created_at}}', $date: '{spelling}'}}", "4:43: error: expected a s")
             for spelling in ("%Y%m%d%", "%Y%m%d%Q", "%Y%m%d%Y", "%%Y%m%d", "%Y-%m")
         ),
+        *(
+            ("path:", f"headers: {{{name}: x}}\n  path:", f"2:13: error: expected no header {name.lower()}")
+            for name in ("Host", "content-length", "expect", "idempotency-key", "webhook-id", "user-agent")
+        ),
+        ("answer:", "auth: {header: {name: Host, value: '${/a}'}}\nanswer:", "5:23: error: expected no h"),
+        ("answer:", "poll: {path: /x}\nanswer:", "5:7: error: the key every is missing"),
+        ("answer:", "poll: {every: 0}\nanswer:", "5:15: error: expected greater than or equal to 1"),
+        ("answer:", "poll: {every: 9, path: /x, body: {a: b}}\nanswer:", "5:28: error: expected no body"),
+        ("answer:", "poll: {every: 9, path: '/${/taks}'}\nanswer:", "5:24: error: /taks leads nowhere in"),
+        ("answer:", "poll: {every: 9, path: '/${/reference}'}\nanswer:", "7:3: error: the key reference is"),
+        ("answer:", "poll: {every: 9, headers: {host: a}}\nanswer:", "5:28: error: expected no header host"),
+        ("answer:", "poll: {every: 9, method: POST, format: xml, body: {a: [b, c]}}\nanswer:",
+         "5:51: error: expected one element at the top"),
+        ("path: /cases", "path: '/${/reference}'", "2:9: error: /reference leads nowhere in a task"),
         ("answer:", "auth: {header: {name: x, value: '密 ${/a}'}}\nanswer:", "5:33: error: expected ASCII"),
         ("answer:", "auth: {basic: {user: x, password: '${/a}'}, header: {name: x, value: '${/a}'}}\nanswer:",
          "5:7: error: expected one of header, basic, oauth2"),

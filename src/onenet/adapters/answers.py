@@ -89,9 +89,14 @@ def answered_object(response: httpx2.Response, form: Format = JSON) -> Mapping[s
 
     Raises: MalformedJson, UnreadableAnswer when it calls itself of that form and is not.
     """
+    return None if response.status_code == 202 else object_in(response, form)
+
+
+def object_in(response: httpx2.Response, form: Format = JSON) -> Mapping[str, Any] | None:
+    """The same whatever the status is. A 202 decides nothing, but may name a number. Raises: the same."""
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_ours = media_type in form.types or media_type.endswith(form.suffix)
-    if response.status_code == 202 or not is_ours or _is_empty(response.content):
+    if not is_ours or _is_empty(response.content):
         return None
     value = form.read(response.content)
     return value if isinstance(value, dict) and value else None

@@ -66,6 +66,15 @@ class UnreadableAnswer(Exception):
     """
 
 
+OUR_HEADERS = frozenset(
+    {
+        *("accept-encoding", "user-agent", "idempotency-key", "expect"),
+        *("webhook-id", "webhook-timestamp", "webhook-signature"),
+        *("host", "content-length", "content-encoding", "transfer-encoding", "connection", "cookie"),
+    }
+)
+"""Headers of a request that the transport writes or leaves out, and no adapter sets."""
+
 APART = "onenet.apart"
 """Extension of a request that is not about the task, for a token: no key, no signature, and nothing of what
 is answered is kept on record."""

@@ -2,7 +2,8 @@
 
 It comes as YAML, is checked as it is registered, and is kept as the endpoint's options. `request` says what
 is sent, a template over the task's sheet; `answer` says where their word stands and what each word means, a
-template over their answer that gives onenet's own words (`webhook.ANSWERS`).
+template over their answer that gives onenet's own words (`webhook.ANSWERS`); `poll`, where they do not call
+back, how they are asked what became of a task.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -18,8 +19,10 @@ from pydantic_core import PydanticCustomError
 
 from onenet.adapters import template, webhook, xml_body
 from onenet.adapters.answers import Shape
+from onenet.adapters.base import OUR_HEADERS
 from onenet.adapters.template import Fault, Where
 from onenet.destinations import NotAllowed, place_of
+from onenet.domain.retry import LEAST_POLL_S, MOST_POLL_S
 from onenet.errors import MisconfiguredError
 
 SHEET = frozenset(
@@ -27,6 +30,9 @@ SHEET = frozenset(
     | {"applicant", "answers", "form", "materials", "results_before", "results_expected", "promised"}
 )
 """The members of a task's sheet, in which every reference of a request begins."""
+
+REFERENCE = "reference"
+"""What the department calls a task; a reference of a poll may begin in it, too."""
 
 
 def _members(shape: type[Shape]) -> Mapping[str, bool]:
@@ -127,15 +133,26 @@ class RequestPart(Shape):
     body: Any
 
 
-class AnswerPart(Shape):
-    """Where the word, our key and their count stand in an answer, and what each word or status means.
+class PollPart(Shape):
+    """How the department is asked what became of a task; every so many seconds at first."""
 
-    Without `task` no callback can be read.
+    every: Annotated[int, Field(ge=LEAST_POLL_S, le=MOST_POLL_S)]
+    method: Literal["GET", "POST"] = "GET"
+    format: Literal["json", "xml", "form"] = "json"
+    path: Annotated[str, AfterValidator(_path)] = ""
+    headers: dict[Annotated[str, AfterValidator(_header)], HeaderValue] = Field(default={})
+    body: Any = None
+
+
+class AnswerPart(Shape):
+    """Where the word, our key, their number of the task and their count stand in an answer, and what each
+    word or status means. Without `task` no callback can be read.
     """
 
     format: Literal["json", "xml"] = "json"
     word: Pointer
     task: Pointer | None = None
+    reference: Pointer | None = None
     seq: Pointer | None = None
     words: Annotated[dict[str, Meaning], Field(min_length=1)]
     statuses: dict[Annotated[str, Field(pattern="^[245][0-9]{2}$")], Meaning] = Field(default={})
@@ -182,6 +199,7 @@ class Description(Shape):
 
     request: RequestPart
     answer: AnswerPart
+    poll: PollPart | None = None
     auth: AuthPart | None = None
 
 
@@ -189,6 +207,7 @@ _SHAPES: Mapping[Where, type[Shape]] = {
     (): Description,
     ("request",): RequestPart,
     ("answer",): AnswerPart,
+    ("poll",): PollPart,
     ("auth",): AuthPart,
     ("auth", "header"): HeaderAuth,
     ("auth", "basic"): Basic,
@@ -217,8 +236,9 @@ def faults(value: Any) -> list[Fault]:
     except ValidationError as error:
         return [_of_shape(each) for each in error.errors(include_url=False)]
     return [
-        *_of_request(description.request),
+        *_of_request(description.request, "request", SHEET),
         *_of_answer(description.answer),
+        *_of_poll(description.poll, description.answer),
         *_of_auth(description.auth),
     ]
 
@@ -226,8 +246,9 @@ def faults(value: Any) -> list[Fault]:
 def secrets(description: Description) -> frozenset[str]:
     """The names of the credentials that the endpoint must have."""
     proof = _SECRET.findall(description.auth.model_dump_json() if description.auth else "")
-    body = (_CREDENTIAL.fullmatch(pointer) for _, pointer in template.references(description.request.body))
-    return frozenset([*proof, *(found[1] for found in body if found)])
+    bodies = [description.request.body, description.poll.body if description.poll else None]
+    named = (_CREDENTIAL.fullmatch(pointer) for _, pointer in template.references(bodies))
+    return frozenset([*proof, *(found[1] for found in named if found)])
 
 
 def _of_shape(error: Any) -> Fault:
@@ -246,22 +267,45 @@ def _of_shape(error: Any) -> Fault:
             return Fault(where[:-1] if is_key else where, message, "bad_key" if is_key else "bad_value")
 
 
-def _of_request(request: RequestPart) -> Iterator[Fault]:
+def _of_request(request: RequestPart | PollPart, where: str, known: Set[str]) -> Iterator[Fault]:
     for name in ("path", "headers", "body"):
-        part, above = getattr(request, name), ("request", name)
+        part, above = getattr(request, name), (where, name)
         yield from template.faults(part, above)
-        for where, pointer in template.references(part):
+        for place, pointer in template.references(part):
             if name == "body" and _CREDENTIAL.fullmatch(pointer):
                 continue
-            if pointer.split("/")[1] not in SHEET:
-                known = ", ".join(sorted(SHEET))
-                message = f"{pointer} leads nowhere in a task; its members are: {known}"
-                yield Fault((*above, *where), message, "unknown_reference")
-    yield from _of_body(request)
+            if pointer.split("/")[1] not in known:
+                message = f"{pointer} leads nowhere in a task; its members are: {', '.join(sorted(known))}"
+                yield Fault((*above, *place), message, "unknown_reference")
+    if not _has_no_body(request):
+        yield from _of_body(request, (where, "body"))
     for name in request.headers:
         if name.lower() in ("authorization", "cookie", "proxy-authorization"):
             message = "expected no credential here, but under auth: the description is kept in the clear"
-            yield Fault(("request", "headers", name), message, "credential")
+            yield Fault((where, "headers", name), message, "credential")
+        else:
+            yield from _of_header(name, (where, "headers", name), "bad_key")
+
+
+def _of_header(name: str, where: Where, code: str) -> Iterator[Fault]:
+    if name.lower() in OUR_HEADERS:
+        yield Fault(where, f"expected no header {name.lower()}: onenet writes it, or leaves it out", code)
+
+
+def _has_no_body(request: RequestPart | PollPart) -> bool:
+    return isinstance(request, PollPart) and request.method == "GET"
+
+
+def _of_poll(poll: PollPart | None, answer: AnswerPart) -> Iterator[Fault]:
+    if poll is None:
+        return
+    yield from _of_request(poll, "poll", SHEET | {REFERENCE})
+    if _has_no_body(poll) and poll.body is not None:
+        yield Fault(("poll", "body"), "expected no body with GET, or method: POST", "bad_key")
+    asked_by = [pointer for _, pointer in template.references([poll.path, poll.headers, poll.body])]
+    if answer.reference is None and f"/{REFERENCE}" in asked_by:
+        message = f"the key {REFERENCE} is missing: where in their answer the number stands they are asked by"
+        yield Fault(("answer",), message, "missing_key")
 
 
 def _of_auth(auth: AuthPart | None) -> Iterator[Fault]:
@@ -270,18 +314,24 @@ def _of_auth(auth: AuthPart | None) -> Iterator[Fault]:
         and len(auth.model_dump(exclude_none=True, include={"header", "basic", "oauth2"})) > 1
     ):
         yield Fault(("auth",), "expected one of header, basic, oauth2", "bad_value")
+    if auth is not None and auth.header is not None:
+        yield from _of_header(auth.header.name, ("auth", "header", "name"), "bad_value")
 
 
-def _of_body(request: RequestPart) -> Iterator[Fault]:
+def _is_one(value: Any) -> bool:
+    """Whether it is written as one element, however long lists are that are not known yet."""
+    return len(value) == 1 if isinstance(value, list) else not (isinstance(value, dict) and "$as" in value)
+
+
+def _of_body(request: RequestPart | PollPart, where: Where) -> Iterator[Fault]:
     """What the format asks of the body: one element at the top, or one level of names."""
     body = request.body
     if request.format == "json":
         return
-    where = ("request", "body")
     if (
         not isinstance(body, dict)
         or template.is_special(body)
-        or (request.format == "xml" and len(body) != 1)
+        or (request.format == "xml" and not (len(body) == 1 and all(map(_is_one, body.values()))))
     ):
         what = "one element at the top" if request.format == "xml" else "a mapping"
         yield Fault(where, f"expected {what} in a body of the format {request.format}")

@@ -18,13 +18,22 @@ from pydantic import ValidationError
 from onenet.adapters import answers, description, grants, template, webhook
 from onenet.adapters.answers import Format
 from onenet.adapters.base import READS, TLS, Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
-from onenet.adapters.description import Meaning
+from onenet.adapters.description import Meaning, PollPart, RequestPart
 from onenet.adapters.failures import NotCalled
 from onenet.adapters.grants import NoToken
 from onenet.adapters.template import NOTHING, Unfilled
 from onenet.adapters.tls import Tls
 from onenet.adapters.xml_body import read_xml, write_xml
-from onenet.domain.outcome import Outcome, Received, TryLater, Unclear
+from onenet.domain.outcome import (
+    Accepted,
+    Outcome,
+    Received,
+    Resumed,
+    SupplementNeeded,
+    Suspended,
+    TryLater,
+    Unclear,
+)
 from onenet.errors import MalformedJson, MisconfiguredError
 
 
@@ -52,6 +61,11 @@ BODIES: Mapping[str, tuple[str, Callable[[Any], bytes]]] = {
 }
 """How a body is written, and what it calls itself."""
 
+_TOLD_AGAIN = (Accepted, SupplementNeeded, Suspended, Resumed)
+"""Outcomes that a department which is asked says again until it has decided."""
+
+_MOST_OF_A_REFERENCE = 255
+
 _ASCII_BUT_PERCENT = bytes(set(range(128)) - {ord("%")})
 
 
@@ -66,13 +80,33 @@ class Rest:
             raise MisconfiguredError(f"expected the credentials {', '.join(sorted(missing))} as well")
 
     def submit(self, task: TaskSheet) -> Talk:
-        """One request, with the same bytes for every try; before it perhaps one for a token."""
-        request = self._request(task)
+        """One request, with the same bytes for every try; before it perhaps one for a token.
+
+        Where they are asked later, what they say at once counts only if it is the end: they say it again.
+        """
+        request = self._request(self._says.request, task.content)
         try:
             response = yield from grants.answered(request, self._says.auth, self._endpoint)
         except NoToken as error:
             return TryLater("transient", str(error))
-        return self._read(task, response)
+        outcome = self._read(task, response)
+        if self._says.answer.reference is None and self._says.poll is None:
+            return outcome
+        return self._taken(response, outcome)
+
+    def poll(self, task: TaskSheet, reference: str | None) -> Talk:
+        """The question as it is described; the answer is read by the same words."""
+        asked = self._says.poll
+        if asked is None:
+            return TryLater("refused", "the description has no poll any more")
+        known = {} if reference is None else {description.REFERENCE: reference}
+        request = self._request(asked, {**task.content, **known})
+        try:
+            response = yield from grants.answered(request, self._says.auth, self._endpoint)
+        except NoToken as error:
+            return TryLater("transient", str(error))
+        outcome = self._read(task, response)
+        return Received(self._reference(response)) if isinstance(outcome, Received) else outcome
 
     def read_callback(self, body: bytes) -> Answer:
         """The answer in this body, by the same words. Raises: UnreadableAnswer."""
@@ -90,25 +124,56 @@ class Rest:
             outcome = self._unknown_word()
         return Answer(task, outcome, self._seq(said))
 
-    def _request(self, task: TaskSheet) -> httpx2.Request:
-        """Raises: NotCalled when the task has no value for a reference."""
-        wanted = self._says.request
+    def _taken(self, response: httpx2.Response, outcome: Outcome) -> Outcome:
+        """The outcome with what they call the task from now on; they are asked by that, where it is so."""
+        asked = self._says.poll
+        if not isinstance(outcome, Received) and (asked is None or not isinstance(outcome, _TOLD_AGAIN)):
+            return outcome
+        reference = self._reference(response)
+        if asked is not None and reference is None and self._says.answer.reference is not None:
+            return Unclear(f"{self._says.answer.reference}: what they call the task was expected")
+        return Received(reference, asked.every if asked else None)
+
+    def _reference(self, response: httpx2.Response) -> str | None:
+        """What they call the task in this answer, if they say so."""
+        pointer = self._says.answer.reference
         try:
-            path = template.fill_text(wanted.path, task.content, _in_path)
+            said = answers.object_in(response, FORMATS[self._says.answer.format])
+        except (MalformedJson, UnreadableAnswer):
+            return None
+        if pointer is None or said is None:
+            return None
+        word = template.as_word(template.look(said, pointer))
+        return word if word and len(word) <= _MOST_OF_A_REFERENCE else None
+
+    def _request(self, wanted: RequestPart | PollPart, told: Mapping[str, Any]) -> httpx2.Request:
+        """Raises: NotCalled when the task has no value for a reference."""
+        try:
+            path = template.fill_text(wanted.path, told, _in_path)
             headers = [
-                (name, template.fill_text(each, task.content, _in_header))
-                for name, each in wanted.headers.items()
+                (name, template.fill_text(each, told, _in_header)) for name, each in wanted.headers.items()
             ]
-            media_type, write = BODIES[wanted.format]
-            content = write(template.fill(wanted.body, self._told(task)))
+            media_type, content = self._body(wanted, told)
         except Unfilled as error:
             raise NotCalled(f"the task: {error}") from None
         more: dict[str, Any] = {READS: frozenset(map(int, self._says.answer.statuses))} | self._tls()
         request = httpx2.Request(
             wanted.method, self._url + path, headers=headers, content=content, extensions=more
         )
-        request.headers.setdefault("content-type", media_type)
+        if media_type:
+            request.headers.setdefault("content-type", media_type)
         return request
+
+    def _body(self, wanted: RequestPart | PollPart, told: Mapping[str, Any]) -> tuple[str, bytes]:
+        """What it calls itself, and its bytes. It may refer to credentials, for systems that want them there.
+
+        Raises: Unfilled.
+        """
+        if wanted.method == "GET":
+            return "", b""
+        media_type, write = BODIES[wanted.format]
+        filled = template.fill(wanted.body, {**told, "credentials": self._endpoint.credentials})
+        return media_type, write(filled)
 
     def _tls(self) -> dict[str, Tls]:
         """How the connection is made, where the description says so."""
@@ -117,10 +182,6 @@ class Rest:
             return {}
         certificate = template.fill_text(auth.certificate, own) if auth.certificate else None
         return {TLS: Tls(certificate, auth.authority)}
-
-    def _told(self, task: TaskSheet) -> Mapping[str, Any]:
-        """What a body may refer to: the task, and credentials for systems that want them there."""
-        return {**task.content, "credentials": self._endpoint.credentials}
 
     def _read(self, task: TaskSheet, response: httpx2.Response) -> Outcome:
         answer = self._says.answer

@@ -19,7 +19,7 @@ import httpx2
 
 from onenet import __version__, crashing
 from onenet.adapters import failures, names, signing, tls
-from onenet.adapters.base import APART, READS, TLS, Endpoint, Entry, Talk
+from onenet.adapters.base import APART, OUR_HEADERS, READS, TLS, Endpoint, Entry, Talk
 from onenet.adapters.exchange import Exchange
 from onenet.adapters.jetstream import Streams
 from onenet.adapters.masking import excerpt, without
@@ -30,15 +30,6 @@ from onenet.domain.outcome import FailureClass, Outcome, Received, TryLater
 _FIXED = {"accept-encoding": "identity", "user-agent": f"onenet/{__version__}"}
 _JSON = "application/json"
 _DEFAULT_TYPE = ("content-type", _JSON)
-_RESERVED = frozenset(
-    {
-        *_FIXED,
-        *("webhook-id", "webhook-timestamp", "webhook-signature", "idempotency-key", "expect"),
-        *("host", "content-length", "content-encoding", "transfer-encoding", "connection", "cookie"),
-    }
-)
-"""Headers of a request that no adapter sets."""
-
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
 """What a method or the name of a header may be, and the value of one that an adapter sets."""
@@ -207,11 +198,12 @@ def _proof(body: bytes, identity: _Identity) -> dict[str, str]:
 
 def _own_headers(wanted: httpx2.Request) -> list[tuple[str, str]]:
     """What the adapter may say beside us. Raises: NotCalled when it would not be HTTP."""
-    own = [(name, value) for name, value in wanted.headers.multi_items() if name not in _RESERVED]
+    own = [(name, value) for name, value in wanted.headers.multi_items() if name not in OUR_HEADERS]
     tokens = [wanted.method, *(name for name, _ in own)]
     if not all(map(_TOKEN.fullmatch, tokens)) or not all(_VALUE.fullmatch(value) for _, value in own):
         raise failures.NotCalled("the request is not valid HTTP")
-    return own if "content-type" in wanted.headers else [*own, _DEFAULT_TYPE]
+    is_plain = "content-type" in wanted.headers or not wanted.content
+    return own if is_plain else [*own, _DEFAULT_TYPE]
 
 
 def _advance(talk: Talk, answer: httpx2.Response | None) -> httpx2.Request | Entry | Outcome:

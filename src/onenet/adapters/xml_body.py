@@ -49,7 +49,9 @@ def read_xml(raw: bytes) -> dict[str, Any]:
 
 
 def write_xml(value: Mapping[str, Any]) -> bytes:
-    """The document with this one element. Raises: Unfilled for a name that no element can have."""
+    """The document with this one element. Raises: Unfilled for several, and for a name that none can have."""
+    if sum(len(each) if isinstance(each, list) else 1 for each in value.values()) != 1:
+        raise Unfilled("the body: one element was expected at the top")
     return ('<?xml version="1.0" encoding="UTF-8"?>\n' + "".join(_elements(value))).encode()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,18 +11,21 @@ from uuid import UUID
 import httpx2
 import typer
 
-from onenet.adapters.base import Endpoint, UnreadableAnswer
+from onenet.adapters.base import Endpoint, Talk, TaskSheet, UnreadableAnswer
 from onenet.adapters.description import read, secrets
 from onenet.adapters.failures import NotCalled
 from onenet.adapters.masking import MASK
 from onenet.adapters.rest import Rest
 from onenet.clock import SystemClock
-from onenet.domain.outcome import Outcome, Unclear
+from onenet.domain.outcome import Outcome, Received, Unclear
 from onenet.errors import MisconfiguredError
 from onenet.resources import example_descriptions_dir
 from onenet.services import descriptions
 
 _URL = "http://department.example"
+_NUMBER = "2026-000001"
+"""By which a task is asked about when no recorded answer names a number."""
+
 _Recorded = typer.Option(help="File with the body of an answer, as the department sent it.")
 
 
@@ -44,8 +47,11 @@ def run(
     answer: Annotated[Path | None, _Recorded] = None,
     status: Annotated[int, typer.Option(help="The status that the answer came with.")] = 200,
     callback: Annotated[Path | None, typer.Option(help="File with the body of a callback.")] = None,
+    poll: Annotated[
+        Path | None, typer.Option(help="File with the body of what they say when they are asked.")
+    ] = None,
 ) -> None:
-    """Check a description; show the request for a task, and what an answer or a callback of theirs means.
+    """Check a description; show the requests about a task, and what an answer or a callback of theirs means.
 
     Nobody is called. Exit status 1: the description has faults, or an answer is unclear.
     """
@@ -53,24 +59,36 @@ def run(
     says = read(options)
     hidden = dict.fromkeys(secrets(says), MASK)
     adapter = Rest(Endpoint(UUID(int=0), "department", "rest", url, (), options, hidden))
+    sheet = _sheet(task)
     said = [_response(answer, status, says.answer.format)] if answer else []
-    try:
-        played = descriptions.rehearse(adapter, _sheet(task), said, SystemClock().now())
-    except NotCalled as error:
-        typer.echo(f"no call would be made: {error}")
-        raise typer.Exit(1) from None
-    for request in played.requests:
-        _show(request)
-    outcomes = [played.outcome] if played.outcome else []
+    outcomes = [_play(adapter.submit(sheet), said)]
+    if poll is not None:
+        taken = outcomes[0]
+        reference = taken.reference if isinstance(taken, Received) else None
+        outcomes.append(
+            _play(adapter.poll(sheet, reference or _NUMBER), [_response(poll, 200, says.answer.format)])
+        )
     if callback is not None:
         outcomes.append(_read_callback(adapter, callback.read_bytes()))
-    for outcome in outcomes:
+    for outcome in [outcome for outcome in outcomes if outcome is not None]:
         typer.echo(json.dumps(descriptions.told(outcome), ensure_ascii=False))
     if any(isinstance(outcome, Unclear) for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _sheet(path: Path | None) -> dict[str, Any]:
+def _play(talk: Talk, said: Sequence[httpx2.Response]) -> Outcome | None:
+    """Shows what would be sent; what the answers mean, if they are given."""
+    try:
+        played = descriptions.rehearse(talk, said, SystemClock().now())
+    except NotCalled as error:
+        typer.echo(f"no call would be made: {error}")
+        raise typer.Exit(1) from None
+    for request in played.requests:
+        _show(request)
+    return played.outcome
+
+
+def _sheet(path: Path | None) -> TaskSheet:
     """The task in this file. Raises: MisconfiguredError."""
     try:
         sheet = json.loads((path or example_descriptions_dir() / "sample_task.json").read_bytes())
@@ -78,7 +96,7 @@ def _sheet(path: Path | None) -> dict[str, Any]:
         sheet = None
     if not isinstance(sheet, dict) or not isinstance(sheet.get("task"), str):
         raise MisconfiguredError("expected the JSON of a task, with its member task")
-    return sheet
+    return TaskSheet(sheet["task"], json.dumps(sheet), sheet)
 
 
 def _response(path: Path, status: int, form: str) -> httpx2.Response:

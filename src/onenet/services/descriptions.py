@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 
 from onenet.adapters import description, failures
-from onenet.adapters.base import APART, READS, Adapter, Entry, TaskSheet
+from onenet.adapters.base import APART, READS, Entry, Talk
 from onenet.adapters.template import Fault
 from onenet.catalogue.findings import Finding, Place, error
 from onenet.catalogue.source import Node, read_file
@@ -48,11 +48,8 @@ class Rehearsal:
     outcome: Outcome | None
 
 
-def rehearse(
-    adapter: Adapter, sheet: Mapping[str, Any], answers: Sequence[httpx2.Response], now: datetime
-) -> Rehearsal:
-    """Plays the talk about this task with these answers; nobody is called. Raises: NotCalled."""
-    talk = adapter.submit(TaskSheet(sheet["task"], json.dumps(sheet), sheet))
+def rehearse(talk: Talk, answers: Sequence[httpx2.Response], now: datetime) -> Rehearsal:
+    """Plays a talk about a task with these answers; nobody is called. Raises: NotCalled."""
     requests = [_request(next(talk))]
     if APART in requests[0].extensions:
         requests.append(_request(talk.send(httpx2.Response(200, json=_SAMPLE_TOKEN))))

@@ -17,8 +17,13 @@ from onenet.simulator.ledger import Ledger
 from onenet.simulator.sender import Http, Sender, Way, by_key, signed
 from onenet.simulator.server import Department, Server
 
-NEEDED = {"pull": ("queue", "key"), "desk": ("desk", "key"), "exchange_table": ("exchange",)}
-"""What the dialects of departments that cannot be called need, in the place of an address and a secret."""
+NEEDED = {
+    "asked": ("secret",),
+    "pull": ("queue", "key"),
+    "desk": ("desk", "key"),
+    "exchange_table": ("exchange",),
+}
+"""What the dialects of departments that do not call back need, in the place of an address and a secret."""
 
 
 def main() -> None:
@@ -39,7 +44,8 @@ def main() -> None:
         clock=clock,
     )
     server = Server(options.port, department)
-    department.sender.start()
+    if not department.dialect.is_asked:
+        department.sender.start()
     if options.dialect == "pull":
         Fetcher(department, options.queue, options.key).start()
     elif options.dialect == "desk":
@@ -66,7 +72,7 @@ def _way(options: argparse.Namespace, clock: Clock) -> Way:
 
             return Rows(open_database(options.exchange))
         case _:
-            return Http(options.callback, signed(options.secret), clock)
+            return Http(options.callback or "", signed(options.secret), clock)
 
 
 def _options() -> argparse.Namespace:
@@ -75,7 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--habit", required=True, choices=HABITS)
     parser.add_argument("--dialect", default="webhook", choices=DIALECTS)
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
-    parser.add_argument("--callback", help="the address onenet is called back at")
+    parser.add_argument("--callback", help="the address onenet is called back at; none with asked")
     parser.add_argument("--secret", type=_secret, help="signs and verifies, whsec_…")
     parser.add_argument("--queue", help="with the dialect pull: the address it fetches its tasks from")
     parser.add_argument("--desk", help="with the dialect desk: the address of its work-list")

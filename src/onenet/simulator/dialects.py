@@ -36,12 +36,14 @@ class Dialect:
     """`read` takes the JSON body of a task; the others write the body of what is said about it.
 
     `answer` (at once) is given the task, what is said and the results with their numbers; `callback` (later)
-    the sequence number and the time as well.
+    the sequence number and the time as well. `is_asked`: it gives a number and does not call back; what it
+    would have said, it says to who asks by that number.
     """
 
     read: Callable[[Json], Work]
     answer: Callable[[str, Said, list[Json]], Json]
     callback: Callable[[str, Said, list[Json], int, str], Json]
+    is_asked: bool = False
 
 
 def _work(submission: int, materials: list[Json], form: Json, results: list[str]) -> Work:
@@ -115,4 +117,5 @@ DIALECTS: Mapping[str, Dialect] = {
     "desk": Dialect(_read_webhook, _say_webhook, _call_desk),
     "exchange_table": Dialect(_read_webhook, _say_webhook, _call_row),
     "simulated": Dialect(_read_codes, _say_code, _call_code),
+    "asked": Dialect(_read_codes, _say_code, _call_code, is_asked=True),
 }

@@ -40,6 +40,11 @@ WHERE state = 'pending' AND NOT EXISTS (
 ORDER BY due_at, id LIMIT 1
 """
 
+_STANDS = """
+SELECT c.body FROM result r JOIN callback c ON c.key = r.key
+WHERE r.serial = ? AND r.code = ? AND c.due_at <= ? ORDER BY c.id DESC LIMIT 1
+"""
+
 _COUNTS = """
 SELECT (SELECT count(*) FROM task) AS tasks,
     (SELECT coalesce(sum(calls), 0) FROM task) AS calls,
@@ -122,6 +127,13 @@ class Ledger:
             db.execute("INSERT OR IGNORE INTO result (key, code, year) VALUES (?, ?, ?)", (key, code, year))
             issued = db.execute("SELECT year, serial FROM result WHERE key = ? AND code = ?", (key, code))
             return "{year}-{serial:06}".format(**issued.fetchone())
+
+    def stands(self, number: str, code: str, now: float) -> bytes | None:
+        """The last that is to have been said by now of the task with this number; None without any."""
+        serial = number.partition("-")[2]
+        with self._transaction() as db:
+            row = db.execute(_STANDS, (serial if serial.isdecimal() else 0, code, now)).fetchone()
+        return bytes(row["body"]) if row and row["body"] is not None else None
 
     def next_callback(self) -> Due | None:
         """The callback that goes next, due or not yet."""

@@ -1,4 +1,7 @@
-"""How a simulated department is reached: POST a signed task; GET `/` for counts, `/effects` for each task."""
+"""How a simulated department is reached: POST a signed task; GET `/` for counts, `/effects` for each task.
+
+One that is asked says under `/tasks/` and the number that it gave where a task stands.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,9 @@ from onenet.simulator.ledger import Ledger, Planned
 from onenet.simulator.sender import Sender
 
 _LARGEST_BODY = 1_048_576
+_APPLICATION = "application"
+_ASKED = "/tasks/"
+"""Below it, the number that an application was given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,14 @@ class Department:
             self.ledger.take(key, list(self._planned(key, reaction)))
             self.sender.wake()
         said = reaction.said
-        return reaction, self.dialect.answer(key, said, self._issued(key, said)) if said else {}
+        told = self.dialect.answer(key, said, self._issued(key, said)) if said else {}
+        if reaction.takes and self.dialect.is_asked:
+            told |= {"number": self.ledger.number(key, _APPLICATION, self.clock.now().year)}
+        return reaction, told
+
+    def say(self, number: str) -> bytes:
+        """What it has said by now of the task with this number, as JSON."""
+        return self.ledger.stands(number, _APPLICATION, self.clock.now().timestamp()) or b"{}"
 
     def _planned(self, key: str, reaction: Reaction) -> Iterator[Planned]:
         now = self.clock.now()
@@ -99,6 +112,9 @@ class _Handler(BaseHTTPRequestHandler):
         pages: dict[str, Any] = {"/": ledger.counts, "/effects": ledger.effects}
         if self.path in pages:
             self._answer(200, pages[self.path]())
+        elif self.path.startswith(_ASKED) and self.server.department.dialect.is_asked:
+            if self._is_signed(b""):
+                self._answer(200, {}, raw=self.server.department.say(self.path.removeprefix(_ASKED)))
         else:
             self._answer(404, {"error": "there are / and /effects"})
 
@@ -110,16 +126,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(413, {"error": f"a body of at most {_LARGEST_BODY} bytes was expected"})
             return
         body = self.rfile.read(int(length))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        refusal = signing.verify(headers, body, [department.secret], now=department.clock.now())
-        if refusal:
-            self._answer(401, {"error": refusal.value})
+        if not self._is_signed(body):
             return
-        reaction, told = department.receive(headers["webhook-id"], body)
+        reaction, told = department.receive(self.headers["webhook-id"], body)
         if reaction.hangs_up:
             self.close_connection = True
             return
         self._answer(reaction.status, told, raw=reaction.raw, retry_after_s=reaction.retry_after_s)
+
+    def _is_signed(self, body: bytes) -> bool:
+        """Whether onenet signed it; says so when it did not."""
+        department = self.server.department
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        refusal = signing.verify(headers, body, [department.secret], now=department.clock.now())
+        if refusal:
+            self._answer(401, {"error": refusal.value})
+        return refusal is None
 
     def _answer(
         self, status: int, told: object, *, raw: bytes | None = None, retry_after_s: int | None = None
