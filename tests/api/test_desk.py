@@ -355,6 +355,8 @@ async def test_an_officer_sees_only_the_cases_of_the_own_jurisdictions(
     await apply(frontend, parts, "city", jurisdiction="suzhou")
     here = people("officer.health.z-1.kunshan")
     assert [each["number"] for each in await here.tasks()] == [county["number"]]
+    page = (await here.client.get("/v1/desk/tasks?limit=1")).json()
+    assert "next_cursor" not in page  # it would tell that there is another one
     everywhere = await people("officer.health.z-1").tasks()
     city = next(each["task"] for each in everywhere if each["number"] != county["number"])
     assert problem(await here.claim(city)) == (404, "not-found")

@@ -190,13 +190,17 @@ async def test_who_is_not_logged_in_is_sent_to_log_in_and_who_may_not_is_told(of
         assert (told.status_code, DESK["no_desk"]["en"] in told.text) == (403, True)
 
 
+async def upload(office: Office, key: str) -> dict[str, str]:
+    """A material with a document of its own."""
+    said = {"Content-Type": "application/pdf", "Onenet-Filename": "scan.pdf", "Idempotency-Key": key}
+    headers = {**office.frontend, **said}
+    made = await office.client.post("/v1/documents", content=making.pdf(), headers=headers)
+    assert made.status_code == 201, made.text
+    return {"code": "record", "document": made.json()["id"]}
+
+
 async def test_a_document_is_saved_and_the_look_is_on_record(office: Office) -> None:
-    said = {"Content-Type": "application/pdf", "Onenet-Filename": "scan.pdf", "Idempotency-Key": "d"}
-    made = await office.client.post(
-        "/v1/documents", content=making.pdf(), headers={**office.frontend, **said}
-    )
-    record = {"code": "record", "document": made.json()["id"]}
-    case = await office.apply("k", materials=[record])
+    await office.apply("k", materials=[await upload(office, "d")])
     zhang = await office.sit_down("z-1", dept="health")
     (task,) = await zhang.list()
     (link,) = re.findall(r'href="(/console/desk/\w+/documents/\w+)"', await zhang.page(task))
@@ -206,7 +210,19 @@ async def test_a_document_is_saved_and_the_look_is_on_record(office: Office) -> 
     assert "sandbox" in file.headers["content-security-policy"]
     looks = (await office.client.get("/v1/me/access-log", headers=office.frontend)).json()["items"]
     assert [each["who"] for each in looks if each["what"] == "document"] == ["officer:city-id/z-1"]
-    assert case
+
+
+async def test_a_document_of_another_case_or_of_none_is_not_there(office: Office) -> None:
+    """Also one that the same clerk may see with its own task; and no supervisor saves any."""
+    mine, other, free = [await upload(office, key) for key in ("d-1", "d-2", "d-3")]
+    for key, material in (("k-1", mine), ("k-2", other)):
+        await office.apply(key, materials=[material])
+    zhang = await office.sit_down("z-1", dept="health")
+    task, _ = await zhang.list()
+    head = await office.sit_down("s-1", "supervisor", dept=None)
+    asked = [(zhang, mine), (zhang, other), (zhang, free), (head, mine)]
+    answers = [await who.browser.get(f"{task}/documents/{material['document']}") for who, material in asked]
+    assert [answer.status_code for answer in answers] == [200, 404, 404, 404]
 
 
 async def test_the_pages_speak_both_languages_and_keep_to_the_policy(office: Office) -> None:
