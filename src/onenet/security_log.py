@@ -48,6 +48,8 @@ KINDS: Mapping[str, str] = {
     "key_distrusted": "a department's public key was taken away",
     "endpoint_held": "an endpoint was paused, or answered 410: nothing is sent to it",
     "endpoint_resumed": "an endpoint is sent what waits for it again",
+    "sent_again": "a task or delivery was sent again by hand",
+    "replayed": "what went to an endpoint in a while is sent to it again",
     "secret_rotated": "the keys that an endpoint's messages are signed with were replaced",
     "session_opened": "somebody logged in to the pages",
     "session_ended": "somebody logged out, or was logged out",

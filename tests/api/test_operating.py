@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import httpx2
 import pytest
 
+from onenet.clock import FrozenClock
+from onenet.services import steps
+from onenet.store import queue
+from onenet.store.database import Database
+from onenet.store.queue import DELIVERIES
+from tests.api.conftest import submission
 from tests.api.test_endpoints import register
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
@@ -60,3 +67,70 @@ async def test_a_grace_of_more_than_a_week_or_a_key_that_is_none_is_refused(
     made = (await register(administrator)).json()
     answer = await post(administrator, f"/endpoints/{made['id']}/rotations", **wrong)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{next(iter(wrong))}")
+
+
+async def test_a_pause_is_told_with_its_reason_and_a_resumption_is_a_job(
+    administrator: httpx2.AsyncClient, frontend: httpx2.AsyncClient, seen: list[dict[str, Any]]
+) -> None:
+    made = (await register(administrator, kind="department", owner="health")).json()
+    path = f"/endpoints/{made['id']}"
+    paused = await post(administrator, f"{path}/pauses", "p-1", reason="系统升级，13800138000")
+    again = await post(administrator, f"{path}/pauses", "p-1", reason="系统升级，13800138000")
+    assert (paused.status_code, paused.content) == (201, again.content)
+    assert (paused.json()["state"], "13800138000" in paused.text) == ("held", False)
+    case = await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "k"})
+    (first, *_) = case.json()["steps"]
+    assert first["waiting"]["reason"] == "endpoint_held"
+    resumed = await post(administrator, f"{path}/resumptions")
+    assert (resumed.status_code, resumed.json()["total"]) == (202, 0)
+    followed = await administrator.get(resumed.headers["location"])
+    assert followed.json() == resumed.json()
+    told = [each["event"] for each in seen if each["event"].startswith("endpoint_")]
+    assert told == ["endpoint_held", "endpoint_resumed"]
+
+
+async def test_frain_dev_convoy_2755_a_job_is_found_at_its_own_endpoint_only(
+    administrator: httpx2.AsyncClient,
+) -> None:
+    """There, look-ups were not confined to whom the object belongs to."""
+    mine, other = [(await register(administrator)).json()["id"] for _ in range(2)]
+    job = (await post(administrator, f"/endpoints/{mine}/resumptions")).json()["id"]
+    found = [
+        (await administrator.get(f"/v1/endpoints/{whose}/{kind}/{job}")).status_code
+        for whose, kind in ((mine, "resumptions"), (other, "resumptions"), (mine, "replays"))
+    ]
+    assert found == [200, 404, 404]
+
+
+async def test_an_attempt_is_sent_again_by_its_id_and_none_other_is(
+    administrator: httpx2.AsyncClient, frontend: httpx2.AsyncClient, database: Database, clock: FrozenClock
+) -> None:
+    await register(administrator, events=["case.received"])
+    await frontend.post("/v1/cases", json=submission(), headers={"Idempotency-Key": "k"})
+    ((row, token),) = [(each.row, each.token) for each in await steps.claim(database, DELIVERIES, clock, 1)]
+    (listed,) = (await administrator.get("/v1/deliveries")).json()["items"]
+    (attempt,) = (await administrator.get(f"/v1/deliveries/{listed['id']}/attempts")).json()["items"]
+    assert (attempt["trigger"], attempt["number"]) == ("auto", 1)
+    path = f"/attempts/{attempt['id']}/resends"
+    assert (await post(administrator, path)).status_code == 409  # it is being sent now
+    async with database.transaction() as connection:
+        await queue.give_back(connection, DELIVERIES, [(row, token)], clock.now())
+    sent = await post(administrator, path, "s-1")
+    again = await post(administrator, path, "s-1")
+    assert (sent.status_code, sent.content, sent.json()["id"]) == (202, again.content, listed["id"])
+    unknown = [path.replace("_1/", "_2/"), "/attempts/att_00000000000000000000000000_1/resends"]
+    assert [(await post(administrator, each)).status_code for each in unknown] == [404, 404]
+
+
+async def test_a_dry_run_of_a_replay_counts_and_what_does_not_fit_is_409(
+    administrator: httpx2.AsyncClient, clock: FrozenClock
+) -> None:
+    made = (await register(administrator, kind="department", owner="health")).json()
+    path, since = f"/endpoints/{made['id']}/replays", (clock.now() - timedelta(days=1)).isoformat()
+    counted = await post(administrator, path, since=since, dry_run=True)
+    assert (counted.status_code, counted.json()) == (200, {"endpoint": made["id"], "total": 0})
+    for unfit in ({"states": ["done"]}, {"types": ["case.completed"]}, {"until": "2020-01-01T00:00:00Z"}):
+        assert (await post(administrator, path, since=since, **unfit)).status_code == 409
+    begun = await post(administrator, path, since=since)
+    assert (begun.status_code, begun.json()["state"]) == (202, "ended")
+    assert (await administrator.get(begun.headers["location"])).json() == begun.json()

@@ -70,6 +70,10 @@ PROBES: Mapping[str, Probe] = {
         path=_NO_ENDPOINT, body={"reason": "停机维护"}, headers=_KEY
     ),
     "POST /v1/endpoints/{endpoint_id}/resumptions": Probe(path=_NO_ENDPOINT, body={}, headers=_KEY),
+    "POST /v1/endpoints/{endpoint_id}/replays": Probe(
+        path=_NO_ENDPOINT, body={"since": "2026-11-22T00:00:00Z"}, headers=_KEY
+    ),
+    "POST /v1/attempts/{attempt_id}/resends": Probe(body={}, headers=_KEY),
     "POST /v1/endpoints/{endpoint_id}/rotations": Probe(path=_NO_ENDPOINT, body={}, headers=_KEY),
     "POST /v1/endpoints/{endpoint_id}/queue/leases": Probe(body={}),
     "POST /v1/endpoints/{endpoint_id}/queue/leases/{lease}/receipts": Probe(body={"task": _TASK}),
@@ -142,7 +146,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
         "document_id": city.words["document"], "upload_id": city.words["upload"], "offset": "0",
         "consent_id": "cns_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
         "task": city.words["desk_task"],
-        "job_id": "job_00000000000000000000000000",
+        "attempt_id": "att_00000000000000000000000000_1", "job_id": "job_00000000000000000000000000",
         "endpoint_id": city.words["endpoint"], "lease": "lse_00000000000000000000000000",
         "break_glass_id": actor.words.get("glass", city.words["glass"]),
     }  # fmt: skip

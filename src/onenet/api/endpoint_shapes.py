@@ -108,8 +108,12 @@ class DeliveryShape(Answer):
 
 
 class AttemptShape(Answer):
-    """One HTTP call. `failure`: how it failed, if it did. `excerpt`: the masked head of the answer."""
+    """One HTTP call. `failure`: how it failed, if it did. `excerpt`: the masked head of the answer.
 
+    `trigger`: why it was made. `key_id`: of the key that signed it, as `keys` of the endpoint has it.
+    """
+
+    id: str
     number: int
     task: str | None = None
     started_at: Moment
@@ -118,6 +122,8 @@ class AttemptShape(Answer):
     failure: str | None = None
     reason: str | None = None
     excerpt: str | None = None
+    trigger: Annotated[str, Field(json_schema_extra=extensible(["auto", "manual", "replay", "probe"]))]
+    key_id: str | None = None
 
 
 class AttemptList(Answer):

@@ -39,8 +39,10 @@ from onenet.services import deliveries, endpoints, handshakes
 from onenet.services.deliveries import Attempt, Delivery
 from onenet.services.endpoints import ENDPOINT_PREFIX, Registered, Wanted
 from onenet.services.outbox import DELIVERY_PREFIX
+from onenet.services.resends import attempt_text
 from onenet.store.endpoints import EndpointRow
 from onenet.store.idempotency import StoredAnswer
+from onenet.store.queue import AUTO
 
 operations = Operations("endpoints")
 
@@ -152,7 +154,7 @@ async def list_delivery_attempts(request: Request, delivery_id: DeliveryId) -> R
     visible = await _visible(request)
     made = await deliveries.delivery_attempts(parts(request).database, found, visible)
     view = visible.sights[0].view if visible.sights else TECHNICAL
-    return answer(request, {"items": [_attempt(each, view) for each in made]})
+    return answer(request, {"items": [_attempt(found, each, view) for each in made]})
 
 
 @operations(
@@ -167,7 +169,10 @@ async def list_step_attempts(request: Request, case_id: CaseId, step: StepCode) 
     if step not in {shown["code"] for shown in case_views.step_views(case, sight.view)}:
         raise NotFound
     made = await deliveries.step_attempts(parts(request).database, case, step)
-    items = [_attempt(each, sight.view) | {"task": to_text(TASK_PREFIX, task_id)} for task_id, each in made]
+    items = [
+        _attempt(task_id, each, sight.view) | {"task": to_text(TASK_PREFIX, task_id)}
+        for task_id, each in made
+    ]
     return answer(request, {"items": items})
 
 
@@ -224,9 +229,10 @@ def _delivery(row: Delivery) -> dict[str, Any]:
     )
 
 
-def _attempt(row: Attempt, view: View) -> dict[str, Any]:
+def _attempt(work_id: UUID, row: Attempt, view: View) -> dict[str, Any]:
     return given(
         {
+            "id": attempt_text(work_id, row.number),
             "number": row.number,
             "started_at": moment(row.started_at),
             "ended_at": moment(row.ended_at) if row.ended_at else None,
@@ -234,6 +240,8 @@ def _attempt(row: Attempt, view: View) -> dict[str, Any]:
             "failure": row.failure,
             "reason": row.reason,
             "excerpt": row.excerpt if view.has_words else None,
+            "trigger": row.trigger or AUTO,
+            "key_id": row.key_id,
         }
     )
 

@@ -370,9 +370,12 @@ DELIVERY_PAGE: dict[str, Any] = {"items": [DELIVERY], "links": {"self": "/v1/del
 ATTEMPTS: dict[str, Any] = {
     "items": [
         {
+            "id": "att_01JDC0PSQ6YWF8N2G6W1B9ZK3M_1",
             "number": 1,
             "started_at": _AT,
             "ended_at": _AT,
+            "trigger": "auto",
+            "key_id": "8f3e21b7",
             "status": 503,
             "failure": "transient",
             "reason": "HTTP 503",

@@ -17,13 +17,24 @@ from onenet.api.contract import answers_with
 from onenet.api.endpoint_shapes import EndpointShape
 from onenet.api.endpoints import endpoint_view, keys_of
 from onenet.api.idempotency import once
-from onenet.api.operating_shapes import JobShape, NewPause, NewResumption, NewRotation, RotationShape
+from onenet.api.operating_shapes import (
+    JobShape,
+    NewPause,
+    NewReplay,
+    NewResend,
+    NewResumption,
+    NewRotation,
+    ReplayCount,
+    ResendShape,
+    RotationShape,
+)
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.shapes import given, moment
+from onenet.domain.visibility import Subject
 from onenet.errors import NotFound
 from onenet.ids import from_text, to_text
-from onenet.services import deeds, pauses, rotations
+from onenet.services import deeds, pauses, replays, resends, rotations
 from onenet.services.deeds import Deed, Done
 from onenet.services.endpoints import ENDPOINT_PREFIX, public_key_of
 from onenet.services.pauses import JOB_PREFIX, Asked
@@ -37,6 +48,9 @@ EndpointId = Annotated[str, Path(pattern="^ept_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 JobId = Annotated[str, Path(pattern="^job_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 PauseBody = Annotated[Body[NewPause], Depends(JsonBody(NewPause, shapes.NEW_PAUSE))]
 ResumptionBody = Annotated[Body[NewResumption], Depends(JsonBody(NewResumption, shapes.NEW_RESUMPTION))]
+AttemptId = Annotated[str, Path(pattern="^att_[0-7][0-9A-HJKMNP-TV-Z]{25}_[1-9][0-9]{0,8}$")]
+ReplayBody = Annotated[Body[NewReplay], Depends(JsonBody(NewReplay, shapes.NEW_REPLAY))]
+ResendBody = Annotated[Body[NewResend], Depends(JsonBody(NewResend, shapes.NEW_RESEND))]
 RotationBody = Annotated[Body[NewRotation], Depends(JsonBody(NewRotation, shapes.NEW_ROTATION))]
 
 
@@ -118,6 +132,65 @@ async def resume_endpoint(request: Request, endpoint_id: EndpointId, body: Resum
 async def get_resumption(request: Request, endpoint_id: EndpointId, job_id: JobId) -> Response:
     """Tells how far a resumption has come."""
     return answer(request, await _job(request, endpoint_id, job_id, "resumption"))
+
+
+@operations(
+    "POST",
+    "/v1/endpoints/{endpoint_id}/replays",
+    permission="endpoints:write",
+    answers={
+        200: answers_with("A dry run: how much it would be", ReplayCount, shapes.REPLAY_COUNT),
+        202: answers_with("It is sent again", JobShape, shapes.REPLAY),
+    },
+    takes=("Idempotency-Key",),
+    problems=(409,),
+)
+async def replay_endpoint(request: Request, endpoint_id: EndpointId, body: ReplayBody) -> Response:
+    """Sends again what went to an endpoint, or was to, under the ids that it had.
+
+    From the last 90 days; of a department's tasks never one that is done or withdrawn.
+    """
+    asked, said = _asked(request, endpoint_id), body.value
+    wanted = replays.Wanted(said.since, said.until or asked.at, said.states, said.types)
+    if said.dry_run:
+        total = await replays.count(parts(request).database, asked.endpoint_id, wanted, asked.at)
+        return answer(request, {"endpoint": endpoint_id, "total": total})
+
+    def render(job: Job) -> StoredAnswer:
+        path = f"/v1/endpoints/{endpoint_id}/replays/{to_text(JOB_PREFIX, job.id)}"
+        return StoredAnswer(202, as_json(job_view(job)), {"Location": path})
+
+    return await _done(request, replays.Replay(asked, wanted), body.raw, render)
+
+
+@operations(
+    "GET",
+    "/v1/endpoints/{endpoint_id}/replays/{job_id}",
+    permission="endpoints:read",
+    answers={200: answers_with("How far it has come", JobShape, shapes.REPLAY)},
+)
+async def get_replay(request: Request, endpoint_id: EndpointId, job_id: JobId) -> Response:
+    """Tells how far a replay has come."""
+    return answer(request, await _job(request, endpoint_id, job_id, "replay"))
+
+
+@operations(
+    "POST",
+    "/v1/attempts/{attempt_id}/resends",
+    permission="endpoints:write",
+    answers={202: answers_with("It is sent again", ResendShape, shapes.RESEND)},
+    takes=("Idempotency-Key",),
+    problems=(409,),
+)
+async def resend_attempt(request: Request, attempt_id: AttemptId, body: ResendBody) -> Response:
+    """Makes one more attempt now, for the task or delivery that an attempt was made for."""
+    known, who = parts(request), caller(request)
+    now = known.machine_clock.now()
+    visible = await known.reading.visible(who, now, of=Subject.DELIVERIES)
+    wanted = resends.Wanted(*resends.parse(attempt_id), who.id, now, visible)
+    key = once(request, who, body.raw)
+    kept, replayed = await resends.resend(known.database, known.gate, wanted, key)
+    return stored(kept, replayed=replayed)
 
 
 async def _job(request: Request, endpoint_id: str, job_id: str, kind: Kind) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
 from onenet.api import examples
-from onenet.api.endpoint_shapes import KeyShape
+from onenet.api.endpoint_shapes import KeyShape, PublicEvent
 from onenet.api.shapes import Answer, Line, Moment, Request, extensible
 from onenet.services.rotations import GRACE_S, LONGEST_GRACE_S
 
@@ -66,6 +66,39 @@ class JobShape(Answer):
     ended_at: Moment | None = None
 
 
+class NewReplay(Request):
+    """What is to be sent again: what was written from `since` on and before `until`, now unless said.
+
+    `states`: of a subscriber's deliveries `held` and `done`, of a department's tasks `held` and `sent`;
+    `types`: of events. Empty: all of them. `dry_run`: only count.
+    """
+
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    states: Annotated[list[Literal["held", "sent", "done"]], Field(max_length=3)] = Field(default=[])
+    types: Annotated[list[PublicEvent], Field(max_length=50)] = Field(default=[])
+    dry_run: bool = False
+
+
+class ReplayCount(Answer):
+    """How much a replay would send."""
+
+    endpoint: str
+    total: int
+
+
+class NewResend(Request):
+    """Nothing has to be said."""
+
+
+class ResendShape(Answer):
+    """What is sent again, a task or a delivery: its attempts are listed where they were."""
+
+    id: str
+    state: str
+    trigger: str
+
+
 _ENDPOINT = "ept_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
 
 NEW_ROTATION: dict[str, Any] = {"grace_seconds": 86_400}
@@ -95,3 +128,8 @@ JOB: dict[str, Any] = {
     "failed": 0,
     "created_at": "2026-11-23T01:00:00.000Z",
 }
+NEW_REPLAY: dict[str, Any] = {"since": "2026-11-22T00:00:00Z", "states": ["held"], "dry_run": False}
+REPLAY_COUNT: dict[str, Any] = {"endpoint": _ENDPOINT, "total": 412}
+REPLAY: dict[str, Any] = {**JOB, "kind": "replay", "done": 20}
+NEW_RESEND: dict[str, Any] = {}
+RESEND: dict[str, Any] = {"id": "msg_01JDC0PSQ6YWF8N2G6W1B9ZK3M", "state": "pending", "trigger": "manual"}

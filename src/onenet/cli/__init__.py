@@ -28,6 +28,7 @@ COMMANDS = {
     "catalogue": "catalogues",
     "department": "departments",
     "endpoint": "endpoints",
+    "delivery": "deliveries",
     "key": "keys",
     "token": "tokens",
     "kek": "keks",

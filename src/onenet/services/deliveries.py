@@ -43,6 +43,8 @@ class Attempt:
     failure: str | None
     reason: str | None
     excerpt: str | None
+    trigger: str | None
+    key_id: str | None
 
 
 async def list_deliveries(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import RowMapping, and_, bindparam, or_, select, tuple_, update
@@ -74,6 +74,21 @@ async def page(
         statement = statement.where(or_(_d.created_at < created_at, and_(_d.created_at == created_at, later)))
     statement = statement.order_by(_d.created_at.desc(), _d.lane, _d.id).limit(limit)
     return (await connection.execute(statement)).mappings().all()
+
+
+class Found(NamedTuple):
+    """Where a delivery is, and where it goes."""
+
+    case_id: UUID
+    endpoint_id: UUID
+
+
+async def find(connection: AsyncConnection, visible: Visible, id: UUID) -> Found | None:
+    """The delivery of this id, if it is about a visible case."""
+    theirs = visibility.of_case(visible, _d.lane, _d.case_id)
+    statement = select(_d.case_id, _d.endpoint_id).where(_d.lane == lane_of(id), _d.id == id, theirs)
+    row = (await connection.execute(statement)).first()
+    return Found(*row) if row else None
 
 
 async def exists(connection: AsyncConnection, visible: Visible, id: UUID) -> bool:

@@ -105,6 +105,24 @@ def released(endpoint: EndpointRow, now: datetime) -> CompoundSelect[Any]:
     return union_all(held, _work(endpoint, *later))
 
 
+class Chosen(NamedTuple):
+    """What is to be sent again: written in this while, in one of these states, of these types or of all."""
+
+    since: datetime
+    until: datetime
+    states: tuple[str, ...]
+    types: tuple[str, ...]
+
+
+def chosen(endpoint: EndpointRow, wanted: Chosen) -> Select[Any]:
+    """What of that went to the endpoint, or was to."""
+    c = queue_of(endpoint).work.c
+    conditions = [c.created_at >= wanted.since, c.created_at < wanted.until, c.state.in_(wanted.states)]
+    if wanted.types:
+        conditions.append(_d.type.in_(wanted.types))
+    return _work(endpoint, *conditions)
+
+
 async def append(connection: AsyncConnection, made: Job, work: Select[Any] | CompoundSelect[Any]) -> Job:
     """Writes a job about this work; gives it with its total. One about nothing has ended as it begins."""
     row = {name: getattr(made, name) for name in Job.__dataclass_fields__}
@@ -227,7 +245,7 @@ _MAKE_DUE = (
     .where(
         _d.lane == bindparam("key_lane"), _d.case_id == bindparam("key_case_id"),
         _d.id == bindparam("key_id"),
-        _d.state.in_(("pending", "held", "done")),
+        _d.state != literal("sending"),
     )
     .values(
         state="pending", next_at=bindparam("now"), held_reason=None, trigger=bindparam("asked_by"),
@@ -239,17 +257,13 @@ _MAKE_DUE = (
 
 async def make_due(
     connection: AsyncConnection, items: Sequence[Item], trigger: str | None, now: datetime
-) -> None:
-    """Lets deliveries be sent now, under the ids that they have; one that is under way stays so."""
-    if items:
-        keys = [
-            {
-                "key_lane": each.lane,
-                "key_case_id": each.case_id,
-                "key_id": each.work_id,
-                "now": now,
-                "asked_by": trigger,
-            }
-            for each in items
-        ]
-        await connection.execute(_MAKE_DUE, keys)
+) -> int:
+    """Lets deliveries be sent now, under the ids that they have; gives how many. One under way stays so."""
+    keys = [
+        {
+            "key_lane": each.lane, "key_case_id": each.case_id, "key_id": each.work_id,
+            "now": now, "asked_by": trigger,
+        }
+        for each in items
+    ]  # fmt: skip
+    return (await connection.execute(_MAKE_DUE, keys)).rowcount if keys else 0
