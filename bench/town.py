@@ -56,7 +56,7 @@ async def _fill(url: str) -> str:
         await _publish(database, example_catalogue_dir())
         offices = {department.code for department in await Catalogue(database).departments()}
         for code in sorted(offices):
-            wanted = Wanted("department", code, NOWHERE, "bench_noop", signing.new_secret())
+            wanted = Wanted("department", code, NOWHERE, "bench_noop", signing.new_secret(), rate_per_s=0)
             await endpoints.register(database, wanted, now)
         return (await keys.create(database, kind="frontend", client=CLIENT, now=now)).token
     finally:
@@ -69,7 +69,7 @@ def move(url: str, addresses: Mapping[str, str]) -> None:
     async def register() -> None:
         database, now = Database(url, ring=key_ring()), SystemClock().now()
         for code, address in addresses.items():
-            await endpoints.register(database, Wanted("department", code, address), now)
+            await endpoints.register(database, Wanted("department", code, address, rate_per_s=0), now)
         await database.close()
 
     asyncio.run(register())
@@ -80,7 +80,7 @@ def subscribe(url: str, address: str) -> None:
 
     async def register() -> None:
         database, now = Database(url, ring=key_ring()), SystemClock().now()
-        await endpoints.register(database, Wanted("subscriber", CLIENT, address), now)
+        await endpoints.register(database, Wanted("subscriber", CLIENT, address, rate_per_s=0), now)
         await database.close()
 
     asyncio.run(register())

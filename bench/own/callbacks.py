@@ -66,7 +66,7 @@ class Street:
                 partial(Receiver, _TAKEN, partial(self._on_task, code)), "127.0.0.1", 0
             )
             address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-            wanted = Wanted("department", code, address, secret=secret)
+            wanted = Wanted("department", code, address, secret=secret, rate_per_s=0)
             await endpoints.register(database, wanted, datetime.now(UTC))
         await database.close()
 

@@ -36,6 +36,7 @@ from onenet.services.clock import MachineTime, machine_time
 from onenet.services.document_links import Links
 from onenet.services.document_upkeep import Caretaker
 from onenet.services.documents import Vault
+from onenet.services.health import Standings
 from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.logins import Logins
@@ -162,7 +163,7 @@ def _put_together(
     unsealed = Unsealed(database, machine_clock)
     gate.listen(watch.on_commit)
     gate.listen(unsealed.on_commit)
-    reading = Reading(database, catalogue)
+    reading = Reading(database, catalogue, Standings(database, machine_clock))
     scanner = Clamd(settings.clamd_url) if settings.clamd_url else None
     parts = Parts(
         public_url=settings.resolved_public_url(),

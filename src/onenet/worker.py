@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
@@ -19,9 +20,11 @@ from onenet.destinations import Destinations
 from onenet.errors import MisconfiguredError, Unavailable
 from onenet.services import erasure, jobs, reconciler, steps, upkeep, webhooks
 from onenet.services.advance import Gate
+from onenet.services.allowances import Allowances
 from onenet.services.document_upkeep import Caretaker
 from onenet.services.exchange import Reader
 from onenet.services.hands import MOST_FOR_ONE, Hand, Hands
+from onenet.services.health import EVERY_S, Breakers
 from onenet.services.leases import Claimed, Kind
 from onenet.services.sealing import Sealing
 from onenet.services.webhooks import Settling
@@ -53,15 +56,21 @@ class Line:
         self,
         which: queue.Queue,
         call: Callable[[Claimed], Awaitable[None]],
+        may_call: Callable[[queue.Queue, Claimed], Awaitable[bool]] | None = None,
         most_for_one: int = MOST_FOR_ONE,
     ):
-        """`call` does one piece of work to its end."""
+        """`call` does one piece of work to its end. `may_call` is asked when its turn has come.
+
+        `keeps_up`: whether the last look found less than it wanted; `left_out`: of whom it wanted nothing.
+        """
         self.which = which
         self.look = asyncio.Event()
         self.hands = Hands(self.look, most_for_one=most_for_one)
         self.keeps_up = False
+        self.left_out: frozenset[queue.Owner] = frozenset()
         self.under_way: dict[asyncio.Task[None], Claimed] = {}
         self._call = call
+        self._may_call = may_call or _may_always
         self._sent_away: list[Claimed] = []
 
     def room(self) -> int:
@@ -90,8 +99,7 @@ class Line:
         self.hands.drain()
         while True:
             self.look.clear()
-            sent_away, self._sent_away = self._sent_away, []
-            if sent_away:
+            if sent_away := self.sent_away():
                 await give_back(sent_away)
             elif self.hands.are_all_back():
                 break
@@ -100,10 +108,15 @@ class Line:
         if self.under_way:
             await asyncio.wait(self.under_way)
 
+    def sent_away(self) -> list[Claimed]:
+        """What was claimed and will not be called about; each is told once."""
+        sent_away, self._sent_away = self._sent_away, []
+        return sent_away
+
     async def _work(self, claimed: Claimed, hand: Hand, *, is_late: bool) -> None:
         """Nothing that one piece of work does may stop the loop; its lease ends and it is due again."""
         try:
-            if not is_late and await hand.wait():
+            if not is_late and await hand.wait() and await self._may_call(self.which, claimed):
                 await self._call(claimed)
             else:
                 self._sent_away.append(claimed)
@@ -114,6 +127,10 @@ class Line:
             log.exception("work_failed", queue=self.which.name)
         finally:
             hand.give_back()
+
+
+async def _may_always(which: queue.Queue, claimed: Claimed) -> bool:
+    return True
 
 
 class Worker:
@@ -150,9 +167,12 @@ class Worker:
         self._transport: Transport | None = None
         self._settling = Settling(database)
         self._stopping = asyncio.Event()
-        self._tasks = Line(queue.TASKS, self._dispatch)
-        self._polls = Line(queue.POLLS, self._ask, POLLS_FOR_ONE)
-        self._deliveries = Line(queue.DELIVERIES, self._deliver)
+        self._breakers = Breakers(database, machine_clock)
+        self._allowances = Allowances(database, machine_clock, self._stopping)
+        may_call = self._may_call
+        self._tasks = Line(queue.TASKS, self._dispatch, may_call)
+        self._polls = Line(queue.POLLS, self._ask, may_call, POLLS_FOR_ONE)
+        self._deliveries = Line(queue.DELIVERIES, self._deliver, may_call)
         self._lines = (self._tasks, self._polls, self._deliveries)
         self._timers_due = asyncio.Event()
         self._looks = {
@@ -165,11 +185,16 @@ class Worker:
 
     def take(self, department: str, *, is_new: bool) -> Hand | None:
         """A hand, if one is free; for a new case only while no older work waits, in the tables or here."""
-        if self._transport is None or self._stopping.is_set():
+        line = self._tasks
+        if self._transport is None or self._stopping.is_set() or self.rests(department):
             return None
-        if is_new and not (self._tasks.keeps_up and self._tasks.room()):
+        if is_new and not (line.keeps_up and line.room() and department not in line.left_out):
             return None
-        return self._tasks.hands.take(department)
+        return line.hands.take(department)
+
+    def rests(self, department: str) -> bool:
+        """Whether nobody calls this department for now, so that looking for its work is of no use."""
+        return self._breakers.is_shut(department)
 
     def begin(self, claimed: Claimed) -> None:
         """Sets to work on a task whose lease is committed."""
@@ -184,7 +209,7 @@ class Worker:
     def stop(self) -> None:
         """Claims nothing more; `run` returns when the calls under way are recorded."""
         self._stopping.set()
-        for event in (*self._looks.values(), self._polls.look):
+        for event in (*self._looks.values(), self._polls.look, self._breakers.changed):
             event.set()
 
     async def run(self) -> None:
@@ -206,6 +231,7 @@ class Worker:
                     ),
                     group.create_task(upkeep.run(self._database, self._machine_clock, self._stopping)),
                     group.create_task(self._read_answers(transport)),
+                    group.create_task(self._mind_breakers()),
                 ]
                 await asyncio.wait(loops)
                 await asyncio.gather(*map(self._drain, self._lines))
@@ -216,6 +242,12 @@ class Worker:
         reader = Reader(self._database, self._gate, self._machine_clock, transport.exchange, lease)
         await reader.run(self._stopping)
 
+    async def _may_call(self, which: queue.Queue, claimed: Claimed) -> bool:
+        """Whether it is called about, now that its turn has come; it waits here for its endpoint's rate."""
+        if not self._breakers.may_call(which, claimed):
+            return False
+        return await self._allowances.wait(claimed.endpoint) and self._breakers.may_call(which, claimed)
+
     async def _erase(self) -> None:
         clocks = self._clock, self._machine_clock
         await erasure.run(self._database, self._gate, clocks, self._records_kept_for, self._stopping)
@@ -225,40 +257,65 @@ class Worker:
 
         A department that hangs would otherwise be called again and again, eight at a time, for minutes.
         """
+        await line.drain(partial(self._give_back, line))
 
-        async def give_back(waiting: Sequence[Claimed]) -> None:
+    async def _give_back(self, line: Line, waiting: Sequence[Claimed]) -> None:
+        try:
+            await steps.give_back(self._database, line.which, self._machine_clock, waiting)
+        except Exception:
+            # Their leases end by themselves.
+            log.exception("give_back_failed", queue=line.which.name)
+
+    async def _mind_breakers(self) -> None:
+        """Tells and hears how endpoints fare, and makes the calls that find out whether they are back."""
+        breakers = self._breakers
+        while not self._stopping.is_set():
             try:
-                await steps.give_back(self._database, line.which, self._machine_clock, waiting)
+                is_somebody_back = await breakers.exchange()
+                for line in self._lines:
+                    if is_somebody_back:
+                        line.look.set()
+                    full = line.hands.full()
+                    for claimed in await breakers.probes(line.which, full, self.lease):
+                        line.begin(claimed)
+            except Unavailable:
+                pass  # the database has told the log
             except Exception:
-                # Their leases end by themselves.
-                log.exception("give_back_failed", queue=line.which.name)
-
-        await line.drain(give_back)
+                log.exception("breakers_failed")
+            await comes(breakers.changed, EVERY_S)
+            breakers.changed.clear()
 
     async def _dispatch(self, claimed: Claimed) -> None:
         if self._transport is not None:
             links = self._caretaker.links if self._caretaker else None
-            await steps.dispatch(self._gate, self._transport, self._machine_clock, claimed, links)
+            await steps.dispatch(
+                self._gate, self._transport, self._machine_clock, claimed, links, hear=self._breakers.note
+            )
 
     async def _ask(self, claimed: Claimed) -> None:
         if self._transport is not None:
-            await steps.ask(self._gate, self._transport, self._machine_clock, claimed)
+            hear = self._breakers.note
+            await steps.ask(self._gate, self._transport, self._machine_clock, claimed, hear=hear)
 
     async def _deliver(self, claimed: Claimed) -> None:
         if self._transport is not None:
-            await webhooks.deliver(self._settling, self._transport, self._machine_clock, claimed)
+            await webhooks.deliver(
+                self._settling, self._transport, self._machine_clock, claimed, hear=self._breakers.note
+            )
 
     async def _claim_and_begin(self, line: Line) -> None:
         """Claims as much as there are free hands, and sets each to work at once."""
         while not self._stopping.is_set():
             line.look.clear()
+            if sent_away := line.sent_away():
+                await self._give_back(line, sent_away)
             count = min(line.hands.free, line.room(), MOST_CLAIMED)
             if count <= 0:
                 await line.look.wait()
                 continue
-            full = line.hands.full()
-            claimed = await self._claim(line, count, full)
-            line.keeps_up = len(claimed) < count and not full
+            line.left_out = frozenset((*line.hands.full(), *self._breakers.shut(line.which)))
+            claimed = await self._claim(line, count, list(line.left_out))
+            line.keeps_up = len(claimed) < count
             for each in claimed:
                 line.begin(each)
             if not claimed:

@@ -19,6 +19,7 @@ from onenet.services import keys
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.documents import Vault
+from onenet.services.health import Standings
 from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.reading import Reading
@@ -115,7 +116,7 @@ async def parts(database: Database, clock: FrozenClock, vault: Vault) -> Parts:
     watch = Watch(database)
     gate.listen(watch.on_commit)
     identity = Identity(Keyring(database, clock), AccessTokens((), database, clock))
-    reading = Reading(database, catalogue)
+    reading = Reading(database, catalogue, Standings(database, clock))
     return Parts(
         PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock, vault, destinations=HERE
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,14 @@ import httpx2
 import pytest
 
 from onenet.api.parts import Parts
+from onenet.api.shapes import moment
+from onenet.clock import FrozenClock
+from onenet.domain.breaker import CLOSED, FIRST_OPEN, Calls, after_calls
+from onenet.store import health
+from onenet.store.health import Health
 from tests.api.conftest import Tokens, acting, submission
+from tests.factories import NOW
+from tests.store.seeding import save_department
 
 pytestmark = pytest.mark.anyio
 
@@ -38,6 +46,27 @@ async def test_an_application_is_accepted_with_where_to_go_on(frontend: httpx2.A
     assert {**read.json(), "tracking_secret": case["tracking_secret"]} == case
     for link in ("events", "steps"):
         assert (await frontend.get(case["links"][link])).status_code == 200
+
+
+async def test_a_step_says_that_its_department_cannot_be_reached_and_until_when(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    """Its task is new and nobody called yet, so that no row of the case says so."""
+    case = await opened(frontend)
+    before = (await frontend.get(case["links"]["self"])).json()["steps"][0]["waiting"]
+    endpoint = await save_department(parts.database, "health", "http://127.0.0.1:9/")
+    failed = after_calls(CLOSED, Calls(failed=5, failed_last=5), NOW)
+    async with parts.database.transaction() as connection:
+        await health.write(connection, Health(endpoint.id, "department", "health", breaker=failed))
+    assert isinstance(parts.machine_clock, FrozenClock)
+    parts.machine_clock.advance(timedelta(seconds=2))
+    here = case["links"]["self"]
+    shown = [(await frontend.get(path)).json() for path in (here, f"{here}/steps", "/v1/cases")]
+    steps = [shown[0]["steps"], shown[1]["items"], shown[2]["items"][0]["steps"]]
+    said = {"waits_for": "department", "reason": "department_unreachable", "refs": ["health"]}
+    said["until"] = moment(NOW + FIRST_OPEN)
+    assert before["reason"] == "with_department"
+    assert [each[0]["waiting"] for each in steps] == [said] * 3
 
 
 async def test_answers_decide_the_steps(frontend: httpx2.AsyncClient) -> None:

@@ -10,22 +10,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import event
 
 from onenet import bootstrap, clock
 from onenet.adapters import transport, wire
 from onenet.cli import main
-from onenet.domain import retry
+from onenet.domain import breaker, retry
 from onenet.encryption import KeyRing
-from onenet.services import advance, batch, hands
+from onenet.services import advance, batch, hands, health
 from onenet.services import clock as services_clock
 from onenet.services.clock import MachineTime
 from onenet.store import database, durability
+from onenet.store import health as store_health
+from onenet.store.health import Health
 from tests.faults.mutants import MUTANTS
 
 # Circumstances
@@ -57,7 +61,11 @@ def hurried(seconds: str) -> None:
 
 
 def hasty() -> None:
-    """A call that failed is made again after 1, 2, 4, 8 ... s instead of 5 s, 5 min, 30 min ..."""
+    """A call that failed is made again after 1, 2, 4, 8 ... s instead of 5 s, 5 min, 30 min ...
+
+    Who fails is left alone for a second at first, and never for more than two.
+    """
+    breaker.FIRST_OPEN, breaker.LONGEST_OPEN = timedelta(seconds=1), timedelta(seconds=2)
     retry.SCHEDULE_S = (0, *(2**number for number in range(len(retry.SCHEDULE_S) - 1)))
 
 
@@ -128,14 +136,47 @@ def greedy() -> None:
 
 def no_bulkhead() -> None:
     """One department may hold every hand of a worker."""
-    hands.Hands.__init__.__defaults__ = (64, 64)
+    begin = hands.Hands.__init__
+
+    def wide(self: hands.Hands, changed: Any, most: int = 64, most_for_one: int = 64) -> None:
+        begin(self, changed, 64, 64)
+
+    hands.Hands.__init__ = wide  # type: ignore[method-assign]
+
+
+def no_breaker() -> None:
+    """Nobody counts what fails: everybody is called for ever."""
+    health.Breakers.note = lambda self, claimed, attempt: None  # type: ignore[method-assign]
+
+
+def many_probes() -> None:
+    """Whoever wants to probe does: nobody sees that somebody else is at it, or was quicker."""
+    every, write = store_health.every, store_health.write
+
+    async def seen(connection: Any) -> dict[UUID, Health]:
+        found = await every(connection)
+        return {id: replace(row, probe_until=None) for id, row in found.items()}
+
+    async def write_over(connection: Any, row: Health) -> bool:
+        await store_health.forget(connection, row.endpoint_id)
+        return await write(connection, replace(row, version=0))
+
+    def whoever(self: health.Breakers, heard: Any, now: datetime) -> Health:
+        if heard.probe and (known := self._known.get(heard.endpoint.id)):
+            heard.probe = (known.probe_token, heard.probe[1])
+        return after(self, heard, now)
+
+    after = health.Breakers._after
+    health.Breakers._after = whoever  # type: ignore[method-assign]
+    store_health.every = seen
+    store_health.write = write_over  # type: ignore[assignment]
 
 
 ALTERATIONS: dict[str, Callable[..., None]] = MUTANTS | {
     each.__name__: each
     for each in (
         own_time, measured_every, hurried, hasty, impatient, own_clock, no_memory, no_retry, no_sync, greedy,
-        no_bulkhead, unsealed,
+        no_bulkhead, unsealed, no_breaker, many_probes,
     )
 }  # fmt: skip
 

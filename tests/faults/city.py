@@ -168,9 +168,9 @@ async def _register(database_url: str, secrets: Mapping[str, tuple[int, str]], s
         assert not published.report.errors
         for code, (port, secret) in secrets.items():
             dialect = HABITS[code][1]
-            wanted = Wanted("department", code, f"http://127.0.0.1:{port}/", dialect, secret)
+            wanted = Wanted("department", code, f"http://127.0.0.1:{port}/", dialect, secret, rate_per_s=0)
             await endpoints.register(database, wanted, now)
-        wanted = Wanted("subscriber", CLIENT, subscriber.url, secret=subscriber.secret)
+        wanted = Wanted("subscriber", CLIENT, subscriber.url, secret=subscriber.secret, rate_per_s=0)
         await endpoints.register(database, wanted, now)
         made = await keys.create(database, kind="frontend", client=CLIENT, now=now)
     finally:

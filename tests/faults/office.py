@@ -204,7 +204,9 @@ async def furnish(database: Database, departments: Mapping[str, str]) -> dict[st
             await store_catalogue.add(connection, version, content_text(made))
     secrets = {code: signing.new_secret() for code in departments}
     for code, url in departments.items():
-        await endpoints.register(database, Wanted("department", code, url, secret=secrets[code]), now)
+        await endpoints.register(
+            database, Wanted("department", code, url, secret=secrets[code], rate_per_s=0), now
+        )
     return secrets
 
 

@@ -222,7 +222,8 @@ async def misbehave(
     """
     engine = {
         "server": onenet("serve", "--no-worker"),
-        "worker": onenet("worker", altered=["hasty", f"hurried={TOTAL_S}", *altered]),
+        # A breaker would keep most of these calls from being made; F12 and F32 are about it.
+        "worker": onenet("worker", altered=["hasty", "no_breaker", f"hurried={TOTAL_S}", *altered]),
     }
     conducts = {code: at_first(kind) for code, kind in KINDS.items()} | {"warm": honest}
     async with AsyncExitStack() as stack:

@@ -1,7 +1,7 @@
 """F12: one department is dead and has a backlog, nineteen are healthy and do not notice.
 
 Three offices side by side at the same time, so that a busy machine is busy for all of them. In two of them a
-department takes every call and never answers; one of these is the control, which has no bulkheads.
+department takes every call and never answers; one of these is the control, without bulkheads and breakers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from statistics import median
 
 import pytest
 
+from onenet.services.hands import MOST_FOR_ONE
 from tests.faults.departments import Conduct, Town, honest, silent, town
 from tests.faults.form import LONG, count
 from tests.faults.office import Office, office, onenet
@@ -45,7 +46,7 @@ pytestmark = [
 ILL, UNPROTECTED, WELL = "ill", "unprotected", "well"
 OFFICES: dict[str, tuple[Conduct, tuple[str, ...]]] = {
     ILL: (silent, ()),
-    UNPROTECTED: (silent, ("no_bulkhead",)),
+    UNPROTECTED: (silent, ("no_bulkhead", "no_breaker")),
     WELL: (honest, ()),
 }
 """What the dead department does, and how the office is altered."""
@@ -140,6 +141,11 @@ def is_longer(wait_s: float, usual_s: float) -> bool:
 def test_healthy_departments_do_not_notice_a_dead_one(seen: dict[str, Seen]) -> None:
     assert max(seen[ILL].waits_s) < MOST_WAIT_S, "they wait for ever"
     assert not is_longer(seen[ILL].p99_s, seen[WELL].p99_s)
+
+
+def test_after_a_round_of_calls_the_breaker_leaves_the_dead_one_alone(seen: dict[str, Seen]) -> None:
+    """Five have to fail, and by then others have their hands."""
+    assert seen[ILL].dead < 5 + 2 * MOST_FOR_ONE <= seen[UNPROTECTED].dead
 
 
 def test_control_without_bulkheads_they_do(seen: dict[str, Seen]) -> None:

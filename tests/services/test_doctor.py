@@ -10,14 +10,16 @@ import anyio
 import pytest
 
 from onenet.clock import FrozenClock, SystemClock
+from onenet.domain.breaker import CLOSED, Calls, after_calls
 from onenet.domain.bundle import Department
 from onenet.domain.outcome import Received, TryLater, Unclear
 from onenet.resources import example_catalogue_dir
 from onenet.services import doctor, keys
 from onenet.services.catalogue import publish
 from onenet.services.doctor import Clocks, Remark
-from onenet.store import catalogue, endpoints, log
+from onenet.store import catalogue, endpoints, health, log
 from onenet.store.database import Database
+from onenet.store.health import Health
 from tests.domain.walk import begin
 from tests.factories import NOW, names
 from tests.postgres import PostgresServer
@@ -270,3 +272,23 @@ async def test_a_record_that_nobody_seals_is_a_finding(database: Database, clock
     assert [each.level for each in await doctor.sealing(database, clocks, None)] == ["ok"]
     clock.advance(SECOND)
     assert [each.level for each in await doctor.sealing(database, clocks, None)] == ["finding"]
+
+
+async def test_a_department_that_does_not_answer_is_named_and_its_work_is_not_late(
+    database: Database, clock: FrozenClock
+) -> None:
+    """For a quarter of an hour it is something to know; then somebody has to do something."""
+    await save_open_cases(database, 1)
+    endpoint = await save_department(database, "police", "http://127.0.0.1:9/")
+    failed = after_calls(CLOSED, Calls(failed=5, failed_last=5), NOW)
+    async with database.transaction() as connection:
+        await health.write(connection, Health(endpoint.id, "department", "police", breaker=failed))
+    said = []
+    for waits in (timedelta(), timedelta(minutes=15)):
+        clock.advance(waits)
+        found = {each.says: each.level for each in await look(database, clock)}
+        said.append([(says, level) for says, level in found.items() if "does not answer" in says])
+        assert found["nothing is due"] == "ok"
+    since = "department police does not answer since 2026-11-23T01:00:00Z; what is for it waits"
+    at = ", and it is tried again at 2026-11-23T01:00:05Z"
+    assert said == [[(since + at, "warning")], [(since, "finding")]]

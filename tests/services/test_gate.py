@@ -597,6 +597,9 @@ class NoHands:
     def take(self, department: str, *, is_new: bool) -> Hand | None:
         return None
 
+    def rests(self, department: str) -> bool:
+        return False
+
     def begin(self, claimed: Claimed) -> None:
         raise AssertionError("it took nothing")
 

@@ -169,7 +169,7 @@ async def until_somebody_waits(database: Database, waiting: asyncio.Task[Any]) -
 async def test_a_claim_that_meets_another_one_gets_nothing(database: Database, skip_locked: bool) -> None:
     """With the engine's extra and without it: the extra is a speed-up, the outer condition the protection."""
     await save_open_cases(database, 3)
-    statement = queue._CLAIMS["task", skip_locked]
+    statement = queue._CLAIMS["task", skip_locked, False]
     assert await race(database, statement, statement) == (3, 0)
 
 

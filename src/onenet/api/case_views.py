@@ -89,12 +89,13 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
     )
 
 
-_TEXTS: Recent[tuple[UUID, int, str], str] = Recent(2_000)
+_TEXTS: Recent[tuple[UUID, int, str, tuple[Waiting | None, ...]], str] = Recent(2_000)
+"""What steps wait for is no part of the version where their department cannot be reached."""
 
 
 def case_text(case: Case, view: View) -> str:
     """The members of a case as JSON. Many look again and again, and a case seldom changes."""
-    key = (case.id, case.version, view.mark)
+    key = (case.id, case.version, view.mark, tuple(step.waiting for step in case.steps.values()))
     text = _TEXTS.get(key)
     if text is None:
         text = as_json(case_view(case, view))

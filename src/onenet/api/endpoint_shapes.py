@@ -38,6 +38,7 @@ class NewEndpoint(Request):
 
     `options`: what the adapter wants; `{"format": "cloudevents"}` with `webhook`, once the address consents.
     `signs`: by a secret that both sides know (`v1`), by a key of onenet's alone (`v1a`), or by both.
+    `rate_per_s`: how often it is called in a second, 0 for no limit; without it as it was, 20 at first.
     """
 
     kind: EndpointKind
@@ -47,6 +48,7 @@ class NewEndpoint(Request):
     options: GivenForm = Field(default={})
     events: Annotated[list[PublicEvent], Field(max_length=50)] = Field(default=[])
     signs: Literal["v1", "v1a", "both"] | None = None
+    rate_per_s: Annotated[int, Field(ge=0, le=10_000)] | None = None
 
 
 class KeyShape(Answer):
@@ -59,10 +61,25 @@ class KeyShape(Answer):
     until: Moment | None = None
 
 
+class HealthShape(Answer):
+    """How an endpoint fares. `state`: `open`, it does not answer `since` then and is left alone `until` then;
+    `half_open`, it is called once at a time. `waiting`: what is to be sent, the oldest since `oldest_at`.
+    `p50_ms`, `p95_ms`: how long so many of its last few hundred answers took at most.
+    """
+
+    state: Annotated[str, Field(json_schema_extra=extensible(["closed", "open", "half_open"]))]
+    since: Moment | None = None
+    until: Moment | None = None
+    waiting: int
+    oldest_at: Moment | None = None
+    p50_ms: int | None = None
+    p95_ms: int | None = None
+
+
 class EndpointShape(Answer):
     """An endpoint. `secret` is told once, when it is new; `public_key`: by which `v1a` is checked; `keys`:
     those that sign what goes there, the current ones first. `held_at` and `held_because`: since when and why
-    nothing is sent there.
+    nothing is sent there. `health`: in lists.
     """
 
     id: str
@@ -74,6 +91,8 @@ class EndpointShape(Answer):
     state: Annotated[str, Field(json_schema_extra=extensible(["active", "held"]))]
     held_at: Moment | None = None
     held_because: str | None = None
+    rate_per_s: int
+    health: HealthShape | None = None
     created_at: Moment
     secret: str | None = None
     public_key: str | None = None

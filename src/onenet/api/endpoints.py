@@ -37,7 +37,7 @@ from onenet.errors import BadCursor, NotFound
 from onenet.ids import from_text, to_text
 from onenet.services import deliveries, endpoints, handshakes
 from onenet.services.deliveries import Attempt, Delivery
-from onenet.services.endpoints import ENDPOINT_PREFIX, Registered, Wanted
+from onenet.services.endpoints import ENDPOINT_PREFIX, Registered, Standing, Wanted
 from onenet.services.outbox import DELIVERY_PREFIX
 from onenet.services.resends import attempt_text
 from onenet.store.endpoints import EndpointRow
@@ -45,6 +45,18 @@ from onenet.store.idempotency import StoredAnswer
 from onenet.store.queue import AUTO
 
 operations = Operations("endpoints")
+
+_FARES = {
+    "state": "closed",
+    "waiting": 3,
+    "oldest_at": "2026-11-23T01:00:00.000Z",
+    "p50_ms": 40,
+    "p95_ms": 226,
+}
+_PAGE = {
+    "items": [{**examples.ENDPOINT, "health": _FARES}],
+    "links": {"self": "/v1/endpoints?limit=50"},
+}
 
 EndpointQuery = Annotated[EndpointListQuery, Query()]
 DeliveryQuery = Annotated[DeliveryListQuery, Query()]
@@ -78,6 +90,7 @@ async def register_endpoint(request: Request, body: EndpointBody) -> Response:
         options=said.options,
         events=tuple(said.events),
         signs=said.signs,
+        rate_per_s=said.rate_per_s,
     )
     if said.url is not None:
         endpoints.check_url(said.url, known.destinations)
@@ -101,9 +114,7 @@ def _registered(done: Registered, now: datetime) -> StoredAnswer:
     "GET",
     "/v1/endpoints",
     permission="endpoints:read",
-    answers={
-        200: answers_with("A page of endpoints, oldest first", Page[EndpointShape], examples.ENDPOINT_PAGE)
-    },
+    answers={200: answers_with("A page of endpoints, oldest first", Page[EndpointShape], _PAGE)},
 )
 async def list_endpoints(request: Request, query: EndpointQuery) -> Response:
     """Lists the endpoints, without their secrets."""
@@ -114,7 +125,11 @@ async def list_endpoints(request: Request, query: EndpointQuery) -> Response:
     left = [each for each in found if after is None or (each.created_at, each.id) > after]
     shown = left[: query.size]
     cursor = _cursor(shown[-1], filters) if len(left) > len(shown) else None
-    return answer(request, page(request, [endpoint_view(each, now) for each in shown], cursor))
+    fares = await endpoints.standings(parts(request).database)
+    items = [
+        endpoint_view(each, now) | {"health": _health(fares[each.id])} for each in shown if each.id in fares
+    ]
+    return answer(request, page(request, items, cursor))
 
 
 @operations(
@@ -205,9 +220,25 @@ def endpoint_view(row: EndpointRow, now: datetime) -> dict[str, Any]:
             "state": row.state,
             "held_at": moment(row.held_at) if row.held_at else None,
             "held_because": row.held_because and masked(row.held_because),
+            "rate_per_s": row.rate_per_s,
             "created_at": moment(row.created_at),
             "public_key": endpoints.public_key_of(row),
             "keys": keys_of(row, now),
+        }
+    )
+
+
+def _health(standing: Standing) -> dict[str, Any]:
+    breaker = standing.health.breaker
+    return given(
+        {
+            "state": breaker.state.value,
+            "since": moment(breaker.opened_at) if breaker.opened_at else None,
+            "until": moment(breaker.retry_at) if breaker.retry_at else None,
+            "waiting": standing.waiting,
+            "oldest_at": moment(standing.oldest_at) if standing.oldest_at else None,
+            "p50_ms": standing.percentile_ms(50),
+            "p95_ms": standing.percentile_ms(95),
         }
     )
 

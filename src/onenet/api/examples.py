@@ -350,11 +350,11 @@ ENDPOINT: dict[str, Any] = {
     "url": "https://app.example.org/hooks/onenet",
     "events": ["case.completed"],
     "state": "active",
+    "rate_per_s": 20,
     "created_at": _AT,
     "keys": [{"id": "8f3e21b7", "kind": "v1"}],
 }
 OPENED_ENDPOINT: dict[str, Any] = {**ENDPOINT, "secret": "whsec_c2FtcGxlLXNlY3JldC1uZXZlci11c2VkLWFueXdoZXJl"}
-ENDPOINT_PAGE: dict[str, Any] = {"items": [ENDPOINT], "links": {"self": "/v1/endpoints?limit=50"}}
 DELIVERY: dict[str, Any] = {
     "id": "msg_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
     "endpoint": ENDPOINT["id"],

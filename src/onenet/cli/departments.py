@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -43,6 +44,14 @@ CredentialFiles = Annotated[
     ),
 ]
 
+Options = Annotated[
+    list[str] | None, typer.Option(help="name=value that the adapter wants; may be repeated.")
+]
+Rate = Annotated[
+    int | None,
+    typer.Option(min=0, max=10_000, help="Calls in a second, 0 for no limit; default: as it was, or 20."),
+]
+
 
 @app.command()
 def add(
@@ -61,11 +70,10 @@ def add(
         endpoints.Signs | None,
         typer.Option(help="By a secret that both know (v1), by a key of onenet's alone (v1a), or by both."),
     ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="name=value that the adapter wants; may be repeated.")
-    ] = None,
+    option: Options = None,
     description: DescriptionFile = None,
     credential: CredentialFiles = None,
+    rate: Rate = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register where a department is reached; again for the same department replaces it."""
@@ -75,7 +83,7 @@ def add(
     async def use(database: Database) -> tuple[endpoints.Registered, bool]:
         wanted = endpoints.Wanted(
             "department", department, url, adapter, secret, options,
-            signs=signs, credentials=_credentials(credential or []),
+            signs=signs, credentials=_credentials(credential or []), rate_per_s=rate,
         )  # fmt: skip
         settings = read_settings()
         await handshakes.require(wanted, settings.resolved_public_url(), settings.destinations())
@@ -143,23 +151,43 @@ def _credentials(pairs: Sequence[str]) -> Mapping[str, str]:
 
 @app.command("list")
 def list_(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """List departments and how they are reached."""
-    found = with_database(lambda database: endpoints.list_endpoints(database, "department"))
+    """List departments, how they are reached and how they fare: breaker, what waits, p95 of answers."""
+
+    async def look(database: Database) -> tuple[list[EndpointRow], Mapping[UUID, endpoints.Standing]]:
+        return await endpoints.list_endpoints(database, "department"), await endpoints.standings(database)
+
+    found, fares = with_database(look)
     rows = [
-        {"department": e.owner, "adapter": e.adapter, "url": exchange.place(e), "state": e.state}
+        {"department": e.owner, "adapter": e.adapter, "url": exchange.place(e), "state": e.state,
+         "rate_per_s": e.rate_per_s, **_fares(fares[e.id])}
         | (
             {"held_at": e.held_at.isoformat(), "held_because": masked(e.held_because or "")}
             if e.held_at
             else {}
         )
         for e in found
-    ]
+    ]  # fmt: skip
     if as_json:
         typer.echo(json.dumps(rows))
         return
     for row in rows:
         why = f" since {row['held_at'][:19]}Z: {row['held_because']}" if "held_at" in row else ""
-        typer.echo(f"{row['department']:<12} {row['adapter']:<12} {row['state']:<8} {row['url']}{why}")
+        line = f"{row['department']:<12} {row['adapter']:<12} {row['state']:<8} {row['breaker']:<9}"
+        typer.echo(f"{line} {row['waiting']:>6} waiting {row['p95_ms'] or '-':>6} ms  {row['url']}{why}")
+
+
+def _fares(standing: endpoints.Standing) -> dict[str, Any]:
+    """How a department fares, as `list` says it."""
+    breaker = standing.health.breaker
+    return {
+        "breaker": breaker.state.value,
+        "since": breaker.opened_at and breaker.opened_at.isoformat(),
+        "until": breaker.retry_at and breaker.retry_at.isoformat(),
+        "waiting": standing.waiting,
+        "oldest_at": standing.oldest_at and standing.oldest_at.isoformat(),
+        "p50_ms": standing.percentile_ms(50),
+        "p95_ms": standing.percentile_ms(95),
+    }
 
 
 DepartmentCode = Annotated[str, typer.Argument(help="The department's code.")]

@@ -176,7 +176,7 @@ class Batch:
                 continue
             hand = self._crew.take(task.department, is_new=entry.before is None) if self._crew else None
             if self._crew is None or hand is None:
-                self.left_due = True
+                self.left_due |= self._crew is None or not self._crew.rests(task.department)
                 continue
             taken[task.id] = leases.leased(task, self._token, now + self._crew.lease, now)
             self._begun.append((entry, task.id, hand))

@@ -22,7 +22,7 @@ from onenet.services import encryption, stamping
 from onenet.services.anchor import Anchor, AnchorDiffers
 from onenet.services.encryption import Standing
 from onenet.services.endpoints import ENDPOINT_PREFIX, believes_nothing
-from onenet.store import callers, catalogue, endpoints, inspection, log, timers
+from onenet.store import callers, catalogue, endpoints, health, inspection, log, timers
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 
@@ -31,6 +31,9 @@ Level = Literal["ok", "warning", "finding"]
 MOST_SKEW = timedelta(seconds=2)
 MOST_DELAY = timedelta(seconds=60)
 """Work that is due for longer is not being done."""
+
+LONG_SHUT = timedelta(minutes=15)
+"""The first of the times after which people are told of an endpoint that does not answer."""
 
 MOST_UNSEALED = timedelta(minutes=10)
 """Ten times as long as a change waits to be sealed."""
@@ -177,11 +180,13 @@ async def _departments(database: Database, clocks: Clocks) -> list[Remark]:
         known = {each.code for each in await catalogue.departments(connection)}
         registered = await endpoints.every(connection)
         waiting = await inspection.waiting_tasks(connection)
+        fares = await health.every(connection)
     reached = {endpoint.owner for endpoint in registered if endpoint.kind == "department"}
     remarks = list(judge_waiting(waiting, reached, clocks.legal.now()))
     if idle := sorted(known - reached - waiting.keys()):
         says = f"departments without an endpoint, nothing waits for them: {', '.join(idle)}"
         remarks.append(Remark("endpoints", "warning", says, "onenet department add … --url …"))
+    remarks += [judge_breaker(each, clocks.machine.now()) for each in fares.values() if each.is_shut]
     for endpoint in registered:
         if endpoint.state == "held":
             remarks.append(_held_endpoint(endpoint))
@@ -220,6 +225,16 @@ def judge_waiting(
             yield Remark("endpoints", "warning", f"{says}, the oldest since {since}", advice)
 
 
+def judge_breaker(shut: health.Health, now: datetime) -> Remark:
+    """What is to be said of an endpoint that is called by nobody but a prober."""
+    since = shut.breaker.opened_at or now
+    says = f"{shut.kind} {shut.owner} does not answer since {_moment(since)}; what is for it waits"
+    if (retry_at := shut.breaker.retry_at) is not None and retry_at > now:
+        says += f", and it is tried again at {_moment(retry_at)}"
+    level: Level = "warning" if now - since < LONG_SHUT else "finding"
+    return Remark("endpoints", level, says, "is its system up, and is its address right?")
+
+
 def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
@@ -247,7 +262,8 @@ async def _timers(database: Database, clocks: Clocks) -> list[Remark]:
 
 async def _due(database: Database, clocks: Clocks) -> list[Remark]:
     async with database.read() as connection:
-        oldest = await inspection.oldest_due(connection)
+        shut = [each for each in (await health.every(connection)).values() if each.is_shut]
+        oldest = await inspection.oldest_due(connection, shut)
     return [
         judge_due(name, due_at, (clocks.legal if name == "timer" else clocks.machine).now())
         for name, due_at in oldest.items()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,17 +15,20 @@ from onenet import security_log
 from onenet.adapters import desk, exchange_table, pull, signing
 from onenet.adapters.registry import adapter_for, installed
 from onenet.destinations import Destinations, NotAllowed, place_of
+from onenet.domain import answer_times
+from onenet.domain.bucket import DEFAULT_RATE_PER_S
 from onenet.domain.events import EventType
 from onenet.errors import Conflict, Fault, InvalidInput, MisconfiguredError, NotFound, UnknownReference
 from onenet.ids import new_id
 from onenet.services.change import Once
 from onenet.services.once import do_once
 from onenet.services.steps import endpoint_of
-from onenet.store import catalogue, inspection
+from onenet.store import catalogue, health, inspection
 from onenet.store import endpoints as store
 from onenet.store import pull as store_pull
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
+from onenet.store.health import Health
 from onenet.store.idempotency import StoredAnswer
 
 ENDPOINT_PREFIX = "ept"
@@ -47,7 +51,8 @@ class Wanted:
     """An endpoint to register. `events` empty means all; `url` empty: a department that is not called.
 
     `signs`: how onenet signs what it sends there; None: as it did, and `v1` at first. `secret`, for `v1`:
-    None keeps what was there, or makes a new one. `credentials`: beside those that are kept.
+    None keeps what was there, or makes a new one. `credentials`: beside those that are kept. `rate_per_s`: 0
+    for no limit; None: as it was, and 20 at first.
     """
 
     kind: Literal["department", "subscriber"]
@@ -59,6 +64,7 @@ class Wanted:
     events: tuple[str, ...] = ()
     signs: Signs | None = None
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    rate_per_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +216,15 @@ def _row(wanted: Wanted, now: datetime) -> EndpointRow:
     return EndpointRow(
         id=new_id(), kind=wanted.kind, owner=wanted.owner, adapter=wanted.adapter, url=wanted.url,
         secrets=_keys(wanted, ()), created_at=now, options=wanted.options, events=wanted.events,
-        credentials=wanted.credentials,
+        credentials=wanted.credentials, rate_per_s=_rate(wanted, DEFAULT_RATE_PER_S),
     )  # fmt: skip
+
+
+def _rate(wanted: Wanted, otherwise: int) -> int:
+    """Calls in a second. Nobody calls a department that fetches or decides at a desk."""
+    if not wanted.url:
+        return 0
+    return otherwise if wanted.rate_per_s is None else wanted.rate_per_s
 
 
 def _keys(wanted: Wanted, old: Sequence[str]) -> tuple[str, ...]:
@@ -251,10 +264,11 @@ async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, 
         row, id=old.id, created_at=old.created_at, secrets=_keys(wanted, old.secrets),
         state=old.state, held_at=old.held_at, held_because=old.held_because,
         retired=() if not _is_called(row.kind, row.adapter) else old.retired,
-        credentials={**_kept(old, row), **row.credentials},
+        credentials={**_kept(old, row), **row.credentials}, rate_per_s=_rate(wanted, old.rate_per_s),
     )  # fmt: skip
     _check_adapter(row)
     await store.replace(connection, row)
+    await health.forget(connection, old.id)  # whoever mended it does not wait for the next probe
     if old.adapter == pull.NAME and row.adapter != old.adapter:
         await store_pull.call_back(connection, row.owner, now)
     return Registered(row, before=old)
@@ -315,6 +329,36 @@ async def remove(database: Database, department: str) -> EndpointRow:
             raise Conflict(f"{waiting.number} tasks wait for department {department}")
         await store.remove(connection, endpoint.id)
         return endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an endpoint fares: its breaker, what waits for it, and how it answers. No row: it is well."""
+
+    health: Health
+    waiting: int = 0
+    oldest_at: datetime | None = None
+
+    def percentile_ms(self, percent: int) -> int | None:
+        """How long so many in a hundred of its last few hundred answers took at most."""
+        return answer_times.percentile_ms(self.health.answer_times, percent)
+
+
+async def standings(database: Database) -> dict[UUID, Standing]:
+    """How all endpoints fare."""
+    async with database.read() as connection:
+        known = await health.every(connection)
+        tasks = await inspection.waiting_tasks(connection)
+        deliveries = await inspection.waiting_deliveries(connection)
+        registered = await store.every(connection)
+    found = {}
+    for row in registered:
+        fares = known.get(row.id) or Health(row.id, row.kind, row.owner)
+        if row.kind == "department" and (of := tasks.get(row.owner)):
+            found[row.id] = Standing(fares, of.number, of.oldest_at)
+        else:
+            found[row.id] = Standing(fares, *deliveries.get(row.id, (0, None)))
+    return found
 
 
 async def list_endpoints(database: Database, kind: str | None = None) -> list[EndpointRow]:

@@ -24,13 +24,15 @@ class Claimed(NamedTuple):
     """A task or delivery that this process owns until its lease ends, and where it goes.
 
     `row` has the `data_key` of its case beside the columns. A task's payload in it is as it is stored, or in
-    the clear where the task comes from a case in memory.
+    the clear where the task comes from a case in memory. `probe`: the token of the one call that is made
+    while the breaker of its endpoint is not closed.
     """
 
     row: Row
     token: UUID
     endpoint: EndpointRow | None
     hand: Hand | None = None
+    probe: UUID | None = None
 
 
 class Crew(Protocol):
@@ -40,6 +42,9 @@ class Crew(Protocol):
 
     def take(self, department: str, *, is_new: bool) -> Hand | None:
         """A free hand for a task that falls due now; `is_new`: of a case that nobody works on yet."""
+
+    def rests(self, department: str) -> bool:
+        """Whether nobody calls this department for now, so that looking for its work is of no use."""
 
     def begin(self, claimed: Claimed) -> None:
         """Sets to work on a task whose lease is committed."""

@@ -20,7 +20,7 @@ from onenet import security_log
 from onenet.adapters.transport import Attempt
 from onenet.errors import NotFound
 from onenet.ids import new_id
-from onenet.store import endpoints, jobs
+from onenet.store import endpoints, health, jobs
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 from onenet.store.jobs import Job
@@ -81,6 +81,7 @@ class Resumption:
         known = await _known(connection, self.asked)
         endpoint = replace(known, state="active", held_at=None, held_because=None)
         await endpoints.replace(connection, endpoint)
+        await health.forget(connection, endpoint.id)  # it is called at once
         made = _job(self.asked, "resumption")
         return Done(endpoint, await jobs.append(connection, made, jobs.released(endpoint, self.asked.at)))
 

@@ -15,12 +15,14 @@ from uuid import UUID
 from onenet.domain.case import Case
 from onenet.domain.delegation import Owner
 from onenet.domain.principal import Principal, Role
+from onenet.domain.unreachable import as_it_waits, is_on_its_way
 from onenet.domain.visibility import EVERYTHING, Sight, Subject, Visible, visible
 from onenet.errors import NotFound
 from onenet.recent import Recent
 from onenet.services.accesses import Accesses
 from onenet.services.cases import get
 from onenet.services.catalogue import Catalogue
+from onenet.services.health import Standings
 from onenet.services.together import Together
 from onenet.store import cases as store_cases
 from onenet.store import delegations
@@ -47,8 +49,9 @@ class Seen(NamedTuple):
 class Reading:
     """Reads cases, and notes who did; one for a process."""
 
-    def __init__(self, database: Database, catalogue: Catalogue):
-        """Has read nothing yet."""
+    def __init__(self, database: Database, catalogue: Catalogue, standings: Standings | None = None):
+        """Has read nothing yet. `standings`: which departments cannot be reached; all can without it."""
+        self._standings = standings
         self.accesses = Accesses(database)
         self._database = database
         self._catalogue = catalogue
@@ -79,7 +82,7 @@ class Reading:
             async with self._database.glance() as connection:
                 if not await store_visibility.sees(connection, ways, case_id):
                     raise NotFound
-        case = await self._fresh(case_id)
+        case = await self._as_it_waits(await self._fresh(case_id))
         sight = ways.sight_of(case)
         if sight is None:
             raise NotFound
@@ -108,14 +111,18 @@ class Reading:
         """The cases of these ids, whose versions were just looked up; only what has moved is read."""
         kept = {id: self._kept.get(id) for id in versions}
         found = {id: case for id, case in kept.items() if case and case.version == versions[id]}
-        if len(found) == len(versions):
-            return found
-        async with self._database.read() as connection:
-            fetched = await store_cases.fetch(connection, versions.keys() - found.keys())
-        for id, case in (await store_cases.assemble(fetched, self._catalogue.bundle)).items():
-            found[id] = case
-            self._kept.put(id, case)
-        return found
+        if len(found) < len(versions):
+            async with self._database.read() as connection:
+                fetched = await store_cases.fetch(connection, versions.keys() - found.keys())
+            for id, case in (await store_cases.assemble(fetched, self._catalogue.bundle)).items():
+                found[id] = case
+                self._kept.put(id, case)
+        return {id: await self._as_it_waits(case) for id, case in found.items()}
+
+    async def _as_it_waits(self, case: Case) -> Case:
+        if self._standings is None or not any(is_on_its_way(case, step) for step in case.steps.values()):
+            return case
+        return as_it_waits(case, await self._standings.shut())
 
     def note(self, looks: list[Seen], who: Principal, now: datetime, what: str) -> None:
         """Notes who looked at these. An owner who looks how the own case stands is no news to anybody."""

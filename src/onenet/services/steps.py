@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -31,9 +32,11 @@ from onenet.services.change import Change
 from onenet.services.document_links import Links
 from onenet.services.leases import Claimed
 from onenet.store import endpoints, queue, sealing, timers
+from onenet.store import health as store_health
 from onenet.store.bulk import Row
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
+from onenet.store.health import Health
 
 ACTOR = "system:worker"
 UNDECIDABLE = "undecidable"
@@ -59,9 +62,15 @@ async def claim(
     at_once = database.capabilities.at_once
     rows, known = await (_claim_at_once if at_once else _claim)(database, which, wanted)
     crashing.point("after_claim_commit")
+    return _claimed(which, wanted.token, rows, known)
+
+
+def _claimed(
+    which: queue.Queue, token: UUID, rows: Sequence[Row], known: Sequence[EndpointRow]
+) -> list[Claimed]:
     by_owner: dict[object, EndpointRow] = {e.owner: e for e in known if e.kind == "department"}
     by_owner |= {e.id: e for e in known if e.kind == "subscriber"}
-    return [Claimed(dict(row), wanted.token, by_owner.get(row[which.owner])) for row in rows]
+    return [Claimed(dict(row), token, by_owner.get(row[which.owner])) for row in rows]
 
 
 _Found = tuple[Sequence[Row], Sequence[EndpointRow]]
@@ -89,6 +98,31 @@ async def _claim(database: Database, which: queue.Queue, wanted: queue.Wanted) -
     return rows, known
 
 
+async def claim_probe(
+    database: Database, which: queue.Queue, clock: Clock, health: Health, lease: timedelta = queue.LEASE
+) -> list[Claimed]:
+    """Claims one piece of due work of an endpoint that is called by its prober alone, if there is any.
+
+    Of all processes one does, by raising the version of the row that all have read. Raises: Unavailable.
+    """
+    now, token = clock.now(), new_id()
+    wanted = queue.Wanted(token, now, 1, lease, only=health.of)
+    async with database.read() as connection:
+        lanes = await queue.due_lanes(connection, which, now, wanted.only)
+    if not lanes:
+        return []
+    probed = replace(health, probe_token=token, probe_until=now + lease)
+    async with database.transaction() as connection:
+        if not await store_health.write(connection, probed):
+            return []
+        skip_locked = database.capabilities.skip_locked
+        rows = await queue.claim(connection, which, lanes, wanted, skip_locked=skip_locked)
+        if not rows:  # somebody else has it, and nobody probes
+            await store_health.write(connection, replace(health, version=health.version + 1))
+        known = await endpoints.every(connection)
+    return [each._replace(probe=token) for each in _claimed(which, token, rows, known)]
+
+
 async def give_back(database: Database, which: queue.Queue, clock: Clock, waiting: Sequence[Claimed]) -> None:
     """Gives claimed work back that nobody was called about: it is due at once. Raises: Unavailable."""
     if not waiting:
@@ -109,8 +143,18 @@ def endpoint_of(row: EndpointRow, now: datetime | None = None) -> Endpoint:
     return Endpoint(row.id, row.owner, row.adapter, row.url, keys, row.options, row.credentials)
 
 
+Hear = Callable[[Claimed, Attempt], None]
+"""Told of each call as it ends."""
+
+
 async def dispatch(
-    gate: Gate, transport: Transport, clock: Clock, claimed: Claimed, links: Links | None = None
+    gate: Gate,
+    transport: Transport,
+    clock: Clock,
+    claimed: Claimed,
+    links: Links | None = None,
+    *,
+    hear: Hear | None = None,
 ) -> None:
     """Hands one claimed task to its department and records what came of it, whatever that was."""
 
@@ -121,10 +165,12 @@ async def dispatch(
         return sheet.key, adapter_for(target).submit(sheet)
 
     attempt = await _call(claimed, transport, clock.now(), gate.ring, hand_over)
-    await _record(gate, claimed, attempt, RecordAttempt)
+    await _record(gate, claimed, attempt, RecordAttempt, hear=hear)
 
 
-async def ask(gate: Gate, transport: Transport, clock: Clock, claimed: Claimed) -> None:
+async def ask(
+    gate: Gate, transport: Transport, clock: Clock, claimed: Claimed, *, hear: Hear | None = None
+) -> None:
     """Asks a department what became of a task that it has, and records what came of that.
 
     Each poll has a key of its own: under that of the task a department would say again what it said first.
@@ -138,13 +184,20 @@ async def ask(gate: Gate, transport: Transport, clock: Clock, claimed: Claimed) 
         return f"{sheet.key}-{claimed.row['attempt']}", adapter.poll(sheet, reference)
 
     attempt = await _call(claimed, transport, clock.now(), gate.ring, poll)
-    await _record(gate, claimed, attempt, RecordPoll)
+    await _record(gate, claimed, attempt, RecordPoll, hear=hear)
 
 
 async def _record(
-    gate: Gate, claimed: Claimed, attempt: Attempt, command: type[RecordAttempt | RecordPoll]
+    gate: Gate,
+    claimed: Claimed,
+    attempt: Attempt,
+    command: type[RecordAttempt | RecordPoll],
+    *,
+    hear: Hear | None,
 ) -> None:
     row = claimed.row
+    if hear is not None:
+        hear(claimed, attempt)
     await pauses.hold_if_gone(gate.database, claimed.endpoint, attempt, attempt.ended_at)
     if claimed.hand is not None:
         claimed.hand.give_back()  # the call is over; recording it keeps nobody from calling
@@ -156,7 +209,9 @@ async def _record(
         claimed=claimed,
     )
     try:
-        await gate.submit(change)
+        result = await gate.submit(change)
+        if command is RecordAttempt:
+            say_of(queue.TASKS, row, attempt, is_held=result.reply == "held")
     except StaleWrite:
         log.info("lease_lost", task=str(row["id"]), attempt=row["attempt"])
     except Unavailable:
@@ -167,6 +222,23 @@ async def _record(
         unread = replace(attempt, outcome=unclear.outcome, excerpt="")
         held = ended(queue.TASKS, row, unread, gate.ring)
         await _hold(gate, claimed, replace(change, command=unclear, attempt=held))
+
+
+FAILING = 4
+"""Failures in a row after which people are told of one piece of work."""
+
+
+def say_of(which: queue.Queue, row: Row, attempt: Attempt, *, is_held: bool) -> None:
+    """Tells the log of what people should know of: that it keeps failing, goes well again, or is held."""
+    known = {which.name: str(row["id"]), "owner": str(row[which.owner])}
+    reason = getattr(attempt.outcome, "reason", None)
+    if is_held:
+        log.warning("task.held" if which is queue.TASKS else "delivery.held", **known, reason=reason)
+    elif isinstance(attempt.outcome, TryLater):
+        if row["tries"] + 1 == FAILING:
+            log.warning("attempt.failing", **known, reason=reason)
+    elif row["tries"] >= FAILING:
+        log.warning("attempt.recovered", **known, tries=row["tries"])
 
 
 async def _hold(gate: Gate, claimed: Claimed, change: Change) -> None:

@@ -21,7 +21,7 @@ from onenet.ids import to_text
 from onenet.services import outbox, pauses, relay
 from onenet.services.leases import Claimed
 from onenet.services.outbox import DELIVERY_PREFIX
-from onenet.services.steps import ended
+from onenet.services.steps import Hear, ended, say_of
 from onenet.services.together import Together
 from onenet.store import deliveries, queue
 from onenet.store.bulk import Row
@@ -76,7 +76,14 @@ def _key(end: _End) -> tuple[int, UUID, UUID]:
     return end[0]["lane"], end[0]["case_id"], end[0]["id"]
 
 
-async def deliver(settling: Settling, transport: Transport, clock: Clock, claimed: Claimed) -> None:
+async def deliver(
+    settling: Settling,
+    transport: Transport,
+    clock: Clock,
+    claimed: Claimed,
+    *,
+    hear: Hear | None = None,
+) -> None:
     """Tells one subscriber of one event; a result whose lease is lost changes nothing but the attempts."""
     row = claimed.row
     verdict_of: Verdict = _after_failure
@@ -92,9 +99,13 @@ async def deliver(settling: Settling, transport: Transport, clock: Clock, claime
         log.exception("delivery_failed", delivery=str(row["id"]))
         refused = TryLater("refused", f"the delivery could not be made: {type(error).__name__}")
         attempt = Attempt(refused, None, clock.now(), clock.now(), refused.failure, "", 0)
+    if hear is not None:
+        hear(claimed, attempt)
     await pauses.hold_if_gone(settling.database, claimed.endpoint, attempt, clock.now())
     end = ended(queue.DELIVERIES, row, attempt, settling.database.ring)
-    await settling.settle(end, _settled(claimed, attempt, verdict_of, clock.now()))
+    settled = _settled(claimed, attempt, verdict_of, clock.now())
+    await settling.settle(end, settled)
+    say_of(queue.DELIVERIES, row, attempt, is_held=settled["state"] == "held")
 
 
 async def _relay(

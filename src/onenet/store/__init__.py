@@ -6,5 +6,6 @@ from onenet.store import catalogue_tables as catalogue_tables
 from onenet.store import document_tables as document_tables
 from onenet.store import erasure_tables as erasure_tables
 from onenet.store import exchange as exchange
+from onenet.store import health_tables as health_tables
 from onenet.store import log_tables as log_tables
 from onenet.store import operating_tables as operating_tables

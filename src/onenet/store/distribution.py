@@ -36,6 +36,7 @@ REFERENCE = frozenset(
         *("calendar_year", "jurisdiction", "department", "bundle_version", "api_key", "endpoint"),
         *("endpoint_job", "token_revocation", "login_session", "log_key", "encryption_key"),
         "exchange_reading",
+        "endpoint_health",
     }
 )
 """Few rows, whole on every node."""

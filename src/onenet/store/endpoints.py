@@ -56,6 +56,7 @@ class EndpointRow:
     state: Literal["active", "held"] = "active"
     held_at: datetime | None = None
     held_because: str | None = None
+    rate_per_s: int = 0
     retired: tuple[Retired, ...] = field(default=(), repr=False)
 
     def keys_at(self, now: datetime) -> tuple[str, ...]:
@@ -133,6 +134,7 @@ def _row(endpoint: EndpointRow, ring: KeyRing) -> dict[str, Any]:
         "options": json.dumps(dict(endpoint.options)),
         "events": json.dumps(endpoint.events),
         "state": endpoint.state,
+        "rate_per_s": endpoint.rate_per_s,
         "created_at": endpoint.created_at,
         "held_at": endpoint.held_at,
         "held_because": endpoint.held_because

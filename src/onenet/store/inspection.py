@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -30,6 +30,7 @@ from onenet.store.among import among
 from onenet.store.database import Database
 from onenet.store.erasure_tables import erasure
 from onenet.store.events import WITH_PRIVATE, Event, read
+from onenet.store.health import Health
 from onenet.store.queue import DELIVERIES, POLLS, TASKS
 from onenet.store.sealing import ring_of
 
@@ -175,14 +176,23 @@ async def no_time_limit(connection: AsyncConnection) -> None:
 # ---- what is due, and for how long already
 
 
-async def oldest_due(connection: AsyncConnection) -> dict[str, datetime | None]:
-    """When the oldest open task, delivery and timer fell due or will; not those of held endpoints."""
+async def oldest_due(connection: AsyncConnection, shut: Collection[Health]) -> dict[str, datetime | None]:
+    """When the oldest open task, delivery and timer fell due or will.
+
+    Without what is for endpoints that are held or shut: no worker is missing for that.
+    """
     task, delivery, timer = tables.task.c, tables.delivery.c, tables.timer.c
+    departments = [health.owner for health in shut if health.kind == "department"]
+    others = [health.endpoint_id for health in shut if health.kind != "department"]
     statements = {
-        "task": select(func.min(task.next_at)).where(task.next_at.is_not(None), ~TASKS.is_held),
-        "poll": select(func.min(task.poll_at)).where(task.poll_at.is_not(None), ~POLLS.is_held),
+        "task": select(func.min(task.next_at)).where(
+            task.next_at.is_not(None), ~TASKS.is_held, task.department.not_in(departments)
+        ),
+        "poll": select(func.min(task.poll_at)).where(
+            task.poll_at.is_not(None), ~POLLS.is_held, task.department.not_in(departments)
+        ),
         "delivery": select(func.min(delivery.next_at)).where(
-            delivery.next_at.is_not(None), ~DELIVERIES.is_held
+            delivery.next_at.is_not(None), ~DELIVERIES.is_held, delivery.endpoint_id.not_in(others)
         ),
         "timer": select(func.min(timer.due_at)).where(text("state = 'pending'"), timer.held_reason.is_(None)),
     }
@@ -214,6 +224,14 @@ async def waiting_tasks(connection: AsyncConnection) -> dict[str, Waiting]:
     )
     statement = statement.where(t.next_at.is_not(None)).group_by(t.department)
     return {department: Waiting(*rest) for department, *rest in await connection.execute(statement)}
+
+
+async def waiting_deliveries(connection: AsyncConnection) -> dict[UUID, tuple[int, datetime]]:
+    """How much waits to be told, by endpoint, and since when the oldest does."""
+    d = tables.delivery.c
+    statement = select(d.endpoint_id, func.count(), func.min(d.created_at)).where(d.next_at.is_not(None))
+    found = await connection.execute(statement.group_by(d.endpoint_id))
+    return {endpoint: (number, oldest_at) for endpoint, number, oldest_at in found}
 
 
 # ---- what waits for a person

@@ -93,7 +93,7 @@ EVERY = (TASKS, POLLS, DELIVERIES)
 class Wanted:
     """What a claim is to take: at most `count` rows due `now`, under `token` until `lease` has passed.
 
-    `leave_out`: departments, or endpoints of subscribers, that can take nothing now.
+    `leave_out`: departments, or endpoints of subscribers, that can take nothing now. `only`: of no other.
     """
 
     token: UUID
@@ -101,12 +101,17 @@ class Wanted:
     count: int
     lease: timedelta = LEASE
     leave_out: Sequence[Owner] = ()
+    only: Owner | None = None
 
 
-async def due_lanes(connection: AsyncConnection, queue: Queue, now: datetime) -> list[int]:
-    """Lanes that have something due."""
+async def due_lanes(
+    connection: AsyncConnection, queue: Queue, now: datetime, only: Owner | None = None
+) -> list[int]:
+    """Lanes that have something due; of this one, if it is named."""
     c, due_at = queue.work.c, queue.work.c[queue.due]
     statement = select(c.lane).where(due_at.is_not(None), due_at <= now).distinct()
+    if only is not None:
+        statement = statement.where(c[queue.owner] == only, ~queue.is_held)
     return list((await connection.execute(statement)).scalars())
 
 
@@ -118,9 +123,11 @@ async def next_due_at(connection: AsyncConnection, queue: Queue) -> datetime | N
     return found
 
 
-def _claim(queue: Queue, *, skip_locked: bool) -> Any:
-    work, due_at = queue.work, queue.work.c[queue.due]
+def _claim(queue: Queue, *, skip_locked: bool, only: bool) -> Any:
+    work, due_at, owner = queue.work, queue.work.c[queue.due], queue.work.c[queue.owner]
     is_due = (due_at.is_not(None), due_at <= bindparam("now"))
+    in_lanes = work.c.lane.in_(bindparam("lanes", expanding=True))
+    is_wanted = owner == bindparam("only") if only else owner.not_in(bindparam("leave_out", expanding=True))
     begins = (
         {}
         if queue.asks
@@ -131,12 +138,7 @@ def _claim(queue: Queue, *, skip_locked: bool) -> Any:
     )
     chosen = (
         select(work.c.lane, work.c.case_id, work.c.id)
-        .where(
-            work.c.lane.in_(bindparam("lanes", expanding=True)),
-            *is_due,
-            work.c[queue.owner].not_in(bindparam("leave_out", expanding=True)),
-            ~queue.is_held,
-        )
+        .where(in_lanes, *is_due, is_wanted, ~queue.is_held)
         .order_by(due_at)
         .limit(bindparam("count"))
     )
@@ -158,9 +160,10 @@ def _claim(queue: Queue, *, skip_locked: bool) -> Any:
 
 
 _CLAIMS = {
-    (queue.name, skip_locked): _claim(queue, skip_locked=skip_locked)
+    (queue.name, skip_locked, only): _claim(queue, skip_locked=skip_locked, only=only)
     for queue in EVERY
     for skip_locked in (True, False)
+    for only in (True, False)
 }
 
 
@@ -171,11 +174,10 @@ async def claim(
 
     Gives the rows, each with the `data_key` of its case; payloads are as they are stored.
     """
-    statement = _CLAIMS[queue.name, skip_locked]
-    parameters = _parameters(wanted) | {
-        "lanes": list(lanes),
-        "leave_out": [queue.nobody, *wanted.leave_out],
-    }
+    only = wanted.only is not None
+    statement = _CLAIMS[queue.name, skip_locked, only]
+    chosen = {"only": wanted.only} if only else {"leave_out": [queue.nobody, *wanted.leave_out]}
+    parameters = _parameters(wanted) | {"lanes": list(lanes)} | chosen
     claimed = (await connection.execute(statement, parameters)).mappings().all()
     await _begin_attempts(connection, queue, claimed, wanted.now)
     keys = await data_keys(connection, sorted({(row["lane"], row["case_id"]) for row in claimed}))

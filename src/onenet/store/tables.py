@@ -79,6 +79,8 @@ endpoint = Table(
     Column("created_at", Timestamp, nullable=False),
     Column("held_at", Timestamp),
     Column("held_because", Text),
+    # Calls in a second; 0: as many as there are.
+    Column("rate_per_s", Integer, nullable=False, server_default="0"),
     CheckConstraint("kind IN ('department', 'subscriber')", name="kind_known"),
     CheckConstraint("state IN ('active', 'held')", name="state_known"),
     Index(None, "owner"),
