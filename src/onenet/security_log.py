@@ -48,6 +48,7 @@ KINDS: Mapping[str, str] = {
     "key_distrusted": "a department's public key was taken away",
     "endpoint_held": "an endpoint was paused, or answered 410: nothing is sent to it",
     "endpoint_resumed": "an endpoint is sent what waits for it again",
+    "endpoint_tested": "an endpoint was sent a message that says nothing",
     "sent_again": "a task or delivery was sent again by hand",
     "replayed": "what went to an endpoint in a while is sent to it again",
     "secret_rotated": "the keys that an endpoint's messages are signed with were replaced",

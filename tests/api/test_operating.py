@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -9,11 +10,13 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from onenet.adapters import signing
 from onenet.clock import FrozenClock
 from onenet.services import steps
 from onenet.store import queue
 from onenet.store.database import Database
 from onenet.store.queue import DELIVERIES
+from tests.adapters.loopback import answer, loopback
 from tests.api.conftest import submission
 from tests.api.test_endpoints import register
 
@@ -48,8 +51,8 @@ async def test_a_rotation_tells_the_new_secret_once_and_its_repetition_makes_no_
 
 
 async def test_a_rotation_of_an_endpoint_that_is_not_there_is_404(administrator: httpx2.AsyncClient) -> None:
-    answer = await post(administrator, "/endpoints/ept_00000000000000000000000000/rotations")
-    assert answer.status_code == 404
+    refused = await post(administrator, "/endpoints/ept_00000000000000000000000000/rotations")
+    assert refused.status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -65,8 +68,8 @@ async def test_a_grace_of_more_than_a_week_or_a_key_that_is_none_is_refused(
     administrator: httpx2.AsyncClient, wrong: dict[str, Any]
 ) -> None:
     made = (await register(administrator)).json()
-    answer = await post(administrator, f"/endpoints/{made['id']}/rotations", **wrong)
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{next(iter(wrong))}")
+    refused = await post(administrator, f"/endpoints/{made['id']}/rotations", **wrong)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, f"/{next(iter(wrong))}")
 
 
 async def test_a_pause_is_told_with_its_reason_and_a_resumption_is_a_job(
@@ -134,3 +137,28 @@ async def test_a_dry_run_of_a_replay_counts_and_what_does_not_fit_is_409(
     begun = await post(administrator, path, since=since)
     assert (begun.status_code, begun.json()["state"]) == (202, "ended")
     assert (await administrator.get(begun.headers["location"])).json() == begun.json()
+
+
+async def test_a_test_shows_what_was_signed_and_what_was_answered_and_is_sent_once_under_its_key(
+    administrator: httpx2.AsyncClient, clock: FrozenClock
+) -> None:
+    async with loopback(answer(401, b"call 13800138000")) as department:
+        made = (await register(administrator, kind="department", owner="health", url=department.url)).json()
+        path = f"/endpoints/{made['id']}/tests"
+        tried = await post(administrator, path, "t-1")
+        again = await post(administrator, path, "t-1")
+    (heard,) = department.heard
+    said = tried.json()
+    assert (tried.status_code, tried.content) == (200, again.content)
+    assert said["signed"].split(".", 2) == [
+        heard.headers["webhook-id"], heard.headers["webhook-timestamp"], heard.body.decode(),
+    ]  # fmt: skip
+    assert signing.verify(said["headers"], heard.body, [made["secret"]], now=clock.now()) is None
+    assert (said["status"], "13800138000" in tried.text) == (401, False)
+    assert json.loads(heard.body)["type"] == "endpoint.test"
+
+
+async def test_only_where_signed_webhooks_go_is_there_a_test(administrator: httpx2.AsyncClient) -> None:
+    body = {"kind": "department", "owner": "health", "adapter": "pull"}
+    made = await administrator.post("/v1/endpoints", json=body, headers={"Idempotency-Key": "k"})
+    assert (await post(administrator, f"/endpoints/{made.json()['id']}/tests")).status_code == 409

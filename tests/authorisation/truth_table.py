@@ -74,6 +74,7 @@ PROBES: Mapping[str, Probe] = {
         path=_NO_ENDPOINT, body={"since": "2026-11-22T00:00:00Z"}, headers=_KEY
     ),
     "POST /v1/attempts/{attempt_id}/resends": Probe(body={}, headers=_KEY),
+    "POST /v1/endpoints/{endpoint_id}/tests": Probe(path=_NO_ENDPOINT, body={}, headers=_KEY),
     "POST /v1/endpoints/{endpoint_id}/rotations": Probe(path=_NO_ENDPOINT, body={}, headers=_KEY),
     "POST /v1/endpoints/{endpoint_id}/queue/leases": Probe(body={}),
     "POST /v1/endpoints/{endpoint_id}/queue/leases/{lease}/receipts": Probe(body={"task": _TASK}),

@@ -10,6 +10,7 @@ from fastapi import Depends, Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from onenet.adapters.transport import Transport
 from onenet.api import operating_shapes as shapes
 from onenet.api.answers import answer, as_json, stored
 from onenet.api.bodies import Body, JsonBody
@@ -24,9 +25,11 @@ from onenet.api.operating_shapes import (
     NewResend,
     NewResumption,
     NewRotation,
+    NewTest,
     ReplayCount,
     ResendShape,
     RotationShape,
+    TestShape,
 )
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
@@ -34,11 +37,13 @@ from onenet.api.shapes import given, moment
 from onenet.domain.visibility import Subject
 from onenet.errors import NotFound
 from onenet.ids import from_text, to_text
-from onenet.services import deeds, pauses, replays, resends, rotations
+from onenet.services import deeds, pauses, replays, resends, rotations, trials
 from onenet.services.deeds import Deed, Done
 from onenet.services.endpoints import ENDPOINT_PREFIX, public_key_of
+from onenet.services.once import answered, do_once
 from onenet.services.pauses import JOB_PREFIX, Asked
 from onenet.services.rotations import Rotated
+from onenet.services.trials import Trial
 from onenet.store.idempotency import StoredAnswer
 from onenet.store.jobs import Job, Kind
 
@@ -51,6 +56,7 @@ ResumptionBody = Annotated[Body[NewResumption], Depends(JsonBody(NewResumption, 
 AttemptId = Annotated[str, Path(pattern="^att_[0-7][0-9A-HJKMNP-TV-Z]{25}_[1-9][0-9]{0,8}$")]
 ReplayBody = Annotated[Body[NewReplay], Depends(JsonBody(NewReplay, shapes.NEW_REPLAY))]
 ResendBody = Annotated[Body[NewResend], Depends(JsonBody(NewResend, shapes.NEW_RESEND))]
+TestBody = Annotated[Body[NewTest], Depends(JsonBody(NewTest, shapes.NEW_TEST))]
 RotationBody = Annotated[Body[NewRotation], Depends(JsonBody(NewRotation, shapes.NEW_ROTATION))]
 
 
@@ -191,6 +197,50 @@ async def resend_attempt(request: Request, attempt_id: AttemptId, body: ResendBo
     key = once(request, who, body.raw)
     kept, replayed = await resends.resend(known.database, known.gate, wanted, key)
     return stored(kept, replayed=replayed)
+
+
+@operations(
+    "POST",
+    "/v1/endpoints/{endpoint_id}/tests",
+    permission="endpoints:write",
+    answers={200: answers_with("It was sent", TestShape, shapes.TEST)},
+    takes=("Idempotency-Key",),
+    problems=(409,),
+)
+async def test_endpoint(request: Request, endpoint_id: EndpointId, body: TestBody) -> Response:
+    """Sends a signed message that says nothing, and shows what was signed and what was answered.
+
+    It is about no case, and goes to a held endpoint as well.
+    """
+    known, key = parts(request), once(request, caller(request), body.raw)
+    if (kept := await answered(known.database, key)) is not None:
+        return stored(kept, replayed=True)
+    clock = known.machine_clock
+    async with Transport(destinations=known.destinations) as transport:
+        trial = await trials.try_out(known.database, transport, clock, _id(endpoint_id))
+    said = StoredAnswer(200, as_json(_trial(trial)))
+
+    async def effect(connection: object) -> StoredAnswer:
+        return said
+
+    kept, replayed = await do_once(known.database, key, clock.now(), effect)
+    return stored(kept, replayed=replayed)
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    attempt = trial.attempt
+    return given(
+        {
+            "signed": trial.signed or None,
+            "headers": dict(attempt.proof),
+            "status": attempt.status,
+            "failure": attempt.failure,
+            "reason": getattr(attempt.outcome, "reason", None),
+            "excerpt": attempt.excerpt or None,
+            "started_at": moment(attempt.started_at),
+            "ended_at": moment(attempt.ended_at),
+        }
+    )
 
 
 async def _job(request: Request, endpoint_id: str, job_id: str, kind: Kind) -> dict[str, Any]:

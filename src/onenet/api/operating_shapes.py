@@ -99,6 +99,26 @@ class ResendShape(Answer):
     trigger: str
 
 
+class NewTest(Request):
+    """Nothing has to be said."""
+
+
+class TestShape(Answer):
+    """A message `endpoint.test`, and what was answered. `signed`: the text over which the signatures are.
+
+    `excerpt`: the masked head of the answer.
+    """
+
+    signed: str | None = None
+    headers: dict[str, str]
+    status: int | None = None
+    failure: str | None = None
+    reason: str | None = None
+    excerpt: str | None = None
+    started_at: Moment
+    ended_at: Moment
+
+
 _ENDPOINT = "ept_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
 
 NEW_ROTATION: dict[str, Any] = {"grace_seconds": 86_400}
@@ -133,3 +153,18 @@ REPLAY_COUNT: dict[str, Any] = {"endpoint": _ENDPOINT, "total": 412}
 REPLAY: dict[str, Any] = {**JOB, "kind": "replay", "done": 20}
 NEW_RESEND: dict[str, Any] = {}
 RESEND: dict[str, Any] = {"id": "msg_01JDC0PSQ6YWF8N2G6W1B9ZK3M", "state": "pending", "trigger": "manual"}
+NEW_TEST: dict[str, Any] = {}
+TEST: dict[str, Any] = {
+    "signed": 'msg_01JDC0PSQ6YWF8N2G6W1B9ZK3M.1763859600.{"type":"endpoint.test"}',
+    "headers": {
+        "webhook-id": "msg_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+        "webhook-timestamp": "1763859600",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    },
+    "status": 401,
+    "failure": "transient",
+    "reason": "HTTP 401",
+    "excerpt": "no signature matches",
+    "started_at": "2026-11-23T01:00:00.000Z",
+    "ended_at": "2026-11-23T01:00:00.041Z",
+}
