@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
+from http_message_signatures import HTTPMessageVerifier, MappingKeyResolver, algorithms
 
+from onenet.adapters import signing
 from onenet.adapters.base import UnreadableAnswer
+from onenet.adapters.message_signatures import Message
 from onenet.adapters.rest import Rest
 from onenet.adapters.simulated import Simulated
 from onenet.adapters.transport import Attempt, Transport
@@ -27,10 +31,11 @@ from onenet.domain.outcome import (
 )
 from onenet.errors import MisconfiguredError
 from tests.adapters.departments import department
-from tests.adapters.factories import EXCHANGE_LIST, KEY, NOW, make_endpoint, make_task
+from tests.adapters.factories import EXCHANGE_LIST, KEY, NOW, SECRET, make_endpoint, make_task
 from tests.adapters.loopback import Loopback, answer, loopback
 from tests.adapters.records import Record, records
 from tests.outward import HERE
+from tests.signatures import digest
 
 pytestmark = pytest.mark.anyio
 
@@ -427,3 +432,53 @@ async def test_a_simulated_department_that_is_asked_says_what_it_would_have_call
             assert police.get()["callbacks_taken"] == 0
     assert taken.outcome.poll_after_s == 1
     assert [result.code for result in outcome.results] == ["household_page"]
+
+
+# ---- signed messages
+
+SIGNING = {"auth": {"signature": "rfc9421"}}
+
+
+@pytest.mark.parametrize("asks", [False, True], ids=["a request", "a question"])
+async def test_a_request_is_signed_as_rfc_9421_says(asks: bool) -> None:
+    """Verified by a public library with the public half that the department was told, and by hand."""
+    own = signing.new_own_key()
+    async with loopback(answer(200, {"state": "ok", "no": "N-1"})) as server:
+        endpoint = make_endpoint(server.url, "rest", options=asking() | SIGNING, secrets=(SECRET, own))
+        adapter = Rest(endpoint)
+        talk = adapter.poll(make_task(), "N-1") if asks else adapter.submit(make_task())
+        async with Transport(destinations=HERE) as transport:
+            await transport.drive(talk, endpoint=endpoint, key=KEY, now=SystemClock().now())
+    (heard,) = server.heard
+    public = signing.public_half(own)
+    parts = {
+        "@method": heard.method, "@target-uri": server.url + heard.path,
+        **{name: heard.headers[name] for name in ("content-type", "content-digest") if not asks},
+        "idempotency-key": f'"{KEY}"',
+    }  # fmt: skip
+    inner = heard.headers["signature-input"].removeprefix("onenet1=")
+    base = "".join(f'"{name}": {value}\n' for name, value in parts.items()) + f'"@signature-params": {inner}'
+    signature = base64.b64decode(heard.headers["signature"].removeprefix("onenet1=:").removesuffix(":"))
+    signing.public_key(public).verify(signature, base.encode())
+    verifier = HTTPMessageVerifier(
+        signature_algorithm=algorithms.ED25519,
+        key_resolver=MappingKeyResolver(public_keys={public: signing.public_key(public)}, private_keys={}),
+    )
+    message = Message(heard.method, server.url + heard.path, heard.headers)
+    (proven,) = verifier.verify(message, expect_tag="onenet-task", body=None if asks else heard.body)
+    assert [name.strip('"') for name in proven.covered_components][:-1] == list(parts)
+
+
+async def test_control_a_body_that_was_changed_has_another_digest() -> None:
+    own = signing.new_own_key()
+    async with loopback(answer(202)) as server:
+        endpoint = make_endpoint(server.url, "rest", options=describe() | SIGNING, secrets=(own,))
+        async with Transport(destinations=HERE) as transport:
+            await transport.drive(Rest(endpoint).submit(make_task()), endpoint=endpoint, key=KEY, now=NOW)
+    (heard,) = server.heard
+    assert heard.headers["content-digest"] == digest(heard.body) != digest(heard.body + b" ")
+
+
+def test_a_signature_wants_a_key_of_onenet_s_own() -> None:
+    with pytest.raises(MisconfiguredError, match="a key of onenet's own"):
+        Rest(make_endpoint("http://127.0.0.1:9", options=describe() | SIGNING))

@@ -82,6 +82,9 @@ is answered is kept on record."""
 TLS = "onenet.tls"
 """Extension of a request: how its connection is made (`tls.Tls`), where not as with everybody."""
 
+SIGNED = "onenet.signed"
+"""Extension of a request that goes out with a message signature (RFC 9421) as well."""
+
 READS = "onenet.reads"
 """Extension of a request: failed statuses, as a set, whose answers the adapter reads itself."""
 

@@ -182,7 +182,8 @@ class OAuth2(Shape):
 
 
 class AuthPart(Shape):
-    """How a department knows that it is onenet: by one of the first three, by a certificate, or by both.
+    """How a department knows that it is onenet: by one of the first three, by a certificate, by a message
+    signature, or by several of these.
 
     `authority`: PEM of who vouches for the department, where the public authorities do not.
     """
@@ -190,6 +191,7 @@ class AuthPart(Shape):
     header: HeaderAuth | None = None
     basic: Basic | None = None
     oauth2: OAuth2 | None = None
+    signature: Literal["rfc9421"] | None = None
     certificate: Secret | None = None
     authority: Annotated[str, AfterValidator(_authority)] | None = None
 

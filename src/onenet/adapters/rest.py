@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode
 import httpx2
 from pydantic import ValidationError
 
-from onenet.adapters import answers, description, grants, template, webhook
+from onenet.adapters import answers, description, grants, signing, template, webhook
 from onenet.adapters.answers import Format
-from onenet.adapters.base import READS, TLS, Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
+from onenet.adapters.base import READS, SIGNED, TLS, Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
 from onenet.adapters.description import Meaning, PollPart, RequestPart
 from onenet.adapters.failures import NotCalled
 from onenet.adapters.grants import NoToken
@@ -78,6 +78,10 @@ class Rest:
         self._says = description.read(endpoint.options)
         if missing := description.secrets(self._says) - set(endpoint.credentials):
             raise MisconfiguredError(f"expected the credentials {', '.join(sorted(missing))} as well")
+        if self._is_signed() and not signing.own_keys(endpoint.secrets):
+            raise MisconfiguredError(
+                "expected a key of onenet's own for the signature: it signs by v1a or both"
+            )
 
     def submit(self, task: TaskSheet) -> Talk:
         """One request, with the same bytes for every try; before it perhaps one for a token.
@@ -157,6 +161,8 @@ class Rest:
         except Unfilled as error:
             raise NotCalled(f"the task: {error}") from None
         more: dict[str, Any] = {READS: frozenset(map(int, self._says.answer.statuses))} | self._tls()
+        if self._is_signed():
+            more[SIGNED] = True
         request = httpx2.Request(
             wanted.method, self._url + path, headers=headers, content=content, extensions=more
         )
@@ -174,6 +180,9 @@ class Rest:
         media_type, write = BODIES[wanted.format]
         filled = template.fill(wanted.body, {**told, "credentials": self._endpoint.credentials})
         return media_type, write(filled)
+
+    def _is_signed(self) -> bool:
+        return self._says.auth is not None and self._says.auth.signature is not None
 
     def _tls(self) -> dict[str, Tls]:
         """How the connection is made, where the description says so."""

@@ -105,7 +105,7 @@ def public_key(text: str) -> Ed25519PublicKey:
 
 def public_half(own: str) -> str:
     """What the other side checks by what we sign with this key of ours. Raises: MisconfiguredError."""
-    return _PUBLIC + base64.b64encode(_private_key(own).public_key().public_bytes_raw()).decode()
+    return _PUBLIC + base64.b64encode(own_key(own).public_key().public_bytes_raw()).decode()
 
 
 def sign(body: bytes, keys: Sequence[str], *, message_id: str, at: datetime) -> dict[str, str]:
@@ -158,7 +158,7 @@ def _signed(message_id: str, timestamp: str, body: bytes) -> bytes:
 
 def _entry(key: str, signed: bytes) -> str:
     if key.startswith(_OWN):
-        return "v1a," + base64.b64encode(_private_key(key).sign(signed)).decode()
+        return "v1a," + base64.b64encode(own_key(key).sign(signed)).decode()
     mac = hmac.digest(_decoded(key, _SHARED, 24, 64), signed, hashlib.sha256)
     return "v1," + base64.b64encode(mac).decode()
 
@@ -174,8 +174,11 @@ def _is_of(key: Ed25519PublicKey, entry: bytes, signed: bytes) -> bool:
     return True
 
 
-def _private_key(own: str) -> Ed25519PrivateKey:
-    """Ours. Others write the 32 bytes without the public half. Raises: MisconfiguredError."""
+def own_key(own: str) -> Ed25519PrivateKey:
+    """The key in a text `whsk_…`; others write its 32 bytes without the public half.
+
+    Raises: MisconfiguredError.
+    """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     return Ed25519PrivateKey.from_private_bytes(_decoded(own, _OWN, 32, 64)[:32])

@@ -19,7 +19,7 @@ import httpx2
 
 from onenet import __version__, crashing
 from onenet.adapters import failures, names, signing, tls
-from onenet.adapters.base import APART, OUR_HEADERS, READS, TLS, Endpoint, Entry, Talk
+from onenet.adapters.base import APART, OUR_HEADERS, READS, SIGNED, TLS, Endpoint, Entry, Talk
 from onenet.adapters.exchange import Exchange
 from onenet.adapters.jetstream import Streams
 from onenet.adapters.masking import excerpt, without
@@ -177,10 +177,13 @@ class Transport:
         if len(body) > self._limits.request_bytes:
             raise failures.NotCalled(f"the body is larger than {self._limits.request_bytes} bytes")
         proof = {} if APART in wanted.extensions else _proof(body, identity)
+        headers = [*_own_headers(wanted), *_FIXED.items(), *proof.items()]
+        if SIGNED in wanted.extensions and proof:
+            headers += _message_signature(wanted, headers, identity)
         return await self._wire.send(
             wanted.method,
             wanted.url,
-            [*_own_headers(wanted), *_FIXED.items(), *proof.items()],
+            headers,
             body,
             answer_bytes=self._limits.answer_bytes,
             tls=tls.context(wanted.extensions[TLS]) if TLS in wanted.extensions else None,
@@ -194,6 +197,17 @@ def _proof(body: bytes, identity: _Identity) -> dict[str, str]:
         raise failures.NotCalled("the endpoint has no key to sign with")
     identity.proof.update(signed)
     return {"idempotency-key": f'"{identity.message_id}"'} | signed
+
+
+def _message_signature(
+    wanted: httpx2.Request, headers: Sequence[tuple[str, str]], identity: _Identity
+) -> list[tuple[str, str]]:
+    """The headers of a message signature over what goes out. Raises: MisconfiguredError."""
+    from onenet.adapters import message_signatures  # here: few departments want it
+
+    message = message_signatures.Message(wanted.method, str(wanted.url), dict(headers))
+    proof = message_signatures.sign(message, wanted.read(), identity.secrets, now=identity.now())
+    return list(proof.items())
 
 
 def _own_headers(wanted: httpx2.Request) -> list[tuple[str, str]]:

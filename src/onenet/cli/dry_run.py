@@ -16,6 +16,7 @@ from onenet.adapters.description import read, secrets
 from onenet.adapters.failures import NotCalled
 from onenet.adapters.masking import MASK
 from onenet.adapters.rest import Rest
+from onenet.adapters.signing import new_own_key
 from onenet.clock import SystemClock
 from onenet.domain.outcome import Outcome, Received, Unclear
 from onenet.errors import MisconfiguredError
@@ -58,7 +59,7 @@ def run(
     options = described(description)
     says = read(options)
     hidden = dict.fromkeys(secrets(says), MASK)
-    adapter = Rest(Endpoint(UUID(int=0), "department", "rest", url, (), options, hidden))
+    adapter = Rest(Endpoint(UUID(int=0), "department", "rest", url, (new_own_key(),), options, hidden))
     sheet = _sheet(task)
     said = [_response(answer, status, says.answer.format)] if answer else []
     outcomes = [_play(adapter.submit(sheet), said)]
