@@ -6,9 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,8 +14,9 @@ import typer
 
 from onenet.adapters import desk, exchange_table, signing
 from onenet.adapters.masking import masked
-from onenet.cli import dry_run, exchange, operating
+from onenet.cli import dry_run, exchange, operating, sandbox
 from onenet.cli.opening import with_database
+from onenet.cli.options import CredentialFiles, DescriptionFile, credentials_in, options_of
 from onenet.clock import SystemClock
 from onenet.ids import to_text
 from onenet.services import destinations, endpoints, handshakes
@@ -32,17 +31,8 @@ app.command()(operating.pause)
 app.command()(operating.resume)
 app.command()(operating.rotate)
 app.command("exchange-ddl")(exchange.ddl)
-
-DescriptionFile = Annotated[
-    Path | None, typer.Option(help="YAML file that describes its API, for the adapter rest.")
-]
-CredentialFiles = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="name=file with a secret: url=file for the adapter exchange_table, else one that the"
-        " description names; may be repeated."
-    ),
-]
+app.command("check")(sandbox.run_check)
+app.command("stand-in", context_settings=sandbox.PASSED_ON, add_help_option=False)(sandbox.stand_in)
 
 Options = Annotated[
     list[str] | None, typer.Option(help="name=value that the adapter wants; may be repeated.")
@@ -77,13 +67,13 @@ def add(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register where a department is reached; again for the same department replaces it."""
-    options = _options(option or [], description)
+    options = options_of(option or [], description)
     _check_url(url)
 
     async def use(database: Database) -> tuple[endpoints.Registered, bool]:
         wanted = endpoints.Wanted(
             "department", department, url, adapter, secret, options,
-            signs=signs, credentials=_credentials(credential or []), rate_per_s=rate,
+            signs=signs, credentials=credentials_in(credential or []), rate_per_s=rate,
         )  # fmt: skip
         settings = read_settings()
         await handshakes.require(wanted, settings.resolved_public_url(), settings.destinations())
@@ -113,14 +103,6 @@ def _tell(made: endpoints.Registered, *, is_new: bool, as_json: bool) -> None:
         typer.echo(f"onenet signs with: {public}")
 
 
-def _options(pairs: Sequence[str], description: Path | None) -> Mapping[str, Any]:
-    """What the adapter wants: the pairs, and the description; one with faults ends the command."""
-    if not all("=" in pair for pair in pairs):
-        raise typer.BadParameter("expected name=value", param_hint="--option")
-    described = dry_run.described(description) if description else {}
-    return {**dict(pair.split("=", 1) for pair in pairs), **described}
-
-
 def _check_url(url: str) -> None:
     if not url:
         return
@@ -139,14 +121,6 @@ def _how(endpoint: EndpointRow) -> str:
         return f"{endpoint.owner} swaps rows at {exchange.place(endpoint)} ({endpoint.adapter})"
     queue = f"/v1/endpoints/{to_text(endpoints.ENDPOINT_PREFIX, endpoint.id)}/queue"
     return f"{endpoint.owner} fetches its tasks at {queue} ({endpoint.adapter})"
-
-
-def _credentials(pairs: Sequence[str]) -> Mapping[str, str]:
-    """Secrets by their names, read from files: what stands in a command, others can read."""
-    if not all(re.fullmatch("[a-z][a-z0-9_]{0,63}=.+", pair) for pair in pairs):
-        raise typer.BadParameter("expected name=file, the name in small letters, digits and _")
-    named = dict(pair.split("=", 1) for pair in pairs)
-    return {name: Path(file).read_text(encoding="utf-8").rstrip("\r\n") for name, file in named.items()}
 
 
 @app.command("list")

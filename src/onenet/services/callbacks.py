@@ -105,7 +105,7 @@ async def _authenticated(
     now = clock.now()
     async with database.read() as connection:
         endpoint = await endpoints.of_department(connection, department)
-    refusal = _refusal(message, body, endpoint.keys_at(now) if endpoint else (), now)
+    refusal = refusal_of(message, body, endpoint.keys_at(now) if endpoint else (), now)
     if endpoint is None or refusal is not None:
         # A code in a path is what anybody typed: it is told only where there is such a department.
         known = department if endpoint else None
@@ -120,7 +120,8 @@ def _is_message_signed(message: Message) -> bool:
     return "signature-input" in message.headers and "webhook-signature" not in message.headers
 
 
-def _refusal(message: Message, body: bytes, keys: Sequence[str], now: datetime) -> Refusal | None:
+def refusal_of(message: Message, body: bytes, keys: Sequence[str], now: datetime) -> Refusal | None:
+    """Why the message is not believed of a department with these keys; None when it is."""
     if _is_message_signed(message):
         return message_signatures.verify(message, body, keys, now=now)
     return signing.verify(message.headers, body, keys, now=now)

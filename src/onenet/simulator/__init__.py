@@ -1,6 +1,6 @@
 """A simulated department in a process of its own: takes signed tasks, calls back, and has its habits.
 
-    python -m onenet.simulator --department police --habit slow --dialect webhook --port 0 \\
+    onenet department stand-in --department police --habit slow --dialect webhook --port 0 \\
         --callback http://127.0.0.1:8000/v1/callbacks/police --secret whsec_… --folder /tmp/departments
 
 `habits` says what it does with a task, `dialects` in whose words, `ledger` what it remembers across a

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from onenet.adapters import signing
@@ -26,9 +27,9 @@ NEEDED = {
 """What the dialects of departments that do not call back need, in the place of an address and a secret."""
 
 
-def main() -> None:
-    """Serves until it is killed."""
-    options = _options()
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serves until it is killed. `arguments`: None for those of the process."""
+    options = _options(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(options.folder / (options.state or f"{options.department}.sqlite3"))
     clock = SystemClock()
@@ -75,8 +76,8 @@ def _way(options: argparse.Namespace, clock: Clock) -> Way:
             return Http(options.callback or "", signed(options.secret), clock)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m onenet.simulator", description="A simulated department.")
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="onenet department stand-in", description="A simulated department.")
     parser.add_argument("--department", required=True, help="its code, such as police")
     parser.add_argument("--habit", required=True, choices=HABITS)
     parser.add_argument("--dialect", default="webhook", choices=DIALECTS)
@@ -90,7 +91,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--folder", required=True, type=Path, help="where it keeps its state")
     parser.add_argument("--state", help="the name of its state file; default: the department's code")
     parser.add_argument("--delay-s", type=float, default=0.5, help="seconds until its first callback")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     needed = NEEDED.get(options.dialect, ("callback", "secret"))
     if missing := [f"--{name}" for name in needed if getattr(options, name) is None]:
         parser.error(f"the dialect {options.dialect} needs {' and '.join(missing)}")

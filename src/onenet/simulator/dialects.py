@@ -13,12 +13,14 @@ Json = dict[str, Any]
 class Work:
     """A task, as far as habits care. `submission` counts from 1; `results` are codes it is to issue.
 
-    `correctable`: what a correction can ask for, as (kind, code), materials before form fields.
+    `correctable`: what a correction can ask for, as (kind, code), materials before form fields. `wish`: what
+    the form of a sandbox case asks the department to do.
     """
 
     submission: int
     correctable: tuple[tuple[Literal["material", "field"], str], ...]
     results: tuple[str, ...]
+    wish: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def _work(submission: int, materials: list[Json], form: Json, results: list[str]
         submission=submission,
         correctable=(*(("material", m["code"]) for m in materials), *(("field", code) for code in form)),
         results=tuple(results),
+        wish=str(form.get("wish", "")),
     )
 
 

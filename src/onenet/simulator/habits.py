@@ -100,7 +100,13 @@ def down(work: Work, call: int) -> Reaction:
     return Reaction(takes=False, hangs_up=True)
 
 
+def asked(work: Work, call: int) -> Reaction:
+    """Does what the form of a sandbox case wishes: completes, rejects, asks for a correction."""
+    wished = {"reject": rejects, "supplement": supplement}.get(work.wish, slow)
+    return wished(work, call)
+
+
 HABITS: Mapping[str, Habit] = {
     habit.__name__: habit
-    for habit in (fast, slow, flaky, supplement, rejects, twice, late, garbage, silent, down)
+    for habit in (fast, slow, flaky, supplement, rejects, twice, late, garbage, silent, down, asked)
 }

@@ -1,0 +1,176 @@
+"""department check, stand-in: for developers of departments' systems, who have no onenet of a city."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from onenet.adapters import signing
+from onenet.cli.options import CredentialFiles, DescriptionFile, credentials_in, options_of
+from onenet.cli.restarting import restarting
+
+if TYPE_CHECKING:
+    from onenet.sandbox.judging import Finding
+    from onenet.sandbox.service import Department, Service
+
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""How a command hands all its words on to another program, which reads them itself."""
+
+SIGNS = {"passed": "✓", "failed": "×", "not_seen": "–", "skipped": "·"}
+CONTRACT = "docs/departments.md"
+
+SystemUrl = Annotated[str, typer.Argument(help="Where the department's system takes tasks.")]
+AdapterName = Annotated[str, typer.Option(help="webhook, simulated or rest.")]
+Secret = Annotated[
+    str | None,
+    typer.Option(help="whsec_… that both know, or whsk_… of onenet's alone; default: a new one, shown."),
+]
+Signs = Annotated[Literal["v1", "v1a"] | None, typer.Option(help="The kind of a new key.")]
+Trusted = Annotated[
+    list[str] | None, typer.Option("--trust", help="whpk_…, with which the system signs; may be repeated.")
+]
+Listen = Annotated[
+    str, typer.Option(help="Port, or address:port, at which the system calls back.", metavar="[ADDRESS:]PORT")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the sandbox listens."""
+
+    host: str
+    port: int
+
+
+def run_check(
+    url: SystemUrl,
+    *,
+    adapter: AdapterName = "webhook",
+    secret: Secret = None,
+    signs: Signs = None,
+    trusted: Trusted = None,
+    description: DescriptionFile = None,
+    credential: CredentialFiles = None,
+    listen: Listen = "8470",
+    only: Annotated[
+        list[str] | None, typer.Option(help="The name of a check; may be repeated. Default: all.")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Seconds that a decision may take.")] = 30.0,
+    restart_command: Annotated[
+        str | None, typer.Option(help="Restarts the system and ends; default: you are asked to.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Check a department's system against a onenet of its own on this machine.
+
+    Exit status 0: all that was seen is right; 1: something is wrong; 2: misused.
+    """
+    from onenet.sandbox.check import Choices
+    from onenet.sandbox.rules import BY_NAME
+    from onenet.sandbox.service import Department
+
+    if unknown := [name for name in only or [] if name not in BY_NAME]:
+        raise typer.BadParameter(
+            f"no check {unknown[0]}; there are {', '.join(BY_NAME)}", param_hint="--only"
+        )
+    options = options_of([], description)
+    department = Department(
+        url, adapter, secret, signs, tuple(trusted or ()), options, credentials_in(credential or [])
+    )
+    choices = Choices(tuple(only or ()), wait, restarting(restart_command, url))
+    findings = asyncio.run(_check(department, _place(listen), choices))
+    _show(findings, as_json=as_json)
+    raise typer.Exit(1 if any(each.verdict == "failed" for each in findings.values()) else 0)
+
+
+async def _check(department: Department, place: _Place, choices: Any) -> Mapping[str, Finding]:
+    from onenet.sandbox.check import check
+    from onenet.sandbox.service import running
+
+    is_new = department.secret is None
+    if is_new:
+        made = signing.new_own_key() if department.signs == "v1a" else signing.new_secret()
+        department = replace(department, secret=made)
+    with tempfile.TemporaryDirectory(prefix="onenet-sandbox-") as folder:
+        async with running(department, Path(folder), host=place.host, port=place.port) as service:
+            _introduce(service)
+            if is_new:
+                await _until_set_up(department)
+            return await check(service, choices, _progress)
+
+
+def _introduce(service: Service) -> None:
+    """Tells what the system has to know."""
+    from onenet.services.endpoints import public_key_of
+
+    _progress(f"callback address:  {service.callback_url}")
+    for secret in signing.shared(service.endpoint.secrets):
+        _progress(f"signing secret:    {secret}")
+    if (public := public_key_of(service.endpoint)) is not None:
+        _progress(f"onenet signs with: {public}")
+
+
+async def _until_set_up(department: Department) -> None:
+    """Waits for the person who sets the system up with a new key; where there is none, that is all."""
+    again = f"--secret {department.secret}"
+    if not sys.stdin.isatty():
+        _progress(f"set your system up with these, and run this again with {again}")
+        raise typer.Exit(2)
+    _progress(f"set your system up with these, then press Enter (next time: {again})")
+    await asyncio.to_thread(sys.stdin.readline)
+
+
+def stand_in(context: typer.Context) -> None:
+    """Run a simulated department: the other end, to look at and to compare with."""
+    from onenet.simulator.__main__ import main
+
+    main(context.args)
+
+
+def _place(listen: str) -> _Place:
+    """Where to listen. Raises: BadParameter."""
+    host, _, port = listen.rpartition(":")
+    if not (port.isdecimal() and int(port) <= 65_535):
+        raise typer.BadParameter("expected a port, or an address and a port: 8470, 192.0.2.7:8470")
+    return _Place(host.strip("[]") or "127.0.0.1", int(port))
+
+
+def _progress(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _show(findings: Mapping[str, Finding], *, as_json: bool) -> None:
+    from onenet.sandbox.rules import BY_NAME
+
+    counts = {verdict: sum(each.verdict == verdict for each in findings.values()) for verdict in SIGNS}
+    if as_json:
+        checks = [
+            {
+                "check": name, "verdict": each.verdict, "came": each.came, "expected": BY_NAME[name].expected,
+                "rule": f"{CONTRACT}#{BY_NAME[name].section}", "fix": BY_NAME[name].fix,
+            }
+            for name, each in findings.items()
+        ]  # fmt: skip
+        typer.echo(json.dumps({"checks": checks, **counts}, ensure_ascii=False))
+        return
+    skipped: dict[str, list[str]] = {}
+    for name, each in findings.items():
+        if each.verdict == "skipped":
+            skipped.setdefault(each.came, []).append(name)
+            continue
+        typer.echo(f"{SIGNS[each.verdict]} {name:<16} {each.came}")
+        if each.verdict == "failed":
+            rule = BY_NAME[name]
+            told = {"expected": rule.expected, "rule": f"{CONTRACT}#{rule.section}", "fix": rule.fix}
+            typer.echo("\n".join(f"    {word + ':':<10}{text}" for word, text in told.items()))
+    for why, names in skipped.items():
+        typer.echo(f"{SIGNS['skipped']} {', '.join(names)}: {why}")
+    typer.echo(", ".join(f"{count} {verdict.replace('_', ' ')}" for verdict, count in counts.items()))
