@@ -189,7 +189,7 @@ async def _begin_attempts(
 ) -> None:
     renewed = [
         {
-            "key_lane": row["lane"], "key_case_id": row["case_id"], "key_id": row["id"],
+            "key_lane": row["lane"], "key_case_id": row["case_id"], "key_task_id": row["id"],
             "key_number": row["attempt"] - 1, "now": now,
         }
         for row in claimed
@@ -217,7 +217,7 @@ _RENEWED = (
     update(tables.attempt)
     .where(
         _a.lane == bindparam("key_lane"), _a.case_id == bindparam("key_case_id"),
-        _a.task_id == bindparam("key_id"), _a.number == bindparam("key_number"),
+        _a.task_id == bindparam("key_task_id"), _a.number == bindparam("key_number"),
     )
     .values(number=_a.number + 1, started_at=bindparam("now"), **dict.fromkeys(_NOT_YET))
 )  # fmt: skip
