@@ -16,7 +16,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
-from onenet.adapters import message_signatures, signing, simulated, webhook
+from onenet.adapters import message_signatures, open311_options, signing, simulated, webhook
 from onenet.adapters.base import Endpoint, TaskSheet
 from onenet.adapters.description import OUTCOMES, AnswerPart, AuthPart, Description, RequestPart
 from onenet.adapters.registry import installed
@@ -33,6 +33,7 @@ from onenet.security_log import KINDS
 from onenet.services import descriptions
 from onenet.settings import PREFIX, Settings
 from onenet.simulator.habits import HABITS
+from onenet.simulator.paper import QUIRKS
 from onenet.store.tables import metadata
 from tests.factories import make_case
 from tests.signatures import KEY, public
@@ -222,6 +223,29 @@ def test_the_documented_description_reads_what_is_shown(tmp_path: Path) -> None:
     record = outcome.ResultGiven("signboard_record", "CG-2026-17")
     read = adapter.read_callback(json.dumps(said).encode())
     assert (read.task, read.outcome) == ("tsk_1", outcome.Completed((record,), "符合招牌规范"))
+
+
+def test_the_documented_georeport_server_is_spoken_to_as_shown(tmp_path: Path) -> None:
+    file = tmp_path / "urban.yaml"
+    file.write_text(block("docs/add-a-department.md", "open311"), encoding="utf-8")
+    options, findings = descriptions.read(file, "open311")
+    assert findings == []
+    assert open311_options.read(options).services["signboard_rules"].code == "001"
+
+
+def test_every_option_status_and_quirk_of_a_georeport_server_is_documented() -> None:
+    page = "docs/add-a-department.md"
+    assert set(table(page, "open311 options")) == set(open311_options.Options.model_fields)
+    assert words(table(page, "open311 options")["fields"][0]) == set(open311_options.FIELDS)
+    documented = {
+        status: cells[0]
+        for first, cells in table(page, "open311 statuses").items()
+        for status in words(f"`{first}`")
+    }
+    assert documented.keys() == open311_options.STATUSES.keys()
+    for status, meaning in open311_options.STATUSES.items():
+        assert documented[status].startswith(f"`{meaning['outcome']}`"), status
+    assert {quirk: cells[0] for quirk, cells in table(page, "quirks").items()} == QUIRKS
 
 
 def test_every_key_and_outcome_of_a_description_is_documented() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +32,13 @@ class Department:
 @contextmanager
 def department(
     folder: Path, *, habit: str, callback: str, dialect: str = "webhook", code: str = "police",
-    delay_s: float = 0.05, secret: str = SECRET, port: int = 0,
+    delay_s: float = 0.05, secret: str = SECRET, port: int = 0, more: Sequence[str] = (),
 ) -> Iterator[Department]:  # fmt: skip
     """Starts one and kills it at the end, without a warning: it must bear that."""
     command = [
         sys.executable, "-m", "onenet.simulator", f"--department={code}", f"--habit={habit}",
         f"--dialect={dialect}", f"--port={port}", f"--callback={callback}", f"--secret={secret}",
-        f"--folder={folder}", f"--delay-s={delay_s}",
+        f"--folder={folder}", f"--delay-s={delay_s}", *more,
     ]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:

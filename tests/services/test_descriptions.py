@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from onenet.adapters.description import SHEET
+from onenet.errors import MisconfiguredError
 from onenet.resources import example_descriptions_dir
 from onenet.services import descriptions
 from tests.factories import make_case
@@ -143,3 +144,19 @@ def test_a_reference_may_begin_with_any_member_of_a_task_and_no_other() -> None:
     assert set(json.loads(task.payload)) == SHEET
     sample = json.loads((example_descriptions_dir() / "sample_task.json").read_bytes())
     assert set(sample) == SHEET
+
+
+def test_a_georeport_server_is_linted_by_its_own_rules(tmp_path: Path) -> None:
+    file = tmp_path / "d.yaml"
+    file.write_text(
+        "services: {x: {code: '1'}}\nfields:\n  zip: 1\n  address_id: ${/form/a}\n", encoding="utf-8"
+    )
+    (finding,) = descriptions.read(file, "open311")[1]
+    assert str(finding).startswith(
+        f"{file.as_posix()}:3:3: error: unknown key zip; known here are: lat, long"
+    )
+
+
+def test_an_adapter_that_takes_no_description_says_so(tmp_path: Path) -> None:
+    with pytest.raises(MisconfiguredError, match="rest and open311"):
+        descriptions.read(tmp_path / "d.yaml", "webhook")

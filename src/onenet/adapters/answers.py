@@ -96,13 +96,14 @@ def object_in(response: httpx2.Response, form: Format = JSON) -> Mapping[str, An
     """The same whatever the status is. A 202 decides nothing, but may name a number. Raises: the same."""
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_ours = media_type in form.types or media_type.endswith(form.suffix)
-    if not is_ours or _is_empty(response.content):
+    if not is_ours or is_empty(response.content):
         return None
     value = form.read(response.content)
     return value if isinstance(value, dict) and value else None
 
 
-def _is_empty(body: bytes) -> bool:
+def is_empty(body: bytes) -> bool:
+    """Whether there is nothing in it, and nothing that was cut off."""
     return len(body) <= _MAX_BLANKS and not body.strip()
 
 

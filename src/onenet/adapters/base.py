@@ -43,11 +43,13 @@ class TaskSheet:
     task, created_at, case {id, number}, bundle {code, version}, jurisdiction, step, item, names, submission,
     applicant, form, materials [{code, names, mode, reference?, sha256?}],
     results_before [{step, code, number, facts}], results_expected [codes], promised.
+    `attempt` counts the calls begun, this one too: after the first, the department may have the task already.
     """
 
     key: str
     payload: str
     content: Mapping[str, Any]
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -236,7 +236,7 @@ def faults(value: Any) -> list[Fault]:
     try:
         description = Description.model_validate(value)
     except ValidationError as error:
-        return [_of_shape(each) for each in error.errors(include_url=False)]
+        return [shape_fault(each, _SHAPES.__getitem__) for each in error.errors(include_url=False)]
     return [
         *_of_request(description.request, "request", SHEET),
         *_of_answer(description.answer),
@@ -253,13 +253,14 @@ def secrets(description: Description) -> frozenset[str]:
     return frozenset([*proof, *(found[1] for found in named if found)])
 
 
-def _of_shape(error: Any) -> Fault:
+def shape_fault(error: Any, shape_at: Callable[[Where], type[Shape]]) -> Fault:
+    """A fault that a shape found. `shape_at`: the shape of a mapping, by its place."""
     where: Where = tuple(error["loc"])
     match error["type"]:
         case "missing":
             return Fault(where[:-1], f"the key {where[-1]} is missing", "missing_key")
         case "extra_forbidden":
-            known = ", ".join(_SHAPES[where[:-1]].model_fields)
+            known = ", ".join(shape_at(where[:-1]).model_fields)
             return Fault(where, f"unknown key {where[-1]}; known here are: {known}", "unknown_key")
         case "string_pattern_mismatch":
             return Fault(where[:-1], "expected a status from 200 to 299 or from 400 to 599", "bad_key")
@@ -351,10 +352,11 @@ def _of_body(request: RequestPart | PollPart, where: Where) -> Iterator[Fault]:
 def _of_answer(answer: AnswerPart) -> Iterator[Fault]:
     for name in ("words", "statuses"):
         for word, meaning in getattr(answer, name).items():
-            yield from _of_meaning(meaning, ("answer", name, word))
+            yield from meaning_faults(meaning, ("answer", name, word))
 
 
-def _of_meaning(meaning: Meaning, where: Where) -> Iterator[Fault]:
+def meaning_faults(meaning: Meaning, where: Where) -> Iterator[Fault]:
+    """What keeps a meaning from being an outcome with its members."""
     outcome = meaning.get("outcome")
     if not isinstance(outcome, str) or outcome not in OUTCOMES:
         known = ", ".join(OUTCOMES)

@@ -204,7 +204,7 @@ class Rest:
         if answer.task is not None and template.look(said, answer.task) not in (NOTHING, task.key):
             return Unclear(f"{answer.task}: the answer is about another task")
         if meaning is not None:
-            return _meant(meaning, said)
+            return meant(meaning, said)
         return self._outcome(said) or Received()
 
     def _outcome(self, said: Mapping[str, Any]) -> Outcome | None:
@@ -214,7 +214,7 @@ class Rest:
         if value is NOTHING:
             return None
         meaning = answer.words.get(template.as_word(value) or "")
-        return self._unknown_word() if meaning is None else _meant(meaning, said)
+        return self._unknown_word() if meaning is None else meant(meaning, said)
 
     def _unknown_word(self) -> Unclear:
         answer = self._says.answer
@@ -247,7 +247,7 @@ def _in_header(value: str) -> str:
     return quote(value, safe=_ASCII_BUT_PERCENT)
 
 
-def _meant(meaning: Meaning, said: Mapping[str, Any]) -> Outcome:
+def meant(meaning: Meaning, said: Mapping[str, Any]) -> Outcome:
     """The outcome with its members, as strict as if the department had said it in our words."""
     try:
         told = template.fill(meaning, said)

@@ -67,7 +67,7 @@ def add(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Register where a department is reached; again for the same department replaces it."""
-    options = options_of(option or [], description)
+    options = options_of(option or [], description, adapter)
     _check_url(url)
 
     async def use(database: Database) -> tuple[endpoints.Registered, bool]:

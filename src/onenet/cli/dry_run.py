@@ -30,9 +30,9 @@ _NUMBER = "2026-000001"
 _Recorded = typer.Option(help="File with the body of an answer, as the department sent it.")
 
 
-def described(path: Path) -> Mapping[str, Any]:
+def described(path: Path, adapter: str = "rest") -> Mapping[str, Any]:
     """The description in this file; tells its faults and leaves with status 1 when there are any."""
-    found, findings = descriptions.read(path)
+    found, findings = descriptions.read(path, adapter)
     for finding in findings:
         typer.echo(str(finding))
     if findings:

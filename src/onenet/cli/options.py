@@ -12,7 +12,7 @@ import typer
 from onenet.cli import dry_run
 
 DescriptionFile = Annotated[
-    Path | None, typer.Option(help="YAML file that describes its API, for the adapter rest.")
+    Path | None, typer.Option(help="YAML file that describes its API, for the adapters rest and open311.")
 ]
 CredentialFiles = Annotated[
     list[str] | None,
@@ -23,11 +23,11 @@ CredentialFiles = Annotated[
 ]
 
 
-def options_of(pairs: Sequence[str], description: Path | None) -> Mapping[str, Any]:
+def options_of(pairs: Sequence[str], description: Path | None, adapter: str) -> Mapping[str, Any]:
     """What the adapter wants: the pairs, and the description; one with faults ends the command."""
     if not all("=" in pair for pair in pairs):
         raise typer.BadParameter("expected name=value", param_hint="--option")
-    described = dry_run.described(description) if description else {}
+    described = dry_run.described(description, adapter) if description else {}
     return {**dict(pair.split("=", 1) for pair in pairs), **described}
 
 

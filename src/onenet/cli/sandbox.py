@@ -81,7 +81,7 @@ def run_check(
         raise typer.BadParameter(
             f"no check {unknown[0]}; there are {', '.join(BY_NAME)}", param_hint="--only"
         )
-    options = options_of([], description)
+    options = options_of([], description, adapter)
     department = Department(
         url, adapter, secret, signs, tuple(trusted or ()), options, credentials_in(credential or [])
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -11,24 +11,33 @@ from typing import Any
 
 import httpx2
 
-from onenet.adapters import description, failures
+from onenet.adapters import description, failures, open311_options
 from onenet.adapters.base import APART, READS, Entry, Talk
 from onenet.adapters.template import Fault
 from onenet.catalogue.findings import Finding, Place, error
 from onenet.catalogue.source import Node, read_file
 from onenet.domain.outcome import Outcome
+from onenet.errors import MisconfiguredError
+
+LINTS: Mapping[str, Callable[[Any], list[Fault]]] = {
+    "rest": description.faults,
+    "open311": open311_options.faults,
+}
+"""The adapters that speak by a description, and what is wrong with one."""
 
 
-def read(path: Path) -> tuple[Mapping[str, Any], list[Finding]]:
+def read(path: Path, adapter: str = "rest") -> tuple[Mapping[str, Any], list[Finding]]:
     """The description in a YAML file, and what is wrong with it, by line; use none with a finding.
 
-    Raises: OSError.
+    Raises: OSError, MisconfiguredError for an adapter that takes none.
     """
+    if adapter not in LINTS:
+        raise MisconfiguredError(f"expected a description with the adapters {' and '.join(LINTS)} alone")
     node, findings = read_file(path)
     if findings:
         return {}, findings
     node = node or Node({}, Place(path.as_posix()))
-    return node.value, sorted(_finding(node, fault) for fault in description.faults(node.value))
+    return node.value, sorted(_finding(node, fault) for fault in LINTS[adapter](node.value))
 
 
 def _finding(node: Node, fault: Fault) -> Finding:

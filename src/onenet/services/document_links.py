@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -58,7 +59,7 @@ class Links:
             if id in usable:
                 told = self._told(documents.read(self._vault.keys, usable[id]), tokens[id])
                 content["materials"][place] = material | {"document": told}
-        return TaskSheet(sheet.key, canonical(content), content)
+        return replace(sheet, payload=canonical(content), content=content)
 
     def _told(self, found: Document, token: str) -> dict[str, Any]:
         return {

@@ -288,7 +288,9 @@ async def _call(
     target = endpoint_of(endpoint, now)
     try:
         payload = payload_of(row, ring)
-        sheet = TaskSheet(to_text(TASK_PREFIX, row["id"]), payload, json.loads(payload))
+        sheet = TaskSheet(
+            to_text(TASK_PREFIX, row["id"]), payload, json.loads(payload), attempt=row["attempt"]
+        )
         key, talk = await say(target, sheet)
         return await transport.drive(talk, endpoint=target, key=key, now=now)
     except OnenetError as error:

@@ -5,6 +5,7 @@
 
 `habits` says what it does with a task, `dialects` in whose words, `ledger` what it remembers across a
 kill -9, `sender` how it calls back, `server` how it is reached; where it is not, `fetcher` how it fetches and
-`swapper` how it swaps rows. Standard library only, but for the last, so that a city of departments starts in
-a second.
+`swapper` how it swaps rows. With `--dialect open311` it is a GeoReport v2 server: `georeport`, with its
+memory `register` and its hand `paper`. Standard library only, but for `swapper`, so that a city of
+departments starts in a second.
 """

@@ -10,19 +10,25 @@ from pathlib import Path
 from onenet.adapters import signing
 from onenet.clock import Clock, SystemClock
 from onenet.errors import MisconfiguredError
+from onenet.simulator import georeport, paper
 from onenet.simulator.clerk import Clerk
 from onenet.simulator.dialects import DIALECTS
 from onenet.simulator.fetcher import Fetcher, by_answer
 from onenet.simulator.habits import HABITS
 from onenet.simulator.ledger import Ledger
+from onenet.simulator.register import Register
 from onenet.simulator.sender import Http, Sender, Way, by_key, signed
 from onenet.simulator.server import Department, Server
 
-NEEDED = {
+OPEN311 = "open311"
+"""The dialect of a department that is a GeoReport v2 server."""
+
+NEEDED: dict[str, tuple[str, ...]] = {
     "asked": ("secret",),
     "pull": ("queue", "key"),
     "desk": ("desk", "key"),
     "exchange_table": ("exchange",),
+    OPEN311: ("key",),
 }
 """What the dialects of departments that do not call back need, in the place of an address and a secret."""
 
@@ -31,8 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until it is killed. `arguments`: None for those of the process."""
     options = _options(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(options.folder / (options.state or f"{options.department}.sqlite3"))
-    clock = SystemClock()
+    state = options.folder / (options.state or f"{options.department}.sqlite3")
+    server = (_georeport if options.dialect == OPEN311 else _department)(options, state)
+    print(json.dumps({"department": options.department, "port": server.server_port}), flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        server.server_close()
+
+
+def _department(options: argparse.Namespace, state: Path) -> Server:
+    """One that calls back, or is there to fetch, to decide at a desk or to swap rows."""
+    ledger, clock = Ledger(state), SystemClock()
     habit = HABITS[options.habit]
     department = Department(
         code=options.department,
@@ -55,11 +71,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from onenet.simulator.swapper import Swapper, open_database  # here: loading it takes half a second
 
         Swapper(department, open_database(options.exchange)).start()
-    print(json.dumps({"department": department.code, "port": server.server_port}), flush=True)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        server.server_close()
+    return server
+
+
+def _georeport(options: argparse.Namespace, state: Path) -> georeport.Server:
+    """One that is asked."""
+    city = georeport.City(
+        habit=HABITS[options.habit],
+        kind=options.kind,
+        quirks=frozenset(options.quirk),
+        api_key=options.key,
+        delay_s=options.delay_s,
+        register=Register(state, first_id=0 if "zero" in options.quirk else 1),
+        clock=SystemClock(),
+    )
+    return georeport.Server(options.port, city)
 
 
 def _way(options: argparse.Namespace, clock: Clock) -> Way:
@@ -80,17 +106,19 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="onenet department stand-in", description="A simulated department.")
     parser.add_argument("--department", required=True, help="its code, such as police")
     parser.add_argument("--habit", required=True, choices=HABITS)
-    parser.add_argument("--dialect", default="webhook", choices=DIALECTS)
+    parser.add_argument("--dialect", default="webhook", choices=[*DIALECTS, OPEN311])
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--callback", help="the address onenet is called back at; none with asked")
     parser.add_argument("--secret", type=_secret, help="signs and verifies, whsec_…")
     parser.add_argument("--queue", help="with the dialect pull: the address it fetches its tasks from")
     parser.add_argument("--desk", help="with the dialect desk: the address of its work-list")
-    parser.add_argument("--key", help="with the dialects pull and desk: its API key, onk_…")
+    parser.add_argument("--key", help="with pull and desk: its API key, onk_…; with open311: its own")
+    parser.add_argument("--kind", default="realtime", choices=georeport.KINDS, help="with open311")
+    parser.add_argument("--quirk", action="append", default=[], choices=paper.QUIRKS, help="with open311")
     parser.add_argument("--exchange", help="with the dialect exchange_table: the URL of its database")
     parser.add_argument("--folder", required=True, type=Path, help="where it keeps its state")
     parser.add_argument("--state", help="the name of its state file; default: the department's code")
-    parser.add_argument("--delay-s", type=float, default=0.5, help="seconds until its first callback")
+    parser.add_argument("--delay-s", type=float, default=0.5, help="seconds until it says its first word")
     options = parser.parse_args(arguments)
     needed = NEEDED.get(options.dialect, ("callback", "secret"))
     if missing := [f"--{name}" for name in needed if getattr(options, name) is None]:

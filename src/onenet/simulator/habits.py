@@ -95,6 +95,12 @@ def silent(work: Work, call: int) -> Reaction:
     return Reaction()
 
 
+def lost(work: Work, call: int) -> Reaction:
+    """Takes the task at the first call and hangs up before it says so, then like slow."""
+    usual = slow(work, call)
+    return replace(usual, hangs_up=True) if call == 1 else usual
+
+
 def down(work: Work, call: int) -> Reaction:
     """Hangs up without a word."""
     return Reaction(takes=False, hangs_up=True)
@@ -108,5 +114,5 @@ def asked(work: Work, call: int) -> Reaction:
 
 HABITS: Mapping[str, Habit] = {
     habit.__name__: habit
-    for habit in (fast, slow, flaky, supplement, rejects, twice, late, garbage, silent, down, asked)
+    for habit in (fast, slow, flaky, supplement, rejects, twice, late, garbage, silent, lost, down, asked)
 }
