@@ -35,7 +35,7 @@ from tests.faults import city
 from tests.faults.children import Child, environment
 from tests.faults.form import count
 from tests.faults.scenario import begin
-from tests.faults.test_f29_fetchers_killed import applied_twice
+from tests.faults.uncalled import applied_twice
 from tests.keys import key_ring
 
 POINTS = ("after_claim_commit", "before_call", "after_call", "before_commit", "after_commit")

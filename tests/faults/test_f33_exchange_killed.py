@@ -1,4 +1,4 @@
-"""F31: a department that swaps rows, and the workers that swap them with it, are killed again and again.
+"""F33: a department that swaps rows, and the workers that swap them with it, are killed again and again.
 
 The department takes tasks out of its own database and puts answers into it; two workers write and read there.
 Each task has its effect once, each answer is applied once, every row says what became of it.
@@ -110,7 +110,7 @@ async def test_no_row_is_lost_or_doubled_when_either_side_is_killed(
     backend: str, database_url: str, theirs: Bureau, tmp_path: Path
 ) -> None:
     """New cases come before each kill, and most of those before them are taken by then."""
-    dice = begin("F31", backend)
+    dice = begin("F33", backend)
     async with swapping(tmp_path, database_url, theirs) as made:
         for kill in range(KILLS):
             await made.apply(EACH)
@@ -136,7 +136,7 @@ async def test_an_answer_is_lost_when_it_is_marked_before_it_is_committed_and_no
     backend: str, database_url: str, theirs: Bureau, tmp_path: Path, mutant: str | None, completed: int
 ) -> None:
     """The negative control, and the same accident without the mutant: a worker dies between the two."""
-    begin("F31 control", backend)
+    begin("F33 control", backend)
     dies = {"ONENET_CRASH": "before_mark:1"}
     async with swapping(
         tmp_path, database_url, theirs, workers=1, habit="fast", mutant=mutant, **dies

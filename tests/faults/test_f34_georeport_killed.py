@@ -1,4 +1,4 @@
-"""F32: a GeoReport server whose first answers are lost, and onenet that asks it, are killed again and again.
+"""F34: a GeoReport server whose first answers are lost, and onenet that asks it, are killed again and again.
 
 The standard knows no key: whatever is sent twice is filed twice. Each task is filed once, and every case is
 completed.
@@ -160,7 +160,7 @@ async def _prepare(database: Database, port: int, options: dict[str, Any]) -> No
 async def test_each_task_is_filed_once_though_answers_are_lost_and_both_sides_are_killed(
     backend: str, database_url: str, tmp_path: Path
 ) -> None:
-    dice = begin("F32", backend)
+    dice = begin("F34", backend)
     async with asking(tmp_path, database_url) as made:
         for kill in range(KILLS):
             await made.apply()
@@ -181,7 +181,7 @@ async def test_control_without_the_search_a_task_is_filed_twice(
     backend: str, database_url: str, tmp_path: Path
 ) -> None:
     """To a server that knows no keys, told to be one that does."""
-    begin("F32 control", backend)
+    begin("F34 control", backend)
     async with asking(tmp_path, database_url, again="key") as made:
         await made.apply()
         await made.until(made.filed_twice)
