@@ -402,10 +402,10 @@ def test_the_documented_message_signature_is_believed_and_is_the_published_one()
     assert (f"`{headers['signature']}`" in page, public(KEY) in page) == (True, True)
 
 
-def test_the_fifth_bundle_has_no_fault_and_its_slips_are_found(tmp_path: Path) -> None:
+def test_the_ninth_bundle_has_no_fault_and_its_slips_are_found(tmp_path: Path) -> None:
     for name in ("jurisdictions.yaml", "departments.yaml"):
         (tmp_path / name).write_text(text_of(f"catalogue/{name}"), encoding="utf-8")
-    file, good = tmp_path / "school_enrolment.yaml", block("docs/add-a-bundle.md", "bundle")
+    file, good = tmp_path / "school_transfer.yaml", block("docs/add-a-bundle.md", "bundle")
     file.write_text(good, encoding="utf-8")
     assert lint(tmp_path).findings == ()
     slips = {

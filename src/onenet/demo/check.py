@@ -43,8 +43,13 @@ CASES = (
     Expected("restaurant", 0, "partly_completed"),
     Expected("enterprise_deregistration", 0, "completed"),
     Expected("enterprise_information_change", 0, "completed"),
+    Expected("retirement", 0, "completed"),
+    Expected("after_death", 0, "completed"),
+    Expected("school_enrolment", 0, "completed"),
+    Expected("graduates", 0, "completed"),
 )
-"""A supplement and doubled answers; a refusal and a busy department; a waiting period; late answers."""
+"""A supplement and doubled answers; a refusal and a busy department; a waiting period; late answers; then the
+longest chain, the most members, checks that feed one decision, and somebody who settles."""
 
 
 @dataclass(slots=True)
@@ -122,7 +127,7 @@ async def _one_case(run: Run, expected: Expected) -> None:
     view, took_s = run.view(expected.bundle), time.monotonic() - began_s
     if view["state"] == expected.state:
         steps = [step for step in view["steps"] if step["state"] != "skipped"]
-        run.tell(f"✓ {expected.bundle:<30} {view['state']:<17} {len(steps)} steps {took_s:5.1f} s")
+        run.tell(f"✓ {expected.bundle:<30} {view['state']:<17} {len(steps):>2} steps {took_s:5.1f} s")
     else:
         run.failures.append(
             f"{expected.bundle} {view['number']}: expected {expected.state}, after {took_s:.0f} s it is"

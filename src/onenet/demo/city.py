@@ -40,8 +40,12 @@ CITY = (
     Department("customs", "slow", "exchange_table"),
     Department("hpf", "flaky", "simulated"),
     Department("bank", "late", "webhook"),
+    Department("civil", "fast", "webhook"),
+    Department("justice", "slow", "simulated"),
+    Department("natres", "flaky", "simulated"),
+    Department("edu", "slow", "webhook"),
 )
-"""Every department that has an item in one of the four shipped bundles."""
+"""Every department that has an item in one of the shipped bundles."""
 
 CLIENT = "demo_portal"
 SUBJECT = "demo-citizen"

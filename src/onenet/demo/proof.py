@@ -30,7 +30,7 @@ SEEN: Mapping[str, Callable[[Event], bool]] = {
     "an answer came too late": lambda event: event["type"] == "answer.late",
     "an answer came again": lambda event: event["type"] == "answer.stale",
 }
-"""What the four cases are chosen for: a check in which one of these never happened proves too little."""
+"""What the cases are chosen for: a check in which one of these never happened proves too little."""
 
 
 def wrong_sequence(told: Told) -> Iterator[str]:

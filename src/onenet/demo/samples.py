@@ -9,7 +9,16 @@ from datetime import date, timedelta
 from importlib.resources import files
 from typing import Any
 
-BUNDLES = ("newborn", "restaurant", "enterprise_deregistration", "enterprise_information_change")
+BUNDLES = (
+    "newborn",
+    "restaurant",
+    "enterprise_deregistration",
+    "enterprise_information_change",
+    "retirement",
+    "after_death",
+    "school_enrolment",
+    "graduates",
+)
 
 _DAY = re.compile(r"\{today([+-][0-9]+)?\}")
 
