@@ -162,6 +162,12 @@ async def test_a_replay_makes_at_most_ten_due_in_a_second(
     assert due == [10, 20, 25, 25]
 
 
+@pytest.mark.parametrize(("rate", "a_second"), [(0, 10), (40, 20), (5, 2), (1, 1)])
+def test_a_replay_takes_half_of_what_its_endpoint_may_be_sent(rate: int, a_second: int) -> None:
+    assert jobs.pace_of("replay", rate).a_second == a_second
+    assert jobs.pace_of("resumption", rate).a_second == 200, "what was held is let go, and sent at its rate"
+
+
 async def test_a_dry_run_counts_exactly_and_sends_nothing(database: Database, clock: FrozenClock) -> None:
     endpoint, other = (await save_subscriber(database, "http://127.0.0.1:1/") for _ in range(2)), None
     first = await anext(endpoint)

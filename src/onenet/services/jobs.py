@@ -49,7 +49,13 @@ PACES = {
     "resumption": Pace(200, 200),
     "replay": Pace(10, 50, waits=True, trigger="replay"),
 }
-"""A replay takes half of what an endpoint is sent in a second at most, so that what is new gets through."""
+"""A replay takes at most half of what an endpoint is sent in a second, so that what is new gets through."""
+
+
+def pace_of(kind: str, rate_per_s: int) -> Pace:
+    """How a job about an endpoint of that rate is carried on; 0 is no rate."""
+    pace = PACES[kind]
+    return pace._replace(a_second=max(1, rate_per_s // 2)) if pace.waits and rate_per_s else pace
 
 
 async def run(database: Database, gate: Gate, clock: Clock, stopping: asyncio.Event) -> None:
@@ -79,11 +85,11 @@ async def go_on(database: Database, gate: Gate, clock: Clock) -> None:
 
 
 async def _piece(database: Database, gate: Gate, clock: Clock, job: Job) -> None:
-    pace = PACES[job.kind]
     async with database.read() as connection:
         endpoint = await endpoints.by_id(connection, job.endpoint_id)
         if endpoint is None:
             raise StaleWrite("its endpoint is gone")
+        pace = pace_of(job.kind, endpoint.rate_per_s)
         work = store.queue_of(endpoint)
         sent, _ = await store.under_way(connection, job.id, work)
         items = await store.waiting(connection, job.id, max(0, min(pace.a_second, pace.under_way - sent)))
