@@ -32,6 +32,7 @@ app.command()(operating.resume)
 app.command()(operating.rotate)
 app.command("exchange-ddl")(exchange.ddl)
 app.command("check")(sandbox.run_check)
+app.command()(sandbox.simulate)
 app.command("stand-in", context_settings=sandbox.PASSED_ON, add_help_option=False)(sandbox.stand_in)
 
 Options = Annotated[

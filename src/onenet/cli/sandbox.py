@@ -1,16 +1,21 @@
-"""department check, stand-in: for developers of departments' systems, who have no onenet of a city."""
+"""department check, simulate, stand-in: for developers of departments' systems, without a city."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import structlog
 import typer
 
 from onenet.adapters import signing
@@ -18,7 +23,9 @@ from onenet.cli.options import CredentialFiles, DescriptionFile, credentials_in,
 from onenet.cli.restarting import restarting
 
 if TYPE_CHECKING:
+    from onenet.sandbox.evidence import Wish
     from onenet.sandbox.judging import Finding
+    from onenet.sandbox.narrator import Line
     from onenet.sandbox.service import Department, Service
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -89,6 +96,128 @@ def run_check(
     findings = asyncio.run(_check(department, _place(listen), choices))
     _show(findings, as_json=as_json)
     raise typer.Exit(1 if any(each.verdict == "failed" for each in findings.values()) else 0)
+
+
+def simulate(
+    *,
+    url: Annotated[str, typer.Option(help="Where the department's system takes tasks.")],
+    adapter: AdapterName = "webhook",
+    secret: Secret = None,
+    signs: Signs = None,
+    trusted: Trusted = None,
+    description: DescriptionFile = None,
+    credential: CredentialFiles = None,
+    listen: Listen = "8470",
+    folder: Annotated[
+        Path | None, typer.Option(help="Keeps cases and keys from run to run; default: nothing is kept.")
+    ] = None,
+    every: Annotated[
+        float | None, typer.Option(min=0.1, help="Files a case every so many seconds; default: at Enter.")
+    ] = None,
+    wish: Annotated[
+        Literal["complete", "reject", "supplement"], typer.Option(help="What the form of a case asks for.")
+    ] = "complete",
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON object for each line.")] = False,
+) -> None:
+    """Run a onenet for a department's system to talk to, and tell what happens; Ctrl-C ends it."""
+    from onenet.sandbox.service import Department
+
+    options = options_of([], description, adapter)
+    department = Department(
+        url, adapter, secret, signs, tuple(trusted or ()), options, credentials_in(credential or [])
+    )
+    with contextlib.ExitStack() as stack:
+        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="onenet-sandbox-")))
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        asyncio.run(_simulate(department, _place(listen), place, _Filing(wish, every), as_json=as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class _Filing:
+    """Which cases are filed, and when; `every_s`: None at Enter."""
+
+    wish: Wish
+    every_s: float | None
+
+
+async def _simulate(
+    department: Department, place: _Place, folder: Path, filing: _Filing, *, as_json: bool
+) -> None:
+    from onenet.sandbox import cases
+    from onenet.sandbox.narrator import text_of
+    from onenet.sandbox.service import running
+    from onenet.sandbox.simulation import working
+
+    # What the log says below an error is told in other words; both would be read together.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("error"))
+
+    def tell(line: Line) -> None:
+        typer.echo(json.dumps(line, ensure_ascii=False) if as_json else text_of(line))
+
+    stop, entered = asyncio.Event(), asyncio.Queue[None]()
+    async with running(department, folder, host=place.host, port=place.port) as service:
+        _introduce(service)
+        _progress(f"API:               {service.process.parts.public_url}/v1")
+        kept = folder / "api-key"
+        _progress(f"API key:           {_read(kept) or _keep(kept, await service.new_key())}")
+        with _stopped_by_signals(stop):
+            async with working(service, tell):
+                if filing.every_s is None:
+                    _progress("press Enter to file a case, Ctrl-C to end")
+                    _listen_to_enter(entered)
+                while await _turn(stop, entered, filing.every_s):
+                    await cases.file(service.process.parts, filing.wish)
+
+
+def _read(file: Path) -> str | None:
+    return file.read_text(encoding="ascii") if file.exists() else None
+
+
+def _keep(file: Path, token: str) -> str:
+    file.touch(mode=0o600)
+    file.write_text(token, encoding="ascii")
+    return token
+
+
+async def _turn(stop: asyncio.Event, entered: asyncio.Queue[None], every_s: float | None) -> bool:
+    """Waits until a case is to be filed; False when it is time to end."""
+    stopping, entering = asyncio.create_task(stop.wait()), asyncio.create_task(entered.get())
+    try:
+        await asyncio.wait((stopping, entering), timeout=every_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        entering.cancel()
+    return not stop.is_set()
+
+
+@contextlib.contextmanager
+def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
+    """Sets the event at Ctrl-C or SIGTERM; a second one ends the process at once."""
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        loop.call_soon_threadsafe(stop.set)
+
+    before = [signal.signal(number, end) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _listen_to_enter(entered: asyncio.Queue[None]) -> None:
+    """Puts something in for each line of standard input, until that ends."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        # Not through `sys.stdin`, whose lock a thread that waits would hold when the process ends.
+        while said := os.read(sys.stdin.fileno(), 1_024):
+            for _ in range(said.count(b"\n")):
+                loop.call_soon_threadsafe(entered.put_nowait, None)
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 async def _check(department: Department, place: _Place, choices: Any) -> Mapping[str, Finding]:

@@ -9,4 +9,6 @@
 | calls | hands tasks over: as onenet does, and as nobody should |
 | rules, judging | what a department's system keeps to: a table of checks; each judged from the evidence |
 | check | `onenet department check`: the run from the first task to the verdicts |
+| narrator | tells line by line what happens |
+| simulation | `onenet department simulate`: a onenet that stays, with a worker |
 """

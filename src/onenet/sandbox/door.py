@@ -62,33 +62,30 @@ class Door:
             )
         else:
             app = self._app
+        self._record.at_door += 1
         try:
             await app(scope, _again(body, receive), answer.send)
         finally:
+            self._record.at_door -= 1
             self._note(scope, body, errand, answer, is_staged=staged is not None)
 
     def _note(
         self, scope: Scope, body: bytes, errand: Errand | None, answer: _Answer, *, is_staged: bool
     ) -> None:
-        self._record.moved.set()
-        if errand is None:
-            self._record.strangers += 1
-            return
         headers = Headers(scope=scope)
         outcome, unread = self._read_outcome(body)
         named = headers.get("webhook-id") or headers.get("idempotency-key", "")
-        errand.heard.append(
-            Heard(
-                at_s=asyncio.get_running_loop().time(),
-                message_id=named.strip('"'),
-                body=body,
-                status=answer.status,
-                reply=_reply(answer.body),
-                outcome=outcome,
-                trouble=self._disbelief(scope, headers, body) or unread,
-                is_staged=is_staged,
-            )
+        heard = Heard(
+            at_s=asyncio.get_running_loop().time(),
+            message_id=named.strip('"'),
+            body=body,
+            status=answer.status,
+            reply=_reply(answer.body),
+            outcome=outcome,
+            trouble=self._disbelief(scope, headers, body) or unread,
+            is_staged=is_staged,
         )
+        self._record.hear(errand, heard)
 
     def _read_outcome(self, body: bytes) -> tuple[Outcome | None, str]:
         """What it says, and why it cannot be read."""

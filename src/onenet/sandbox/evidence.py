@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from uuid import UUID
@@ -100,17 +100,32 @@ class Errand:
 
 @dataclass(slots=True)
 class Record:
-    """Everything of one run. `moved`: set when something came. `strangers`: callbacks about other tasks."""
+    """Everything of one run. `moved`: set when something came. `strangers`: callbacks about other tasks.
+
+    `at_door`: callbacks that are being answered. `listeners` are told of each once it is answered.
+    """
 
     endpoint: EndpointRow
     errands: dict[str, Errand] = field(default_factory=dict)
     strangers: int = 0
     moved: asyncio.Event = field(default_factory=asyncio.Event)
+    at_door: int = 0
+    listeners: list[Callable[[Heard], None]] = field(default_factory=list)
 
     def add(self, errand: Errand) -> Errand:
         """Keeps it."""
         self.errands[errand.name] = errand
         return errand
+
+    def hear(self, errand: Errand | None, heard: Heard) -> None:
+        """Keeps a callback with the errand that it is about."""
+        if errand is None:
+            self.strangers += 1
+        else:
+            errand.heard.append(heard)
+        for listener in self.listeners:
+            listener(heard)
+        self.moved.set()
 
     def named_in(self, body: bytes) -> Errand | None:
         """The errand whose key stands in these bytes, in whatever words."""

@@ -32,7 +32,7 @@ from onenet.errors import MisconfiguredError
 from onenet.resources import migrations_dir
 from onenet.sandbox.door import Door
 from onenet.sandbox.evidence import Record
-from onenet.services import catalogue, encryption, endpoints
+from onenet.services import catalogue, encryption, endpoints, keys
 from onenet.services.endpoints import Signs, Wanted
 from onenet.settings import Settings
 from onenet.store import endpoints as store_endpoints
@@ -86,6 +86,13 @@ class Service:
     def callback_url(self) -> str:
         """Where the department calls back."""
         return f"{self.process.parts.public_url}/v1/callbacks/{DEPARTMENT}"
+
+    async def new_key(self) -> str:
+        """A new API key of the department. Raises: Conflict when it has two."""
+        parts = self.process.parts
+        now = parts.machine_clock.now()
+        made = await keys.create(parts.database, kind="department", client=DEPARTMENT, now=now)
+        return made.token
 
 
 @asynccontextmanager
