@@ -31,6 +31,7 @@ from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS
 from onenet.quotas import POLICIES
 from onenet.security_log import KINDS
 from onenet.services import descriptions
+from onenet.services.metrics import COUNTERS, GAUGES
 from onenet.settings import PREFIX, Settings
 from onenet.simulator.habits import HABITS
 from onenet.simulator.paper import QUIRKS
@@ -112,6 +113,17 @@ def test_every_scope_is_documented_with_whose_it_is() -> None:
     }
     assert documented == {
         scope: {str(role) for role, may in PERMISSIONS.items() if scope in may} for scope in EVERY_PERMISSION
+    }
+
+
+def test_every_metric_is_documented_with_its_labels() -> None:
+    documented = {
+        name: (cells[0], words(cells[1]))
+        for name, cells in table("docs/administrators.md", "metrics").items()
+    }
+    kinds = (("counter", COUNTERS), ("gauge", GAUGES))
+    assert documented == {
+        name: (kind, set(told.labels)) for kind, known in kinds for name, told in known.items()
     }
 
 

@@ -30,6 +30,7 @@ from onenet.api import (
     handlers,
     health,
     log,
+    metrics,
     openapi,
     operating,
     own_data,
@@ -50,7 +51,7 @@ from onenet.services.logins import Logins
 NOUNS = (
     cases, case_actions, events, deadlines, progress, callbacks, documents, catalogue, applications,
     delegations, consents, applicants, own_data, break_glass, endpoints, operating, pull, desk, log,
-    health, about,
+    health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -22,6 +22,7 @@ from onenet.catalogue.build import content_text
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.ids import from_text, to_text
+from onenet.quotas import Quotas, policies
 from onenet.services import keys, steps
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
@@ -142,7 +143,9 @@ async def built(database: Database, clock: FrozenClock, issuer: TestIssuer) -> A
     identity = Identity(Keyring(database, clock), tokens)
     reading = Reading(database, catalogue)
     vault = bare_vault(database, clock)
-    parts = Parts(PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock, vault)
+    # There are more routes than an address may fail in a minute.
+    quotas = Quotas(policies("failures=off"))
+    parts = Parts(PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock, vault, quotas)
     app = create_app(parts)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=PUBLIC_URL) as client:
         made = City(app, parts, issuer, clock, client)

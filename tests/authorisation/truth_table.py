@@ -174,6 +174,8 @@ def _shown(answer: httpx2.Response, path: str) -> str:
         return str(answer.json()["type"].rpartition("/")[2])
     if path.endswith("/content"):
         return f"{len(answer.content)} bytes"
+    if path == "/metrics":
+        return f"{answer.text.count('# TYPE ')} metrics"
     if path == "/v1/me/data":
         return f"{len(re.findall(CASE_LINE, answer.text))} of 5 cases"
     return _members(answer.json(), path)

@@ -9,7 +9,7 @@ What officials write holds some, too: the purpose of a look-up, the reasons of a
 
 Looked at: the database (its files as they lie, or COPY of every table and what a real pg_dump takes from it),
 the files, the log, the security events, every error, what `onenet` prints and exports, who looked, the
-webhooks, and what `tax` is told. The bank's own words hold a number, too.
+webhooks, the metrics, and what `tax` is told. The bank's own words hold a number, too.
 """
 
 from __future__ import annotations
@@ -160,6 +160,16 @@ async def looked_up(made: Office, case_id: str) -> bytes:
     return json.dumps(told).encode()
 
 
+async def metrics(made: Office) -> bytes:
+    """What the running process tells a Prometheus."""
+    key = await keys.create(made.database, kind="administrator", client="watch", now=SystemClock().now())
+    async with made.client() as client:
+        told = await client.get("/metrics", headers={"Authorization": f"Bearer {key.token}"})
+    assert told.status_code == 200, told.text
+    assert 'onenet_attempts_total{queue="task"' in told.text
+    return told.content
+
+
 async def decide(
     made: Office, client: httpx2.AsyncClient, case_id: str, own: str, other: str, seen: Seen
 ) -> None:
@@ -290,6 +300,7 @@ async def everything_seen(
             for words in (["case", "show", case_id], ["case", "events", case_id]):
                 seen.note("printed", run(made, *words))
             seen.note("access log", await looked_up(made, case_id))
+            seen.note("metrics", await metrics(made))
             export = folder / "export.jsonl"
             seen.note("printed", run(made, "log", "seal"), run(made, "log", "export", str(export)))
             seen.note("export", export.read_bytes())
@@ -315,7 +326,7 @@ async def test_no_identity_number_is_found_where_it_must_not_be(
     assert seen.hits(numbers) == {}
     assert {where for where, pieces in seen.places.items() if any(pieces)} - {"dump"} == {
         "errors", "pages", "database", "files", "printed", "access log", "export", "log", "security events",
-        "webhooks",
+        "webhooks", "metrics",
     }  # fmt: skip
     heard = {"bank": [each.body for each in bank.heard], "tax": [each.body for each in tax.heard]}
     assert len(heard["tax"]) > len(numbers) // 2, "every case has a task of it, and one was sent again"

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from onenet import occasion, security_log
+from onenet import occasion, security_log, tally
 from onenet.api import negotiation, problems
 from onenet.api.cross_origin import CrossOrigin
 from onenet.api.patience import Patience, Waiting
@@ -102,6 +102,7 @@ class Doorway:
             if scope["method"] == "OPTIONS":
                 answer.on_allowed = lambda allow: self._cross_origin.preflight(headers, allow)
             await self._serve(inner, receive, answer, headers)
+            tally.REQUESTS[inner["method"] if now.route else "", now.route, f"{answer.status // 100}xx"] += 1
         finally:
             now.has_ended = True
             occasion.end(token)
@@ -181,10 +182,12 @@ class _Answer:
         self.on_allowed: Callable[[bytes], RawHeaders] | None = None
         self.waiting: Waiting | None = None
         self.has_begun = self.has_ended = False
+        self.status = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.has_begun = True
+            self.status = message["status"]
             if self.waiting is not None:
                 self.waiting.until = None  # a stream may last
             said = list(message.get("headers", ()))

@@ -17,6 +17,7 @@ from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.documents import Vault
 from onenet.services.identity import Identity
+from onenet.services.metrics import Metrics
 from onenet.services.proofs import Checkpoints
 from onenet.services.reading import Reading
 from onenet.services.watch import Watch
@@ -44,6 +45,7 @@ class Parts:
     destinations: Destinations = field(default_factory=Destinations)
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     fetch_lease: timedelta = pull.LEASE
+    metrics: Metrics = field(default_factory=Metrics)
 
     async def case_of(self, id: UUID) -> Case | None:
         """The case that a document is marked with; there may be none."""

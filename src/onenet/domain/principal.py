@@ -53,7 +53,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
     | {"break-glass:approve", "applicants:find"},
     Role.ADMINISTRATOR: frozenset({"catalogue:read", "deliveries:read", "endpoints:read", "endpoints:write"})
     | _EMERGENCY
-    | {"break-glass:approve"},
+    | {"break-glass:approve", "metrics:read"},
     Role.AUDITOR: frozenset(
         {"catalogue:read", "cases:read", "attempts:read", "deliveries:read", "endpoints:read"}
     )

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from onenet import crashing
+from onenet import crashing, tally
 from onenet.clock import Clock
 from onenet.domain.case import Case, Moment
 from onenet.domain.states import FINAL_CASE
@@ -201,6 +201,9 @@ class Gate:
                 batch.give_back()
             raise
         crashing.point("after_commit")
+        tally.COMMITS["batches"] += 1
+        tally.COMMITS["changes"] += len(changes)
+        tally.COMMITS["cases"] += len(decided.rows[bulk.NUMBERS])
         committed = batch.committed()
         self._remember(committed)
         self._tell(committed)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from onenet import security_log
+from onenet import security_log, tally
 from onenet.adapters import message_signatures, signing
 from onenet.adapters.base import UnreadableAnswer
 from onenet.adapters.message_signatures import Message
@@ -95,7 +95,10 @@ async def take(
         conflict=CallbackConflict,
     )
     command = RecordAnswer(task_id, answer.outcome, answer.seq)
-    return await gate.submit(Change(found[0], command, f"department:{department}", once=once, render=render))
+    change = Change(found[0], command, f"department:{department}", once=once, render=render)
+    result = await gate.submit(change)
+    tally.ANSWERS[result.reply] += 1
+    return result
 
 
 async def _authenticated(

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from onenet import crashing
+from onenet import crashing, tally
 from onenet.adapters.base import Endpoint, Polls, Talk, TaskSheet
 from onenet.adapters.registry import adapter_for
 from onenet.adapters.transport import Attempt, Transport
@@ -196,6 +196,8 @@ async def _record(
     hear: Hear | None,
 ) -> None:
     row = claimed.row
+    which = queue.TASKS if command is RecordAttempt else queue.POLLS
+    tally.ATTEMPTS[which.name, attempt.failure or "answered"] += 1
     if hear is not None:
         hear(claimed, attempt)
     await pauses.hold_if_gone(gate.database, claimed.endpoint, attempt, attempt.ended_at)

@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from onenet import crashing
+from onenet import crashing, tally
 from onenet.adapters import jetstream
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import Clock
@@ -99,6 +99,7 @@ async def deliver(
         log.exception("delivery_failed", delivery=str(row["id"]))
         refused = TryLater("refused", f"the delivery could not be made: {type(error).__name__}")
         attempt = Attempt(refused, None, clock.now(), clock.now(), refused.failure, "", 0)
+    tally.ATTEMPTS[queue.DELIVERIES.name, attempt.failure or "answered"] += 1
     if hear is not None:
         hear(claimed, attempt)
     await pauses.hold_if_gone(settling.database, claimed.endpoint, attempt, clock.now())
