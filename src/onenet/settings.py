@@ -47,7 +47,12 @@ class FileSource(PydanticBaseSettingsSource):
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         """The text of the file, without the white space around it."""
         path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        return (Path(path).read_text(encoding="utf-8").strip() if path else None), field_name, False
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip() if path else None
+        except OSError as error:
+            name = f"{PREFIX}{field_name.upper()}_FILE"
+            raise MisconfiguredError(f"{name} names {path}: {error.strerror}") from None
+        return text, field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """All values that files give."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from onenet.domain.commands import RecordAttempt
+from onenet.domain.commands import RecordAttempt, SendAgain
 from onenet.domain.outcome import (
     Accepted,
     Completed,
@@ -82,6 +82,18 @@ def test_a_failed_try_is_due_again_under_the_same_key_and_bytes() -> None:
     assert (task.state, task.tries, task.attempt) == (TaskState.PENDING, 1, 1)
     assert task.next_at is not None
     assert task.next_at > walk.now
+
+
+def test_a_call_that_somebody_asked_for_spends_no_try() -> None:
+    """Whoever tries whether a department is back does not use its schedule up."""
+    walk = begin()
+    walk.attempt("household", DOWN)
+    for _ in range(len(SCHEDULE_S) + 2):
+        walk.tell(SendAgain(walk.task("household").id, "back?", "manual"))
+        walk.attempt("household", DOWN)
+    task = walk.task("household")
+    assert (task.state, task.tries) == (TaskState.PENDING, 1)
+    assert fail_until_held(walk) == len(SCHEDULE_S) - 1
 
 
 def test_after_the_whole_schedule_the_step_is_held_with_the_reason() -> None:

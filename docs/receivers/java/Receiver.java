@@ -77,7 +77,7 @@ public class Receiver {
                 String id = file.getFileName().toString();
                 int status = callBack(id, Files.readAllBytes(file));
                 System.out.println(id + " " + status);
-                if (status == 408 || status == 429 || status >= 500) break; // again; every other answer is final
+                if (status == 401 || status == 408 || status == 429 || status >= 500) break; // again; every other answer is final
                 Files.move(file, ANSWERED.resolve(id), ATOMIC_MOVE);
             }
             Thread.sleep(1000);

@@ -40,7 +40,7 @@ async function keepCallingBack() {
       const body = readFileSync(join(planned, id), 'utf8')
       const status = await callBack(id, body)
       console.log(id, JSON.parse(body).data.outcome, status)
-      if ([408, 429].includes(status) || status >= 500) break // again; every other answer is final
+      if ([401, 408, 429].includes(status) || status >= 500) break // again; every other answer is final
       renameSync(join(planned, id), join(answered, id))
     }
     await sleep(1000)

@@ -18,7 +18,7 @@ WEBHOOK = Webhook(os.environ["SIGNING_SECRET"])
 CALLBACK_URL = os.environ["CALLBACK_URL"]  # http://127.0.0.1:8000/v1/callbacks/<department>
 DATABASE = os.environ.get("DATABASE", "department.sqlite3")
 LARGEST_BODY = 262_144  # onenet sends no more
-AGAIN = {408, 429}  # and 5xx: the same message once more; every other answer is final
+AGAIN = {401, 408, 429}  # and 5xx: the same message once more; every other answer is final
 
 
 def take(task: dict) -> None:

@@ -7,6 +7,7 @@ latter (stack.md 9.7), so a year without any of its own is provisional.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from importlib.metadata import version
@@ -19,6 +20,7 @@ from onenet.domain.calendar import ONE_DAY, SATURDAY, Calendar, Year
 YEARS = range(2024, 2036)
 """Years that are published; later ones are provisional, and of them only weekends are known."""
 
+_AMERICAN = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
 _LANGUAGES = {"zh": "zh_CN", "en": "en_US"}
 
 
@@ -48,11 +50,19 @@ def known_year(country: str, year: int) -> Year:
     make_up = frozenset(day for day in days["zh"].weekend_workdays if day.year == year)
     return Year(
         year,
-        {day: {language: days[language][day] for language in _LANGUAGES} for day in sorted(days["zh"])},
+        {
+            day: {language: _plain(days[language][day]) for language in _LANGUAGES}
+            for day in sorted(days["zh"])
+        },
         make_up,
         is_provisional=not make_up,
         source=f"holidays {version('holidays')}, {country}",
     )
+
+
+def _plain(name: str) -> str:
+    """The name with dates as ISO 8601 writes them: the library's English has 01/04/2026."""
+    return _AMERICAN.sub(r"\3-\1-\2", name)
 
 
 def _own_year(shape: model.CalendarYear) -> Year:

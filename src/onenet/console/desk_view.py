@@ -9,13 +9,16 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from onenet.console import words
-from onenet.console.desk_words import APPLICANT
+from onenet.console.desk_words import APPLICANT, DESK
 from onenet.console.words import Language
 from onenet.domain import desk as rules
 from onenet.domain.bundle import Bundle
 from onenet.domain.principal import Principal
 from onenet.services import desk
 from onenet.services.desk import DeskTask
+
+ELSEWHERE = (1, 2, 3)
+"""Exemption modes of materials that nobody hands in (domain.md section 15)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,8 @@ def _sheet(said: Mapping[str, Any], bundle: Bundle, language: Language) -> Sheet
 
 def _materials(said: Mapping[str, Any], language: Language) -> Iterator[Fact]:
     for each in said["materials"]:
-        yield Fact(each["names"][language], each.get("reference"), each.get("document"))
+        otherwise = DESK[f"desk_mode_{each['mode']}"][language] if each["mode"] in ELSEWHERE else None
+        yield Fact(each["names"][language], each.get("reference") or otherwise, each.get("document"))
 
 
 def _value(value: Any) -> str:

@@ -33,6 +33,9 @@ DESK: Mapping[str, Words] = {
     "desk_form": {"zh": "表单", "en": "Form"},
     "desk_materials": {"zh": "材料", "en": "Materials"},
     "desk_not_given": {"zh": "未提交", "en": "not handed in"},
+    "desk_mode_1": {"zh": "由表单生成", "en": "made from the form"},
+    "desk_mode_2": {"zh": "电子证照", "en": "electronic certificate"},
+    "desk_mode_3": {"zh": "接口核验", "en": "verified by interface"},
     "desk_results_before": {"zh": "前序环节的结果", "en": "Results of steps before"},
     "desk_nothing_possible": {
         "zh": "您目前不能办理此任务。",

@@ -86,7 +86,8 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
         if isinstance(outcome, Received | AtDesk):
             return "applied"
         return _take_pushed(draft, task, outcome)
-    tries = task.tries + 1
+    # A call that somebody asked for spends no try: who looks after a department must not use its schedule up.
+    tries = max(task.tries + (task.trigger is None), 1)
     verdict = after_failure(outcome, task.id, tries, first_at=first_at, now=draft.now.machine_at)
     if isinstance(verdict, GiveUp):
         held = draft.move_task(

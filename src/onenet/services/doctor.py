@@ -221,7 +221,7 @@ def judge_waiting(
         elif tasks.failing_since is not None:
             since = _moment(tasks.failing_since)
             says = f"{tasks.failing} tasks of department {code} wait for their next try"
-            advice = "is its system up, and is its address in `onenet department list` right?"
+            advice = "is its system up, is its address right, and does it have the secret?"
             yield Remark("endpoints", "warning", f"{says}, the oldest since {since}", advice)
 
 

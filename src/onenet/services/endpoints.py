@@ -154,13 +154,18 @@ def _check_nothing_to_call(wanted: Wanted) -> None:
         raise _unfit("/signs", f"{zh}，无需签名", f"expected no way of signing: {en}, nothing is sent")
 
 
-def _check_adapter(row: EndpointRow) -> None:
-    """Passes when the adapter is installed and takes the options. Raises: UnknownReference, Conflict."""
-    if row.adapter not in installed():
+def _check_installed(adapter: str) -> None:
+    """Passes when there is such an adapter. Raises: UnknownReference."""
+    if adapter not in installed():
         known = ", ".join(installed())
         en = f"expected an installed adapter ({known})"
         fault = Fault("unknown", f"应为已安装的适配器（{known}）", en, pointer="/adapter")
         raise UnknownReference(en, faults=(fault,))
+
+
+def _check_adapter(row: EndpointRow) -> None:
+    """Passes when the adapter is installed and takes the options. Raises: UnknownReference, Conflict."""
+    _check_installed(row.adapter)
     try:
         adapter_for(endpoint_of(row))
     except MisconfiguredError as error:
@@ -196,6 +201,8 @@ async def register_once(
 
 def _row(wanted: Wanted, now: datetime) -> EndpointRow:
     """The endpoint as it will be written, if its adapter takes it."""
+    if wanted.kind == "department":
+        _check_installed(wanted.adapter)
     if not _is_called(wanted.kind, wanted.adapter):
         _check_nothing_to_call(wanted)
     elif not wanted.url:

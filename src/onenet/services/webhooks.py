@@ -138,7 +138,8 @@ Verdict = Callable[[TryLater, Row, datetime], Retry | GiveUp]
 
 
 def _after_failure(failure: TryLater, row: Row, now: datetime) -> Retry | GiveUp:
-    return after_failure(failure, row["id"], row["tries"] + 1, first_at=row["first_attempt_at"], now=now)
+    tries = max(row["tries"] + (row["trigger"] is None), 1)  # what somebody asked for spends none
+    return after_failure(failure, row["id"], tries, first_at=row["first_attempt_at"], now=now)
 
 
 def _settled(claimed: Claimed, attempt: Attempt, verdict_of: Verdict, now: datetime) -> dict[str, Any]:

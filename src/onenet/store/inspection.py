@@ -153,13 +153,15 @@ async def answered_without_inbox(connection: AsyncConnection) -> AsyncIterator[t
     word = func.substr(e.actor, literal_column("1"), literal_column("11"))
     is_department = word == literal_column("'department:'")
     department = func.substr(e.actor, literal_column("12"))
+    # What it fetches and gives back needs no callback.
+    is_answer = e.type.not_in([literal_column("'step.waiting'"), literal_column("'step.held'")])
     scope = literal_column("'callback:'").concat(department)
     same = and_(k.lane == e.lane, k.case_id == e.case_id, k.scope == scope)
     is_erased = exists().where(gone.lane == e.lane, gone.case_id == e.case_id, gone.erased_at.is_not(None))
     statement = (
         select(e.case_id, e.actor)
         .outerjoin_from(tables.event, tables.idempotency_key, same)
-        .where(is_department, k.key.is_(None), ~is_erased)
+        .where(is_department, is_answer, k.key.is_(None), ~is_erased)
         .distinct()
     )
     async with connection.stream(statement) as result:
