@@ -249,6 +249,42 @@ async def test_cells_of_the_wrong_type_are_unreadable(swap: Swap) -> None:
     assert [outcome for _, outcome in await swap.outcomes()] == ["unreadable"] * 5 + ["applied"]
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
+async def test_a_long_cell_that_hides_behind_a_nul_is_not_read(swap: Swap) -> None:
+    """SQLite says of a text with a NUL in it that it is as long as what comes before."""
+    swap.bureau.run(
+        "INSERT INTO onenet_answer (message_id, task, answer) VALUES"
+        f" ('m-1', '{swap.task}', CAST(x'6100' || zeroblob(10000000) AS TEXT))"
+    )
+    rows = await swap.reader.exchange.unread(swap.bureau.url, None, 10)
+    assert [row.answer for row in rows] == [None]
+    swap.say("m-good", "completed")
+    assert [outcome for _, outcome in await swap.outcomes()] == ["unreadable", "applied"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+async def test_ids_of_every_kind_keep_nothing_back(swap: Swap) -> None:
+    swap.bureau.run("DROP TABLE onenet_answer")
+    swap.bureau.run(
+        "CREATE TABLE onenet_answer (id, message_id, task, answer, written_at, read_at, outcome, reason)"
+    )
+    for id, message_id in ((1, "m-1"), ("two", "m-2"), (3.5, "m-3")):
+        swap.bureau.run(
+            "INSERT INTO onenet_answer (id, message_id, task, answer) VALUES"
+            f" ({id!r}, '{message_id}', '{swap.task}', '{{\"outcome\": \"accepted\"}}')"
+        )
+    assert {outcome for _, outcome in await swap.outcomes()} == {"applied", "unchanged"}
+
+
+async def test_no_two_departments_swap_rows_in_one_database(swap: Swap, clock: FrozenClock) -> None:
+    """Each would read the other's answers, and call them answers to nothing."""
+    wanted = Wanted("department", "bank", adapter="exchange_table", credentials={"url": swap.bureau.url})
+    with pytest.raises(Conflict, match="police swaps rows in this database"):
+        await endpoints.register(swap.reader.database, wanted, clock.now())
+    again = Wanted("department", "police", adapter="exchange_table", credentials={"url": swap.bureau.url})
+    assert (await endpoints.register(swap.reader.database, again, clock.now())).before is not None
+
+
 async def test_an_answer_that_cannot_be_recorded_stays_unread_and_keeps_nothing_back(
     swap: Swap, monkeypatch: pytest.MonkeyPatch
 ) -> None:

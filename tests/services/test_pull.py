@@ -11,11 +11,11 @@ import pytest
 from onenet.adapters.transport import Transport
 from onenet.clock import FrozenClock
 from onenet.domain.visibility import EVERYTHING
-from onenet.services import endpoints, steps
+from onenet.services import endpoints, examination, steps
 from onenet.services.advance import Gate
 from onenet.services.document_links import Links
 from onenet.services.endpoints import Wanted
-from onenet.services.pull import Fetcher, Pull
+from onenet.services.pull import RECEIVED, Fetcher, Pull, given_back
 from onenet.services.watch import Watch
 from onenet.store import queue
 from onenet.store.database import Database
@@ -72,3 +72,16 @@ async def test_nobody_is_told_that_nothing_waits_while_tasks_wait(
     who, pulls = at_once
     leases = await asyncio.gather(*(each.fetch(who, most=1) for each in pulls))
     assert [len(lease.tasks) for lease in leases] == [1] * FETCHERS
+
+
+async def test_receipts_and_returns_are_no_sign_of_a_lost_callback(
+    at_once: tuple[Fetcher, list[Pull]], shelf: Shelf
+) -> None:
+    """What a department fetches changes a case in its name, and no callback belongs to that."""
+    who, (first, *_) = at_once
+    lease = await first.fetch(who, most=2)
+    (_, taken), (_, back) = lease.tasks
+    await first.settle(who, lease.token, taken.key, RECEIVED)
+    await first.settle(who, lease.token, back.key, given_back(None), "系统维护")
+    found = [each async for each in examination.examine(first.database, shelf.bundle_of)]
+    assert [each for each in found if each.invariant == "I6"] == []

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Integer,
     NullPool,
     bindparam,
     case,
@@ -34,6 +35,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from onenet.adapters.base import Entry
 from onenet.adapters.exchange_tables import ANSWERS, MOST_ANSWER, MOST_ID, TASKS
@@ -41,6 +45,9 @@ from onenet.destinations import Destinations
 from onenet.errors import MisconfiguredError
 
 CONNECT_S, STATEMENT_S, TOTAL_S = 3, 10, 15.0
+
+LARGEST_CELL = 32 * 1024 * 1024
+"""Of a SQLite file, whose cells this process reads itself: what is larger, nothing of it is read for."""
 
 MOST_THREADS = 8
 """Of one database: as many as there are calls to one department at once."""
@@ -119,9 +126,26 @@ class Mark(NamedTuple):
     reason: str | None
 
 
+class _Bytes(FunctionElement[int]):
+    """How many bytes a cell has. SQLite counts the characters of a text before its first NUL."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(_Bytes)
+def _bytes(element: _Bytes, compiler: SQLCompiler, **how: Any) -> str:
+    return f"octet_length({compiler.process(element.clauses, **how)})"
+
+
+@compiles(_Bytes, "sqlite")
+def _bytes_of_blob(element: _Bytes, compiler: SQLCompiler, **how: Any) -> str:
+    return f"length(CAST({compiler.process(element.clauses, **how)} AS BLOB))"
+
+
 def _capped(column: Column[Any], most: int) -> Any:
     """Of a cell only what has a sensible length: no 10 MB come over because somebody wrote them."""
-    return case((func.length(column) <= most, column))
+    return case((_Bytes(column) <= most, column))
 
 
 _A = ANSWERS.c
@@ -256,6 +280,12 @@ def read_url(text: str) -> URL:
     return url
 
 
+def place_of(text: str) -> tuple[str, str | None, int | None, str | None]:
+    """Which database a URL leads to, whoever logs in. Raises: MisconfiguredError."""
+    url = read_url(text)
+    return url.get_backend_name(), url.host, url.port, url.database
+
+
 @lru_cache(maxsize=64)
 def _of_file(path: str) -> Engine:
     """A file is not made here, and nothing in it can keep a thread for longer than a statement may take."""
@@ -266,6 +296,7 @@ def _of_file(path: str) -> Engine:
         found.set_progress_handler(lambda: time.monotonic() > ends, 100_000)
         found.text_factory = lambda text: text.decode(errors="replace")
         found.execute("PRAGMA trusted_schema = OFF")
+        found.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_CELL)
         return found
 
     return create_engine("sqlite://", creator=connect, poolclass=NullPool, hide_parameters=True)

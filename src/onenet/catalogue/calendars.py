@@ -109,13 +109,15 @@ def _faults_of_days(entry: Entry[model.CalendarYear]) -> Findings:
     shape, off = entry.shape, dict[date, str]()
     for i, holiday in enumerate(shape.holidays):
         place = entry.at("holidays", i)
+        ends = {date.fromisoformat(day).year for day in (holiday.first, holiday.last or holiday.first)}
+        if ends != {shape.year}:
+            yield error(place, "bad_days", f"expected days of {shape.year}")
+            continue
         days = list(_span(holiday))
         if not days:
             yield error(place, "bad_days", "expected a last day that is not before the first")
         for day in days:
-            if day.year != shape.year:
-                yield error(place, "bad_days", f"{day} is not a day of {shape.year}")
-            elif day in off:
+            if day in off:
                 yield error(place, "bad_days", f"{day} is a holiday already: {off[day]}")
             off[day] = holiday.names.zh
     made_up = set[date]()

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet import security_log
-from onenet.adapters import desk, exchange_table, pull, signing
+from onenet.adapters import desk, exchange, exchange_table, pull, signing
 from onenet.adapters.registry import adapter_for, installed
 from onenet.destinations import Destinations, NotAllowed, place_of
 from onenet.domain import answer_times
@@ -259,12 +259,25 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
+async def _check_own_tables(connection: AsyncConnection, row: EndpointRow) -> None:
+    """Passes when no other department swaps rows there: one would read the other's. Raises: Conflict."""
+    if row.adapter != exchange_table.NAME or exchange_table.CREDENTIAL not in row.credentials:
+        return
+    place = exchange.place_of(row.credentials[exchange_table.CREDENTIAL])
+    for other in await store.every(connection, "department"):
+        theirs = other.credentials.get(exchange_table.CREDENTIAL)
+        is_another = other.owner != row.owner and other.adapter == row.adapter
+        if is_another and theirs and exchange.place_of(theirs) == place:
+            raise Conflict(f"department {other.owner} swaps rows in this database: expected one of its own")
+
+
 async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, now: datetime) -> Registered:
     """Writes the endpoint, over that of the same department."""
     is_department = row.kind == "department"
     old = await store.of_department(connection, row.owner, for_update=True) if is_department else None
     if old is None:
         _check_adapter(row)
+        await _check_own_tables(connection, row)
         await store.append(connection, row)
         return Registered(row)
     row = replace(
@@ -274,6 +287,7 @@ async def _write(connection: AsyncConnection, row: EndpointRow, wanted: Wanted, 
         credentials={**_kept(old, row), **row.credentials}, rate_per_s=_rate(wanted, old.rate_per_s),
     )  # fmt: skip
     _check_adapter(row)
+    await _check_own_tables(connection, row)
     await store.replace(connection, row)
     await health.forget(connection, old.id)  # whoever mended it does not wait for the next probe
     if old.adapter == pull.NAME and row.adapter != old.adapter:

@@ -165,7 +165,7 @@ class Reader:
         for row in rows:
             by_task[row.task].append(row)
         taken = await asyncio.gather(*(self._take_in_order(endpoint, each) for each in by_task.values()))
-        return sorted(mark for marks in taken for mark in marks)
+        return [mark for marks in taken for mark in marks]
 
     async def _take_in_order(self, endpoint: EndpointRow, rows: Sequence[Unread]) -> list[Mark]:
         marks = []

@@ -82,6 +82,7 @@ class Resumption:
         endpoint = replace(known, state="active", held_at=None, held_because=None)
         await endpoints.replace(connection, endpoint)
         await health.forget(connection, endpoint.id)  # it is called at once
+        await jobs.ask_now(connection, endpoint, self.asked.at)
         made = _job(self.asked, "resumption")
         return Done(endpoint, await jobs.append(connection, made, jobs.released(endpoint, self.asked.at)))
 

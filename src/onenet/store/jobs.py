@@ -105,6 +105,13 @@ def released(endpoint: EndpointRow, now: datetime) -> CompoundSelect[Any]:
     return union_all(held, _work(endpoint, *later))
 
 
+async def ask_now(connection: AsyncConnection, endpoint: EndpointRow, now: datetime) -> None:
+    """Has a department that is back asked at once about all that it is asked about."""
+    if endpoint.kind == "department":
+        waits = (_t.department == endpoint.owner, _t.poll_at > now, _t.poll_token.is_(None))
+        await connection.execute(update(tables.task).where(*waits).values(poll_at=now))
+
+
 class Chosen(NamedTuple):
     """What is to be sent again: written in this while, in one of these states, of these types or of all."""
 
@@ -192,7 +199,9 @@ async def under_way(
     """How many items are being sent, and those of which it is known how that ended: well or not."""
     c = work.work.c
     same = and_(c.lane == _i.lane, c.case_id == _i.case_id, c.id == _i.work_id)
-    statement = select(_i.lane, _i.case_id, _i.work_id, c.state).join_from(item, work.work, same)
+    # What its department may fetch is there for it; when it does is its own affair.
+    state = case((c.fetch_at.is_not(None), "sent"), else_=c.state) if work is TASKS else c.state
+    statement = select(_i.lane, _i.case_id, _i.work_id, state).join_from(item, work.work, same)
     found = (await connection.execute(statement.where(_i.job_id == id, _i.state == "due"))).all()
     ended = [
         (Item(*row[:3]), row[3] in ("sent", "done")) for row in found if row[3] not in ("pending", "sending")
