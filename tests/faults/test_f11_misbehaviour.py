@@ -153,12 +153,15 @@ KINDS: Mapping[str, Kind] = {
     "busy": Kind(says(answer(429, retry_after="7")), "transient", 429, "completed"),
     "moved": Kind(says(answer(302, location="/elsewhere")), "permanent", 302, "waits"),
     "refuses": Kind(says(answer(422)), "permanent", 422, "waits"),
-    "gone": Kind(says(answer(410)), "gone", 410, "held"),
     "endless_body": Kind(endless_body, None, 200, "held"),
     "bomb": Kind(bomb, None, 200, "held"),
     "garbage": Kind(says(answer(200, b"\xff\xfe{", content_type="application/json")), None, 200, "held"),
 }
-"""`failure` None: there was an answer, and nobody can say what it means; the step is held for a person."""
+"""`failure` None: there was an answer, and nobody can say what it means; the step is held for a person.
+
+410 is not among them: it is meant to concern more than its own task, and holds the whole endpoint
+(`test_a_410_holds_the_endpoint_and_spares_the_others_a_call`).
+"""
 
 NOBODY = Kind(honest, "transient", None, "waits")
 """An address where nobody listens."""
