@@ -29,7 +29,7 @@ def due(number: int, unit: str, started: str, *pauses: tuple[str, str | None]) -
     stops = tuple(
         Pause(noon(since), noon(until) if until else None, "special_procedure") for since, until in pauses
     )
-    return deadline(Limit(number, unit), Clock(noon(started), stops), CHINA, OFFSET)  # type: ignore[arg-type]
+    return deadline(Limit(number, unit), Clock(noon(started), stops), CHINA, OFFSET)  # type: ignore[arg-type]  # a unit
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def at_noon(day: date) -> datetime:
 
 @given(calendars(), DAYS, st.integers(1, 60), st.sampled_from(["workdays", "days"]))
 def test_the_days_add_up_to_the_deadline(calendar: Calendar, start: date, number: int, unit: str) -> None:
-    found = deadline(Limit(number, unit), Clock(at_noon(start)), calendar, OFFSET)  # type: ignore[arg-type]
+    found = deadline(Limit(number, unit), Clock(at_noon(start)), calendar, OFFSET)  # type: ignore[arg-type]  # a unit
     assert [each.number for each in found.days if each.number] == list(range(1, number + 1))
     assert found.days[-1] == CountedDay(found.days[-1].day, number)
     assert found.due_on == found.days[-1].day.on

@@ -141,12 +141,12 @@ def no_bulkhead() -> None:
     def wide(self: hands.Hands, changed: Any, most: int = 64, most_for_one: int = 64) -> None:
         begin(self, changed, 64, 64)
 
-    hands.Hands.__init__ = wide  # type: ignore[method-assign]
+    hands.Hands.__init__ = wide  # type: ignore[method-assign]  # the accident
 
 
 def no_breaker() -> None:
     """Nobody counts what fails: everybody is called for ever."""
-    health.Breakers.note = lambda self, claimed, attempt: None  # type: ignore[method-assign]
+    health.Breakers.note = lambda self, claimed, attempt: None  # type: ignore[method-assign]  # the accident
 
 
 def many_probes() -> None:
@@ -167,9 +167,9 @@ def many_probes() -> None:
         return after(self, heard, now)
 
     after = health.Breakers._after
-    health.Breakers._after = whoever  # type: ignore[method-assign]
+    health.Breakers._after = whoever  # type: ignore[method-assign]  # the accident
     store_health.every = seen
-    store_health.write = write_over  # type: ignore[assignment]
+    store_health.write = write_over  # type: ignore[assignment]  # the accident
 
 
 ALTERATIONS: dict[str, Callable[..., None]] = MUTANTS | {

@@ -107,7 +107,7 @@ async def probed_at_once(folder: Path, url: str, *altered: str) -> int:
         await until_it(made, BreakerState.OPEN, openings=3)  # all three have heard of it by now
         before = len(broken.at_once)
         async with asyncio.timeout(WITHIN_S):
-            while len(seen := broken.at_once[before:]) < PROBES and max(seen, default=1) == 1:  # noqa: ASYNC110
+            while len(seen := broken.at_once[before:]) < PROBES and max(seen, default=1) == 1:  # noqa: ASYNC110  # no event
                 await asyncio.sleep(0.02)
     return max(seen)
 

@@ -154,13 +154,13 @@ async def looked_again(worker: Worker, times: int) -> None:
     async def counting(*given: object) -> object:
         nonlocal claims
         claims += 1
-        return await claim(*given)  # type: ignore[arg-type]
+        return await claim(*given)  # type: ignore[arg-type]  # as it was called
 
-    worker._claim = counting  # type: ignore[method-assign, assignment]
+    worker._claim = counting  # type: ignore[method-assign, assignment]  # counts the claims
     while claims < times:
         worker.look("tasks")
         await asyncio.sleep(0.01)
-    worker._claim = claim  # type: ignore[method-assign]
+    worker._claim = claim  # type: ignore[method-assign]  # the worker's own again
 
 
 async def test_control_without_the_breaker_every_task_spends_a_try(

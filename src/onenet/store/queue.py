@@ -71,7 +71,7 @@ class Queue:
         process makes it, and so waits without being touched until the endpoint is resumed.
         """
         kind, column = ("subscriber", "id") if self.owner == "endpoint_id" else ("department", "owner")
-        return f"SELECT {column} FROM endpoint WHERE kind = '{kind}' AND state = 'held'"  # noqa: S608
+        return f"SELECT {column} FROM endpoint WHERE kind = '{kind}' AND state = 'held'"  # noqa: S608  # our names
 
     @property
     def is_held(self) -> ColumnElement[bool]:
