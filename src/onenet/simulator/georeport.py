@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -23,6 +22,7 @@ from onenet.simulator import paper
 from onenet.simulator.dialects import Work
 from onenet.simulator.habits import Habit, Later, Reaction
 from onenet.simulator.paper import Row
+from onenet.simulator.patient import Patient
 from onenet.simulator.register import Filed, Register, Word
 
 KINDS = ("realtime", "token", "batch")
@@ -200,20 +200,12 @@ def _read(asked: Mapping[str, str], name: str) -> float | None:
     return at.timestamp()
 
 
-class Server(ThreadingHTTPServer):
+class Server(Patient):
     """The HTTP server of one city."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, port: int, city: City) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.city = city
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that hung up is no news."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

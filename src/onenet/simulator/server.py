@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
 from onenet.adapters import signing
@@ -19,6 +18,7 @@ from onenet.ids import new_id, to_text
 from onenet.simulator.dialects import Dialect, Json, Said
 from onenet.simulator.habits import Habit, Later, Reaction
 from onenet.simulator.ledger import Ledger, Planned
+from onenet.simulator.patient import Patient
 from onenet.simulator.sender import Sender
 
 _LARGEST_BODY = 1_048_576
@@ -84,20 +84,12 @@ def _message_ids(later: Later) -> list[str]:
     return [first, first, other] if later.again else [first]
 
 
-class Server(ThreadingHTTPServer):
+class Server(Patient):
     """The HTTP server of one department."""
-
-    daemon_threads = True
-    request_queue_size = 128
 
     def __init__(self, port: int, department: Department) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.department = department
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that hung up is no news."""
-        if not isinstance(sys.exc_info()[1], ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
