@@ -79,6 +79,15 @@ async def test_a_supplement_a_hearing_and_a_refusal_are_forms_too(office: Office
     assert (await office.certificate(second))["reason"] == "不符合条件"
 
 
+async def test_kinds_are_shown_in_words_and_materials_with_where_they_come_from(office: Office) -> None:
+    await office.apply("k")
+    zhang = await office.sit_down("z-1", dept="health")
+    (task,) = await zhang.list()
+    shown = text_of(await zhang.page(task))
+    assert "Kind A person Document Resident identity card" in shown
+    assert "consent made from the form" in shown, "nobody hands it in, so nobody is asked for it"
+
+
 async def test_a_second_click_does_nothing_twice(office: Office) -> None:
     await office.apply("k")
     zhang = await office.sit_down("z-1", dept="health")

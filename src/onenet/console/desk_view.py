@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from onenet.console import words
-from onenet.console.desk_words import APPLICANT, DESK
+from onenet.console.desk_words import APPLICANT, DESK, OF_APPLICANTS
 from onenet.console.words import Language
 from onenet.domain import desk as rules
 from onenet.domain.bundle import Bundle
@@ -123,7 +123,7 @@ def _sheet(said: Mapping[str, Any], bundle: Bundle, language: Language) -> Sheet
     form = [Fact(bundle.fields[code].names[language], _value(value)) for code, value in said["form"].items()]
     return Sheet(
         applicant=tuple(
-            Fact(words_of[language], _value(said["applicant"][name]))
+            Fact(words_of[language], _of_applicant(name, said["applicant"][name], language))
             for name, words_of in APPLICANT.items()
             if said["applicant"].get(name) is not None
         ),
@@ -139,6 +139,11 @@ def _materials(said: Mapping[str, Any], language: Language) -> Iterator[Fact]:
     for each in said["materials"]:
         otherwise = DESK[f"desk_mode_{each['mode']}"][language] if each["mode"] in ELSEWHERE else None
         yield Fact(each["names"][language], each.get("reference") or otherwise, each.get("document"))
+
+
+def _of_applicant(name: str, value: str, language: Language) -> str:
+    known = OF_APPLICANTS.get(name, {}).get(value)
+    return known[language] if known else value
 
 
 def _value(value: Any) -> str:

@@ -98,3 +98,21 @@ APPLICANT: Mapping[str, Words] = {
     "phone": {"zh": "联系电话", "en": "Telephone"},
 }
 """What is known of an applicant."""
+
+OF_APPLICANTS: Mapping[str, Mapping[str, Words]] = {
+    "kind": {
+        "natural_person": {"zh": "自然人", "en": "A person"},
+        "enterprise": {"zh": "企业", "en": "An enterprise"},
+    },
+    "id_type": {
+        "resident_identity_card": {"zh": "居民身份证", "en": "Resident identity card"},
+        "hk_macao_taiwan_residence_permit": {
+            "zh": "港澳台居民居住证",
+            "en": "Residence permit of Hong Kong, Macao and Taiwan residents",
+        },
+        "uscc": {"zh": "统一社会信用代码", "en": "Unified social credit code"},
+        "passport": {"zh": "护照", "en": "Passport"},
+        "other": {"zh": "其他", "en": "Another one"},
+    },
+}
+"""Kinds of applicants, and of their documents."""
