@@ -6,7 +6,7 @@ import httpx2
 import jsonschema_rs
 import pytest
 
-from onenet.api import examples
+from onenet.api import catalogue_examples, examples
 from onenet.clock import SystemClock
 from onenet.resources import example_catalogue_dir
 from onenet.services.catalogue import publish
@@ -86,8 +86,8 @@ async def test_items_departments_and_places_are_listed(frontend: httpx2.AsyncCli
 async def test_a_year_of_working_days_is_shown(database: Database, frontend: httpx2.AsyncClient) -> None:
     await publish(database, example_catalogue_dir(), SystemClock())
     year = (await frontend.get("/v1/calendar/kunshan/2026")).json()
-    assert year == {**examples.CALENDAR, "holidays": year["holidays"]}
-    assert examples.CALENDAR["holidays"][0] in year["holidays"]
+    assert year == {**catalogue_examples.CALENDAR, "holidays": year["holidays"]}
+    assert catalogue_examples.CALENDAR["holidays"][0] in year["holidays"]
     later = (await frontend.get("/v1/calendar/kunshan/2199")).json()
     assert (later["is_provisional"], later["holidays"], later["make_up"]) == (True, [], [])
     for path in ("nowhere/2026", "kunshan/1999", "kunshan/2200", "kunshan/+2026"):

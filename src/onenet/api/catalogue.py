@@ -9,8 +9,9 @@ from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from onenet.api import catalogue_examples as examples
 from onenet.api import catalogue_views as views
-from onenet.api import cursors, examples
+from onenet.api import cursors
 from onenet.api.answers import SHARED, answer, page
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.catalogue_shapes import (

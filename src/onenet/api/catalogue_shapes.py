@@ -59,13 +59,47 @@ class QuestionShape(Answer):
     when: str | None = None
 
 
+NeedWord = Annotated[str, Field(json_schema_extra=extensible(["main", "secondary"]))]
+
+
+class AsksShape(Answer):
+    """What a source is asked, where its holder consents: whose certificate, and what of the form it compares.
+
+    `holder`: the field with the holder's identity number; absent, it is the applicant's.
+    """
+
+    source: Named
+    holder: str | None = None
+    fields: list[str]
+
+
 class MaterialView(Answer):
-    """A material. `mode`: 1 generated form, 2 linked e-certificate, 3 verified by interface, 4 handed in."""
+    """A material. `mode`: 1 generated form, 2 linked e-certificate, 3 verified by interface, 4 handed in.
+
+    It is asked for once: `need`, `originals` and `copies` are the largest of all members in `used_by`, who
+    alone are shown it. `from_result`: another member's result, and asked of nobody while that member applies.
+    `valid_days`: how long it may be used again.
+    """
 
     code: str
     names: Names
     mode: int
-    need: Annotated[str, Field(json_schema_extra=extensible(["main", "secondary"]))]
+    need: NeedWord
+    originals: int
+    copies: int
+    used_by: list[str]
+    from_result: str | None = None
+    asks: AsksShape | None = None
+    valid_days: int | None = None
+
+
+class NeedShape(Answer):
+    """How one item needs a material."""
+
+    code: str
+    need: NeedWord
+    originals: int
+    copies: int
 
 
 class GuidanceMember(Answer):
@@ -112,6 +146,7 @@ class MemberShape(GuidanceMember):
     item_type: str
     results: list[Named]
     materials: list[str]
+    needs: list[NeedShape]
     after: list[str]
     when: str | None = None
     offline: bool

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import date
 from itertools import takewhile
 from typing import Any
 
 from onenet.api.case_views import bundle_mark, department_view, limit_view
 from onenet.api.shapes import given
-from onenet.domain.bundle import Bundle, Department, Jurisdiction, Material, Member, Question
+from onenet.domain import guidance
+from onenet.domain.bundle import Asks, Bundle, Department, Jurisdiction, Material, Member, Question
 from onenet.domain.calendar import Calendar
 from onenet.services.guidance import Guidance
 
@@ -35,7 +37,9 @@ def bundle_view(bundle: Bundle) -> dict[str, Any]:
             "fees": bundle.fees,
             "questions": [_question(question) for question in bundle.questions],
             "members": [_whole_member(bundle, member) for member in bundle.members],
-            "materials": [_material(material) for material in bundle.materials.values()],
+            "materials": [
+                _material(bundle, material, bundle.members) for material in bundle.materials.values()
+            ],
             "departments": [department(each) for each in bundle.departments.values()],
         }
     )
@@ -61,10 +65,11 @@ def item_view(code: str, bundles: Sequence[Bundle]) -> dict[str, Any] | None:
     )
 
 
-def guidance_view(guidance: Guidance) -> dict[str, Any]:
+def guidance_view(found: Guidance) -> dict[str, Any]:
     """What the answers so far lead to."""
-    bundle, plan = guidance.bundle, guidance.plan
+    bundle, plan = found.bundle, found.plan
     possible = [code for code, applies in plan.applies.items() if applies is None]
+    open_members = [member for member in bundle.members if plan.applies[member.code] is not False]
     return given(
         {
             "bundle": bundle_mark(bundle),
@@ -73,8 +78,8 @@ def guidance_view(guidance: Guidance) -> dict[str, Any]:
             "missing_answers": list(plan.missing),
             "members": [_member(bundle, bundle.member(code)) for code in plan.members],
             "possible_members": [_member(bundle, bundle.member(code)) for code in possible],
-            "materials": [_material(material) for material in plan.materials],
-            "form_schema": guidance.form_schema,
+            "materials": [_material(bundle, material, open_members) for material in plan.materials],
+            "form_schema": found.form_schema,
             "promised": limit_view(bundle.promised),
             "statutory": limit_view(bundle.statutory),
             "fees": bundle.fees,
@@ -136,6 +141,7 @@ def _whole_member(bundle: Bundle, member: Member) -> dict[str, Any]:
             "item_type": member.item_type,
             "results": [{"code": result.code, "names": dict(result.names)} for result in member.results],
             "materials": list(member.materials),
+            "needs": [_need(bundle.materials[code], member) for code in member.materials],
             "after": list(member.after),
             "when": member.when,
             "offline": member.offline,
@@ -155,10 +161,31 @@ def _question(question: Question) -> dict[str, Any]:
     )
 
 
-def _material(material: Material) -> dict[str, Any]:
-    return {
-        "code": material.code,
-        "names": dict(material.names),
-        "mode": material.mode,
-        "need": material.need,
-    }
+def _material(bundle: Bundle, material: Material, members: Iterable[Member]) -> dict[str, Any]:
+    """The material as these members need it together."""
+    users = [member for member in members if material.code in member.materials]
+    together = guidance.merged(material, users)
+    return given(
+        {
+            "code": material.code,
+            "names": dict(material.names),
+            "mode": material.mode,
+            "need": together.need,
+            "originals": together.originals,
+            "copies": together.copies,
+            "used_by": [member.code for member in users],
+            "from_result": material.from_result,
+            "asks": _asks(bundle, material.asks) if material.asks else None,
+            "valid_days": material.valid_days,
+        }
+    )
+
+
+def _asks(bundle: Bundle, asks: Asks) -> dict[str, Any]:
+    source = bundle.sources[asks.source]
+    named = {"code": source.code, "names": dict(source.names)}
+    return given({"source": named, "holder": asks.holder, "fields": list(asks.fields)})
+
+
+def _need(material: Material, member: Member) -> dict[str, Any]:
+    return {"code": material.code, **asdict(guidance.need_of(material, member))}

@@ -140,92 +140,6 @@ COMPLETION: dict[str, Any] = {"sha256": DOCUMENT["uploaded_sha256"]}
 WITHDRAWAL: dict[str, Any] = {"reason": "信息填写有误，重新申请"}
 DECISION: dict[str, Any] = {"action": "release", "reason": "已与部门核实，继续办理"}
 
-QUESTION: dict[str, Any] = {
-    "code": "child_age",
-    "type": "choice",
-    "names": {"zh": "孩子出生多久了？", "en": "How long ago was the child born?"},
-    "options": [
-        {"code": "within_limit", "names": {"zh": "未超过期限", "en": "Within the limit"}},
-        {"code": "over_limit", "names": {"zh": "已超过期限", "en": "Longer ago"}},
-    ],
-}
-_MATERIAL: dict[str, Any] = {
-    "code": "newborn_record",
-    "names": {"zh": "新生儿登记表", "en": "Newborn record"},
-    "mode": 4,
-    "need": "main",
-}
-_MEMBER: dict[str, Any] = {
-    "code": "birth_certificate",
-    "item": "birth_certificate",
-    "names": {"zh": "出生医学证明签发", "en": "Birth certificate"},
-    "department": _HEALTH,
-    "promised": _LIMIT,
-}
-GUIDANCE_ANSWERS: dict[str, Any] = {"answers": {"applicant_role": "mother"}}
-GUIDANCE: dict[str, Any] = {
-    "bundle": _BUNDLE,
-    "is_settled": False,
-    "next_question": QUESTION,
-    "missing_answers": ["child_age", "married"],
-    "members": [],
-    "possible_members": [_MEMBER],
-    "materials": [_MATERIAL],
-    "form_schema": {"type": "object", "properties": {}, "required": [], "additionalProperties": False},
-    "promised": _LIMIT,
-    "fees": {"zh": "免费", "en": "Free of charge"},
-}
-BUNDLE: dict[str, Any] = {
-    **_BUNDLE,
-    "audience": ["natural_person"],
-    "lead": _HEALTH,
-    "jurisdictions": ["suzhou"],
-    "promised": _LIMIT,
-    "fees": {"zh": "免费", "en": "Free of charge"},
-    "questions": [QUESTION],
-    "members": [
-        {
-            **_MEMBER,
-            "item_type": "07",
-            "results": [],
-            "materials": ["newborn_record"],
-            "after": [],
-            "offline": False,
-        }
-    ],
-    "materials": [_MATERIAL],
-    "departments": [{**_HEALTH, "kind": "government"}],
-}
-BUNDLE_PAGE: dict[str, Any] = {
-    "items": [{**_BUNDLE, "audience": ["natural_person"], "jurisdictions": ["suzhou"], "promised": _LIMIT}],
-    "links": {"self": "/v1/bundles?limit=50"},
-}
-ITEM: dict[str, Any] = {
-    "code": "birth_certificate",
-    "names": {"zh": "出生医学证明签发", "en": "Birth certificate"},
-    "department": _HEALTH,
-    "item_type": "07",
-    "promised": _LIMIT,
-    "results": [{"code": "birth_certificate", "names": {"zh": "出生医学证明", "en": "Birth certificate"}}],
-    "bundles": ["newborn"],
-}
-DEPARTMENTS: dict[str, Any] = {
-    "items": [{**_HEALTH, "kind": "government"}],
-    "links": {"self": "/v1/departments?limit=50"},
-}
-JURISDICTIONS: dict[str, Any] = {
-    "items": [
-        {
-            "code": "kunshan",
-            "names": {"zh": "昆山市", "en": "Kunshan"},
-            "kind": "county_city",
-            "area_code": "320583",
-            "parent": "suzhou",
-        }
-    ],
-    "links": {"self": "/v1/jurisdictions?limit=50"},
-}
-
 _FIVE_DAYS: dict[str, Any] = {"limit": {"number": 5, "unit": "workdays"}, "is_overdue": False}
 DEADLINE: dict[str, Any] = {
     "step": "birth_certificate",
@@ -261,16 +175,6 @@ DEADLINE: dict[str, Any] = {
         ],
     },
     "calendar": "/v1/calendar/kunshan/2026",
-}
-
-CALENDAR: dict[str, Any] = {
-    "jurisdiction": "kunshan",
-    "year": 2026,
-    "is_provisional": False,
-    "workdays": 248,
-    "holidays": [{"on": "2026-06-19", "names": {"zh": "端午节", "en": "Dragon Boat Festival"}}],
-    "make_up": ["2026-01-04", "2026-02-14", "2026-02-28", "2026-05-09", "2026-09-20", "2026-10-10"],
-    "source": "holidays 0.109, CN",
 }
 
 CALLBACK: dict[str, Any] = {

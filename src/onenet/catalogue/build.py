@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, cast
 
 from onenet.catalogue import model
-from onenet.catalogue.load import Catalogue, first_of
+from onenet.catalogue.load import Catalogue, Entry, first_of
 from onenet.domain import bundle as domain
 
 
 def build_bundle(catalogue: Catalogue, shape: model.Bundle) -> domain.Bundle:
     """The bundle with all it refers to, as version 0. Raises: KeyError for a reference that leads nowhere."""
     items = first_of(catalogue.items)
-    members = in_order([_member(member, items[member.item].shape) for member in shape.members])
-    materials = [code for member in members for code in member.materials]
+    all_materials = first_of(catalogue.materials)
+    members = in_order([_member(member, items[member.item].shape, all_materials) for member in shape.members])
+    materials = {
+        code: _material(all_materials[code].shape) for member in members for code in member.materials
+    }
+    sources = [material.asks.source for material in materials.values() if material.asks is not None]
     fields = [code for member in members for code in (*member.fields, *(w.from_field for w in member.waits))]
     departments = [shape.lead, *(member.department for member in members)]
-    all_materials, all_fields = first_of(catalogue.materials), first_of(catalogue.fields)
+    all_fields, all_sources = first_of(catalogue.fields), first_of(catalogue.sources)
     all_departments = first_of(catalogue.departments)
     return domain.Bundle(
         code=shape.code,
@@ -33,9 +37,10 @@ def build_bundle(catalogue: Catalogue, shape: model.Bundle) -> domain.Bundle:
         statutory=_limit(shape.statutory),
         questions=tuple(build_question(question) for question in shape.questions),
         members=tuple(members),
-        materials={code: _material(all_materials[code].shape) for code in materials},
+        materials=materials,
         fields={code: _field(all_fields[code].shape) for code in fields},
         departments={code: build_department(all_departments[code].shape) for code in departments},
+        sources={code: _source(all_sources[code].shape) for code in sources},
         fees=shape.fees.model_dump() if shape.fees else None,
         reform=_reform(shape.reform),
         provenance=shape.provenance,
@@ -84,7 +89,9 @@ def in_order(members: Sequence[domain.Member]) -> list[domain.Member]:
     return ordered
 
 
-def _member(shape: model.Member, item: model.Item) -> domain.Member:
+def _member(
+    shape: model.Member, item: model.Item, materials: Mapping[str, Entry[model.Material]]
+) -> domain.Member:
     return domain.Member(
         code=shape.name,
         item=shape.item,
@@ -95,6 +102,7 @@ def _member(shape: model.Member, item: model.Item) -> domain.Member:
         statutory=_limit(item.statutory),
         results=tuple(domain.Result(result.code, result.names.model_dump()) for result in item.results),
         materials=tuple(item.materials),
+        needs={code: _need(said, materials[code].shape) for code, said in item.needs.items()},
         fields={code: _needed(needed) for code, needed in item.fields.items()},
         answers=tuple(item.answers),
         after=tuple(shape.after),
@@ -105,6 +113,11 @@ def _member(shape: model.Member, item: model.Item) -> domain.Member:
         identity=item.identity,
         retention_days=item.retention_days,
     )
+
+
+def _need(said: model.Need, material: model.Material) -> domain.Need:
+    own = {name: getattr(material, name) for name in ("need", "originals", "copies")}
+    return domain.Need(**own | said.model_dump(exclude_none=True))
 
 
 def _needed(said: Literal["required", "optional"] | model.RequiredWhen) -> bool | str:
@@ -131,7 +144,19 @@ def _material(shape: model.Material) -> domain.Material:
         need=shape.need,
         from_result=shape.from_result,
         when=shape.when,
+        originals=shape.originals,
+        copies=shape.copies,
+        asks=_asks(shape.asks) if shape.asks else None,
+        valid_days=shape.valid_days,
     )
+
+
+def _asks(shape: model.Asks) -> domain.Asks:
+    return domain.Asks(shape.source, shape.certificate, shape.holder, tuple(shape.fields))
+
+
+def _source(shape: model.Source) -> domain.Source:
+    return domain.Source(shape.code, shape.names.model_dump())
 
 
 def _field(shape: model.FormField) -> domain.Field:

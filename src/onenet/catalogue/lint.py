@@ -41,6 +41,8 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
     calendars.days_fit_their_year,
     form.schemas_are_sound,
     form.waits_count_from_dates,
+    materials.modes_have_what_they_need,
+    materials.needs_are_of_own_materials,
     conditions.conditions_fit_their_questions,
     conditions.told_answers_are_asked,
     conditions.questions_are_used,
@@ -50,6 +52,7 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
 
 BUNDLE_RULES: Sequence[Callable[[BundleView], Findings]] = (
     materials.results_come_before_their_use,
+    materials.holders_are_told_in_the_form,
     limits.promises_cover_each_member,
     limits.promises_cover_the_longest_path,
 )

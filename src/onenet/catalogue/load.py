@@ -51,6 +51,7 @@ class Catalogue:
     jurisdictions: tuple[Entry[model.Jurisdiction], ...]
     departments: tuple[Entry[model.Department], ...]
     fields: tuple[Entry[model.FormField], ...]
+    sources: tuple[Entry[model.Source], ...]
     materials: tuple[Entry[model.Material], ...]
     items: tuple[Entry[model.Item], ...]
     bundles: tuple[Entry[model.Bundle], ...]

@@ -123,6 +123,22 @@ class FormField(Shape):
     schema_: dict[str, Any] = Field(alias="schema")
 
 
+class Source(Shape):
+    """Who knows of certificates and can be asked."""
+
+    code: Code
+    names: Names
+
+
+class Asks(Shape):
+    """How a source is asked about a material."""
+
+    source: Code
+    certificate: Code
+    holder: Code | None = None
+    fields: list[Code] = Field(default=[], max_length=20)
+
+
 class Material(Shape):
     """A paper or record."""
 
@@ -133,6 +149,18 @@ class Material(Shape):
     need: Literal["main", "secondary"] = "main"
     from_result: Code | None = None
     when: Condition | None = None
+    originals: int = Field(default=0, ge=0, le=99)
+    copies: int = Field(default=0, ge=0, le=99)
+    asks: Asks | None = None
+    valid_days: int | None = Field(default=None, ge=1, le=36_600)
+
+
+class Need(Shape):
+    """How an item needs a material, where that is not as the material says itself."""
+
+    need: Literal["main", "secondary"] | None = None
+    originals: int | None = Field(default=None, ge=0, le=99)
+    copies: int | None = Field(default=None, ge=0, le=99)
 
 
 class Result(Shape):
@@ -152,7 +180,8 @@ class Item(Shape):
     """One departmental service.
 
     `answers`: questions whose answers its department is told. `identity`: whether it is told the applicant's
-    identity number. `retention_days`: how long what was said is kept after the case was closed.
+    identity number. `needs`: how it needs a material, where that is otherwise than the material says.
+    `retention_days`: how long what was said is kept after the case was closed.
     """
 
     code: Code
@@ -165,6 +194,7 @@ class Item(Shape):
     fields: dict[Code, Literal["required", "optional"] | RequiredWhen] = {}
     answers: list[Code] = []
     materials: list[Code] = []
+    needs: dict[Code, Need] = {}
     identity: bool = False
     retention_days: int = Field(default=RETENTION_DAYS, ge=1, le=36_600)
 
@@ -244,6 +274,7 @@ SECTIONS: dict[str, type[Shape]] = {
     "jurisdictions": Jurisdiction,
     "departments": Department,
     "fields": FormField,
+    "sources": Source,
     "materials": Material,
     "items": Item,
     "bundles": Bundle,

@@ -132,6 +132,7 @@ def _circle_from(
 def _references(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
     """Section and code of everything that is referred to, and where."""
     yield from _of_places(catalogue)
+    yield from _of_materials(catalogue)
     yield from _of_items(catalogue)
     yield from _of_bundles(catalogue)
 
@@ -146,6 +147,16 @@ def _of_places(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
         yield "calendars", year.shape.calendar, year.at("calendar")
 
 
+def _of_materials(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
+    for material in catalogue.materials:
+        if (asks := material.shape.asks) is not None:
+            yield "sources", asks.source, material.at("asks", "source")
+            if asks.holder is not None:
+                yield "fields", asks.holder, material.at("asks", "holder")
+            for i, code in enumerate(asks.fields):
+                yield "fields", code, material.at("asks", "fields", i)
+
+
 def _of_items(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
     for item in catalogue.items:
         yield "departments", item.shape.department, item.at("department")
@@ -153,6 +164,8 @@ def _of_items(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
             yield "fields", code, item.node.key_place(("fields", code))
         for i, code in enumerate(item.shape.materials):
             yield "materials", code, item.at("materials", i)
+        for code in item.shape.needs:
+            yield "materials", code, item.node.key_place(("needs", code))
 
 
 def _of_bundles(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:

@@ -75,12 +75,37 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Who knows of certificates and can be asked: a register of people, of enterprises, of property."""
+
+    code: str
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """How a source is asked about a material: of which certificate, whose, with which fields of the form.
+
+    `certificate`: the source's own word for it. `holder`: the field with the holder's identity number; None
+    means the applicant. `fields`: what of the form the source compares with what it knows (mode 3).
+    """
+
+    source: str
+    certificate: str
+    holder: str | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """A paper or record that members need; asked once, whoever needs it.
 
     `mode` is the exemption mode (domain.md section 15): 1 form generated, 2 e-certificate linked,
-    3 fields verified by interface, 4 handed in. `need` is main or secondary.
+    3 fields verified by interface, 4 handed in. `need` is main or secondary, `originals` and `copies` say how
+    many of each (GB/T 39046 table 4); a member may need it otherwise, see `Need`.
     `from_result` names a result of another member: such a material is never asked of the applicant.
+    `asks`: the source of modes 2 and 3. `valid_days`: how long after it was handed in it may be used again
+    without looking; None: nobody says, so it is not offered.
     """
 
     code: str
@@ -89,6 +114,19 @@ class Material:
     need: Literal["main", "secondary"] = "main"
     from_result: str | None = None
     when: str | None = None
+    originals: int = 0
+    copies: int = 0
+    asks: Asks | None = None
+    valid_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How one member needs a material, where that is not as the material says itself."""
+
+    need: Literal["main", "secondary"]
+    originals: int = 0
+    copies: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +161,9 @@ class Member:
     `alternative`: name of a group of which at most one member applies.
     `fields` maps each form field the department needs to whether it is required: always, never, or where a
     condition over the answers says so. `answers`: codes of the questions whose answers it is told.
-    `materials`: codes of the materials it needs. `identity`: it needs the applicant's identity number; who
-    does not is told it masked. `offline`: an officer records the outcome. `retention_days`: how long what was
-    said is kept after the case was closed.
+    `materials`: codes of the materials it needs; `needs`: how, where it is otherwise than the material says.
+    `identity`: it needs the applicant's identity number; who does not is told it masked. `offline`: an
+    officer records the outcome. `retention_days`: how long what was said is kept after the case was closed.
     """
 
     code: str
@@ -137,6 +175,7 @@ class Member:
     statutory: Limit | None = None
     results: tuple[Result, ...] = ()
     materials: tuple[str, ...] = ()
+    needs: Mapping[str, Need] = field(default_factory=dict)
     fields: Mapping[str, bool | str] = field(default_factory=dict)
     answers: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
@@ -169,6 +208,7 @@ class Bundle:
     materials: Mapping[str, Material]
     fields: Mapping[str, Field]
     departments: Mapping[str, Department]
+    sources: Mapping[str, Source] = field(default_factory=dict)
     fees: Names | None = None
     reform: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -235,12 +275,20 @@ def _member(content: Json) -> Member:
         statutory=_limit(content.get("statutory")),
         results=tuple(Result(**result) for result in content.get("results", ())),
         materials=tuple(content.get("materials", ())),
+        needs={code: Need(**need) for code, need in content.get("needs", {}).items()},
         fields=dict(content.get("fields", {})),
         answers=tuple(content.get("answers", ())),
         after=tuple(content.get("after", ())),
         waits=waits,
         # A version that says nothing of it was published when every department was told the number.
         identity=content.get("identity", True),
+    )
+
+
+def _material(content: Json) -> Material:
+    asks = content.get("asks")
+    return Material(
+        **content | {"asks": Asks(**asks | {"fields": tuple(asks["fields"])}) if asks is not None else None}
     )
 
 
@@ -266,9 +314,10 @@ def read_bundle(content: Mapping[str, Json], version: int) -> Bundle:
         statutory=_limit(content.get("statutory")),
         questions=tuple(_question(question) for question in content["questions"]),
         members=tuple(_member(member) for member in content["members"]),
-        materials={code: Material(**material) for code, material in content["materials"].items()},
+        materials={code: _material(material) for code, material in content["materials"].items()},
         fields={code: Field(**entry) for code, entry in content["fields"].items()},
         departments={code: Department(**entry) for code, entry in content["departments"].items()},
+        sources={code: Source(**entry) for code, entry in content.get("sources", {}).items()},
         fees=content.get("fees"),
         reform={what: (before, after) for what, (before, after) in content.get("reform", {}).items()},
         provenance=content.get("provenance", {}),

@@ -7,10 +7,10 @@ is asked: one given to a question whose `when` is false, or not known yet, chang
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from onenet.domain.bundle import Bundle, Field, Json, Material, Member, Question, Wait
+from onenet.domain.bundle import Bundle, Field, Json, Material, Member, Need, Question, Wait
 from onenet.domain.expression import Unknown, evaluate, parse
 from onenet.errors import Fault
 from onenet.recent import Recent
@@ -93,7 +93,26 @@ def _plan(bundle: Bundle, answers: Mapping[str, Json]) -> Plan:
         applies=applies,
         missing=tuple(question.code for question in missing),
         next_question=next((q for q in missing if decided(q.when, counted) is True), None),
-        materials=tuple(m for m in materials if decided(m.when, counted) is not False),
+        materials=tuple(merged(m, open_members) for m in materials if decided(m.when, counted) is not False),
+    )
+
+
+def need_of(material: Material, member: Member) -> Need:
+    """How this member needs the material."""
+    return member.needs.get(material.code) or Need(material.need, material.originals, material.copies)
+
+
+def merged(material: Material, members: Iterable[Member]) -> Material:
+    """The material as these members need it together: the largest numbers, main when it is for one of them.
+
+    Source: domain.md section 15, after GovStack's registration building block.
+    """
+    needs = [need_of(material, member) for member in members if material.code in member.materials]
+    return replace(
+        material,
+        need="main" if any(each.need == "main" for each in needs) else "secondary",
+        originals=max(each.originals for each in needs),
+        copies=max(each.copies for each in needs),
     )
 
 
