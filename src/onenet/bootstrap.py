@@ -158,7 +158,7 @@ def _put_together(
 ) -> Process:
     clock = legal_clock(settings, machine_clock)
     catalogue = Catalogue(database)
-    gate = Gate(database, catalogue.bundle, clock, machine_clock)
+    gate = Gate(database, catalogue.bundle, clock, machine_clock, catalogue.rules)
     watch = Watch(database)
     unsealed = Unsealed(database, machine_clock)
     gate.listen(watch.on_commit)

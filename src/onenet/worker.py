@@ -18,7 +18,7 @@ from onenet.adapters.transport import Transport
 from onenet.clock import Clock, comes
 from onenet.destinations import Destinations
 from onenet.errors import MisconfiguredError, Unavailable
-from onenet.services import erasure, jobs, reconciler, steps, upkeep, webhooks
+from onenet.services import dues, erasure, jobs, reconciler, steps, upkeep, webhooks
 from onenet.services.advance import Gate
 from onenet.services.allowances import Allowances
 from onenet.services.document_upkeep import Caretaker
@@ -370,7 +370,8 @@ class Worker:
 
     async def _fire_some(self) -> int:
         try:
-            return await steps.fire_timers(self._database, self._gate, self._clock, MOST_CLAIMED)
+            fired = await steps.fire_timers(self._database, self._gate, self._clock, MOST_CLAIMED)
+            return fired + await dues.let_pass(self._database, self._gate, self._clock, MOST_CLAIMED)
         except Unavailable:
             return 0  # the database has told the log
         except Exception:

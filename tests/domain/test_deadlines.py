@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onenet.catalogue.calendars import known_year
 from onenet.domain.bundle import Limit
 from onenet.domain.calendar import Calendar, Year
-from onenet.domain.clocks import Clock, Mark, Pause, clock_of
+from onenet.domain.clocks import Clock, Mark, Pause, heard
 from onenet.domain.deadlines import CountedDay, Deadline, deadline, local_day
 from onenet.domain.events import EventType
 
@@ -185,8 +185,12 @@ def test_stopping_and_going_on_never_loses_or_wins_a_working_day(
 T = EventType
 
 
-def marks(*types: EventType) -> list[Mark]:
-    return [Mark(type_, at_noon(START + timedelta(days=day))) for day, type_ in enumerate(types)]
+def clock_of(*types: EventType) -> Clock | None:
+    """The clock that heard of these events, one a day."""
+    clock = None
+    for day, type_ in enumerate(types):
+        clock = heard(clock, Mark(type_, at_noon(START + timedelta(days=day))))
+    return clock
 
 
 @pytest.mark.parametrize(
@@ -205,7 +209,7 @@ def marks(*types: EventType) -> list[Mark]:
 def test_the_clock_is_told_by_the_events(
     types: tuple[EventType, ...], pauses: list[tuple[str, int | None]], has_ended: bool
 ) -> None:
-    clock = clock_of(marks(*types))
+    clock = clock_of(*types)
     assert clock is not None
     assert clock.started_at == at_noon(START)
     told = [(each.reason, (each.until - each.since).days if each.until else None) for each in clock.pauses]
@@ -214,9 +218,9 @@ def test_the_clock_is_told_by_the_events(
 
 def test_a_correction_before_acceptance_stops_nothing() -> None:
     """No clock runs before acceptance (LIC 42); it begins when the department accepts."""
-    clock = clock_of(marks(T.STEP_SUPPLEMENT_NEEDED, T.STEP_SUPPLEMENTED, T.STEP_ACCEPTED))
+    clock = clock_of(T.STEP_SUPPLEMENT_NEEDED, T.STEP_SUPPLEMENTED, T.STEP_ACCEPTED)
     assert clock == Clock(at_noon(START + timedelta(days=2)))
-    assert clock_of(marks(T.STEP_SUPPLEMENT_NEEDED, T.STEP_REJECTED)) is None
+    assert clock_of(T.STEP_SUPPLEMENT_NEEDED, T.STEP_REJECTED) is None
 
 
 def test_a_day_is_that_of_the_place() -> None:

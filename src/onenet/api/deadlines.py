@@ -98,7 +98,7 @@ async def explain_deadline(request: Request, case_id: CaseId, step: StepCode) ->
     if step not in {shown["code"] for shown in case_views.step_views(case, sight.view)}:
         raise NotFound
     known = parts(request)
-    found = await deadlines.of_step(known.database, known.catalogue, case, step)
+    found = await deadlines.of_step(known.catalogue, case, step)
     now = known.gate.clock.now()
     year = local_day(now, case.utc_offset_minutes).year
     return answer(

@@ -54,7 +54,8 @@ def build_department(shape: model.Department) -> domain.Department:
 
 def build_jurisdiction(shape: model.Jurisdiction) -> domain.Jurisdiction:
     """The jurisdiction as the engine sees it."""
-    return domain.Jurisdiction(**shape.model_dump())
+    rules = shape.rules.model_dump(exclude_unset=True)
+    return domain.Jurisdiction(**shape.model_dump(exclude={"rules"}), rules=rules)
 
 
 def content(bundle: domain.Bundle) -> dict[str, Any]:

@@ -22,6 +22,7 @@ PATTERNS_IN_WORDS = {
 }
 
 Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
+ItemType = Annotated[str, StringConstraints(pattern=ITEM_TYPE_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 # Longer ones are refused by the reader of expressions, with a column.
 Condition = Annotated[str, StringConstraints(min_length=1)]
@@ -94,6 +95,13 @@ class CalendarYear(Shape):
     make_up: list[Day] = Field(default=[], max_length=100)
 
 
+class Rules(Shape):
+    """What holds in a place otherwise than above it: `domain.rules` tells of each, with the law's number."""
+
+    notice: Limit = Limit(number=5, unit="workdays")
+    notice_item_types: list[ItemType] = []
+
+
 class Jurisdiction(Shape):
     """A place that the catalogue is for. `calendar`: its parent's, when it names none."""
 
@@ -105,6 +113,7 @@ class Jurisdiction(Shape):
     utc_offset_minutes: int = Field(default=480, ge=-720, le=840)
     case_number: Text | None = None
     calendar: Code | None = None
+    rules: Rules = Rules()
 
 
 class Department(Shape):
@@ -187,7 +196,7 @@ class Item(Shape):
     code: Code
     names: Names
     department: Code
-    item_type: Annotated[str, StringConstraints(pattern=ITEM_TYPE_PATTERN)]
+    item_type: ItemType
     promised: Limit | None = None
     statutory: Limit | None = None
     results: list[Result] = []

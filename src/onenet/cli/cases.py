@@ -181,7 +181,8 @@ def erase(number: Number, basis: Basis) -> None:
 
     async def use(database: Database) -> None:
         case, clock = await _find(database, number), SystemClock()
-        gate = Gate(database, Catalogue(database).bundle, clock, clock)
+        catalogue = Catalogue(database)
+        gate = Gate(database, catalogue.bundle, clock, clock, catalogue.rules)
         await erasure.erase(database, gate, case.id, basis=basis, actor=OPERATOR, now=clock.now())
 
     with_database(use)

@@ -66,7 +66,8 @@ def resend(id: Annotated[str, typer.Argument(help="msg_…, tsk_… or att_…")
     now = SystemClock().now()
 
     async def use(database: Database) -> str:
-        gate = Gate(database, Catalogue(database).bundle, SystemClock(), SystemClock())
+        catalogue = Catalogue(database)
+        gate = Gate(database, catalogue.bundle, SystemClock(), SystemClock(), catalogue.rules)
         wanted = resends.Wanted(*resends.parse(id), OPERATOR, now, EVERYTHING)
         once = Once(OPERATOR, str(new_id()), hashlib.sha256(id.encode()).digest(), Conflict)
         answer, _ = await resends.resend(database, gate, wanted, once)

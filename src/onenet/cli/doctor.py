@@ -121,7 +121,8 @@ async def _examine(database: Database) -> list[Finding]:
 async def _reconcile(database: Database, settings: Settings) -> dict[str, int]:
     """Goes through every open case once, also those that moved a moment ago."""
     clocks = _clocks(settings)
-    gate = Gate(database, Catalogue(database).bundle, clocks.legal, clocks.machine)
+    catalogue = Catalogue(database)
+    gate = Gate(database, catalogue.bundle, clocks.legal, clocks.machine, catalogue.rules)
     async with database.transaction() as connection:
         await timers.let_go(connection)
     after, totals = inspection.FIRST, {"looked": 0, "mended": 0, "left": 0}

@@ -231,7 +231,7 @@ class Jurisdiction:
     """A city, a county or district in it, or a functional zone; `parent` None is the root of the tree.
 
     `case_number` is the template of case numbers issued here, `calendar` the code of the calendar that tells
-    working days; None means the parent's.
+    working days; None means the parent's. `rules`: what holds here otherwise than there (`domain.rules`).
     """
 
     code: str
@@ -242,6 +242,7 @@ class Jurisdiction:
     utc_offset_minutes: int = 480
     case_number: str | None = None
     calendar: str | None = None
+    rules: Mapping[str, Json] = field(default_factory=dict)
 
 
 def _limit(content: Json) -> Limit | None:

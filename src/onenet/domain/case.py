@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from onenet.domain.bundle import Bundle
+from onenet.domain.clocks import Clock
 from onenet.domain.events import NewEvent
 from onenet.domain.outcome import ResultGiven, SupplementRequest
-from onenet.domain.states import CaseState, StepState, TaskState, TimerState
+from onenet.domain.procedures import Procedure
+from onenet.domain.rules import LAW, Rules
+from onenet.domain.states import CaseState, Light, StepState, TaskState, TimerState
 from onenet.ids import lane_of
 
 WaitsFor = Literal["steps", "time", "department", "applicant", "officer"]
@@ -27,12 +30,18 @@ WaitsFor = Literal["steps", "time", "department", "applicant", "officer"]
 class Moment:
     """Now, twice: `at` is legal time, which events, timers and limits go by; `machine_at` is the time of
     running processes, which retries and leases go by. They differ only in the demo, where the law runs fast.
-    `held`: departments that nothing is sent to now.
+    `held`: departments that nothing is sent to now. `rules`: what holds now in each jurisdiction; elsewhere
+    it is the law alone.
     """
 
     at: datetime
     machine_at: datetime
     held: frozenset[str] = frozenset()
+    rules: Mapping[str, Rules] = field(default_factory=dict)
+
+    def rules_of(self, jurisdiction: str) -> Rules:
+        """What holds there now."""
+        return self.rules.get(jurisdiction, LAW)
 
 
 class Waiting(NamedTuple):
@@ -51,13 +60,33 @@ class Claim(NamedTuple):
     at: datetime
 
 
+class Timing(NamedTuple):
+    """How a step or a case stands with time.
+
+    `clock`: that of its limits; None while it has not begun to run. `promised_due_at`, `statutory_due_at`:
+    when a limit is used up; None without a limit, and while the clock stands still. They are copies for
+    looking up: `deadlines` tells them day by day. `next_due_at`: when something happens to it by itself.
+    """
+
+    clock: Clock | None = None
+    promised_due_at: datetime | None = None
+    statutory_due_at: datetime | None = None
+    light: Light = Light.GREEN
+    next_due_at: datetime | None = None
+
+
+UNTIMED = Timing()
+
+
 class Step(NamedTuple):
     """One item inside the case.
 
     `since`: when it entered its state. `waiting`: None when final. `submission`: number of tasks made so far.
     `resume`: the state to go back to when a supplement is handed in. `reason`: why it was rejected,
     cancelled or held, in words. `requests`: what the applicant must still hand in. `desk_at`: since when it
-    is decided at the department's desk, if it is; `claim`: by whom at present.
+    is decided at the department's desk, if it is; `claim`: by whom at present. `received_at`: when the
+    department got what it is to look at, which its time for a notice of defects is counted from.
+    `procedures`: what goes on in it beside its state.
     """
 
     code: str
@@ -73,6 +102,9 @@ class Step(NamedTuple):
     requests: tuple[SupplementRequest, ...] = ()
     desk_at: datetime | None = None
     claim: Claim | None = None
+    received_at: datetime | None = None
+    timing: Timing = UNTIMED
+    procedures: tuple[Procedure, ...] = ()
 
 
 class Task(NamedTuple):
@@ -144,12 +176,16 @@ class MaterialGiven:
 
 @dataclass(frozen=True, slots=True)
 class CaseContent:
-    """What the applicant said: fixed at submission, added to by supplements."""
+    """What was said in the case: by the applicant at submission, and added to by supplements.
+
+    `procedures`: what goes on in the case as a whole beside its state.
+    """
 
     applicant: Applicant
     answers: Mapping[str, Any]
     form: Mapping[str, Any]
     materials: tuple[MaterialGiven, ...]
+    procedures: tuple[Procedure, ...] = ()
 
 
 _NONE: Mapping[Any, Any] = MappingProxyType({})
@@ -180,6 +216,7 @@ class Case(NamedTuple):
     head_hash: bytes = bytes(32)
     utc_offset_minutes: int = 480
     data_key: bytes | None = None
+    timing: Timing = UNTIMED
     steps: Mapping[str, Step] = _NONE
     tasks: Mapping[UUID, Task] = _NONE
     timers: Mapping[UUID, Timer] = _NONE

@@ -1,11 +1,11 @@
 """The clock of a step: when it began to run, when it stood still, when it ended. Told by the events alone.
 
 A limit runs from acceptance; a special procedure and a supplement stop it (LIC 42, 45; domain.md section 5).
+The step carries its clock, which heard of each of its events, so that deciding needs none of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,9 +16,6 @@ _ENDS = frozenset(
     {EventType.STEP_COMPLETED, EventType.STEP_REJECTED, EventType.STEP_SKIPPED, EventType.STEP_CANCELLED}
 )
 _GOES_ON = frozenset({EventType.STEP_ACCEPTED, EventType.STEP_RESUMED, EventType.STEP_SUPPLEMENTED, *_ENDS})
-
-MARKS = frozenset({*_STOPS, *_GOES_ON})
-"""Events that a clock hears of."""
 
 
 class Mark(NamedTuple):
@@ -44,17 +41,13 @@ class Clock(NamedTuple):
     ended_at: datetime | None = None
 
 
-def clock_of(marks: Iterable[Mark]) -> Clock | None:
-    """The clock of a step; None while it has not been accepted. `marks` in order."""
-    clock: Clock | None = None
-    for mark in marks:
-        if clock is None:
-            clock = Clock(mark.at) if mark.type is EventType.STEP_ACCEPTED else None
-        elif mark.type in _STOPS:
-            clock = clock._replace(pauses=(*clock.pauses, Pause(mark.at, None, _STOPS[mark.type])))
-        elif mark.type in _GOES_ON:
-            clock = _going_on(clock, mark)
-    return clock
+def heard(clock: Clock | None, mark: Mark) -> Clock | None:
+    """The clock after it heard of this event; the same one where the event says nothing to it."""
+    if clock is None:
+        return Clock(mark.at) if mark.type is EventType.STEP_ACCEPTED else None
+    if mark.type in _STOPS:
+        return clock._replace(pauses=(*clock.pauses, Pause(mark.at, None, _STOPS[mark.type])))
+    return _going_on(clock, mark) if mark.type in _GOES_ON else clock
 
 
 def _going_on(clock: Clock, mark: Mark) -> Clock:

@@ -68,6 +68,11 @@ class FireTimer:
 
 
 @dataclass(frozen=True, slots=True)
+class LetTimePass:
+    """Something is due to the case by itself, or what its deadlines hang on has changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class DecideStep:
     """A person decides about a step that is held: let it go on, or close it.
 
@@ -164,6 +169,7 @@ Command = (
     | HandInSupplement
     | Withdraw
     | FireTimer
+    | LetTimePass
     | DecideStep
     | WorkAtDesk
     | NoteEmergencyAccess

@@ -10,8 +10,10 @@ from typing import Any, cast
 from uuid import UUID
 
 from onenet.domain.case import Case, Decision, Moment, Reply, Step, Task, Timer, Waiting, task_of
+from onenet.domain.clocks import Mark, heard
 from onenet.domain.events import EventType, NewEvent
 from onenet.domain.retry import next_poll
+from onenet.domain.rules import Rules
 from onenet.domain.states import (
     CASE_MOVES,
     FINAL_STEP,
@@ -47,7 +49,13 @@ class Draft:
         self.tasks = dict(case.tasks)
         self.timers = dict(case.timers)
         self.content = case.content
+        self.timing = case.timing
         self.events: list[NewEvent] = []
+
+    @property
+    def rules(self) -> Rules:
+        """What holds in the place whose case it is."""
+        return self.now.rules_of(self.case.jurisdiction)
 
     def add(self, type: EventType, step: str | None = None, **data: Any) -> None:
         """Appends an event; members without a value are left out."""
@@ -72,11 +80,22 @@ class Draft:
         state = move(STEP_MOVES, step.state, wanted)
         if state in FINAL_STEP:
             changes = {"waiting": None, "claim": None, **changes}
-        changes = {**_LEFT_BEHIND.get(step.state, {}), **changes}
+        changes = {**_LEFT_BEHIND.get(step.state, {}), **self._on_time(step, event), **changes}
         changed = step._replace(state=state, since=self.now.at, **changes)
         self.steps[code] = changed
         self.add(event, code, state=state, waiting=_waiting(changed.waiting), **(data or {}))
         return changed
+
+    def _on_time(self, step: Step, event: EventType) -> Mapping[str, Any]:
+        """What the event does to the step's clock, and to the time of the office that received it."""
+        changes: dict[str, Any] = {}
+        clock = heard(step.timing.clock, Mark(event, self.now.at))
+        if clock is not step.timing.clock:
+            changes["timing"] = step.timing._replace(clock=clock)
+        is_new = event is EventType.STEP_DISPATCHED and step.received_at is None
+        if is_new or event is EventType.STEP_SUPPLEMENTED:
+            changes["received_at"] = self.now.at
+        return changes
 
     def say_waiting(self, code: str, waiting: Waiting) -> None:
         """Notes what a waiting step now waits for; an event only when that is something else than before."""
@@ -131,6 +150,7 @@ class Draft:
             state=self.state,
             updated_at=self.now.at if self.events else self.case.updated_at,
             content=self.content,
+            timing=self.timing,
             steps=self.steps,
             tasks=self.tasks,
             timers=self.timers,

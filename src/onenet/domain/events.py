@@ -106,7 +106,7 @@ class NewEvent(NamedTuple):
 PLAIN = frozenset(
     {
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
-        *("from", "to"),
+        *("from", "to", "deemed", "due_at"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
     }
 )

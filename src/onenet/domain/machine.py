@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import singledispatch
 
-from onenet.domain import answers, desk, flow, polls, stalls
+from onenet.domain import answers, desk, dues, flow, polls, stalls
 from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     Command,
@@ -17,6 +17,7 @@ from onenet.domain.commands import (
     Erase,
     FireTimer,
     HandInSupplement,
+    LetTimePass,
     NoteEmergencyAccess,
     Open,
     Reconcile,
@@ -53,6 +54,7 @@ def decide(case: Case, command: Command, now: Moment) -> Decision:
     flow.release(draft)
     flow.close(draft)
     flow.say_held(draft)
+    dues.settle(draft)
     return draft.decision(reply)
 
 
@@ -196,6 +198,11 @@ def _(command: FireTimer, draft: Draft) -> Reply:
         return "unchanged"
     draft.put_timer(timer._replace(state=TimerState.FIRED))
     return "applied"
+
+
+@_apply.register
+def _(command: LetTimePass, draft: Draft) -> Reply:
+    return dues.let_pass(draft)
 
 
 @_apply.register

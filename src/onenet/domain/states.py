@@ -73,6 +73,17 @@ class DeliveryState(Word):
     HELD = "held"
 
 
+class Light(Word):
+    """How a step or a case stands with its limits (domain.md section 11).
+
+    yellow: a limit is about to run out. red: one has, or something is irregular.
+    """
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+
+
 class TimerState(Word):
     """A timer is pending until it fires or is no longer wanted."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Hashable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from onenet import crashing, tally
 from onenet.clock import Clock
 from onenet.domain.case import Case, Moment
+from onenet.domain.rules import Rules
 from onenet.domain.states import FINAL_CASE
 from onenet.errors import StaleWrite, Unavailable
 from onenet.recent import Recent
@@ -56,18 +57,33 @@ MOST_REMEMBERED = 4_000
 _NOTHING: Mapping[UUID, Case] = MappingProxyType({})
 
 Listener = Callable[[Sequence[Case]], None]
+RulesNow = Callable[[], Awaitable[Mapping[str, Rules]]]
+"""Gives what holds now in each jurisdiction."""
+
+
+async def by_law_alone() -> Mapping[str, Rules]:
+    """Where no place says anything."""
+    return {}
 
 
 class Gate:
     """The one way in. One for each process; any number of processes work on one database."""
 
-    def __init__(self, database: Database, bundle_of: BundleOf, clock: Clock, machine_clock: Clock):
-        """`clock` tells legal time, `machine_clock` that of leases and retries."""
+    def __init__(
+        self,
+        database: Database,
+        bundle_of: BundleOf,
+        clock: Clock,
+        machine_clock: Clock,
+        rules: RulesNow = by_law_alone,
+    ):
+        """`clock` tells legal time, `machine_clock` that of leases and retries. `rules`: of each place."""
         self.database = database
         self.ring = database.ring
         self._bundle_of = self.bundle_of = bundle_of
         self.clock = clock
         self._machine_clock = machine_clock
+        self._rules = rules
         self._together: Together[Change, Result] = Together(
             self._commit_all,
             largest=LARGEST_BATCH,
@@ -177,7 +193,8 @@ class Gate:
         directory: Directory | None = None,
     ) -> list[Result | Exception]:
         """Raises: StaleWrite, IntegrityError when `known` or `directory`, which it trusts, are not so."""
-        now = Moment(self.clock.now(), self._machine_clock.now())
+        rules = await self._rules()
+        now = Moment(self.clock.now(), self._machine_clock.now(), rules=rules)
         mark = directory.mark if directory else None
         batch = None
         try:

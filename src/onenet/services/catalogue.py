@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,13 +22,16 @@ from onenet.catalogue.lint import Report, lint
 from onenet.clock import Clock
 from onenet.domain.bundle import Bundle, Department, Jurisdiction, read_bundle
 from onenet.domain.calendar import Calendar
+from onenet.domain.rules import Rules, read_rules
 from onenet.errors import Conflict, NotFound
 from onenet.services.numbering import NumberTemplate
 from onenet.store import catalogue as store
+from onenet.store import dues
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
 
 MAX_AGE_S = 1.0
+RULES_MAX_AGE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,11 @@ async def publish(database: Database, directory: Path, clock: Clock) -> Publicat
 
 async def _store(connection: AsyncConnection, report: Report, clock: Clock) -> Publication:
     now = clock.now()
+    rules_before = await store.calendars(connection), await store.jurisdictions(connection)
     await store.save_calendars(connection, report.calendars, now)
     await store.save_jurisdictions(connection, report.jurisdictions, now)
+    if rules_before != (await store.calendars(connection), await store.jurisdictions(connection)):
+        await dues.look_again(connection)
     await store.save_departments(connection, report.departments, now)
     latest = {version.code: version for version in await store.latest(connection)}
     added, unchanged = [], []
@@ -98,6 +105,7 @@ class Catalogue:
         self._versions: dict[tuple[str, int], Bundle] = {}
         self._snapshot: _Snapshot | None = None
         self._reading: asyncio.Task[_Snapshot] | None = None
+        self._rules: tuple[float, Mapping[str, Rules]] | None = None
 
     async def bundle(self, code: str, version: int) -> Bundle:
         """One version of a bundle. Raises: NotFound."""
@@ -167,11 +175,16 @@ class Catalogue:
         Raises: NotFound for an unknown jurisdiction.
         """
         await self.jurisdiction(jurisdiction)
-        snapshot = await self._current()
-        for each in _line(snapshot, jurisdiction):
-            if each.calendar is not None and each.calendar in snapshot.calendars:
-                return snapshot.calendars[each.calendar]
-        return Calendar("")
+        return _calendar(await self._current(), jurisdiction)
+
+    async def rules(self) -> Mapping[str, Rules]:
+        """What holds in each jurisdiction, at most half a minute old: every decision asks for it."""
+        kept = self._rules
+        if kept is None or time.monotonic() - kept[0] >= RULES_MAX_AGE_S:
+            snapshot = await self._current()
+            found = {code: _rules(snapshot, code) for code in snapshot.jurisdictions}
+            kept = self._rules = (time.monotonic(), found)
+        return kept[1]
 
     async def departments(self) -> list[Department]:
         """All departments, by code."""
@@ -226,6 +239,20 @@ def _line(snapshot: _Snapshot, code: str) -> list[Jurisdiction]:
         line.append(snapshot.jurisdictions[at])
         at = line[-1].parent
     return line
+
+
+def _calendar(snapshot: _Snapshot, code: str) -> Calendar:
+    for each in _line(snapshot, code):
+        if each.calendar is not None and each.calendar in snapshot.calendars:
+            return snapshot.calendars[each.calendar]
+    return Calendar("")
+
+
+def _rules(snapshot: _Snapshot, code: str) -> Rules:
+    said: dict[str, Any] = {}
+    for each in reversed(_line(snapshot, code)):
+        said |= each.rules
+    return read_rules(said, _calendar(snapshot, code))
 
 
 def _mentions(bundle: Bundle, text: str) -> bool:

@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 from onenet.domain.bundle import Limit
 from onenet.domain.case import Case
-from onenet.domain.clocks import Clock, clock_of
+from onenet.domain.clocks import Clock
 from onenet.domain.deadlines import Deadline, deadline
 from onenet.services.catalogue import Catalogue
-from onenet.store import events
-from onenet.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +20,9 @@ class StepDeadlines:
     statutory: Deadline | None
 
 
-async def of_step(database: Database, catalogue: Catalogue, case: Case, step: str) -> StepDeadlines:
+async def of_step(catalogue: Catalogue, case: Case, step: str) -> StepDeadlines:
     """The deadlines of a step of the case."""
-    async with database.read() as connection:
-        clock = clock_of(await events.marks(connection, case.id, step))
+    clock = case.steps[step].timing.clock
     member = case.bundle.member(step)
     if clock is None:
         return StepDeadlines(None, None, None)

@@ -102,6 +102,7 @@ async def assemble(fetched: Fetched, bundle_of: BundleOf) -> dict[UUID, Case]:
             state=CaseState(row["state"]),
             secret_hash=secret_hash(key, dict(row)),
             content=rows.read_content(fetched.contents[id], key, id),
+            timing=rows.read_timing(row),
             steps={member.code: fetched.steps[id][member.code] for member in bundle.members},
             tasks=fetched.tasks[id],
             timers=fetched.timers[id],

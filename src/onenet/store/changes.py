@@ -41,6 +41,7 @@ def differs(before: Case, after: Case) -> bool:
         or before.steps != after.steps
         or before.timers != after.timers
         or before.content is not after.content
+        or before.timing != after.timing
     )
 
 

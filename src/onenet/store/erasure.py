@@ -145,7 +145,15 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
     sealed = sealing.seal(key, content, sealing.CONTENT, case_id)
     await _set(connection, tables.case_content, case_id, content=sealed)
     await _set(
-        connection, tables.step, case_id, opinion=None, reason=None, results="[]", requests="[]", said=None
+        connection,
+        tables.step,
+        case_id,
+        opinion=None,
+        reason=None,
+        results="[]",
+        requests="[]",
+        said=None,
+        procedures="[]",
     )
     await _empty_tasks(connection, case_id, key)
     private = log_tables.event_private

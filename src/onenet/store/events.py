@@ -13,8 +13,7 @@ from sqlalchemy import RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.chain import COMMITMENT, canonical, commitment, event_hash
-from onenet.domain.clocks import MARKS, Mark
-from onenet.domain.events import EventType, NewEvent, split
+from onenet.domain.events import NewEvent, split
 from onenet.encryption import DataKey, KeyRing
 from onenet.ids import lane_of
 from onenet.store import log_tables, sealing, tables
@@ -175,14 +174,6 @@ async def after(connection: AsyncConnection, case_id: UUID, seq: int, limit: int
     found = (await connection.execute(WITH_PRIVATE.where(*same).limit(limit))).mappings().all()
     ring = sealing.ring_of(connection)
     return [read(row, ring) for row in found]
-
-
-async def marks(connection: AsyncConnection, case_id: UUID, step: str) -> list[Mark]:
-    """The events of a step that its clock hears of, in order."""
-    same = (_E.lane == lane_of(case_id), _E.case_id == case_id, _E.step == step)
-    statement = select(_E.type, _E.at).where(*same, _E.type.in_(sorted(MARKS))).order_by(_E.seq)
-    found = await connection.execute(statement)
-    return [Mark(EventType(row.type), datetime.fromisoformat(row.at)) for row in found]
 
 
 async def newest_at(connection: AsyncConnection) -> datetime | None:

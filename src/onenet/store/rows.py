@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
+from sqlalchemy import RowMapping
 
 from onenet.domain.case import (
+    UNTIMED,
     Applicant,
     Case,
     CaseContent,
@@ -21,13 +24,15 @@ from onenet.domain.case import (
     Step,
     Task,
     Timer,
+    Timing,
     Waiting,
 )
 from onenet.domain.chain import canonical
+from onenet.domain.clocks import Clock, Pause
 from onenet.domain.outcome import ResultGiven, SupplementRequest
-from onenet.domain.states import StepState, TaskState, TimerState
+from onenet.domain.states import Light, StepState, TaskState, TimerState
 from onenet.encryption import DataKey, KeyRing, blobs
-from onenet.store import sealing
+from onenet.store import procedures, sealing
 
 Row = Mapping[str, Any]
 
@@ -75,7 +80,55 @@ def case_changes(case: Case) -> dict[str, Any]:
         "version": case.version,
         "head_hash": case.head_hash,
         "updated_at": case.updated_at,
+        **timing_columns(case.timing),
     }
+
+
+def timing_columns(timing: Timing) -> Mapping[str, Any]:
+    """How a step or a case stands with time."""
+    if timing is UNTIMED:
+        return _UNTIMED
+    return {
+        "clock": timing.clock and _clock_text(timing.clock),
+        "promised_due_at": timing.promised_due_at,
+        "statutory_due_at": timing.statutory_due_at,
+        "light": timing.light,
+        "next_due_at": timing.next_due_at,
+    }
+
+
+_UNTIMED: Mapping[str, Any] = {
+    "clock": None, "promised_due_at": None, "statutory_due_at": None, "light": Light.GREEN,
+    "next_due_at": None,
+}  # fmt: skip
+
+
+def _clock_text(clock: Clock) -> str:
+    pauses = [[pause.since, pause.until, pause.reason] for pause in clock.pauses]
+    return _json([clock.started_at, clock.ended_at, pauses])
+
+
+def _read_clock(text: str) -> Clock:
+    started_at, ended_at, pauses = json.loads(text)
+    moment = datetime.fromisoformat
+    return Clock(
+        moment(started_at),
+        tuple(Pause(moment(since), until and moment(until), reason) for since, until, reason in pauses),
+        ended_at and moment(ended_at),
+    )
+
+
+def read_timing(row: Row | RowMapping) -> Timing:
+    """The same out of a row of `cases` or `step`."""
+    if row["clock"] is None and row["next_due_at"] is None and row["light"] == Light.GREEN:
+        return UNTIMED
+    return Timing(
+        _read_clock(row["clock"]) if row["clock"] else None,
+        row["promised_due_at"],
+        row["statutory_due_at"],
+        Light(row["light"]),
+        row["next_due_at"],
+    )
 
 
 def content_row(case: Case, key: DataKey | None) -> dict[str, Any]:
@@ -92,6 +145,7 @@ def content_text(content: CaseContent) -> str:
             "answers": content.answers,
             "form": content.form,
             "materials": [_material(material) for material in content.materials],
+            **({"procedures": procedures.as_json(content.procedures)} if content.procedures else {}),
         }
     )
 
@@ -121,6 +175,7 @@ def read_content(stored: str, key: DataKey | None, case_id: UUID) -> CaseContent
         answers=content["answers"],
         form=content["form"],
         materials=tuple(map(_read_material, content["materials"])),
+        procedures=procedures.read(content.get("procedures")),
     )
 
 
@@ -142,6 +197,8 @@ def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:
         "desk_at": step.desk_at,
         "claimed_by": step.claim and step.claim.by,
         "claimed_at": step.claim and step.claim.at,
+        "received_at": step.received_at,
+        **timing_columns(step.timing),
         **_said_columns(case, step, key),
     }
 
@@ -149,12 +206,14 @@ def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:
 def _said_columns(case: Case, step: Step, key: DataKey | None) -> Mapping[str, Any]:
     if key is None:
         return {**_said(step), "said": None}
-    if step.opinion is None and step.reason is None and not step.results and not step.requests:
+    if (step.opinion, step.reason) == (None, None) and not (step.results or step.requests or step.procedures):
         return _NOTHING_SEALED
     return _sealed_said(_said(step), key, f"{case.id}/{step.code}")
 
 
-_NOTHING_SAID: Mapping[str, Any] = {"opinion": None, "reason": None, "results": "[]", "requests": "[]"}
+_NOTHING_SAID: Mapping[str, Any] = {
+    "opinion": None, "reason": None, "results": "[]", "requests": "[]", "procedures": "[]",
+}  # fmt: skip
 
 
 _NOTHING_SEALED: Mapping[str, Any] = {**_NOTHING_SAID, "said": None}
@@ -178,6 +237,7 @@ def _said(step: Step) -> Mapping[str, Any]:
         "reason": step.reason,
         "results": _json(step.results) if step.results else "[]",
         "requests": _json(step.requests) if step.requests else "[]",
+        "procedures": _json(procedures.as_json(step.procedures)) if step.procedures else "[]",
     }
 
 
@@ -215,6 +275,9 @@ def read_step(row: Row, key: DataKey | None) -> Step:
         requests=_read_list(SupplementRequest, said["requests"]),
         desk_at=row["desk_at"],
         claim=Claim(row["claimed_by"], row["claimed_at"]) if row["claimed_by"] else None,
+        received_at=row["received_at"],
+        timing=read_timing(row),
+        procedures=procedures.read(json.loads(said.get("procedures", "[]"))),
     )
 
 

@@ -8,6 +8,7 @@ Migrations equal this metadata (tests/migrations). Rules: scale.md section 5.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -25,7 +26,7 @@ from sqlalchemy import (
     text,
 )
 
-from onenet.domain.states import CaseState, DeliveryState, StepState, TaskState, TimerState
+from onenet.domain.states import CaseState, DeliveryState, Light, StepState, TaskState, TimerState
 from onenet.store import identity_tables, schema
 from onenet.store.schema import of_case, only, to_case
 
@@ -37,6 +38,17 @@ OF_IDENTITY = (identity_tables.token_revocation, identity_tables.login_session)
 def _states(column: str, states: type[StrEnum]) -> CheckConstraint:
     words = ", ".join(f"'{state.value}'" for state in states)
     return CheckConstraint(f"{column} IN ({words})", name=f"{column}_known")
+
+
+def _timing() -> list[Column[Any]]:
+    """How a step or a case stands with time; `clock` is JSON."""
+    return [
+        Column("clock", Text),
+        Column("promised_due_at", Timestamp),
+        Column("statutory_due_at", Timestamp),
+        Column("light", String(8), nullable=False, server_default=Light.GREEN),
+        Column("next_due_at", Timestamp),
+    ]
 
 
 HELD = text("state = 'held'")
@@ -164,6 +176,7 @@ cases = Table(
     Column("sealed_secret", Text),
     Column("applicant_index", LargeBinary),
     Column("secret_hash", LargeBinary),
+    *_timing(),
     PrimaryKeyConstraint("lane", "id"),
     _states("state", CaseState),
     CheckConstraint("seq >= 1", name="seq_begun"),
@@ -173,6 +186,7 @@ cases = Table(
     Index("ix_cases_of_applicant", "applicant_index"),
     # Closed cases are not in it, so that looking through the open ones does not slow down with the years.
     Index("ix_cases_open", "lane", "id", **only(text(_OPEN))),
+    Index("ix_cases_due", "lane", "next_due_at", **only(text("next_due_at IS NOT NULL"))),
 )
 
 case_content = Table(
@@ -202,12 +216,15 @@ step = Table(
     Column("reason", Text),
     Column("results", Text, nullable=False),
     Column("requests", Text, nullable=False),
-    # The four above, sealed, which are empty then.
+    Column("procedures", Text, nullable=False, server_default="[]"),
+    # The five above, sealed, which are empty then.
     Column("said", Text),
     # At a department's desk: since when, and who has taken it up and when.
     Column("desk_at", Timestamp),
     Column("claimed_by", String(255)),
     Column("claimed_at", Timestamp),
+    Column("received_at", Timestamp),
+    *_timing(),
     PrimaryKeyConstraint("lane", "case_id", "code"),
     to_case(),
     _states("state", StepState),

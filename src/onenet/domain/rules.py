@@ -1,0 +1,45 @@
+"""Rules: what the law says of time and procedure, and what a place says otherwise.
+
+A jurisdiction states only what differs, in the catalogue; what it does not say is its parent's, and in the
+end the law's. They are read anew for each decision: a case follows the rules of the day, its bundle stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from onenet.domain.bundle import Limit
+from onenet.domain.calendar import Calendar
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds in one place, with the source of each rule.
+
+    `calendar`: its working days (LIC art. 82). `notice`: how long an office may take to say what is missing,
+    before the application counts as accepted from the day it was received; `notice_item_types`: for which
+    types of items (LIC art. 32(1)(4): licences, 01 of GB/T 39046 A.1; ANY art. 36 has it for all services).
+    """
+
+    calendar: Calendar = Calendar("")
+    notice: Limit = Limit(5, "workdays")
+    notice_item_types: tuple[str, ...] = ("01",)
+
+
+LAW = Rules()
+
+
+def read_rules(said: Mapping[str, Any], calendar: Calendar) -> Rules:
+    """The rules of a place: of what is `said` by it and those above it, nearest first, and the law's else.
+
+    Raises: TypeError for a rule that does not exist; what is published was checked before.
+    """
+    return replace(LAW, calendar=calendar, **{name: _value(value) for name, value in said.items()})
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dict) and value.keys() == {"number", "unit"}:
+        return Limit(**value)
+    return tuple(value) if isinstance(value, list) else value
