@@ -27,7 +27,7 @@ from onenet.domain.case import Applicant, MaterialGiven
 from onenet.domain.events import EventType
 from onenet.domain.identifiers import is_identity_number, is_uscc, normalise_identity_number
 from onenet.domain.sheet import DOCUMENT_PREFIX
-from onenet.domain.states import CaseState, StepState
+from onenet.domain.states import CaseState, Light, StepState
 from onenet.ids import from_text
 
 MAX_MATERIALS = 100
@@ -198,6 +198,7 @@ def _material_given(said: MaterialShape | MaterialByDocument) -> MaterialGiven:
 
 CaseStateWord = Annotated[str, Field(json_schema_extra=extensible([state.value for state in CaseState]))]
 StepStateWord = Annotated[str, Field(json_schema_extra=extensible([state.value for state in StepState]))]
+LightWord = Annotated[str, Field(json_schema_extra=extensible([light.value for light in Light]))]
 EventTypeWord = Annotated[str, Field(json_schema_extra=extensible([type.value for type in EventType]))]
 
 WaitsForWord = Annotated[
@@ -231,7 +232,7 @@ class RequestShape(Answer):
 
 
 class StepShape(Answer):
-    """One item inside the case."""
+    """One item inside the case. `light` stays as it was when the step is closed."""
 
     code: str
     names: Names
@@ -241,6 +242,7 @@ class StepShape(Answer):
     waiting: WaitingShape | None = None
     promised: Limit | None = None
     statutory: Limit | None = None
+    light: LightWord
     results: list[ResultShape]
     requests: list[RequestShape]
     reason: str | None = None
@@ -267,7 +269,7 @@ class CaseLinks(Answer):
 
 
 class CaseShape(Answer):
-    """One applicant's case. `tracking_secret` is told once, when the case is opened."""
+    """One applicant's case. `light`: the worst of its steps. `tracking_secret` is told once, at opening."""
 
     id: Annotated[str, Field(json_schema_extra={"format": "uuid"})]
     number: str
@@ -277,6 +279,7 @@ class CaseShape(Answer):
     jurisdiction: str
     created_at: Moment
     updated_at: Moment
+    light: LightWord
     steps: list[StepShape]
     links: CaseLinks
     tracking_secret: str | None = None

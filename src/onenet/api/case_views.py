@@ -75,6 +75,7 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
             "jurisdiction": case.jurisdiction,
             "created_at": moment(case.created_at),
             "updated_at": moment(case.updated_at),
+            "light": case.timing.light,
             "steps": step_views(case, view),
             "links": {
                 "self": here,
@@ -199,6 +200,7 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
     if step.waiting is not None:
         said["waiting"] = waiting_view(step.waiting)
     said |= fixed.limits
+    said["light"] = step.timing.light
     if not view.has_words:
         return said | {"results": [], "requests": []}
     said["results"] = [given(asdict(result)) for result in step.results]

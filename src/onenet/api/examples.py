@@ -59,6 +59,7 @@ _STEP: dict[str, Any] = {
     "since": _AT,
     "waiting": {"waits_for": "department", "reason": "with_department", "refs": ["health"]},
     "promised": _LIMIT,
+    "light": "green",
     "results": [],
     "requests": [],
 }
@@ -73,6 +74,7 @@ CASE: dict[str, Any] = {
     "jurisdiction": "kunshan",
     "created_at": _AT,
     "updated_at": _AT,
+    "light": "green",
     "steps": [_STEP],
     "links": {
         "self": _HERE,

@@ -54,7 +54,7 @@ def build_department(shape: model.Department) -> domain.Department:
 
 def build_jurisdiction(shape: model.Jurisdiction) -> domain.Jurisdiction:
     """The jurisdiction as the engine sees it."""
-    rules = shape.rules.model_dump(exclude_unset=True)
+    rules = shape.rules.model_dump(exclude_unset=True, exclude_none=True)
     return domain.Jurisdiction(**shape.model_dump(exclude={"rules"}), rules=rules)
 
 

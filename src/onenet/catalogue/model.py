@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from onenet.domain.bundle import RETENTION_DAYS
 
@@ -95,11 +95,26 @@ class CalendarYear(Shape):
     make_up: list[Day] = Field(default=[], max_length=100)
 
 
+class Yellow(Shape):
+    """When a light turns yellow: one of the two."""
+
+    days_left: int | None = Field(default=None, ge=1, le=3650)
+    percent_left: int | None = Field(default=None, ge=1, le=100)
+    items: list[Code] = []
+
+    @model_validator(mode="after")
+    def _says_one(self) -> Self:
+        if (self.days_left is None) == (self.percent_left is None):
+            raise ValueError("expected either days_left or percent_left")
+        return self
+
+
 class Rules(Shape):
     """What holds in a place otherwise than above it: `domain.rules` tells of each, with the law's number."""
 
     notice: Limit = Limit(number=5, unit="workdays")
     notice_item_types: list[ItemType] = []
+    yellow: list[Yellow] = Field(default=[], max_length=100)
 
 
 class Jurisdiction(Shape):

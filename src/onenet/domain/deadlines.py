@@ -16,6 +16,7 @@ from onenet.domain.bundle import Limit
 from onenet.domain.calendar import Calendar, Day
 from onenet.domain.clocks import Clock, Pause
 from onenet.domain.flow import end_of_day
+from onenet.recent import Recent
 
 
 class CountedDay(NamedTuple):
@@ -59,6 +60,21 @@ def deadline(limit: Limit, clock: Clock, calendar: Calendar, utc_offset_minutes:
     """Until when that limit runs on this clock."""
     if limit.unit == "hours":
         return _in_hours(limit, clock)
+    if clock.pauses:
+        return _in_days(limit, clock, calendar, utc_offset_minutes)
+    key = (id(calendar), limit, local_day(clock.started_at, utc_offset_minutes), utc_offset_minutes)
+    found = _COUNTED.get(key)
+    if found is None:
+        found = (calendar, _in_days(limit, clock, calendar, utc_offset_minutes))
+        _COUNTED.put(key, found)
+    return found[1]
+
+
+_COUNTED: Recent[tuple[int, Limit, date, int], tuple[Calendar, Deadline]] = Recent(1_000)
+"""By the calendar's identity, which the entry keeps alive: what begins on one day ends on one day."""
+
+
+def _in_days(limit: Limit, clock: Clock, calendar: Calendar, utc_offset_minutes: int) -> Deadline:
     pauses = [
         (
             local_day(each.since, utc_offset_minutes),

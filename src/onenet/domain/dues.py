@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from onenet.domain import limits, notice
+from onenet.domain import lights, limits, notice
 from onenet.domain.case import Reply, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.draft import Draft
@@ -26,7 +26,10 @@ class Kind:
     happens: Callable[[Draft, Step, datetime], None]
 
 
-KINDS: Mapping[str, Kind] = {"notice": Kind(notice.ends_at, notice.deem_accepted)}
+KINDS: Mapping[str, Kind] = {
+    "notice": Kind(notice.ends_at, notice.deem_accepted),
+    "light": Kind(lights.turns_at, lights.turn),
+}
 """What is due to a step. In this order where two are due at the same moment."""
 
 
@@ -65,6 +68,7 @@ def settle(draft: Draft, *, everything: bool = False) -> None:
         old = before.get(code)
         if step is not old or everything:
             draft.steps[code] = _settled(draft, step, None if everything else old)
+    lights.note_case(draft)
     ends = [step.timing.next_due_at for step in draft.steps.values() if step.timing.next_due_at]
     at = min(ends, default=None)
     if at != draft.timing.next_due_at:

@@ -36,6 +36,8 @@ class EventType(Word):
     STEP_CANCELLED = "step.cancelled"
     STEP_HELD = "step.held"
     STEP_RELEASED = "step.released"
+    STEP_LIGHT = "step.light"
+    CASE_LIGHT = "case.light"
     STEP_CLAIMED = "step.claimed"
     STEP_HANDED_OVER = "step.handed_over"
     STEP_PUT_BACK = "step.put_back"
@@ -77,6 +79,8 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_CANCELLED: EventKind("环节已取消", "The step was cancelled"),
     EventType.STEP_HELD: EventKind("环节暂停待人工处理", "The step is stopped until a person decides"),
     EventType.STEP_RELEASED: EventKind("环节恢复办理", "A person let the step go on"),
+    EventType.STEP_LIGHT: EventKind("环节亮灯", "The light of the step turned: a limit runs out, or has"),
+    EventType.CASE_LIGHT: EventKind("办件亮灯", "The worst light among the steps is another one"),
     EventType.STEP_CLAIMED: EventKind("工作人员认领", "A clerk of the department took the step up", False),
     EventType.STEP_HANDED_OVER: EventKind(
         "转交他人", "Another clerk of the department has the step now", False
@@ -106,7 +110,7 @@ class NewEvent(NamedTuple):
 PLAIN = frozenset(
     {
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
-        *("from", "to", "deemed", "due_at"),
+        *("from", "to", "deemed", "due_at", "light"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
     }
 )

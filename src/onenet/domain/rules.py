@@ -15,17 +15,34 @@ from onenet.domain.calendar import Calendar
 
 
 @dataclass(frozen=True, slots=True)
+class Yellow:
+    """When a light turns yellow: so many days before the limit is used up, or that share of it.
+
+    `items`: for which items; empty: for all. Thresholds of cities are not published (domain.md section 11).
+    """
+
+    days_left: int = 0
+    percent_left: int = 0
+    items: tuple[str, ...] = ()
+
+
+FIFTH = Yellow(percent_left=20)
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """What holds in one place, with the source of each rule.
 
     `calendar`: its working days (LIC art. 82). `notice`: how long an office may take to say what is missing,
     before the application counts as accepted from the day it was received; `notice_item_types`: for which
     types of items (LIC art. 32(1)(4): licences, 01 of GB/T 39046 A.1; ANY art. 36 has it for all services).
+    `yellow`: when a light turns yellow; by the first rule that speaks of the item, else a fifth before.
     """
 
     calendar: Calendar = Calendar("")
     notice: Limit = Limit(5, "workdays")
     notice_item_types: tuple[str, ...] = ("01",)
+    yellow: tuple[Yellow, ...] = (FIFTH,)
 
 
 LAW = Rules()
@@ -36,10 +53,13 @@ def read_rules(said: Mapping[str, Any], calendar: Calendar) -> Rules:
 
     Raises: TypeError for a rule that does not exist; what is published was checked before.
     """
-    return replace(LAW, calendar=calendar, **{name: _value(value) for name, value in said.items()})
+    return replace(LAW, calendar=calendar, **{name: _value(name, value) for name, value in said.items()})
 
 
-def _value(value: Any) -> Any:
+def _value(name: str, value: Any) -> Any:
+    if name == "yellow":
+        own = (Yellow(**{**each, "items": tuple(each.get("items", ()))}) for each in value)
+        return (*own, FIFTH)
     if isinstance(value, dict) and value.keys() == {"number", "unit"}:
         return Limit(**value)
     return tuple(value) if isinstance(value, list) else value
