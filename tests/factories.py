@@ -9,6 +9,7 @@ from typing import Any
 from onenet.domain.bundle import (
     Bundle,
     Department,
+    EdgePolicy,
     Field,
     Material,
     Member,
@@ -48,6 +49,7 @@ def make_member(
     *,
     department: str = "police",
     after: Sequence[str] = (),
+    if_failed: Mapping[str, EdgePolicy] | None = None,
     materials: Sequence[str] = (),
     fields: Sequence[str] = (),
     results: Sequence[str] = (),
@@ -64,6 +66,7 @@ def make_member(
         department=department,
         item_type="registration",
         after=tuple(after),
+        if_failed=if_failed or {},
         materials=tuple(materials),
         fields=dict.fromkeys(fields, True),
         results=tuple(Result(result, names(result)) for result in results),

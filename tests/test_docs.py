@@ -189,7 +189,7 @@ def waiting_reasons() -> set[str]:
     place = {"Waiting": 1, "with_department": 1, "hold": 2, "GiveUp": 0}
     found = {"with_department", flow.WAITING_PERIOD, flow.UNREACHABLE, flow.TO_BE_FETCHED}  # constants
     found |= {flow.AT_DESK, flow.WITH_CLERK, flow.ENDPOINT_HELD}
-    found |= {stalls.SENT_AGAIN, stalls.INCONSISTENT}
+    found |= {stalls.SENT_AGAIN, stalls.INCONSISTENT, flow.UPSTREAM}
     for name, given in calls("domain"):
         prefix = "delivery_" if name == "GiveUp" else ""
         found |= {prefix + word for each in given[place.get(name, 99) :][:1] for word in literals(each)}

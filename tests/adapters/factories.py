@@ -48,6 +48,7 @@ def make_task(*, attempt: int = 1, **changes: Any) -> TaskSheet:
         "form": {"child_name": "小测"},
         "materials": [{"code": "birth_certificate", "names": {"zh": "出生证明", "en": "Birth"}, "mode": 2}],
         "results_before": [],
+        "not_granted": [],
         "results_expected": ["household_page"],
         "promised": {"number": 5, "unit": "workdays"},
     } | changes

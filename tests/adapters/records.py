@@ -40,9 +40,9 @@ def records() -> list[Record]:
 
 
 def told(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as records write it: JSON values, None left out."""
+    """The outcome as records write it: JSON values; None, and that a result stands, are left out."""
     members = dataclasses.asdict(
-        outcome, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None}
+        outcome, dict_factory=lambda pairs: {k: v for k, v in pairs if v is not None and v != "issued"}
     )
     plain: dict[str, Any] = json.loads(json.dumps(members, default=date.isoformat))
     return {"kind": type(outcome).__name__} | plain

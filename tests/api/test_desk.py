@@ -139,10 +139,21 @@ async def test_a_task_lies_at_the_desk_is_claimed_accepted_and_completed(
     assert accepted.json()["state"] == "accepted"
     result = {"code": "birth_certificate", "number": "O320000001", "facts": {"page": 2}}
     done = await zhang.answer(found["task"], "completed", results=[result], opinion="准予办理")
-    assert (done.status_code, done.json()["state"], done.json()["possible"]) == (200, "completed", [])
+    assert (done.status_code, done.json()["state"]) == (200, "completed")
+    assert done.json()["possible"] == ["recalled", "revoked"]
     certificate = await step(frontend, case)
-    assert (certificate["results"], certificate["opinion"]) == ([result], "准予办理")
+    assert (certificate["results"], certificate["opinion"]) == ([result | {"state": "issued"}], "准予办理")
     assert await zhang.tasks() == []
+    none = await zhang.answer(found["task"], "revoked", reason="虚假材料", results=["another"])
+    assert problem(none) == (409, "unknown-reference")
+    revoked = await zhang.answer(found["task"], "revoked", reason="虚假材料")
+    assert (revoked.status_code, revoked.json()["state"], revoked.json()["possible"]) == (
+        200,
+        "completed",
+        [],
+    )
+    (shown,) = (await step(frontend, case))["results"]
+    assert (shown["state"], shown["state_reason"], shown["state_on"]) == ("revoked", "虚假材料", "2026-11-23")
     assert (await record.verify(parts.database)).tamperings == ()
 
 

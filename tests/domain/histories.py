@@ -10,7 +10,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from onenet.domain.bundle import Bundle, Limit, Wait
+from onenet.domain.bundle import Bundle, EdgePolicy, Limit, Wait
 from onenet.domain.case import Case
 from onenet.domain.commands import Clerk, HandOver, Open, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.outcome import (
@@ -25,6 +25,7 @@ from onenet.domain.outcome import (
     SupplementNeeded,
     SupplementRequest,
     Suspended,
+    TakenBack,
     TryLater,
     Unclear,
 )
@@ -43,12 +44,14 @@ ANSWERS: tuple[Outcome, ...] = (
     SupplementNeeded((SupplementRequest("material", "deed", "blurred"),)),
     Suspended("hearing"),
     Resumed(),
+    TakenBack("revoked", "obtained by false papers"),
     Unclear("code 99"),
     TryLater("transient", "503"),
     TryLater("permanent", "400"),
     TryLater("gone", "410"),
     TryLater("transient", "429", 60),
 )
+POLICIES: tuple[EdgePolicy, ...] = ("hold", "hold", "cancel", "go_on")
 DECISIONS: tuple[Action, ...] = ("release", "release", "release", "complete", "reject", "skip", "cancel")
 CLERKS = (Clerk("officer:x/1"), Clerk("officer:x/2"), Clerk("supervisor:x/3", is_supervisor=True))
 CLAIMS = (TakeUp(), TakeUp(), TakeUp("ill"), HandOver("officer:x/2", "away"), PutBack())
@@ -66,16 +69,20 @@ class Act:
 
 @st.composite
 def bundles(draw: st.DrawFn) -> Bundle:
-    """A bundle of up to six members: any graph, three departments, conditions, counters, waiting periods."""
+    """A bundle of up to six members: any graph and policies of its edges, three departments, conditions,
+    counters, waiting periods.
+    """
     members = []
     for number in range(draw(st.integers(1, len(CODES)))):
         before = CODES[:number]
         waits = [Wait("noticed_on", Limit(2, "days"))] if draw(st.integers(0, 5)) == 0 else []
+        after = draw(st.lists(st.sampled_from(before), unique=True)) if before else []
         members.append(
             make_member(
                 CODES[number],
                 department=draw(st.sampled_from(["police", "bank", "tax"])),
-                after=draw(st.lists(st.sampled_from(before), unique=True)) if before else (),
+                after=after,
+                if_failed={code: draw(st.sampled_from(POLICIES)) for code in after},
                 when=draw(st.sampled_from([None, None, None, "small == true", "small == false"])),
                 offline=draw(st.integers(0, 7)) == 0,
                 materials=["deed", "paper"],

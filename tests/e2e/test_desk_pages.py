@@ -56,7 +56,7 @@ async def test_a_clerk_claims_accepts_and_completes_with_forms_alone(office: Off
     assert (await zhang.press(task, "completed", **done)).status_code == 303
     step = await office.certificate(case)
     assert (step["state"], step["opinion"]) == ("completed", "准予办理")
-    assert step["results"] == [{"code": "birth_certificate", "number": "O320000001"}]
+    assert step["results"] == [{"code": "birth_certificate", "number": "O320000001", "state": "issued"}]
     assert await zhang.list() == []
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Table, select
 
+from onenet.domain.bundle import Bundle
 from onenet.domain.retry import SCHEDULE_S
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, MET
@@ -50,7 +51,7 @@ class Found:
 
     ledger: Ledger
     taken: Mapping[str, Mapping[str, Any]]
-    after: Mapping[str, Mapping[str, Sequence[str]]]
+    shapes: Mapping[str, Bundle]
     told: frozenset[str]
     rows: Mapping[str, Sequence[Mapping[str, Any]]]
     tamperings: Sequence[record.Tampering]
@@ -131,17 +132,26 @@ def one_end(found: Found) -> Iterator[str]:
 
 
 def in_order(found: Found) -> Iterator[str]:
-    """I7: no step is handed out before those it depends on are completed or skipped."""
-    shape = {row["id"]: found.after[row["bundle_code"]] for row in found.rows["cases"]}
+    """I7: no step is handed out before those it depends on are completed or skipped, or at an end where the
+    edge lets it go on.
+    """
+    shape = {row["id"]: found.shapes[row["bundle_code"]] for row in found.rows["cases"]}
     for case_id, events in found.events().items():
         met: set[str] = set()
+        over: set[str] = set()
         for row in events:
             if row["type"] in ("step.ready", "step.dispatched"):
-                missing = [code for code in shape[case_id][row["step"]] if code not in met]
+                member = shape[case_id].member(row["step"])
+                enough = {
+                    code: over if member.if_failed.get(code) == "go_on" else met for code in member.after
+                }
+                missing = [code for code, done in enough.items() if code not in done]
                 if missing:
                     yield f"{row['step']} of {case_id} was handed out before {missing} were done"
             if row["type"] in {f"step.{state.value}" for state in MET}:
                 met.add(row["step"])
+            if row["type"] in ENDS:
+                over.add(row["step"])
 
 
 def answers_count_once(found: Found) -> Iterator[str]:
@@ -266,7 +276,7 @@ async def violations(world: World) -> list[str]:
     found = Found(
         world.ledger,
         {code: department.taken for code, department in world.departments.items()},
-        {b.code: {m.code: m.after for m in b.members} for b in world.shapes},
+        {bundle.code: bundle for bundle in world.shapes},
         frozenset(world.told),
         await _rows(world.database),
         verdict.tamperings,

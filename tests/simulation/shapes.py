@@ -25,4 +25,10 @@ SHAPES = (
     _bundle("join", _member("a", "police"), _member("b", "bank"), _member("c", "tax", "a", "b")),
     _bundle("queue", _member("a", "police"), _member("b", "police")),
     _bundle("wait", _member("a", "police", waits=_NOTICE), _member("b", "bank", "a")),
+    _bundle(
+        "edges",
+        _member("a", "police"),
+        _member("b", "bank", "a", if_failed={"a": "cancel"}),
+        _member("c", "tax", "a", "b", if_failed={"a": "go_on", "b": "go_on"}),
+    ),
 )

@@ -42,7 +42,8 @@ class TaskSheet:
     `payload` is the canonical JSON text onenet keeps for this key; `content` is the same, parsed:
     task, created_at, case {id, number}, bundle {code, version}, jurisdiction, step, item, names, submission,
     applicant, form, materials [{code, names, mode, reference?, sha256?}],
-    results_before [{step, code, number, facts}], results_expected [codes], promised.
+    results_before [{step, code, number, facts}], not_granted [{step, state}],
+    results_expected [codes], promised.
     `attempt` counts the calls begun, this one too: after the first, the department may have the task already.
     """
 

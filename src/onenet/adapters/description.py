@@ -27,7 +27,8 @@ from onenet.errors import MisconfiguredError
 
 SHEET = frozenset(
     {"task", "created_at", "case", "bundle", "jurisdiction", "step", "item", "names", "submission"}
-    | {"applicant", "answers", "form", "materials", "results_before", "results_expected", "promised"}
+    | {"applicant", "answers", "form", "materials", "results_before", "not_granted"}
+    | {"results_expected", "promised"}
 )
 """The members of a task's sheet, in which every reference of a request begins."""
 

@@ -28,6 +28,7 @@ from onenet.domain.outcome import (
     Resumed,
     SupplementNeeded,
     Suspended,
+    TakenBack,
     Unclear,
 )
 from onenet.errors import MalformedJson
@@ -116,10 +117,12 @@ CODES: Mapping[int, Reader] = {
     11: _granted,  # 办结通过
     12: _granted_with_deficiency,  # 办结(容缺通过)
     13: _rejection("refused"),  # 办结不通过
-    14: _always(Unclear("14 撤回: departments differ in what a recall means")),
-    15: _always(Unclear("15 撤销: departments differ in what a revocation means")),
+    14: lambda said: TakenBack("recalled", said.opinion or "撤回"),
+    15: lambda said: TakenBack("revoked", said.opinion or "撤销"),
 }
-"""What each code means. Those that are read as Unclear are ambiguous, and a person decides."""
+"""What each code means. Those that are read as Unclear are ambiguous, and a person decides; so are 14 and 15
+where nothing was decided yet (`domain.answers`).
+"""
 
 
 class Simulated:

@@ -17,7 +17,7 @@ import httpx2
 from pydantic import AwareDatetime, ValidationError, create_model
 
 from onenet.adapters import answers, cloud_events
-from onenet.adapters.answers import Requests, ResultShape, Seq, Shape, Text
+from onenet.adapters.answers import Id, Requests, ResultShape, Seq, Shape, Text
 from onenet.adapters.base import Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
 from onenet.domain.chain import canonical
 from onenet.domain.outcome import (
@@ -29,6 +29,7 @@ from onenet.domain.outcome import (
     Resumed,
     SupplementNeeded,
     Suspended,
+    TakenBack,
     Unclear,
 )
 from onenet.errors import MalformedJson
@@ -101,6 +102,16 @@ class _Rejected(_Said):
         return Rejected(self.reason_code, self.reason)
 
 
+class _TakenBack(_Said):
+    """What was granted does not stand any more; without `results` none of it."""
+
+    reason: Text
+    results: tuple[Id, ...] = ()
+
+    def to_outcome(self) -> Outcome:
+        return TakenBack("revoked" if self.outcome == "revoked" else "recalled", self.reason, self.results)
+
+
 ANSWERS: Mapping[str, type[_Said]] = {
     "accepted": _Accepted,
     "completed": _Completed,
@@ -108,6 +119,8 @@ ANSWERS: Mapping[str, type[_Said]] = {
     "suspended": _Suspended,
     "resumed": _Resumed,
     "rejected": _Rejected,
+    "recalled": _TakenBack,
+    "revoked": _TakenBack,
 }
 """Every word that a department may say, and the shape of what goes with it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
@@ -216,11 +217,14 @@ class WaitingShape(Answer):
 
 
 class ResultShape(Answer):
-    """A result that a department issued."""
+    """A result that a department issued. `state`: whether it stands; if not, why and since which day."""
 
     code: str
     number: str | None = None
     facts: dict[str, Any] | None = None
+    state: Annotated[str, Field(json_schema_extra=extensible(["issued", "recalled", "revoked"]))]
+    state_reason: str | None = None
+    state_on: date | None = None
 
 
 class RequestShape(Answer):

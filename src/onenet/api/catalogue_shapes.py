@@ -140,14 +140,20 @@ class BundleSummary(Answer):
     promised: Limit | None = None
 
 
+PolicyWord = Annotated[str, Field(json_schema_extra=extensible(["hold", "cancel", "go_on"]))]
+
+
 class MemberShape(GuidanceMember):
-    """An item inside the bundle. `after`: members that come first. `when`: when it applies."""
+    """An item inside the bundle. `after`: members that come first. `if_failed`: what becomes of this one when
+    one of those was rejected or cancelled. `when`: when it applies.
+    """
 
     item_type: str
     results: list[Named]
     materials: list[str]
     needs: list[NeedShape]
     after: list[str]
+    if_failed: dict[str, PolicyWord] | None = None
     when: str | None = None
     offline: bool
 

@@ -143,6 +143,7 @@ def _whole_member(bundle: Bundle, member: Member) -> dict[str, Any]:
             "materials": list(member.materials),
             "needs": [_need(bundle.materials[code], member) for code in member.materials],
             "after": list(member.after),
+            "if_failed": dict(member.if_failed) or None,
             "when": member.when,
             "offline": member.offline,
         }

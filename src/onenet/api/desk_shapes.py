@@ -123,8 +123,24 @@ class AnswerRejected(Request):
     reason: LongText
 
 
+class AnswerTakenBack(Request):
+    """What was granted does not stand any more: recalled, or revoked as wrongly obtained. `results`: codes of
+    those meant, all of them where it is left out.
+    """
+
+    outcome: Literal["recalled", "revoked"]
+    reason: LongText
+    results: Annotated[list[Code], Field(max_length=MOST_ENTRIES)] = Field(default=[])
+
+
 AnyAnswer = (
-    AnswerAccepted | AnswerCompleted | AnswerSupplement | AnswerSuspended | AnswerResumed | AnswerRejected
+    AnswerAccepted
+    | AnswerCompleted
+    | AnswerSupplement
+    | AnswerSuspended
+    | AnswerResumed
+    | AnswerRejected
+    | AnswerTakenBack
 )
 
 

@@ -17,7 +17,9 @@ def build_bundle(catalogue: Catalogue, shape: model.Bundle) -> domain.Bundle:
     """The bundle with all it refers to, as version 0. Raises: KeyError for a reference that leads nowhere."""
     items = first_of(catalogue.items)
     all_materials = first_of(catalogue.materials)
-    members = in_order([_member(member, items[member.item].shape, all_materials) for member in shape.members])
+    members = in_order(
+        [_member(m, items[m.item].shape, all_materials, shape.if_failed) for m in shape.members]
+    )
     materials = {
         code: _material(all_materials[code].shape) for member in members for code in member.materials
     }
@@ -91,7 +93,10 @@ def in_order(members: Sequence[domain.Member]) -> list[domain.Member]:
 
 
 def _member(
-    shape: model.Member, item: model.Item, materials: Mapping[str, Entry[model.Material]]
+    shape: model.Member,
+    item: model.Item,
+    materials: Mapping[str, Entry[model.Material]],
+    if_failed: domain.EdgePolicy,
 ) -> domain.Member:
     return domain.Member(
         code=shape.name,
@@ -113,6 +118,7 @@ def _member(
         offline=shape.offline,
         identity=item.identity,
         retention_days=item.retention_days,
+        if_failed={code: shape.if_failed.get(code, if_failed) for code in shape.after},
     )
 
 

@@ -26,6 +26,7 @@ ItemType = Annotated[str, StringConstraints(pattern=ITEM_TYPE_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 # Longer ones are refused by the reader of expressions, with a column.
 Condition = Annotated[str, StringConstraints(min_length=1)]
+Policy = Literal["hold", "cancel", "go_on"]
 BeforeAfter = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
 
@@ -250,11 +251,15 @@ class Wait(Shape):
 
 
 class Member(Shape):
-    """An item inside a bundle; `code` is the item's when left out."""
+    """An item inside a bundle; `code` is the item's when left out.
+
+    `if_failed`: for codes in `after`, what becomes of this one when that one was rejected or cancelled.
+    """
 
     item: Code
     code: Code | None = None
     after: list[Code] = []
+    if_failed: dict[Code, Policy] = {}
     when: Condition | None = None
     alternative: Code | None = None
     offline: bool = False
@@ -276,7 +281,7 @@ class Reform(Shape):
 
 
 class Bundle(Shape):
-    """One thing."""
+    """One thing. `if_failed`: what its members do about that where they say nothing themselves."""
 
     code: Code
     names: Names
@@ -287,6 +292,7 @@ class Bundle(Shape):
     statutory: Limit | None = None
     fees: Names | None = None
     reform: Reform | None = None
+    if_failed: Policy = "hold"
     questions: list[Question] = Field(default=[], max_length=50)
     members: list[Member] = Field(min_length=1, max_length=100)
     provenance: dict[str, Text] = {}

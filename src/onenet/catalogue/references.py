@@ -38,7 +38,7 @@ def no_code_twice(catalogue: Catalogue) -> Findings:
 
 
 def every_reference_leads_somewhere(catalogue: Catalogue) -> Findings:
-    """A code that names an entry of another section, or another member."""
+    """A code that names an entry of another section, another member, or one that the member comes after."""
     for section, code, place in _references(catalogue):
         known = [entry.code for entry in getattr(catalogue, section)]
         if code not in known and (section, code) not in catalogue.broken:
@@ -51,6 +51,10 @@ def every_reference_leads_somewhere(catalogue: Catalogue) -> Findings:
                     yield _dangling(
                         f"members of {bundle.code}", code, bundle.at("members", i, "after", j), names
                     )
+            for code in member.if_failed:
+                if code not in member.after:
+                    place = bundle.node.key_place(("members", i, "if_failed", code))
+                    yield _dangling(f"after of {member.name}", code, place, member.after)
 
 
 def jurisdictions_form_trees(catalogue: Catalogue) -> Findings:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from onenet.console import words
 from onenet.console.words import PAGE, Language
@@ -101,12 +101,14 @@ class _Telling:
         return self._fill(template[self._language], step, waiting)
 
     def _end(self, step: Step) -> Markup | None:
-        known = words.END_REASONS.get(step.reason or "")
-        return escape(known[self._language]) if known else None
+        reason, _, steps = (step.reason or "").partition(": ")
+        known = words.END_REASONS.get(reason)
+        named = self.steps(code for code in steps.split(", ") if code in self._case.steps)
+        return _filled(known[self._language], steps=named) if known else None
 
     def _fill(self, template: str, step: Step, waiting: Waiting) -> Markup:
         places: dict[str, str] = {"step": self.steps([step.code]), "department": self._department(step)}
-        if waiting.reason in ("dependency", "upstream_not_completed"):
+        if waiting.reason in ("dependency", "upstream_not_completed", "upstream_taken_back"):
             places["steps"] = self.steps(waiting.refs)
         if waiting.reason == "supplement":
             places["things"] = self._join(

@@ -111,6 +111,10 @@ WAITS: Mapping[str, Words] = {
         "zh": "前序环节未通过（{steps}），由工作人员决定如何继续",
         "en": "A step before it was not completed ({steps}); an officer decides how to go on",
     },
+    "upstream_taken_back": {
+        "zh": "前序环节的结果已被撤回或撤销（{steps}），由工作人员决定如何继续",
+        "en": "The result of a step before it was taken back ({steps}); an officer decides how to go on",
+    },
     "unclear_answer": {
         "zh": "{department}的答复需由工作人员核对",
         "en": "An officer checks the answer of {department}",
@@ -149,6 +153,10 @@ END_REASONS: Mapping[str, Words] = {
         "en": "It was applied for after the time allowed for it",
     },
     "withdrawn_by_applicant": {"zh": "申请人撤回", "en": "Withdrawn by the applicant"},
+    "upstream_not_completed": {
+        "zh": "前序环节未通过（{steps}），本环节随之取消",
+        "en": "Cancelled, as a step before it was not completed ({steps})",
+    },
 }
 """By the reason of an end that onenet itself decided; a department gives its own reasons in its decision."""
 

@@ -24,6 +24,7 @@ from onenet.domain.outcome import (
     Resumed,
     SupplementNeeded,
     Suspended,
+    TakenBack,
     TryLater,
     Unclear,
 )
@@ -51,12 +52,13 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
     task = draft.task(task_id)
     word = type(outcome).__name__
     step = draft.steps[task.step]
+    if isinstance(outcome, TakenBack):
+        return _take_back(draft, task, step, outcome, seq)
     if _is_over(draft, task, step):
         draft.add(EventType.ANSWER_LATE, step.code, outcome=word, task=str(task.id))
         return "recorded-late"
     if seq is not None and seq <= task.applied_seq:
-        draft.add(EventType.ANSWER_STALE, step.code, outcome=word, seq=seq, applied_seq=task.applied_seq)
-        return "recorded-stale"
+        return _note_stale(draft, task, word, seq)
     if isinstance(outcome, Received | Offered | AtDesk | TryLater):
         return "unchanged"
     if isinstance(outcome, Unclear):
@@ -79,6 +81,35 @@ def _is_over(draft: Draft, task: Task, step: Step) -> bool:
     return superseded or step.state in FINAL_STEP or task.state in (TaskState.DONE, TaskState.WITHDRAWN)
 
 
+def _note_stale(draft: Draft, task: Task, word: str, seq: int) -> Reply:
+    draft.add(EventType.ANSWER_STALE, task.step, outcome=word, seq=seq, applied_seq=task.applied_seq)
+    return "recorded-stale"
+
+
+def _take_back(draft: Draft, task: Task, step: Step, outcome: TakenBack, seq: int | None) -> Reply:
+    """After the decision the step stays completed, and its results say that they do not stand. Before it a
+    person decides: departments differ in what they mean by it (domain.md 4.2).
+    """
+    if task.submission != step.submission or step.state in FINAL_STEP - {_S.COMPLETED}:
+        draft.add(EventType.ANSWER_LATE, step.code, outcome=outcome.state, task=str(task.id))
+        return "recorded-late"
+    if seq is not None and seq <= task.applied_seq:
+        return _note_stale(draft, task, outcome.state, seq)
+    if step.state is not _S.COMPLETED:
+        return _hold_unclear(draft, task, step, Unclear(f"{outcome.state} before it was decided"))
+    meant = [each.code for each in step.results if not outcome.results or each.code in outcome.results]
+    if set(outcome.results) - set(meant) or not meant:
+        draft.add(EventType.ANSWER_REFUSED, step.code, outcome=outcome.state, reason="no such result")
+        return "refused"
+    taken = [each.code for each in step.results if each.code in meant and each.state == "issued"]
+    if not taken:
+        return "unchanged"
+    if seq is not None:
+        draft.tasks[task.id] = task._replace(applied_seq=seq)
+    flow.take_back(draft, step, taken, outcome)
+    return "applied"
+
+
 def can_be_handed_in(draft: Draft, step: Step, outcome: SupplementNeeded) -> bool:
     """Whether everything asked for is the item's own: nothing else would reach the department."""
     member = draft.case.bundle.member(step.code)
@@ -92,6 +123,8 @@ def is_possible(step: Step, outcome: type[Outcome]) -> bool:
     """
     if outcome is Resumed:
         return step.state is _S.SUSPENDED
+    if outcome is TakenBack:
+        return step.state is _S.COMPLETED and any(each.state == "issued" for each in step.results)
     if outcome is Accepted and step.state is _S.SUSPENDED:
         return False
     wanted = TARGET[outcome]
@@ -130,7 +163,7 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
                 waiting=flow.with_department(department, "being_decided"), opinion=opinion,
             )  # fmt: skip
         case Completed(results, opinion):
-            told = {"results": [asdict(result) for result in results], "opinion": opinion}
+            told = {"results": [result.as_issued() for result in results], "opinion": opinion}
             draft.move_step(
                 code, _S.COMPLETED, EventType.STEP_COMPLETED, told, results=results, opinion=opinion
             )
@@ -149,7 +182,7 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
                 code, _S.ACCEPTED, EventType.STEP_RESUMED,
                 waiting=flow.with_department(department, "being_decided"),
             )  # fmt: skip
-        case Received() | Offered() | AtDesk() | TryLater() | Unclear():
+        case Received() | Offered() | AtDesk() | TryLater() | Unclear() | TakenBack():
             raise AssertionError("handled before: these do not move a step by the table")
 
 

@@ -8,7 +8,7 @@ case keeps the rules it started with whatever the catalogue says later.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +20,11 @@ Json = Any
 
 AnswerType = Literal["boolean", "choice", "choices", "integer", "date"]
 LimitUnit = Literal["workdays", "days", "hours"]
+EdgePolicy = Literal["hold", "cancel", "go_on"]
+"""What becomes of a step when one that it comes after was rejected or cancelled: a person decides, it ends as
+well, or it goes on without that one.
+"""
+
 DepartmentKind = Literal["government", "public_institution", "vertical", "non_government"]
 
 RETENTION_DAYS = 180
@@ -157,6 +162,7 @@ class Member:
     """One item inside the bundle; at run time one step of a case.
 
     `after`: codes of members that must be final and not refused first (skipped ones count as met).
+    `if_failed`: of those, what a refusal means for this one; `hold` where nothing is said.
     `when`: expression that decides whether the member applies; None means always.
     `alternative`: name of a group of which at most one member applies.
     `fields` maps each form field the department needs to whether it is required: always, never, or where a
@@ -185,6 +191,11 @@ class Member:
     offline: bool = False
     identity: bool = False
     retention_days: int = RETENTION_DAYS
+    if_failed: Mapping[str, EdgePolicy] = field(default_factory=dict)
+
+    def whose_failure(self, policy: EdgePolicy, failed: Collection[str]) -> tuple[str, ...]:
+        """Which of the failed members before this one ask for that policy."""
+        return tuple(code for code in failed if self.if_failed.get(code, "hold") == policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +292,7 @@ def _member(content: Json) -> Member:
         answers=tuple(content.get("answers", ())),
         after=tuple(content.get("after", ())),
         waits=waits,
+        if_failed=content.get("if_failed", {}),
         # A version that says nothing of it was published when every department was told the number.
         identity=content.get("identity", True),
     )

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
+from uuid import UUID
 
 from onenet.domain import answers, flow
 from onenet.domain.case import Claim, Reply, Step, Waiting
@@ -25,6 +26,7 @@ from onenet.domain.outcome import (
     Resumed,
     SupplementNeeded,
     Suspended,
+    TakenBack,
 )
 from onenet.domain.states import FINAL_STEP, StepState
 from onenet.errors import NotFound, PreconditionFailed, StepConflict
@@ -36,6 +38,8 @@ WORDS: Mapping[str, type[Outcome]] = {
     "resumed": Resumed,
     "completed": Completed,
     "rejected": Rejected,
+    "recalled": TakenBack,
+    "revoked": TakenBack,
 }
 """What a clerk can answer, in the words of every department."""
 
@@ -68,8 +72,10 @@ def mark(step: Step) -> str:
 
 def possible(step: Step, clerk: Clerk) -> tuple[str, ...]:
     """What this clerk can do with the step now."""
-    if step.desk_at is None or step.state in FINAL_STEP:
+    if step.desk_at is None:
         return ()
+    if step.state in FINAL_STEP:
+        return ("recalled", "revoked") if answers.is_possible(step, TakenBack) else ()
     if step.claim is None:
         return ("claim",)
     if step.claim.by != clerk.name:
@@ -95,6 +101,8 @@ def work(draft: Draft, command: WorkAtDesk) -> Reply:
         raise NotFound
     if command.seen is not None and mark(step) not in command.seen:
         raise PreconditionFailed
+    if step.state is StepState.COMPLETED and isinstance(command.act, TakenBack):
+        return _take_back(draft, task.id, step, clerk, command.act)
     if step.state in FINAL_STEP:
         raise StepConflict("the step is closed", present(step, clerk))
     if task.submission != step.submission:
@@ -113,6 +121,14 @@ def work(draft: Draft, command: WorkAtDesk) -> Reply:
         case outcome:
             _check_answer(draft, step, clerk, outcome)
             return answers.apply(draft, task.id, outcome, None)
+
+
+def _take_back(draft: Draft, task_id: UUID, step: Step, clerk: Clerk, act: TakenBack) -> Reply:
+    """The claim ended with the step: whoever is of the department can say what does not stand any more."""
+    reply = answers.apply(draft, task_id, act, None)
+    if reply == "refused":
+        raise StepConflict("the step has no such result", present(step, clerk))
+    return reply
 
 
 def _take_up(draft: Draft, step: Step, clerk: Clerk, reason: str | None) -> Reply:

@@ -41,6 +41,8 @@ class EventType(Word):
     STEP_CLAIMED = "step.claimed"
     STEP_HANDED_OVER = "step.handed_over"
     STEP_PUT_BACK = "step.put_back"
+    RESULT_RECALLED = "result.recalled"
+    RESULT_REVOKED = "result.revoked"
     ANSWER_LATE = "answer.late"
     ANSWER_STALE = "answer.stale"
     ANSWER_REFUSED = "answer.refused"
@@ -86,6 +88,8 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
         "转交他人", "Another clerk of the department has the step now", False
     ),
     EventType.STEP_PUT_BACK: EventKind("放回待办", "The clerk who had the step put it back", False),
+    EventType.RESULT_RECALLED: EventKind("已撤回", "A department took back what it had granted"),
+    EventType.RESULT_REVOKED: EventKind("已撤销", "A department revoked what was wrongly obtained"),
     EventType.ANSWER_LATE: EventKind(
         "迟到的答复", "An answer came for a finished task; on record only", False
     ),
@@ -112,6 +116,7 @@ PLAIN = frozenset(
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
         *("from", "to", "deemed", "due_at", "light"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
+        "without",
     }
 )
 """Members of an event's data in which nobody wrote anything. All others are private: whoever adds one that is

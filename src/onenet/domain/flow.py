@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
@@ -12,11 +12,13 @@ from onenet.domain.bundle import Limit, Member
 from onenet.domain.case import MaterialGiven, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.sheet import task_payload
+from onenet.domain.outcome import TakenBack
+from onenet.domain.sheet import not_granted, task_payload
 from onenet.domain.states import (
+    FAILED,
     FINAL_CASE,
     FINAL_STEP,
-    MET,
+    STEP_MOVES,
     CaseState,
     StepState,
     TaskState,
@@ -25,6 +27,7 @@ from onenet.domain.states import (
 from onenet.errors import Conflict
 
 WAITING_PERIOD = "waiting_period"
+UPSTREAM = "upstream_not_completed"
 UNREACHABLE = "department_unreachable"
 TO_BE_FETCHED = "to_be_fetched"
 AT_DESK, WITH_CLERK = "at_desk", "with_clerk"
@@ -101,16 +104,22 @@ def release(draft: Draft) -> None:
     if draft.state in FINAL_CASE:
         return
     for member in draft.case.bundle.members:
-        if draft.steps[member.code].state is StepState.WAITING:
+        step = draft.steps[member.code]
+        # One that is held for a failed step may yet be cancelled for another.
+        if step.state is StepState.WAITING or (step.waiting and step.waiting.reason == UPSTREAM):
             _release_step(draft, member)
     _unqueue(draft)
 
 
 def _release_step(draft: Draft, member: Member) -> None:
+    """Does with a waiting step what its edges say. Of several failed steps before it the strictest counts."""
     before = [draft.steps[code] for code in member.after]
-    if failed := [step.code for step in before if step.state in FINAL_STEP - MET]:
-        hold(draft, member.code, "upstream_not_completed", ", ".join(failed), tuple(failed))
-    elif open_ := tuple([step.code for step in before if step.state not in MET]):
+    failed = [step.code for step in before if step.state in FAILED]
+    if ends := member.whose_failure("cancel", failed):
+        end_step(draft, member.code, StepState.CANCELLED, f"{UPSTREAM}: {', '.join(ends)}")
+    elif stops := member.whose_failure("hold", failed):
+        hold(draft, member.code, UPSTREAM, ", ".join(stops), stops)
+    elif open_ := tuple([step.code for step in before if step.state not in FINAL_STEP]):
         draft.say_waiting(member.code, Waiting("steps", "dependency", open_))
     elif timer := _pending_timer(draft, member.code):
         draft.say_waiting(member.code, Waiting("time", timer.kind, (), timer.due_at))
@@ -141,7 +150,7 @@ def hand_out(draft: Draft, code: str) -> None:
         return
     if queued:
         draft.move_step(
-            code, StepState.READY, EventType.STEP_READY, {"submission": number},
+            code, StepState.READY, EventType.STEP_READY, _handing_out(draft, code),
             waiting=with_department(step.department, "queued"),
         )  # fmt: skip
     else:
@@ -176,9 +185,17 @@ def _retire_task(draft: Draft, code: str) -> None:
 def _say_dispatched(draft: Draft, code: str) -> None:
     step = draft.steps[code]
     draft.move_step(
-        code, StepState.DISPATCHED, EventType.STEP_DISPATCHED, {"submission": step.submission},
+        code, StepState.DISPATCHED, EventType.STEP_DISPATCHED, _handing_out(draft, code),
         waiting=with_department(step.department),
     )  # fmt: skip
+
+
+def _handing_out(draft: Draft, code: str) -> dict[str, Any]:
+    """Which submission goes out, and without which steps before it."""
+    said: dict[str, Any] = {"submission": draft.steps[code].submission}
+    if without := not_granted(draft, draft.case.bundle.member(code)):
+        said["without"] = [each["step"] for each in without]
+    return said
 
 
 ON_ITS_WAY = (TaskState.PENDING, TaskState.SENDING, TaskState.HELD)
@@ -301,6 +318,26 @@ def end_step(draft: Draft, code: str, state: StepState, reason: str) -> None:
             draft.move_task(task, TaskState.WITHDRAWN)
     draft.cancel_timers(code)
     draft.move_step(code, state, EventType(f"step.{state.value}"), {"reason": reason}, reason=reason)
+
+
+def take_back(draft: Draft, step: Step, codes: Collection[str], what: TakenBack) -> None:
+    """Marks results of a completed step. What comes after it and is still open is held, unless it goes on
+    without that step by its edge; a closed case stays as it is.
+    """
+    zone = timezone(timedelta(minutes=draft.case.utc_offset_minutes))
+    today = draft.now.at.astimezone(zone).date().isoformat()
+    results = tuple(
+        replace(each, state=what.state, state_reason=what.reason, state_on=today)
+        if each.code in codes
+        else each
+        for each in step.results
+    )
+    draft.steps[step.code] = step._replace(results=results)
+    draft.add(EventType(f"result.{what.state}"), step.code, codes=sorted(codes), reason=what.reason)
+    for member in draft.case.bundle.members:
+        open_ = StepState.HELD in STEP_MOVES[draft.steps[member.code].state]
+        if step.code in member.after and open_ and not member.whose_failure("go_on", [step.code]):
+            hold(draft, member.code, "upstream_taken_back", step.code, (step.code,))
 
 
 def take_supplement(draft: Draft, materials: tuple[MaterialGiven, ...], form: Mapping[str, Any]) -> None:

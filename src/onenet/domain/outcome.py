@@ -7,17 +7,33 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+ResultState = Literal["issued", "recalled", "revoked"]
+"""recalled 撤回: a lawful grant, taken back as the circumstances changed; revoked 撤销: one that was wrongly
+obtained (LIC 8, 69).
+"""
+
 FailureClass = Literal["transient", "permanent", "gone", "refused"]
 """How a call failed: worth the whole schedule, two tries, none until resumed, never called."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultGiven:
-    """A result as a department issued it: its code in the catalogue, its number, further facts."""
+    """A result as a department issued it: its code in the catalogue, its number, further facts.
+
+    `state`: whether it still stands; `state_reason` and `state_on` (a local day) say why it does not, and
+    since when.
+    """
 
     code: str
     number: str | None = None
     facts: Mapping[str, Any] | None = None
+    state: ResultState = "issued"
+    state_reason: str | None = None
+    state_on: str | None = None
+
+    def as_issued(self) -> dict[str, Any]:
+        """What the department issued, whatever became of it."""
+        return {"code": self.code, "number": self.number, "facts": self.facts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,18 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What was granted does not stand any more: the results of these codes, or all that were issued.
+
+    Source: codes 14 and 15 of the exchange list (domain.md 4.2).
+    """
+
+    state: Literal["recalled", "revoked"]
+    reason: str
+    results: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TryLater:
     """No answer: the call failed. `retry_after_s` is what the department asked for, if it did."""
 
@@ -127,6 +155,7 @@ Outcome = (
     | Suspended
     | Resumed
     | Rejected
+    | TakenBack
     | TryLater
     | Unclear
 )

@@ -17,6 +17,7 @@ from onenet.domain.outcome import (
     Received,
     Resumed,
     SupplementNeeded,
+    TakenBack,
     TryLater,
     Unclear,
 )
@@ -91,7 +92,7 @@ def _apply(draft: Draft, task: Task, step: Step, outcome: Outcome) -> Reply:
     """
     if isinstance(outcome, SupplementNeeded) and not answers.can_be_handed_in(draft, step, outcome):
         outcome = answers.NOT_THE_ITEMS
-    if isinstance(outcome, Unclear):
+    if isinstance(outcome, Unclear | TakenBack):
         if StepState.HELD not in STEP_MOVES[step.state]:
             return "applied"
         return answers.apply(draft, task.id, outcome, None)

@@ -15,7 +15,7 @@ from onenet.domain.bundle import Member
 from onenet.domain.case import Applicant, CaseContent, MaterialGiven
 from onenet.domain.chain import canonical
 from onenet.domain.identifiers import masked
-from onenet.domain.states import StepState
+from onenet.domain.states import FAILED, StepState
 from onenet.ids import to_text
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "form": _fields(member, draft.content),
         "materials": _materials(draft, member),
         "results_before": _results_before(draft, member),
+        "not_granted": not_granted(draft, member),
         "results_expected": [result.code for result in member.results],
         "promised": asdict(member.promised) if member.promised else None,
     }
@@ -87,15 +88,23 @@ def handed_in(material: MaterialGiven) -> dict[str, str | None]:
     return {"reference": material.reference, "sha256": material.sha256}
 
 
+def not_granted(draft: Draft, member: Member) -> list[dict[str, str]]:
+    """Steps before this one that were rejected or cancelled: it goes out without them. Not why: that is
+    between the applicant and the other department.
+    """
+    before = [draft.steps[code] for code in member.after]
+    return [{"step": step.code, "state": step.state.value} for step in before if step.state in FAILED]
+
+
 def _results_before(draft: Draft, member: Member) -> list[dict[str, Any]]:
     """Results of other steps that are this member's materials."""
     wanted = {draft.case.bundle.materials[code].from_result for code in member.materials}
     if not wanted:
         return []
     return [
-        {"step": step.code, **asdict(result)}
+        {"step": step.code, **result.as_issued()}
         for step in draft.steps.values()
         if step.state is StepState.COMPLETED
         for result in step.results
-        if result.code in wanted
+        if result.code in wanted and result.state == "issued"
     ]

@@ -13,7 +13,7 @@ from typing import Literal
 from onenet.domain import flow
 from onenet.domain.case import Case, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
-from onenet.domain.states import FINAL_CASE, FINAL_STEP, MET, STEP_MOVES, StepState, TaskState, TimerState
+from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, STEP_MOVES, StepState, TaskState, TimerState
 
 StallKind = Literal[
     "not_released", "wrong_reason", "not_closed", "task_missing", "task_over", "task_held", "task_parked",
@@ -69,11 +69,13 @@ def _of_step(case: Case, step: Step) -> Iterator[Stall]:
 
 
 def _of_waiting(case: Case, step: Step) -> Iterator[Stall]:
-    before = [case.steps[code] for code in case.bundle.member(step.code).after]
-    open_ = tuple(other.code for other in before if other.state not in MET)
+    member = case.bundle.member(step.code)
+    before = [case.steps[code] for code in member.after]
+    open_ = tuple(other.code for other in before if other.state not in FINAL_STEP)
+    failed = [other.code for other in before if other.state in FAILED]
     timer = _timer(case, step.code)
-    if any(other.state in FINAL_STEP - MET for other in before):
-        yield Stall(step.code, "not_released", "a step before it failed, and it is not held")
+    if len(member.whose_failure("go_on", failed)) < len(failed):
+        yield Stall(step.code, "not_released", "a step before it failed, and it still waits")
     elif not open_ and timer is None:
         yield Stall(step.code, "not_released", "everything before it is done, and it was not handed out")
     else:

@@ -98,6 +98,8 @@ FINAL_CASE = frozenset(
 FINAL_STEP = frozenset({StepState.COMPLETED, StepState.REJECTED, StepState.SKIPPED, StepState.CANCELLED})
 MET = frozenset({StepState.COMPLETED, StepState.SKIPPED})
 """States of a step in which what depends on it may go on."""
+FAILED = FINAL_STEP - MET
+"""States of a step in which the policy of an edge says what becomes of what depends on it."""
 
 CASE_MOVES: Mapping[CaseState, frozenset[CaseState]] = {
     CaseState.RECEIVED: frozenset({CaseState.ACCEPTED, *FINAL_CASE}),

@@ -12,7 +12,7 @@ from onenet.domain import content
 from onenet.domain.bundle import Member
 from onenet.domain.case import Case, Step, Task
 from onenet.domain.commands import Clerk, HandOver, WorkAtDesk
-from onenet.domain.outcome import Completed, Outcome, SupplementNeeded
+from onenet.domain.outcome import Completed, Outcome, SupplementNeeded, TakenBack
 from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.visibility import Visible
@@ -159,6 +159,8 @@ def _codes(act: Outcome | object) -> Sequence[tuple[str, str, str]]:
     match act:
         case Completed(results, _):
             return [(f"/results/{n}/code", "result", each.code) for n, each in enumerate(results)]
+        case TakenBack(_, _, codes):
+            return [(f"/results/{n}", "result", code) for n, code in enumerate(codes)]
         case SupplementNeeded(requests, _, _):
             return [(f"/requests/{n}/code", each.kind, each.code) for n, each in enumerate(requests)]
         case _:

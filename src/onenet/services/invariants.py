@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -108,7 +108,7 @@ def results_are_kept(looked: Looked) -> Said:
     for step in looked.case.steps.values():
         if step.state is StepState.COMPLETED and step.code in told:
             content = told[step.code]
-            if [asdict(result) for result in step.results] != content.get("results", []):
+            if [result.as_issued() for result in step.results] != content.get("results", []):
                 yield step.code, "its results are not those on record"
             if "results" in content and step.opinion != content.get("opinion"):
                 yield step.code, "its opinion is not the one on record"
@@ -174,8 +174,10 @@ def inputs_come_first(looked: Looked) -> Said:
             continue
         if states.get(event.step) == "waiting" and state in ("ready", "dispatched"):
             enough = final if event.step in released else met
-            for before in members[event.step].after:
-                if states.get(before) not in enough:
+            member = members[event.step]
+            for before in member.after:
+                goes_on = member.if_failed.get(before) == "go_on"
+                if states.get(before) not in (final if goes_on else enough):
                     yield event.step, f"event {event.seq} hands it out before {before} is done"
         if event.type == "step.released":
             released.add(event.step)
