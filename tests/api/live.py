@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 
-from onenet.resources import example_catalogue_dir
+from tests.forking import Forked
 
 DEADLINE_S = 30
 
@@ -48,27 +46,27 @@ def live(folder: Path, **settings: str) -> Iterator[Live]:
     }
 
     def onenet(*words: str) -> str:
-        command = [sys.executable, "-m", "onenet", *words]
-        return subprocess.check_output(command, env=environment, text=True, stderr=subprocess.STDOUT)
+        said = folder / f"{'-'.join(words[:3])}.log"
+        done = Forked(("-m", "onenet", *words), environment, said, said)
+        assert done.wait(DEADLINE_S) == 0, said.read_text(encoding="utf-8")
+        return said.read_text(encoding="utf-8")
 
     onenet("db", "upgrade")
-    onenet("catalogue", "publish", str(example_catalogue_dir()))
+    onenet("catalogue", "publish")
     frontend = json.loads(onenet("key", "create", "frontend", "app", "--json"))["token"]
     administrator = json.loads(onenet("key", "create", "administrator", "root", "--json"))["token"]
     log = folder / "server.log"
-    with log.open("wb") as output:
-        command = [sys.executable, "-m", "onenet", "serve"]
-        server = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-        try:
-            made = Live(f"http://127.0.0.1:{port}", frontend, administrator, log)
-            _wait_for(made.url, server)
-            yield made
-        finally:
-            server.terminate()
-            server.wait(timeout=DEADLINE_S)
+    server = Forked(("-m", "onenet", "serve"), environment, log, log)
+    try:
+        made = Live(f"http://127.0.0.1:{port}", frontend, administrator, log)
+        _wait_for(made.url, server)
+        yield made
+    finally:
+        server.terminate()
+        server.wait(timeout=DEADLINE_S)
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+def _wait_for(url: str, server: Forked) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline and server.poll() is None:
         try:

@@ -10,11 +10,8 @@ import hashlib
 import os
 import random
 import shutil
-import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -33,6 +30,7 @@ from onenet.store.objects import Folder
 from tests.documents import making
 from tests.documents.corpus import PDF
 from tests.documents.vaults import RING
+from tests.forking import Forked
 from tests.keys import KEK
 
 KILLS = int(os.environ.get("DOCUMENT_KILLS", "1"))
@@ -67,18 +65,15 @@ class City:
         }
         self.token = token
         self.answered: dict[str, tuple[int, str]] = {}
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Forked | None = None
 
     def start(self, **settings: str) -> None:
         module = "tests.documents.early" if self.early else "onenet"
-        command = [sys.executable, "-m", module, "serve", "--no-worker"]
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, env=self.environment | settings, stdout=log, stderr=log, process_group=0
-            )
+        log = self.folder / "server.log"
+        self.process = Forked(("-m", module, "serve", "--no-worker"), self.environment | settings, log, log)
         deadline = time.monotonic() + DEADLINE_S
         while time.monotonic() < deadline:
-            assert self.process.poll() is None, (self.folder / "server.log").read_text()[-3_000:]
+            assert self.process.poll() is None, log.read_text()[-3_000:]
             try:
                 if httpx2.get(f"{self.url}/health/ready", trust_env=False).status_code == 200:
                     return
@@ -88,8 +83,7 @@ class City:
 
     def kill(self) -> None:
         assert self.process is not None
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
+        self.process.kill()
         self.process.wait()
 
     def headers(self, subject: int) -> dict[str, str]:

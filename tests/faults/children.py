@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.forking import Forked, is_ours
+
 TAIL_BYTES = 4_000
 
 
@@ -29,7 +31,7 @@ class Child:
         self.log = folder / f"{name}.log"
         self._command = list(command)
         self._environment = dict(environment)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self.is_wanted = False
 
     def start(self, *, command: Sequence[str] | None = None, **settings: str) -> None:
@@ -38,10 +40,14 @@ class Child:
         Its output goes to a file: a full pipe would block it and look like a hang.
         """
         self.is_wanted = True
+        chosen, environment = command or self._command, self._environment | settings
+        if is_ours(chosen):
+            self._process = Forked(chosen[1:], environment, self.log, self.log)
+            return
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                command or self._command,
-                env=self._environment | settings,
+                chosen,
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -71,12 +77,12 @@ class Child:
     async def status(self, within_s: float) -> int:
         """The exit status, as soon as there is one. Raises: AssertionError when it takes too long."""
         deadline = time.monotonic() + within_s
-        while self._process is not None and self._process.poll() is None:
+        assert self._process is not None
+        while (status := self._process.poll()) is None:
             assert time.monotonic() < deadline, f"{self.name} did not stop in {within_s} s\n{self.tail()}"
             await asyncio.sleep(0.02)
-        assert self._process is not None
         self.is_wanted = False
-        return self._process.returncode
+        return status
 
     def check(self) -> None:
         """Passes while it does what it should. Raises: EndedByItself."""
@@ -106,7 +112,7 @@ class Child:
         text = self.log.read_bytes()[-TAIL_BYTES:] if self.log.exists() else b""
         return f"--- {self.name}\n{text.decode(errors='replace')}"
 
-    def _alive(self) -> subprocess.Popen[bytes]:
+    def _alive(self) -> subprocess.Popen[bytes] | Forked:
         process = self._process
         if process is None or process.poll() is not None:
             status = "never started" if process is None else f"exit status {process.returncode}"

@@ -48,7 +48,7 @@ def onenet(*words: str, altered: Sequence[str] = ()) -> tuple[str, ...]:
     """The command of an onenet process; `altered` names what is not as it is shipped (see `altered.py`)."""
     if altered:
         return (sys.executable, "-m", "tests.faults.altered", ",".join(altered), *words)
-    return (sys.executable, "-c", "from onenet.cli import main; main()", *words)
+    return (sys.executable, "-m", "onenet", *words)
 
 
 def application(code: str, **changes: Any) -> dict[str, Any]:

@@ -19,7 +19,6 @@ import json
 import random
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -46,6 +45,7 @@ from tests.faults import office as offices
 from tests.faults.children import environment
 from tests.faults.form import SEED, count
 from tests.faults.office import Office, application, office, onenet, post_callback
+from tests.forking import Forked
 from tests.store.seeding import save_subscriber
 
 CANARIES = count(40, 1_000)
@@ -247,10 +247,10 @@ async def officials(made: Office, numbers: list[str], seen: Seen) -> None:
 def run(made: Office, *words: str) -> bytes:
     """What `onenet` prints about the database."""
     variables = environment(ONENET_DATABASE_URL=made.database_url, ONENET_DATA_DIR=str(made.folder))
-    command = [sys.executable, "-c", "from onenet.cli import main; main()", *words]
-    done = subprocess.run(command, env=variables, capture_output=True, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    return done.stdout + done.stderr
+    printed = made.folder / f"{'-'.join(words[:2])}.printed"
+    status = Forked(("-m", "onenet", *words), variables, printed, printed).wait(60)
+    assert status in (0, 1), printed.read_bytes()
+    return printed.read_bytes()
 
 
 def look_at_files(made: Office, seen: Seen) -> None:
