@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from unittest import mock
@@ -17,7 +16,7 @@ from onenet.domain.visibility import EMERGENCY, RULES, Content, Identity, Rule
 from onenet.store.database import Database
 from tests.authorisation import truth_table
 from tests.authorisation.city import Actor, City, built
-from tests.authorisation.truth_table import FILE, HEAD, cell, routes, table
+from tests.authorisation.truth_table import cell, committed, routes, table
 from tests.issuing import TestIssuer, issuing
 
 pytestmark = pytest.mark.anyio
@@ -48,19 +47,21 @@ async def city(database: Database, clock: FrozenClock, issuer: TestIssuer) -> As
         yield made
 
 
-def committed() -> dict[tuple[str, str, str], str]:
-    with FILE.open(encoding="utf-8", newline="") as file:
-        head, *rows = csv.reader(file)
-    assert tuple(head) == HEAD
-    return {(role, relation, route): answer for role, relation, route, answer in rows}
+async def test_every_cell_is_as_committed(city: City, backend: str) -> None:
+    """`python3 dev.py truth-table` writes it anew; whoever does reads what has changed.
 
-
-async def test_every_cell_is_as_committed(city: City) -> None:
-    """`python3 dev.py truth-table` writes it anew; whoever does reads what has changed."""
-    found = {(role, relation, route): answer for role, relation, route, answer in await table(city)}
-    assert found.keys() == {(a.role, a.relation, route) for a in city.actors for route in routes(city)}
-    assert {key: answer for key, answer in found.items() if committed().get(key) != answer} == {}
-    assert committed().keys() == found.keys()
+    A permission that is lacking is seen before the first statement: these cells are asked for on one engine.
+    """
+    known = committed()
+    wanted = {route: truth_table.permission_of(city, route) for route in routes(city)}
+    forbidden = {key for key, answer in known.items() if answer == "403 forbidden"}
+    shut = {key for key in forbidden if wanted.get(key[2]) not in PERMISSIONS[Role(key[0])]}
+    assert len(shut) > 1_000
+    left_out = shut if backend == "postgresql" else set()
+    found = {(role, relation, route): answer for role, relation, route, answer in await table(city, left_out)}
+    assert {key: answer for key, answer in found.items() if known.get(key) != answer} == {}
+    assert found.keys() | left_out == known.keys()
+    assert known.keys() == {(a.role, a.relation, route) for a in city.actors for route in routes(city)}
 
 
 def test_strangers_are_told_nothing() -> None:

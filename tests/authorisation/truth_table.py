@@ -11,7 +11,7 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -230,12 +230,21 @@ def _application(said: Mapping[str, Any]) -> str:
     return f"{len(said['form'])} of 5 fields, applicant's number {how}, mother's number {second}"
 
 
-async def table(city: City) -> list[tuple[str, str, str, str]]:
-    """Every cell."""
+def committed() -> dict[tuple[str, str, str], str]:
+    """Role, relation and route -> answer, as it stands in the file."""
+    with FILE.open(encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert tuple(head) == HEAD
+    return {(role, relation, route): answer for role, relation, route, answer in rows}
+
+
+async def table(city: City, but: Container[tuple[str, str, str]] = ()) -> list[tuple[str, str, str, str]]:
+    """Every cell but these."""
     return [
         (actor.role, actor.relation, route, await cell(city, actor, route))
         for route in routes(city)
         for actor in city.actors
+        if (actor.role, actor.relation, route) not in but
     ]
 
 
