@@ -25,7 +25,7 @@ from onenet.api import problems
 from onenet.catalogue import model
 from onenet.catalogue.lint import lint
 from onenet.cli import app as command_line
-from onenet.domain import flow, outcome, stalls, states
+from onenet.domain import flow, moves, outcome, stalls, states
 from onenet.domain.events import EVENT_KINDS
 from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS
 from onenet.quotas import POLICIES
@@ -163,13 +163,24 @@ def test_every_command_is_documented() -> None:
 
 
 def test_the_tables_of_moves_are_those_of_the_code() -> None:
-    for mark, moves in (
+    for mark, known in (
         ("CaseState", states.CASE_MOVES),
         ("StepState", states.STEP_MOVES),
         ("TaskState", states.TASK_MOVES),
     ):
         documented = {name: words(cells[-1]) for name, cells in table("docs/architecture.md", mark).items()}
-        assert documented == {state.value: {to.value for to in after} for state, after in moves.items()}, mark
+        assert documented == {state.value: {to.value for to in after} for state, after in known.items()}, mark
+
+
+def test_the_table_of_what_can_be_done_is_that_of_the_code() -> None:
+    documented = {
+        action: (words(cells[2]), words(cells[3]), "desk" in cells[1])
+        for action, cells in table("docs/frontend.md", "moves").items()
+    }
+    of_step = {action: (set(m.states), set(m.by), m.at_desk) for action, m in moves.OF_STEP.items()}
+    assert documented == of_step | {
+        action: (set(move.states), set(move.by), False) for action, move in moves.OF_CASE.items()
+    }
 
 
 def test_every_waiting_reason_is_documented() -> None:
@@ -208,7 +219,11 @@ def literals(node: ast.expr) -> list[str]:
 
 
 def test_every_outcome_and_code_of_a_department_is_documented() -> None:
-    assert set(table("docs/departments.md", "outcomes")) == set(webhook.ANSWERS)
+    outcomes = table("docs/departments.md", "outcomes")
+    assert set(outcomes) == set(webhook.ANSWERS)
+    assert {word: words(cells[2]) & set(states.StepState) for word, cells in outcomes.items()} == {
+        word: set(moves.OF_STEP[word].states) for word in webhook.ANSWERS
+    }
     assert set(table("docs/departments.md", "codes")) == set(map(str, simulated.CODES))
 
 

@@ -6,7 +6,7 @@ Raise the narrowest class; `detail` says the particular. Never put a submitted v
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import ClassVar
@@ -152,13 +152,14 @@ class IllegalMove(Conflict, zh="不允许的状态变更"):
     """This change of state is not allowed."""
 
 
-class StepConflict(Conflict):
-    """The step is not, or not any more, as this needs it to be."""
+class MoveRefused(Conflict):
+    """The case or the step is not, or not any more, as this needs it to be."""
 
-    def __init__(self, detail: str, present: Mapping[str, object]):
-        """`present`: how the step is now, and what is possible: told with the problem."""
+    def __init__(self, detail: str, present: Mapping[str, object], allowed: Sequence[Mapping[str, object]]):
+        """`present`: how things are now; `allowed`: what can be done, and by whom. Both are told."""
         super().__init__(detail)
         self.present = present
+        self.allowed = allowed
 
 
 class StaleWrite(Conflict, zh="数据已被他人更改"):

@@ -99,6 +99,10 @@ async def test_an_answer_that_the_state_does_not_allow_is_a_conflict_and_on_reco
     answer = await call(anonymous, clock, secret, {"task": task, "outcome": "resumed"})
     assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json")
     assert answer.json()["type"].endswith("/problems/state-conflict")
+    assert answer.json()["present"]["state"] == "dispatched"
+    assert {"action": "accepted", "by": ["department"]} in answer.json()["allowed"]
+    again = await call(anonymous, clock, secret, {"task": task, "outcome": "resumed"})
+    assert again.json()["allowed"] == answer.json()["allowed"]
     case = (await auditor.get("/v1/cases")).json()["items"][0]
     events = (await auditor.get(case["links"]["events"])).json()["items"]
     assert "answer.refused" in [event["type"] for event in events]

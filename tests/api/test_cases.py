@@ -214,7 +214,12 @@ async def test_a_withdrawal_is_made_if_the_case_is_as_it_was_seen(frontend: http
     assert "tracking_secret" not in done.json()
     assert (await withdraw("w-5", tag)).status_code == 412
     assert (await withdraw("w-6", "*")).status_code == 409
-    assert (await withdraw("w-7", None)).json()["type"].endswith("/problems/state-conflict")
+    refused = (await withdraw("w-7", None)).json()
+    assert refused["type"].endswith("/problems/state-conflict")
+    assert (refused["present"], refused["allowed"]) == (
+        {"case": "withdrawn"},
+        [{"action": "erase", "by": ["administrator"]}],
+    )
 
 
 async def test_what_nobody_asked_for_cannot_be_supplemented(frontend: httpx2.AsyncClient) -> None:

@@ -167,6 +167,8 @@ async def test_the_second_clerk_is_told_since_when_and_by_whom(
     for refused in (await li.claim(task), await li.answer(task, "accepted")):
         assert problem(refused) == (409, "state-conflict")
         assert refused.json()["present"] == {
+            "case": "received",
+            "step": "certificate",
             "state": "dispatched",
             "claimed_by": "officer:city-id/z-1",
             "claimed_at": "2026-11-23T01:00:00.000Z",

@@ -11,6 +11,7 @@ from onenet.domain import desk
 from onenet.domain.case import Reply
 from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.outcome import (
+    WORDS,
     Accepted,
     AtDesk,
     Completed,
@@ -22,7 +23,7 @@ from onenet.domain.outcome import (
     Suspended,
 )
 from onenet.domain.states import StepState
-from onenet.errors import NotFound, PreconditionFailed, StepConflict
+from onenet.errors import MoveRefused, NotFound, PreconditionFailed
 from tests.domain.walk import Walk, begin
 from tests.factories import make_bundle, make_material, make_member
 
@@ -61,14 +62,14 @@ def waits(walk: Walk) -> str | None:
 def refused(walk: Walk, clerk: Clerk, act: TakeUp | HandOver | PutBack | Outcome) -> dict[str, object]:
     """How the step is, as whoever was refused is told; nothing else came of it."""
     before, events = walk.case, list(walk.events)
-    with pytest.raises(StepConflict) as refusal:
+    with pytest.raises(MoveRefused) as refusal:
         work(walk, clerk, act)
     assert (walk.case, walk.events) == (before, events)
     return dict(refusal.value.present)
 
 
 def test_the_words_of_a_clerk_are_those_of_every_department() -> None:
-    assert set(desk.WORDS) == set(ANSWERS)
+    assert set(WORDS) == set(ANSWERS)
 
 
 def test_a_task_at_the_desk_says_that_it_waits_for_a_clerk_and_then_that_one_is_at_work() -> None:
@@ -90,6 +91,8 @@ def test_nobody_but_the_one_who_has_a_task_does_anything_with_it() -> None:
 
 def test_whoever_comes_second_is_told_who_has_it_since_when_and_that_nothing_is_possible() -> None:
     assert refused(claimed(), SECOND, TakeUp()) == {
+        "case": "received",
+        "step": "household",
         "state": "dispatched",
         "claimed_by": FIRST.name,
         "claimed_at": "2026-11-23T01:00:00.000Z",
@@ -189,7 +192,7 @@ def test_a_supplement_comes_back_to_the_clerk_who_asked_for_it() -> None:
     walk.supplement("household", "deed")
     walk.attempt("household", AtDesk())
     assert waits(walk) == "with_clerk"
-    with pytest.raises(StepConflict, match="a later task"):
+    with pytest.raises(MoveRefused, match="a later task"):
         walk.tell(WorkAtDesk(old.id, FIRST, Completed()))
     assert work(walk, FIRST, Completed()) == "applied"
 

@@ -28,7 +28,7 @@ from onenet.store.events import Event, link
 from onenet.store.queue import LEASE
 from tests.factories import ACTOR, NOW, make_blank, make_content, moment
 
-Action = Literal["release", "complete", "reject", "skip", "cancel"]
+Action = Literal["hold", "release", "complete", "reject", "skip", "cancel"]
 
 
 class Walk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -102,7 +103,9 @@ async def called_back(gate: Gate, shelf: Shelf, *outcomes: Outcome) -> UUID:
         fingerprint = hashlib.sha256(str(number).encode()).digest()
         once = Once("callback:police", f"m-{case.id}-{number}", fingerprint, CallbackConflict)
         command = RecordAnswer(task_id, outcome)
-        change = Change(case.id, command, "department:police", once=once, render=callbacks.render)
+        change = Change(
+            case.id, command, "department:police", once=once, render=partial(callbacks.render, task_id)
+        )
         await gate.submit(change)
     return case.id
 

@@ -12,7 +12,7 @@ from onenet.domain.commands import Clerk, TakeUp, WorkAtDesk
 from onenet.domain.outcome import AtDesk
 from onenet.domain.principal import PERMISSIONS, Principal, Role
 from onenet.domain.visibility import visible
-from onenet.errors import StepConflict
+from onenet.errors import MoveRefused
 from onenet.services.advance import Gate
 from onenet.services.change import Change
 from onenet.store import desk, tables
@@ -76,7 +76,7 @@ async def test_of_all_who_claim_at_two_processes_one_has_the_task(
         *(gates[number % 2].submit(claim(number)) for number in range(CLERKS)), return_exceptions=True
     )
     await other.close()
-    assert sum(isinstance(each, StepConflict) for each in ended) == CLERKS - 1
+    assert sum(isinstance(each, MoveRefused) for each in ended) == CLERKS - 1
     claimed = select(func.count()).where(tables.event.c.type == "step.claimed")
     async with database.read() as connection:
         assert (await connection.execute(claimed)).scalar_one() == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64encode
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from onenet.api.contract import answers_with
 from onenet.api.operations import Operations
 from onenet.api.parts import Parts, parts
 from onenet.api.shapes import CODE_PATTERN, Answer
-from onenet.errors import Conflict, Unavailable
+from onenet.errors import MoveRefused, Unavailable
 from onenet.services import callbacks
 from onenet.services.change import Result
 
@@ -62,11 +63,14 @@ async def receive_callback(request: Request, department: DepartmentCode) -> Resp
 
 
 async def reply(known: Parts, result: Result) -> Response:
-    """What the department is told of its answer. Raises: Conflict for one that the step does not allow."""
+    """What the department is told of its answer. Raises: MoveRefused for one that the step does not allow."""
     if result.answer is None:
         raise RuntimeError("the gate gave no answer to a callback")
     if result.answer.status == 409:
-        raise Conflict("the step's state does not allow this answer; it is on record")
+        told = json.loads(result.answer.body)
+        # Stored by a version that told no more than that it was refused.
+        present, allowed = told.get("present", {}), told.get("allowed", [])
+        raise MoveRefused("the step's state does not allow this answer; it is on record", present, allowed)
     crashing.point("before_callback_answer")
     headers = {"Cache-Control": PERSONAL} | ({"X-Duplicate": "true"} if result.replayed else {})
     headers |= await _checkpoint(known)

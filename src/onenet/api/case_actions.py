@@ -82,7 +82,10 @@ async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody)
     takes=TAKES,
 )
 async def decide_step(request: Request, case_id: CaseId, step: StepCode, body: DecisionBody) -> Response:
-    """Decides about a step that is held: lets it go on, or closes it; the reason goes on record."""
+    """Decides about a step that is held: lets it go on, or closes it; the reason goes on record.
+
+    `hold` stops a step that its department has, and has lost; it can be decided or sent again then.
+    """
     seen, said = await load(request, case_id), body.value
     if step not in {shown["code"] for shown in step_views(seen.case, seen.sight.view)}:
         raise NotFound  # a step of another department

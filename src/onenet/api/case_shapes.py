@@ -176,9 +176,9 @@ class Withdrawal(Request):
 
 
 class StepDecision(Request):
-    """What a person decides about a step that is held."""
+    """What a person decides about a step that is held; `hold` stops one that its department has."""
 
-    action: Literal["release", "complete", "reject", "skip", "cancel"]
+    action: Literal["hold", "release", "complete", "reject", "skip", "cancel"]
     reason: LongText
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
 from onenet.api import idempotency, problems
-from onenet.errors import QuotaExceeded
+from onenet.domain import moves
+from onenet.domain.states import CaseState, StepState
+from onenet.errors import MoveRefused, QuotaExceeded
 
 TAG_HEADER = {"ETag": {"description": "Names this version.", "schema": {"type": "string"}}}
 
@@ -112,6 +114,20 @@ def page_of_html(description: str) -> dict[str, Any]:
     return {"description": description, "content": {"text/html": {"schema": {"type": "string"}}}}
 
 
+def _moves() -> str:
+    """The table of moves in words, for whoever is refused one."""
+    of_step = [f"`{action}` while it is {_either(move.states)}" for action, move in moves.OF_STEP.items()]
+    of_case = [f"`{action}` while it is {_either(move.states)}" for action, move in moves.OF_CASE.items()]
+    return (
+        "Of a case or step, `present` says how it is, and `allowed` what can be done now, and by whom. A step"
+        f" takes {', '.join(of_step)}; a case {', '.join(of_case)}"
+    )
+
+
+def _either(states: Collection[CaseState] | Collection[StepState]) -> str:
+    return "/".join(sorted(states))
+
+
 PROBLEM_RESPONSES: Mapping[int, tuple[str, str]] = {
     400: ("BadRequest", "The request does not match this description"),
     401: ("Unauthenticated", "A valid key or signature is needed"),
@@ -120,7 +136,7 @@ PROBLEM_RESPONSES: Mapping[int, tuple[str, str]] = {
     405: ("MethodNotAllowed", "The method is not served here"),
     408: ("RequestTimeout", "The body did not arrive in time"),
     406: ("NotAcceptable", "None of the accepted media types is served here"),
-    409: ("Conflict", "What is stored does not allow this"),
+    409: ("Conflict", f"What is stored does not allow this. {_moves()}"),
     412: ("PreconditionFailed", "The object has changed since the version that If-Match names"),
     413: ("PayloadTooLarge", "The body is too large"),
     415: ("UnsupportedMediaType", "The body is not of a type that is taken here"),
@@ -138,6 +154,15 @@ def problem_components() -> dict[str, Any]:
     return {name: _problem_response(status, text) for status, (name, text) in PROBLEM_RESPONSES.items()}
 
 
+_REFUSED: Mapping[str, Any] = {
+    "present": {"case": "in_progress", "step": "enrolment", "state": "suspended"},
+    "allowed": [
+        {"action": "resumed", "by": ["department"]},
+        {"action": "withdraw", "by": ["applicant"]},
+    ],
+}
+
+
 def _problem_response(status: int, description: str) -> dict[str, Any]:
     codes = sorted(kind.code for kind in problems.problem_types().values() if kind.status == status)
     registered = QuotaExceeded.registered_type if status == QuotaExceeded.status else None
@@ -148,6 +173,8 @@ def _problem_response(status: int, description: str) -> dict[str, Any]:
         "instance": "urn:onenet:request:req_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
     }
     schema = {"$ref": "#/components/schemas/Problem"}
+    if status == MoveRefused.status:
+        example |= _REFUSED
     if status == QuotaExceeded.status:
         example["violated-policies"] = ["subject"]
     headers = {"headers": RETRY_HEADERS} if status in (QuotaExceeded.status, 503) else {}

@@ -26,7 +26,7 @@ from onenet.api.shapes import (
     Request,
     extensible,
 )
-from onenet.domain.desk import WORDS
+from onenet.domain.outcome import WORDS
 from onenet.domain.states import StepState
 from onenet.services.desk import OFFICER
 

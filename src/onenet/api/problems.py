@@ -14,7 +14,7 @@ from typing import Any
 from starlette.responses import Response
 
 from onenet.api.negotiation import Language
-from onenet.errors import Fault, OnenetError, StepConflict
+from onenet.errors import Fault, MoveRefused, OnenetError
 
 MEDIA_TYPE = "application/problem+json"
 MAX_FAULTS = 20
@@ -69,7 +69,8 @@ def problem(error: OnenetError, *, public_url: str, language: Language, mark: Re
         "trace_id": mark.trace_id,
         "errors": [_fault(fault) for fault in error.faults[:MAX_FAULTS]] or None,
         "violated-policies": list(error.policies) or None,
-        "present": dict(error.present) if isinstance(error, StepConflict) else None,
+        "present": dict(error.present) if isinstance(error, MoveRefused) else None,
+        "allowed": list(error.allowed) if isinstance(error, MoveRefused) else None,
     }
     return {name: value for name, value in members.items() if value is not None}
 

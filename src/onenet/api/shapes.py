@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
+
+from onenet.domain.moves import OF_CASE, OF_STEP, Who
 
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -113,10 +115,25 @@ class FaultShape(Answer):
     header: str | None = None
 
 
+def extensible(words: Sequence[str]) -> dict[str, Any]:
+    """The schema of an answer's word out of a list that may grow."""
+    return {"x-extensible-enum": list(words), "description": "May take further values."}
+
+
+WhoWord = Annotated[str, Field(json_schema_extra=extensible(get_args(Who)))]
+
+
+class AllowedShape(Answer):
+    """Something that can be done now, and who may do it."""
+
+    action: Annotated[str, Field(json_schema_extra=extensible([*OF_STEP, *OF_CASE]))]
+    by: list[WhoWord]
+
+
 class Problem(Answer):
     """What went wrong (RFC 9457). `title` and `detail` are in the language of Accept-Language.
 
-    `present`: how a step at a desk is now, and what is possible with it.
+    `present`: how the case or the step is now; `allowed`: what can be done instead, and by whom.
     """
 
     type: Annotated[str, Field(json_schema_extra={"format": "uri"})]
@@ -128,6 +145,7 @@ class Problem(Answer):
     errors: Annotated[list[FaultShape], Field(max_length=20)] | None = None
     violated_policies: Annotated[list[str] | None, Field(alias="violated-policies")] = None
     present: dict[str, Any] | None = None
+    allowed: list[AllowedShape] | None = None
 
 
 def _plain_integer(value: Any) -> Any:
@@ -186,11 +204,6 @@ def moment(at: datetime) -> str:
 def given(members: Mapping[str, Any]) -> dict[str, Any]:
     """The members that there are: null means absent, so it is not sent."""
     return {name: value for name, value in members.items() if value is not None}
-
-
-def extensible(words: Sequence[str]) -> dict[str, Any]:
-    """The schema of an answer's word out of a list that may grow."""
-    return {"x-extensible-enum": list(words), "description": "May take further values."}
 
 
 Audience = Literal["natural_person", "enterprise"]

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import flow
+from onenet.domain import flow, moves
 from onenet.domain.case import Reply, Step, Task, Waiting
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -68,7 +68,7 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
     if isinstance(outcome, Accepted) and step.state is _S.ACCEPTED:
         _settle_task(draft, task, outcome, seq)
         return "unchanged"
-    if not is_possible(step, type(outcome)):
+    if not moves.is_answerable(step, type(outcome)):
         draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state)
         return "refused"
     _settle_task(draft, task, outcome, seq)
@@ -115,21 +115,6 @@ def can_be_handed_in(draft: Draft, step: Step, outcome: SupplementNeeded) -> boo
     member = draft.case.bundle.member(step.code)
     known = {"material": set(member.materials), "field": set(member.fields)}
     return all(request.code in known[request.kind] for request in outcome.requests)
-
-
-def is_possible(step: Step, outcome: type[Outcome]) -> bool:
-    """Whether the outcome can take the step where it leads. One that is held or queued answers as if
-    dispatched: the department did get the task after all.
-    """
-    if outcome is Resumed:
-        return step.state is _S.SUSPENDED
-    if outcome is TakenBack:
-        return step.state is _S.COMPLETED and any(each.state == "issued" for each in step.results)
-    if outcome is Accepted and step.state is _S.SUSPENDED:
-        return False
-    wanted = TARGET[outcome]
-    through = _S.DISPATCHED in STEP_MOVES[step.state] and step.state in (_S.HELD, _S.READY)
-    return wanted in STEP_MOVES[_S.DISPATCHED if through else step.state]
 
 
 def _settle_task(draft: Draft, task: Task, outcome: Outcome, seq: int | None) -> None:

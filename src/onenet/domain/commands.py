@@ -76,12 +76,12 @@ class LetTimePass:
 class DecideStep:
     """A person decides about a step that is held: let it go on, or close it.
 
-    release: go on where it stopped. complete and reject: record an outcome for an offline step.
-    skip: what depends on it may go on. cancel: it ends here.
+    hold: stop one that its department has, and has lost. release: go on where it stopped. complete and
+    reject: record an outcome for an offline step. skip: what depends on it may go on. cancel: it ends here.
     """
 
     step: str
-    action: Literal["release", "complete", "reject", "skip", "cancel"]
+    action: Literal["hold", "release", "complete", "reject", "skip", "cancel"]
     reason: str
 
 

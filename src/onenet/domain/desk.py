@@ -8,40 +8,18 @@ on record: it is refused to a person, who sees how the step is now and what can 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import answers, flow
+from onenet.domain import answers, flow, moves
 from onenet.domain.case import Claim, Reply, Step, Waiting
 from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.outcome import (
-    Accepted,
-    Completed,
-    Outcome,
-    Rejected,
-    Resumed,
-    SupplementNeeded,
-    Suspended,
-    TakenBack,
-)
+from onenet.domain.outcome import WORDS, Outcome, SupplementNeeded, TakenBack
 from onenet.domain.states import FINAL_STEP, StepState
-from onenet.errors import NotFound, PreconditionFailed, StepConflict
-
-WORDS: Mapping[str, type[Outcome]] = {
-    "accepted": Accepted,
-    "supplement_needed": SupplementNeeded,
-    "suspended": Suspended,
-    "resumed": Resumed,
-    "completed": Completed,
-    "rejected": Rejected,
-    "recalled": TakenBack,
-    "revoked": TakenBack,
-}
-"""What a clerk can answer, in the words of every department."""
+from onenet.errors import MoveRefused, NotFound, PreconditionFailed
 
 
 def lay(draft: Draft, code: str) -> None:
@@ -75,26 +53,26 @@ def possible(step: Step, clerk: Clerk) -> tuple[str, ...]:
     if step.desk_at is None:
         return ()
     if step.state in FINAL_STEP:
-        return ("recalled", "revoked") if answers.is_possible(step, TakenBack) else ()
+        return ("recalled", "revoked") if moves.is_answerable(step, TakenBack) else ()
     if step.claim is None:
         return ("claim",)
     if step.claim.by != clerk.name:
         return ("claim",) if clerk.is_supervisor else ()
-    words = (word for word, outcome in WORDS.items() if answers.is_possible(step, outcome))
+    words = (word for word, outcome in WORDS.items() if moves.is_answerable(step, outcome))
     return (*words, "hand_over", "release")
 
 
-def present(step: Step, clerk: Clerk) -> dict[str, Any]:
-    """How the step is now, for whoever was refused something."""
-    told: dict[str, Any] = {"state": step.state.value}
+def _refused(detail: str, draft: Draft, step: Step, clerk: Clerk) -> MoveRefused:
+    """The error for a clerk, who is told as well who has the task, and what this clerk can do with it."""
+    told: dict[str, Any] = {}
     if step.claim is not None:
         since = step.claim.at.astimezone(UTC).isoformat(timespec="milliseconds")
-        told |= {"claimed_by": step.claim.by, "claimed_at": since.replace("+00:00", "Z")}
-    return told | {"possible": list(possible(step, clerk))}
+        told = {"claimed_by": step.claim.by, "claimed_at": since.replace("+00:00", "Z")}
+    return moves.refused(detail, draft, step, **told, possible=list(possible(step, clerk)))
 
 
 def work(draft: Draft, command: WorkAtDesk) -> Reply:
-    """Does what the clerk wants. Raises: NotFound, PreconditionFailed, StepConflict."""
+    """Does what the clerk wants. Raises: NotFound, PreconditionFailed, MoveRefused."""
     task, clerk = draft.tasks.get(command.task_id), command.clerk
     step = draft.steps[task.step] if task else None
     if task is None or step is None or step.desk_at is None:
@@ -104,13 +82,13 @@ def work(draft: Draft, command: WorkAtDesk) -> Reply:
     if step.state is StepState.COMPLETED and isinstance(command.act, TakenBack):
         return _take_back(draft, task.id, step, clerk, command.act)
     if step.state in FINAL_STEP:
-        raise StepConflict("the step is closed", present(step, clerk))
+        raise _refused("the step is closed", draft, step, clerk)
     if task.submission != step.submission:
-        raise StepConflict("a later task has replaced this one", present(step, clerk))
+        raise _refused("a later task has replaced this one", draft, step, clerk)
     if isinstance(command.act, TakeUp):
         return _take_up(draft, step, clerk, command.act.reason)
     if step.claim is None or step.claim.by != clerk.name:
-        raise StepConflict("only who has claimed the task can do this", present(step, clerk))
+        raise _refused("only who has claimed the task can do this", draft, step, clerk)
     match command.act:
         case HandOver(to, reason):
             return _hand_over(draft, step, to, reason)
@@ -127,7 +105,7 @@ def _take_back(draft: Draft, task_id: UUID, step: Step, clerk: Clerk, act: Taken
     """The claim ended with the step: whoever is of the department can say what does not stand any more."""
     reply = answers.apply(draft, task_id, act, None)
     if reply == "refused":
-        raise StepConflict("the step has no such result", present(step, clerk))
+        raise _refused("the step has no such result", draft, step, clerk)
     return reply
 
 
@@ -140,7 +118,7 @@ def _take_up(draft: Draft, step: Step, clerk: Clerk, reason: str | None) -> Repl
         _say_handed_over(draft, step, clerk.name, reason)
     else:
         wanted = ": give a reason to take it over" if clerk.is_supervisor else ""
-        raise StepConflict(f"somebody else has claimed the task{wanted}", present(step, clerk))
+        raise _refused(f"somebody else has claimed the task{wanted}", draft, step, clerk)
     _claim(draft, step, clerk.name)
     return "applied"
 
@@ -164,12 +142,12 @@ def _claim(draft: Draft, step: Step, by: str | None) -> None:
 
 
 def _check_answer(draft: Draft, step: Step, clerk: Clerk, outcome: Outcome) -> None:
-    """Passes when the answer is possible. Raises: StepConflict, where a system would be held."""
-    if type(outcome) not in WORDS.values() or not answers.is_possible(step, type(outcome)):
-        raise StepConflict("the step is in another state", present(step, clerk))
+    """Passes when the answer is possible. Raises: MoveRefused, where a system would be held."""
+    if type(outcome) not in WORDS.values() or not moves.is_answerable(step, type(outcome)):
+        raise _refused("the step is in another state", draft, step, clerk)
     if isinstance(outcome, SupplementNeeded):
         if not answers.can_be_handed_in(draft, step, outcome):
-            raise StepConflict("the item has no such material or field", present(step, clerk))
+            raise _refused("the item has no such material or field", draft, step, clerk)
         ends_at = flow.end_of_day(outcome.due_on, draft.case.utc_offset_minutes) if outcome.due_on else None
         if ends_at is not None and ends_at <= draft.now.at:
-            raise StepConflict("due_on: expected a day that is not over", present(step, clerk))
+            raise _refused("due_on: expected a day that is not over", draft, step, clerk)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
 
-from onenet.domain import guidance
+from onenet.domain import guidance, moves
 from onenet.domain.bundle import Limit, Member
 from onenet.domain.case import MaterialGiven, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
@@ -24,7 +24,6 @@ from onenet.domain.states import (
     TaskState,
     TimerState,
 )
-from onenet.errors import Conflict
 
 WAITING_PERIOD = "waiting_period"
 UPSTREAM = "upstream_not_completed"
@@ -302,11 +301,15 @@ def _start_afresh(draft: Draft, code: str, said: Mapping[str, Any]) -> None:
     """
     member = draft.case.bundle.member(code)
     if member.offline:
-        raise Conflict("this step is handled at the counter: record its outcome instead")
+        raise moves.refused(
+            "this step is handled at the counter: record its outcome instead", draft, draft.steps[code]
+        )
     if open_ := [before for before in member.after if draft.steps[before].state not in FINAL_STEP]:
-        raise Conflict(f"steps before it are not closed yet: {', '.join(open_)}")
+        raise moves.refused(
+            f"steps before it are not closed yet: {', '.join(open_)}", draft, draft.steps[code]
+        )
     if _pending_timer(draft, code):
-        raise Conflict("its waiting period is not over")
+        raise moves.refused("its waiting period is not over", draft, draft.steps[code])
     draft.move_step(code, StepState.WAITING, EventType.STEP_RELEASED, said, waiting=None)
     hand_out(draft, code)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import singledispatch
 
-from onenet.domain import answers, desk, dues, flow, polls, stalls
+from onenet.domain import answers, desk, dues, flow, moves, polls, stalls
 from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     Command,
@@ -33,7 +33,6 @@ from onenet.domain.events import EventType
 from onenet.domain.outcome import AtDesk, Offered, Outcome, Received, TryLater
 from onenet.domain.retry import LONGEST_LIFE, GiveUp, after_failure
 from onenet.domain.states import (
-    FINAL_CASE,
     FINAL_STEP,
     STEP_MOVES,
     CaseState,
@@ -41,7 +40,7 @@ from onenet.domain.states import (
     TaskState,
     TimerState,
 )
-from onenet.errors import Conflict, NotFound, StaleWrite
+from onenet.errors import NotFound, StaleWrite
 
 
 def decide(case: Case, command: Command, now: Moment) -> Decision:
@@ -148,14 +147,14 @@ def _(command: HandInSupplement, draft: Draft) -> Reply:
     if step is None:
         raise NotFound
     if step.state is not StepState.SUPPLEMENT_NEEDED or step.resume is None:
-        raise Conflict("this step does not wait for a supplement")
+        raise moves.refused("this step does not wait for a supplement", draft, step)
     asked = {(request.kind, request.code) for request in step.requests}
     given = {("material", material.code) for material in command.materials}
     given |= {("field", code) for code in command.form}
     if missing := sorted(code for kind, code in asked - given):
-        raise Conflict(f"still missing: {', '.join(missing)}")
+        raise moves.refused(f"still missing: {', '.join(missing)}", draft, step)
     if surplus := sorted(code for kind, code in given - asked):
-        raise Conflict(f"not asked for: {', '.join(surplus)}")
+        raise moves.refused(f"not asked for: {', '.join(surplus)}", draft, step)
     flow.take_supplement(draft, command.materials, command.form)
     step = draft.move_step(
         step.code, step.resume, EventType.STEP_SUPPLEMENTED, {"codes": sorted(code for _, code in given)},
@@ -174,16 +173,14 @@ def _(command: NoteEmergencyAccess, draft: Draft) -> Reply:
 
 @_apply.register
 def _(command: Erase, draft: Draft) -> Reply:
-    if draft.state not in FINAL_CASE:
-        raise Conflict("only a closed case can be erased")
+    moves.check_case(draft, "erase", "only a closed case can be erased")
     draft.add(EventType.DATA_ERASED, basis=command.basis)
     return "applied"
 
 
 @_apply.register
 def _(command: Withdraw, draft: Draft) -> Reply:
-    if draft.state in FINAL_CASE:
-        raise Conflict("the case is already closed")
+    moves.check_case(draft, "withdraw", "the case is already closed")
     for step in list(draft.steps.values()):
         if step.state not in FINAL_STEP:
             flow.end_step(draft, step.code, StepState.CANCELLED, "withdrawn_by_applicant")
@@ -210,9 +207,10 @@ def _(command: DecideStep, draft: Draft) -> Reply:
     step = draft.steps.get(command.step)
     if step is None:
         raise NotFound
-    if step.state is not StepState.HELD:
-        raise Conflict("only a step that is held waits for this decision")
+    moves.check_step(draft, step, command.action, f"a step that is {step.state.value} takes no such decision")
     match command.action:
+        case "hold":
+            flow.hold(draft, step.code, "held_by_person", command.reason)
         case "release":
             flow.let_go_on(draft, step.code, command.reason)
         case "complete":
@@ -244,9 +242,7 @@ def _(command: SendAgain, draft: Draft) -> Reply:
     elif task.state is TaskState.PENDING and task.next_at is not None and task.fetch_at is None:
         draft.tasks[task.id] = task._replace(next_at=draft.now.machine_at, trigger=command.trigger)
     else:
-        raise Conflict(
-            f"the task is {task.state.value} and its step {step.state.value}: nothing is to be sent"
-        )
+        raise moves.refused(f"the task is {task.state.value}: nothing is to be sent", draft, step)
     return "applied"
 
 

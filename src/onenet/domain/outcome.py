@@ -159,3 +159,15 @@ Outcome = (
     | TryLater
     | Unclear
 )
+
+WORDS: Mapping[str, type[Outcome]] = {
+    "accepted": Accepted,
+    "supplement_needed": SupplementNeeded,
+    "suspended": Suspended,
+    "resumed": Resumed,
+    "completed": Completed,
+    "rejected": Rejected,
+    "recalled": TakenBack,
+    "revoked": TakenBack,
+}
+"""What departments say, in their systems and at their desks."""

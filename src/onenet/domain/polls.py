@@ -6,7 +6,7 @@ between two polls was not seen. Source: docs/decisions/0037.
 
 from __future__ import annotations
 
-from onenet.domain import answers, flow
+from onenet.domain import answers, flow, moves
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import (
@@ -100,7 +100,7 @@ def _apply(draft: Draft, task: Task, step: Step, outcome: Outcome) -> Reply:
         return "applied"
     if isinstance(outcome, Accepted | Resumed):
         return answers.apply(draft, task.id, _accepted(step, outcome), None)
-    if not answers.is_possible(step, type(outcome)):
+    if not moves.is_answerable(step, type(outcome)):
         answers.apply(draft, task.id, _accepted(step, Accepted()), None)
     return answers.apply(draft, task.id, outcome, None)
 

@@ -6,6 +6,9 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
 
 from onenet import security_log, tally
 from onenet.adapters import message_signatures, signing
@@ -14,6 +17,7 @@ from onenet.adapters.message_signatures import Message
 from onenet.adapters.registry import adapter_for
 from onenet.adapters.signing import Refusal
 from onenet.clock import Clock
+from onenet.domain import moves
 from onenet.domain.case import Case, Reply
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.sheet import TASK_PREFIX
@@ -33,9 +37,12 @@ STATUS: Mapping[Reply, int] = {"refused": 409}
 """A move that the step's state does not allow is on record, and told; every other reply is 200."""
 
 
-def render(case: Case, reply: Reply) -> StoredAnswer:
+def render(task_id: UUID, case: Case, reply: Reply) -> StoredAnswer:
     """What the department is answered, and answered again if it repeats itself."""
-    body = {"outcome": reply, "case": str(case.id), "seq": case.seq}
+    body: dict[str, Any] = {"outcome": reply, "case": str(case.id), "seq": case.seq}
+    if reply == "refused":
+        step = case.steps[case.tasks[task_id].step]
+        body |= {"present": moves.present(case.state, step), "allowed": moves.allowed(case.state, step)}
     return StoredAnswer(STATUS.get(reply, 200), json.dumps(body))
 
 
@@ -95,7 +102,7 @@ async def take(
         conflict=CallbackConflict,
     )
     command = RecordAnswer(task_id, answer.outcome, answer.seq)
-    change = Change(found[0], command, f"department:{department}", once=once, render=render)
+    change = Change(found[0], command, f"department:{department}", once=once, render=partial(render, task_id))
     result = await gate.submit(change)
     tally.ANSWERS[result.reply] += 1
     return result

@@ -125,7 +125,7 @@ async def work(gate: Gate, found: DeskTask, command: WorkAtDesk, replying: Reply
     """Puts an act through the gate.
 
     Raises: UnknownReference for a code that the item does not name; NotFound, PreconditionFailed,
-    StepConflict, Unavailable.
+    MoveRefused, Unavailable.
     """
     act = command.act
     if isinstance(act, HandOver):

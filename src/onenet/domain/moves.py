@@ -1,0 +1,136 @@
+"""Moves: what somebody may do to a case or a step, in which of its states, and who. One table.
+
+Whatever is not in it is refused, and changes nothing: a person is told how things are and what can be done
+instead, an answer of a department is on record as well. The page `docs/moves.md` is the same table. Time, the
+engine and its workers have no moves here: they prove by a lease or a moment that they may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from onenet.domain.case import Step
+from onenet.domain.draft import Draft
+from onenet.domain.outcome import WORDS, Outcome
+from onenet.domain.states import FINAL_CASE, CaseState, StepState
+from onenet.errors import MoveRefused
+
+Who = Literal["applicant", "department", "officer", "supervisor", "administrator"]
+"""applicant: also who acts for one. department: its system, or a clerk at its desk. officer: a person of the
+department, supervisor: of the jurisdiction. administrator: of this onenet.
+"""
+
+_S = StepState
+_DEPARTMENT: tuple[Who, ...] = ("department",)
+_DECIDERS: tuple[Who, ...] = ("officer", "supervisor")
+_WITH_IT = frozenset({_S.READY, _S.DISPATCHED, _S.HELD})
+"""It has the task, or soon will. Who answers a step that is queued or held got the task after all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """In which states, and by whom. `at_desk`: only where the task lies at a department's desk. `of_results`:
+    only where a result that was issued still stands.
+    """
+
+    states: frozenset[StepState]
+    by: tuple[Who, ...]
+    at_desk: bool = False
+    of_results: bool = False
+
+    def holds(self, step: Step) -> bool:
+        """Whether it can be made now."""
+        return (
+            step.state in self.states
+            and (step.desk_at is not None or not self.at_desk)
+            and (not self.of_results or any(each.state == "issued" for each in step.results))
+        )
+
+
+def _department(*states: StepState) -> Move:
+    return Move(frozenset(states), _DEPARTMENT)
+
+
+_AT_DESK = Move(
+    frozenset({_S.DISPATCHED, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED, _S.SUSPENDED, _S.HELD}), _DEPARTMENT, True
+)
+_TAKING_BACK = Move(frozenset({_S.COMPLETED}), _DEPARTMENT, of_results=True)
+_DECISION = Move(frozenset({_S.HELD}), _DECIDERS)
+
+OF_STEP: Mapping[str, Move] = {
+    "accepted": _department(*_WITH_IT, _S.SUPPLEMENT_NEEDED),
+    "completed": _department(*_WITH_IT, _S.ACCEPTED),
+    "supplement_needed": _department(*_WITH_IT, _S.ACCEPTED),
+    "suspended": _department(_S.ACCEPTED),
+    "resumed": _department(_S.SUSPENDED),
+    "rejected": _department(*_WITH_IT, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED),
+    "recalled": _TAKING_BACK,
+    "revoked": _TAKING_BACK,
+    "claim": _AT_DESK,
+    "hand_over": _AT_DESK,
+    "put_back": _AT_DESK,
+    "hand_in": Move(frozenset({_S.SUPPLEMENT_NEEDED}), ("applicant",)),
+    "hold": Move(frozenset({_S.DISPATCHED, _S.ACCEPTED}), _DECIDERS),
+    "release": _DECISION,
+    "complete": _DECISION,
+    "reject": _DECISION,
+    "skip": _DECISION,
+    "cancel": _DECISION,
+    "send_again": Move(frozenset({_S.DISPATCHED, _S.ACCEPTED, _S.HELD}), ("administrator",)),
+}
+"""What can be done to a step: the words of departments, what clerks do at a desk, and what persons do."""
+
+
+class CaseMove(NamedTuple):
+    """In which states of the case, and by whom."""
+
+    states: frozenset[CaseState]
+    by: tuple[Who, ...]
+
+
+OF_CASE: Mapping[str, CaseMove] = {
+    "withdraw": CaseMove(frozenset(CaseState) - FINAL_CASE, ("applicant",)),
+    "erase": CaseMove(FINAL_CASE, ("administrator",)),
+}
+"""What can be done to the case as a whole."""
+
+_WORD: Mapping[type[Outcome], str] = {outcome: word for word, outcome in WORDS.items()}
+
+
+def is_answerable(step: Step, outcome: type[Outcome]) -> bool:
+    """Whether a department can say that of the step now."""
+    return OF_STEP[_WORD[outcome]].holds(step)
+
+
+def allowed(state: CaseState, step: Step | None) -> list[dict[str, Any]]:
+    """What can be done now, and by whom: to the step, if one is meant, and to its case."""
+    found: list[tuple[str, tuple[Who, ...]]] = []
+    if step is not None:
+        found += [(action, move.by) for action, move in OF_STEP.items() if move.holds(step)]
+    found += [(action, move.by) for action, move in OF_CASE.items() if state in move.states]
+    return [{"action": action, "by": list(by)} for action, by in found]
+
+
+def present(state: CaseState, step: Step | None) -> dict[str, Any]:
+    """How the case is, and the step that is meant."""
+    told = {"case": state.value}
+    return told | ({"step": step.code, "state": step.state.value} if step is not None else {})
+
+
+def refused(detail: str, draft: Draft, step: Step | None = None, **further: Any) -> MoveRefused:
+    """The error for what cannot be done now. `further`: more of how things are."""
+    return MoveRefused(detail, present(draft.state, step) | further, allowed(draft.state, step))
+
+
+def check_step(draft: Draft, step: Step, action: str, detail: str) -> None:
+    """Passes when that can be done to the step now. Raises: MoveRefused."""
+    if step.state not in OF_STEP[action].states:
+        raise refused(detail, draft, step)
+
+
+def check_case(draft: Draft, action: str, detail: str) -> None:
+    """Passes when that can be done to the case now. Raises: MoveRefused."""
+    if draft.state not in OF_CASE[action].states:
+        raise refused(detail, draft)
