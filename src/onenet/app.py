@@ -34,6 +34,7 @@ from onenet.api import (
     openapi,
     operating,
     own_data,
+    previews,
     progress,
     pull,
     webhooks,
@@ -49,7 +50,7 @@ from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
 
 NOUNS = (
-    cases, case_actions, events, deadlines, progress, callbacks, documents, catalogue, applications,
+    cases, previews, case_actions, events, deadlines, progress, callbacks, documents, catalogue, applications,
     delegations, consents, applicants, own_data, break_glass, endpoints, operating, pull, desk, log,
     health, metrics, about,
 )  # fmt: skip

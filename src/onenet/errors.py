@@ -140,6 +140,10 @@ class FormInvalid(Conflict, code="form-invalid", zh="表单不符合该“一件
     """The form does not satisfy the published bundle."""
 
 
+class FormsDiffer(Conflict, code="forms-differ", zh="所确认的表单已有变化"):
+    """The generated forms are not the ones that the applicant confirmed."""
+
+
 class CallbackConflict(Conflict, code="callback-conflict", zh="同一消息编号的内容不一致"):
     """This message id was already used with another body."""
 

@@ -86,7 +86,7 @@ def before_call(
         case.headers["Onenet-Filename"], case.headers["Content-Type"] = "a.pdf", "application/pdf"
         return
     case.body = with_plain_integers(case.body)
-    if case.operation.label == "POST /v1/cases":
+    if case.operation.label in ("POST /v1/cases", "POST /v1/previews"):
         case.body = mended(case.body)
 
 

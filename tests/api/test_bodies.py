@@ -155,7 +155,7 @@ async def posts(
                 path = path.replace(name, value)
             if operation.permission != "content:reveal":  # a clerk's: there is no key of that kind
                 found.append((allowed[operation.permission], path))
-    assert len(found) == 26
+    assert len(found) >= 27
     return found
 
 

@@ -51,6 +51,7 @@ _TASK = "tsk_00000000000000000000000000"
 
 PROBES: Mapping[str, Probe] = {
     "POST /v1/cases": Probe(body=_WRONG_FORM, headers=_KEY),
+    "POST /v1/previews": Probe(body=_WRONG_FORM),
     "GET /v1/cases": Probe(query="?limit=100"),
     "POST /v1/cases/{case_id}/supplements": Probe(body={"step": "certificate"}, headers=_KEY),
     "POST /v1/cases/{case_id}/withdrawal": Probe(body={}, headers={**_KEY, "If-Match": '"another"'}),

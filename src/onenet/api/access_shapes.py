@@ -44,6 +44,7 @@ class ApplicationShape(Answer):
     form: dict[str, Any]
     materials: list[dict[str, Any]]
     masked: list[str]
+    forms_sha256: str | None = None
 
 
 class Reveal(Request):

@@ -18,6 +18,7 @@ from onenet.api.cases import load
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
+from onenet.api.shapes import given
 from onenet.domain import content
 from onenet.domain.content import Shown
 from onenet.services.cases import unknown
@@ -65,13 +66,16 @@ async def application(request: Request, seen: Seen, purpose: str | None = None) 
 
 def application_view(shown: Shown) -> dict[str, Any]:
     """The members of what an applicant said, as far as it is shown."""
-    return {
-        "applicant": shown.applicant,
-        "answers": shown.answers,
-        "form": shown.form,
-        "materials": list(shown.materials),
-        "masked": list(shown.masked),
-    }
+    return given(
+        {
+            "applicant": shown.applicant,
+            "answers": shown.answers,
+            "form": shown.form,
+            "materials": list(shown.materials),
+            "masked": list(shown.masked),
+            "forms_sha256": shown.forms_sha256,
+        }
+    )
 
 
 async def revealed(request: Request, seen: Seen, said: Reveal) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from onenet.domain.identifiers import is_identity_number, is_uscc, normalise_ide
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.domain.states import CaseState, Light, StepState
 from onenet.ids import from_text
+from onenet.services.cases import Submission
 
 MAX_MATERIALS = 100
 DOCUMENT_PATTERN = "^doc_[0-7][0-9A-HJKMNP-TV-Z]{25}$"
@@ -116,12 +117,15 @@ AnyApplicant = Annotated[
 ]
 
 
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+
+
 class MaterialShape(Request):
     """A material, by the front-end's own reference to it."""
 
     code: Code
     reference: Line
-    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
 
 
 class MaterialByDocument(Request):
@@ -143,7 +147,10 @@ AnyMaterial = Annotated[
 
 
 class CaseSubmission(Request):
-    """An application: one thing, stated once."""
+    """An application: one thing, stated once.
+
+    `forms_sha256`: what a preview said of the generated forms that the applicant has confirmed.
+    """
 
     bundle: Code
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
@@ -152,12 +159,26 @@ class CaseSubmission(Request):
     answers: GivenAnswers = Field(default={})
     form: GivenForm
     materials: Annotated[list[AnyMaterial], Field(max_length=MAX_MATERIALS)] = Field(default=[])
+    forms_sha256: Sha256 | None = None
 
     def to_applicant(self) -> Applicant:
         """The applicant as the engine knows one."""
         said = self.applicant
         return Applicant(
             name=said.name, kind=said.kind, id_type=said.id_type, id_no=said.id_no, phone=said.phone
+        )
+
+    def to_submission(self) -> Submission:
+        """The application as the service takes it."""
+        return Submission(
+            bundle=self.bundle,
+            version=self.version,
+            jurisdiction=self.jurisdiction,
+            applicant=self.to_applicant(),
+            answers=self.answers,
+            form=self.form,
+            materials=materials_given(self.materials),
+            forms_sha256=self.forms_sha256,
         )
 
 

@@ -20,7 +20,7 @@ from onenet.api.answers import answer, answer_text, as_json, page, stored
 from onenet.api.applying import applying
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, CaseListQuery, CaseQuery
-from onenet.api.case_shapes import CaseShape, CaseSubmission, StepList, materials_given
+from onenet.api.case_shapes import CaseShape, CaseSubmission, StepList
 from onenet.api.charging import charge_copy
 from onenet.api.contract import CASE_LINKS, answers_with
 from onenet.api.idempotency import HEADER, key_value, once
@@ -34,7 +34,7 @@ from onenet.domain.principal import Principal
 from onenet.domain.visibility import Sight, View
 from onenet.errors import BadCursor, Conflict
 from onenet.services import cases
-from onenet.services.cases import Replying, Submission
+from onenet.services.cases import Replying
 from onenet.services.custody import Custody
 from onenet.services.once import answered
 from onenet.services.reading import Seen
@@ -72,7 +72,7 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
     decide the steps. A 202 is a promise: the case is stored and will be carried through every step.
     """
     who, known = caller(request), parts(request)
-    said = _submission(body.value)
+    said = body.value.to_submission()
     meant = await applying(request, who, said.bundle, said.jurisdiction)
     seed = secrets.token_urlsafe(tracking.SEED_BYTES)
     replying = replying_to(request, who, meant.view, body.raw, actor=meant.actor, seed=seed)
@@ -244,18 +244,6 @@ async def _after_waiting(
     headers = {"Location": f"/v1/cases/{case.id}", "ETag": case_views.case_tag(case, view, "case")}
     members = case_views.case_view(case, view, tracking_secret=secret)
     return stored(StoredAnswer(200, as_json(members), headers | applied), replayed=False)
-
-
-def _submission(said: CaseSubmission) -> Submission:
-    return Submission(
-        bundle=said.bundle,
-        version=said.version,
-        jurisdiction=said.jurisdiction,
-        applicant=said.to_applicant(),
-        answers=said.answers,
-        form=said.form,
-        materials=materials_given(said.materials),
-    )
 
 
 def _position(cursor: str | None, filters: Mapping[str, str | None]) -> Position | None:

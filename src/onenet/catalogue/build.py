@@ -155,6 +155,7 @@ def _material(shape: model.Material) -> domain.Material:
         copies=shape.copies,
         asks=_asks(shape.asks) if shape.asks else None,
         valid_days=shape.valid_days,
+        text=shape.text.model_dump() if shape.text else None,
     )
 
 

@@ -19,6 +19,9 @@ def modes_have_what_they_need(catalogue: Catalogue) -> Findings:
         if shape.asks is not None and not is_asked:
             why = f"has mode {shape.mode}" if shape.from_result is None else "is another member's result"
             yield error(entry.at("asks"), "needless_source", f"{shape.code} {why}: nobody is asked about it")
+        if shape.text is not None and shape.mode != 1:
+            what = f"{shape.code} has mode {shape.mode}: no form is made that could hold its text"
+            yield error(entry.at("text"), "needless_text", what)
         if shape.asks is not None and shape.mode == 2 and shape.asks.fields:
             what = f"{shape.code} is linked and nothing in it compared; expected mode 3 or no fields"
             yield error(entry.at("asks", "fields"), "needless_fields", what)

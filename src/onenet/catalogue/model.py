@@ -14,7 +14,10 @@ AREA_CODE_PATTERN = "^[0-9]{2,12}$"
 ITEM_TYPE_PATTERN = "^[0-9]{2}$"
 DAY_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
+LINE_PATTERN = r"^[^\r\n]+$"
+
 PATTERNS_IN_WORDS = {
+    LINE_PATTERN: "text on one line",
     CODE_PATTERN: "a code: small letters, digits and _, a letter first, at most 63",
     AREA_CODE_PATTERN: 'an area code: 2 to 12 digits in quotes, such as "320500"',
     ITEM_TYPE_PATTERN: 'an item type: two digits in quotes, such as "07"',
@@ -41,6 +44,13 @@ class Names(Shape):
 
     zh: Text
     en: Text
+
+
+class LongNames(Shape):
+    """A paragraph in both languages, each on one line."""
+
+    zh: Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=LINE_PATTERN)]
+    en: Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=LINE_PATTERN)]
 
 
 class Limit(Shape):
@@ -178,6 +188,7 @@ class Material(Shape):
     copies: int = Field(default=0, ge=0, le=99)
     asks: Asks | None = None
     valid_days: int | None = Field(default=None, ge=1, le=36_600)
+    text: LongNames | None = None
 
 
 class Need(Shape):

@@ -110,7 +110,8 @@ class Material:
     many of each (GB/T 39046 table 4); a member may need it otherwise, see `Need`.
     `from_result` names a result of another member: such a material is never asked of the applicant.
     `asks`: the source of modes 2 and 3. `valid_days`: how long after it was handed in it may be used again
-    without looking; None: nobody says, so it is not offered.
+    without looking; None: nobody says, so it is not offered. `text`: of mode 1, what is signed by it, as a
+    commitment.
     """
 
     code: str
@@ -123,6 +124,7 @@ class Material:
     copies: int = 0
     asks: Asks | None = None
     valid_days: int | None = None
+    text: Names | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,6 +179,7 @@ class CaseContent:
     """What was said in the case: by the applicant at submission, and added to by supplements.
 
     `procedures`: what goes on in the case as a whole beside its state.
+    `forms_sha256`: of the generated forms as the applicant was shown and confirmed them (`generated`).
     """
 
     applicant: Applicant
@@ -186,6 +187,7 @@ class CaseContent:
     form: Mapping[str, Any]
     materials: tuple[MaterialGiven, ...]
     procedures: tuple[Procedure, ...] = ()
+    forms_sha256: str | None = None
 
 
 _NONE: Mapping[Any, Any] = MappingProxyType({})

@@ -24,13 +24,17 @@ IDENTITY_FORMATS = frozenset({"cn-ric"})
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is shown; `masked` names the fields that are there but hidden."""
+    """What is shown; `masked` names the fields that are there but hidden.
+
+    `forms_sha256`: which generated forms the applicant confirmed, for the applicant alone.
+    """
 
     applicant: Mapping[str, Any]
     answers: Mapping[str, Any]
     form: Mapping[str, Any]
     materials: tuple[Mapping[str, Any], ...]
     masked: tuple[str, ...]
+    forms_sha256: str | None = None
 
     def fields(self) -> tuple[str, ...]:
         """Names of all that is shown in full, for the access record."""
@@ -65,7 +69,8 @@ def shown(case: Case, view: View) -> Shown:
         {"code": each.code} | {name: value for name, value in handed_in(each).items() if value}
         for each in materials
     )
-    return Shown(applicant, answers, form, given, hidden)
+    confirmed = content.forms_sha256 if view.content is Content.WHOLE else None
+    return Shown(applicant, answers, form, given, hidden, confirmed)
 
 
 def value_of(case: Case, field: str) -> Any:

@@ -117,7 +117,8 @@ def _release_step(draft: Draft, member: Member) -> None:
     if ends := member.whose_failure("cancel", failed):
         end_step(draft, member.code, StepState.CANCELLED, f"{UPSTREAM}: {', '.join(ends)}")
     elif stops := member.whose_failure("hold", failed):
-        hold(draft, member.code, UPSTREAM, ", ".join(stops), stops)
+        words = "; ".join(_not_issued(draft, member, draft.steps[stop]) for stop in stops)
+        hold(draft, member.code, UPSTREAM, words, stops)
     elif open_ := tuple([step.code for step in before if step.state not in FINAL_STEP]):
         draft.say_waiting(member.code, Waiting("steps", "dependency", open_))
     elif timer := _pending_timer(draft, member.code):
@@ -126,6 +127,13 @@ def _release_step(draft: Draft, member: Member) -> None:
         hold(draft, member.code, "offline", "this step is handled at the counter")
     else:
         hand_out(draft, member.code)
+
+
+def _not_issued(draft: Draft, member: Member, before: Step) -> str:
+    """How a step before ended, and which materials of this member are not issued by that."""
+    results = {result.code for result in draft.case.bundle.member(before.code).results}
+    lost = [code for code in member.materials if draft.case.bundle.materials[code].from_result in results]
+    return f"{before.code}: {before.state.value}" + (f", no {', '.join(lost)}" if lost else "")
 
 
 def _pending_timer(draft: Draft, step: str) -> Timer | None:

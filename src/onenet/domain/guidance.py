@@ -25,13 +25,14 @@ class Plan:
     `applies`: each member's code, in bundle order; None means not decided yet. `missing`: codes of the
     questions whose answers still matter, in declared order; empty means that everything is decided.
     `next_question`: the first of them that can be asked now. `materials`: what is asked of the applicant,
-    for members that apply or may still apply.
+    for members that apply or may still apply. `ruled_out`: codes of materials whose condition is false.
     """
 
     applies: Mapping[str, bool | None]
     missing: tuple[str, ...]
     next_question: Question | None
     materials: tuple[Material, ...]
+    ruled_out: frozenset[str] = frozenset()
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -94,6 +95,9 @@ def _plan(bundle: Bundle, answers: Mapping[str, Json]) -> Plan:
         missing=tuple(question.code for question in missing),
         next_question=next((q for q in missing if decided(q.when, counted) is True), None),
         materials=tuple(merged(m, open_members) for m in materials if decided(m.when, counted) is not False),
+        ruled_out=frozenset(
+            code for code, each in bundle.materials.items() if decided(each.when, counted) is False
+        ),
     )
 
 

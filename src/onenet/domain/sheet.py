@@ -5,16 +5,14 @@ Its text is made once, when the task is written, and kept: one key never has two
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from onenet.domain import guidance
+from onenet.domain import generated, guidance, told
 from onenet.domain.bundle import Member
-from onenet.domain.case import Applicant, CaseContent, MaterialGiven
+from onenet.domain.case import MaterialGiven
 from onenet.domain.chain import canonical
-from onenet.domain.identifiers import masked
 from onenet.domain.states import FAILED, StepState
 from onenet.ids import to_text
 
@@ -39,9 +37,9 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "item": member.item,
         "names": dict(member.names),
         "submission": draft.steps[code].submission,
-        "applicant": _applicant(draft.content.applicant, member),
-        "answers": _answers(draft, member),
-        "form": _fields(member, draft.content),
+        "applicant": told.applicant(draft.content.applicant, member),
+        "answers": told.answers(case.bundle, member, draft.content.answers),
+        "form": told.fields(member, draft.content.form),
         "materials": _materials(draft, member),
         "results_before": _results_before(draft, member),
         "not_granted": not_granted(draft, member),
@@ -51,34 +49,30 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
     return canonical(sheet)
 
 
-def _applicant(applicant: Applicant, member: Member) -> dict[str, str | None]:
-    told = {name: getattr(applicant, name) for name in Applicant.__dataclass_fields__}
-    return told if member.identity else told | {"id_no": masked(applicant.id_no)}
-
-
-def _answers(draft: Draft, member: Member) -> Mapping[str, Any]:
-    """The answers that the member's department is told, where their questions were asked."""
-    if not member.answers:
-        return {}
-    counted = guidance.counted_answers(draft.case.bundle, draft.content.answers)
-    return {code: counted[code] for code in member.answers if code in counted}
-
-
-def _fields(member: Member, content: CaseContent) -> Mapping[str, Any]:
-    return {code: content.form[code] for code in member.fields if code in content.form}
-
-
 def _materials(draft: Draft, member: Member) -> list[dict[str, Any]]:
-    """The member's own materials: what was handed in, and which of them other sources will give."""
-    given = {material.code: material for material in draft.content.materials}
-    told = []
+    """The member's own materials: as handed in, made here, or issued by a step before.
+
+    One that the answers rule out is left out, so that what has nothing beside it is missing.
+    """
+    bundle, content = draft.case.bundle, draft.content
+    given = {material.code: material for material in content.materials}
+    made = {form.material.code: form for form in generated.forms_for(bundle, member, content)}
+    ruled_out = guidance.plan(bundle, content.answers).ruled_out
+    listed = []
     for code in member.materials:
-        material = draft.case.bundle.materials[code]
+        material = bundle.materials[code]
+        if code in ruled_out and code not in given:
+            continue
         entry: dict[str, Any] = {"code": code, "names": dict(material.names), "mode": material.mode}
         if code in given:
             entry |= handed_in(given[code])
-        told.append(entry)
-    return told
+        if code in made:
+            form = made[code]
+            entry["generated"] = {"layout": generated.LAYOUT, "text": form.text, "sha256": form.sha256}
+        if material.from_result is not None:
+            entry["issued"] = _issued(draft, material.from_result)
+        listed.append(entry)
+    return listed
 
 
 def handed_in(material: MaterialGiven) -> dict[str, str | None]:
@@ -94,6 +88,20 @@ def not_granted(draft: Draft, member: Member) -> list[dict[str, str]]:
     """
     before = [draft.steps[code] for code in member.after]
     return [{"step": step.code, "state": step.state.value} for step in before if step.state in FAILED]
+
+
+def _issued(draft: Draft, result: str) -> dict[str, Any] | None:
+    """The result that is this material, and who issued it when; None where a step before issued none.
+
+    Then the step before was skipped, or was recorded without one: it is for the department to ask for it.
+    """
+    for step in draft.steps.values():
+        if step.state is StepState.COMPLETED:
+            for issued in step.results:
+                if issued.code == result and issued.state == "issued":
+                    by = {"step": step.code, "department": step.department, "at": step.since.isoformat()}
+                    return by | issued.as_issued()
+    return None
 
 
 def _results_before(draft: Draft, member: Member) -> list[dict[str, Any]]:

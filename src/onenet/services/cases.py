@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import guidance
+from onenet.domain import generated, guidance
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
 from onenet.domain.commands import Command, DecideStep, HandInSupplement, Open, Withdraw
+from onenet.domain.generated import GeneratedForm
 from onenet.domain.questions import check_answers
 from onenet.domain.states import CaseState
 from onenet.domain.tracking import hash_of
 from onenet.domain.visibility import Visible
-from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
+from onenet.errors import Fault, FormInvalid, FormsDiffer, NotFound, UnknownReference
 from onenet.ids import new_id
 from onenet.recent import Recent
 from onenet.services import forms, reuse
@@ -40,7 +41,10 @@ _UNSET = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a front-end submits for a subject. `version` None means the latest."""
+    """What a front-end submits for a subject. `version` None means the latest.
+
+    `forms_sha256`: of the generated forms that the applicant has seen and confirmed, if any.
+    """
 
     bundle: str
     version: int | None
@@ -49,6 +53,12 @@ class Submission:
     answers: Mapping[str, Any]
     form: Mapping[str, Any]
     materials: tuple[MaterialGiven, ...]
+    forms_sha256: str | None = None
+
+    def content(self) -> CaseContent:
+        """What is said in it."""
+        said = (self.applicant, dict(self.answers), dict(self.form), self.materials)
+        return CaseContent(*said, forms_sha256=self.forms_sha256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +102,23 @@ async def find_jurisdiction(catalogue: Catalogue, bundle: Bundle, code: str) -> 
     return found
 
 
-def check_content(bundle: Bundle, content: CaseContent) -> None:
-    """Checks answers, form and materials against the bundle. Raises: UnknownReference, FormInvalid."""
+async def preview(catalogue: Catalogue, submission: Submission) -> tuple[Bundle, tuple[GeneratedForm, ...]]:
+    """The bundle, and the forms that this application would hand to departments.
+
+    Raises: UnknownReference, FormInvalid.
+    """
+    bundle = await find_bundle(catalogue, submission.bundle, submission.version)
+    await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
+    content = submission.content()
+    check_content(bundle, replace(content, forms_sha256=None), is_whole=False)
+    return bundle, generated.generated(bundle, content)
+
+
+def check_content(bundle: Bundle, content: CaseContent, *, is_whole: bool = True) -> None:
+    """Checks answers, form and materials against the bundle. `is_whole`: no material may be missing.
+
+    Raises: UnknownReference, FormInvalid, FormsDiffer.
+    """
     if faults := check_answers(bundle, content.answers):
         raise UnknownReference("the answers do not fit the bundle's questions", faults=faults)
     plan = guidance.plan(bundle, content.answers)
@@ -102,11 +127,22 @@ def check_content(bundle: Bundle, content: CaseContent) -> None:
     strangers = [index for index, given in enumerate(content.materials) if given.code not in bundle.materials]
     if strangers:
         raise unknown(f"/materials/{strangers[0]}/code", "没有此材料", "the bundle has no such material")
-    faults = forms.check(_schema(bundle, plan, content.answers), content.form) + _missing_materials(
-        plan, content
-    )
+    faults = forms.check(_schema(bundle, plan, content.answers), content.form)
+    if is_whole:
+        faults += _missing_materials(plan, content)
     if faults:
         raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
+    confirmed = content.forms_sha256
+    if confirmed is not None and confirmed != generated.digest_of(generated.generated(bundle, content)):
+        raise FormsDiffer(faults=(FORMS_DIFFER,))
+
+
+FORMS_DIFFER = Fault(
+    "forms_sha256",
+    "所确认的表单与本次申请不一致，请重新预览并确认",
+    "The confirmed forms are not those of this application: preview and confirm them again",
+    pointer="/forms_sha256",
+)
 
 
 _SCHEMAS: Recent[tuple[int, str], tuple[guidance.Plan, str]] = Recent(1_000)
@@ -156,9 +192,7 @@ async def submit(
     """
     bundle = await find_bundle(catalogue, submission.bundle, submission.version)
     jurisdiction = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
-    content = CaseContent(
-        submission.applicant, dict(submission.answers), dict(submission.form), submission.materials
-    )
+    content = submission.content()
     check_content(bundle, content)
     case_id = _id_of(submission, replying)
     template = await catalogue.number_template(submission.jurisdiction)

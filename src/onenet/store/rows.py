@@ -146,6 +146,7 @@ def content_text(content: CaseContent) -> str:
             "form": content.form,
             "materials": [_material(material) for material in content.materials],
             **({"procedures": procedures.as_json(content.procedures)} if content.procedures else {}),
+            **({"forms_sha256": content.forms_sha256} if content.forms_sha256 else {}),
         }
     )
 
@@ -176,6 +177,7 @@ def read_content(stored: str, key: DataKey | None, case_id: UUID) -> CaseContent
         form=content["form"],
         materials=tuple(map(_read_material, content["materials"])),
         procedures=procedures.read(content.get("procedures")),
+        forms_sha256=content.get("forms_sha256"),
     )
 
 

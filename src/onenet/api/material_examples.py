@@ -1,0 +1,38 @@
+"""Example bodies about materials: forms that are generated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_FORM = """申请表
+Application form
+
+一件事 / One thing: 新生儿出生 / Newborn (newborn, 1)
+事项 / Item: 出生医学证明签发 / Birth certificate
+办理部门 / Department: 卫生健康委员会 / Health Commission
+
+姓名或名称 / Name: 示例一
+申请人类型 / Kind of applicant: natural_person
+证件类型 / Kind of document: resident_identity_card
+证件号码 / Number of the document: 320599199201010024
+
+孩子姓名 / Child's name: 示例宝
+
+签名 / Signature: ____________    日期 / Date: ____________
+onenet-form/1
+"""
+
+PREVIEW: dict[str, Any] = {
+    "bundle": {"code": "newborn", "version": 1, "names": {"zh": "新生儿出生", "en": "Newborn"}},
+    "layout": "onenet-form/1",
+    "forms": [
+        {
+            "step": "birth_certificate",
+            "code": "application_form",
+            "names": {"zh": "申请表", "en": "Application form"},
+            "text": _FORM,
+            "sha256": "1d2b3a30f0cbe0a4b16d20a6a6f1bd8a43e6f4c1bb9a4d5a2a5fbb5dbf1b0a34",
+        }
+    ],
+    "forms_sha256": "a3c5b6f0a7a64ccf7d3c0d9f0ee6f2a1c3a8f7b5e2d4c6b8a0918273645546ff",
+}
