@@ -25,6 +25,7 @@ from onenet.api import (
     delegations,
     desk,
     documents,
+    drafts,
     endpoints,
     events,
     handlers,
@@ -50,7 +51,8 @@ from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
 
 NOUNS = (
-    cases, previews, case_actions, events, deadlines, progress, callbacks, documents, catalogue, applications,
+    cases, previews, case_actions, events, deadlines, progress, callbacks, documents, drafts, catalogue,
+    applications,
     delegations, consents, applicants, own_data, break_glass, endpoints, operating, pull, desk, log,
     health, metrics, about,
 )  # fmt: skip

@@ -178,6 +178,7 @@ def _put_together(
         quotas=Quotas(policies(settings.quotas or "")),
         fetch_lease=timedelta(seconds=2 * settings.lease_s),
         destinations=settings.destinations(),
+        draft_life=timedelta(days=settings.draft_days),
     )
     logins = Logins(tokens, database, machine_clock, public_url=settings.resolved_public_url())
     anchor = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None

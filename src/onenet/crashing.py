@@ -27,6 +27,8 @@ POINTS = frozenset(
         "before_document_flush",
         "after_document_stored",
         "after_document_commit",
+        "after_draft_marked",
+        "after_draft_sent",
         "job_piece",
     }
 )

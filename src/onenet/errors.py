@@ -152,6 +152,14 @@ class DocumentQuota(Conflict, code="document-quota", zh="文件数量或大小�
     """There are more documents, or larger ones, than there may be."""
 
 
+class DraftQuota(Conflict, code="draft-quota", zh="草稿数量超出上限"):
+    """There are as many drafts of this owner as there may be."""
+
+
+class DraftSent(Conflict, code="draft-sent", zh="草稿已提交"):
+    """This draft was sent in, or is just being sent in: it cannot be changed any more."""
+
+
 class IllegalMove(Conflict, zh="不允许的状态变更"):
     """This change of state is not allowed."""
 

@@ -7,6 +7,7 @@ base-32 characters, without a dot, since the dot separates the signed string of 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 import threading
@@ -47,6 +48,17 @@ def new_id(lane: int | None = None) -> UUID:
     chance = secrets.randbits(74)
     value = unix_ms << 80 | 0x7 << 76 | chance >> 62 << 64 | 0b10 << 62 | chance & (1 << 62) - 1
     return UUID(int=value if lane is None else value & ~0xFF | lane)
+
+
+def derived_id(*parts: bytes) -> UUID:
+    """An id made of these parts alone: the same parts give the same one. Source: RFC 9562 section 5.8."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    raw = bytearray(digest.digest()[:16])
+    raw[6] = raw[6] & 0x0F | 0x80
+    raw[8] = raw[8] & 0x3F | 0x80
+    return UUID(bytes=bytes(raw))
 
 
 def lane_of(value: UUID) -> int:

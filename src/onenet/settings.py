@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     access_record_days: int = Field(
         default=366, ge=184, le=36_600, description="How long it stays on record who looked at whose case."
     )
+    draft_days: int = Field(
+        default=30, ge=1, le=366, description="How long a draft is kept that nobody saves again."
+    )
     log_anchor_file: Path | None = Field(
         default=None, description="File that the sealer appends each signed checkpoint of the record to."
     )

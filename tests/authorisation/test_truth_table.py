@@ -25,6 +25,8 @@ sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 SHOWING = (
     "GET /v1/cases",
     "GET /v1/cases/{case_id}",
+    "GET /v1/drafts",
+    "GET /v1/drafts/{draft_id}",
     "GET /v1/cases/{case_id}/steps",
     "GET /v1/cases/{case_id}/events",
     "GET /v1/cases/{case_id}/application",
@@ -77,7 +79,9 @@ def test_strangers_are_told_nothing() -> None:
         ("supervisor", "of another district"), ("auditor", "of another district"),
     }  # fmt: skip
     of_case = {
-        (key, answer) for key, answer in committed().items() if "{case_id}" in key[2] and key[:2] in strangers
+        (key, answer)
+        for key, answer in committed().items()
+        if key[:2] in strangers and ("{case_id}" in key[2] or "{draft_id}" in key[2])
     }
     assert len(of_case) > 100
     assert {answer for _, answer in of_case} == {"404 not-found", "403 forbidden"}

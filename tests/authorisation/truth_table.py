@@ -42,6 +42,9 @@ class Probe(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
+COUNTED = {"/v1/cases": "5 cases", "/v1/applicant-lookups": "5 cases", "/v1/drafts": "3 drafts"}
+"""Lists, and how much there is of what they list."""
+
 CASE_LINE = '"kind":"case"'
 
 _WRONG_FORM = submission(form={})
@@ -52,6 +55,10 @@ _TASK = "tsk_00000000000000000000000000"
 PROBES: Mapping[str, Probe] = {
     "POST /v1/cases": Probe(body=_WRONG_FORM, headers=_KEY),
     "POST /v1/previews": Probe(body=_WRONG_FORM),
+    "POST /v1/drafts": Probe(body={"bundle": "newborn", "jurisdiction": "nowhere"}, headers=_KEY),
+    "PUT /v1/drafts/{draft_id}": Probe(body={"bundle": "newborn", "jurisdiction": "kunshan"}),
+    "DELETE /v1/drafts/{draft_id}": Probe(headers={"If-Match": '"another"'}),
+    "POST /v1/drafts/{draft_id}/submission": Probe(body={}, headers=_KEY),
     "GET /v1/cases": Probe(query="?limit=100"),
     "POST /v1/cases/{case_id}/supplements": Probe(body={"step": "certificate"}, headers=_KEY),
     "POST /v1/cases/{case_id}/withdrawal": Probe(body={}, headers={**_KEY, "If-Match": '"another"'}),
@@ -146,6 +153,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
         "jurisdiction": "kunshan", "year": "2026",
         "delivery_id": city.words["delivery"], "delegation_id": city.words["delegation"],
         "document_id": city.words["document"], "upload_id": city.words["upload"], "offset": "0",
+        "draft_id": city.words["draft"],
         "consent_id": "cns_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
         "task": city.words["desk_task"],
         "attempt_id": "att_00000000000000000000000000_1", "job_id": "job_00000000000000000000000000",
@@ -188,8 +196,8 @@ def _members(said: Any, path: str) -> str:
         return f"{_case(said['case'])}; {_application(said['application'])}"
     if path in ("/v1/cases/{case_id}", "/v1/cases/{case_id}/withdrawal"):
         return _case(said)
-    if path in ("/v1/cases", "/v1/applicant-lookups"):
-        return f"{len(said['items'])} of 5 cases"
+    if path in COUNTED:
+        return f"{len(said['items'])} of {COUNTED[path]}"
     if path == "/v1/cases/{case_id}/steps":
         return _steps(said["items"])
     if path == "/v1/cases/{case_id}/events":

@@ -24,7 +24,10 @@ from onenet.domain.principal import Role
 
 SUBJECT_PATTERN = "^[!-~]{1,128}$"
 CLIENT_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
-LOOKED_AT = ["case", "events", "application", "attempts", "document", "lookup", "reveal", "reuse", "export"]
+LOOKED_AT = [
+    *("case", "events", "application", "attempts", "document", "lookup", "reveal", "reuse", "export"),
+    "draft",
+]
 FIELD_PATTERN = r"^(applicant\.id_no|form\.[a-z][a-z0-9_]{0,62})$"
 
 DocumentName = Annotated[str, StringConstraints(pattern=DOCUMENT_PATTERN)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from onenet.api import case_views, cursors, examples
 from onenet.api.answers import answer, answer_text, as_json, page, stored
-from onenet.api.applying import applying
+from onenet.api.applying import Applying, applying
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, CaseListQuery, CaseQuery
 from onenet.api.case_shapes import CaseShape, CaseSubmission, StepList
@@ -34,7 +34,8 @@ from onenet.domain.principal import Principal
 from onenet.domain.visibility import Sight, View
 from onenet.errors import BadCursor, Conflict
 from onenet.services import cases
-from onenet.services.cases import Replying
+from onenet.services.cases import Replying, Submission
+from onenet.services.change import Once, Result
 from onenet.services.custody import Custody
 from onenet.services.once import answered
 from onenet.services.reading import Seen
@@ -71,15 +72,39 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
     The form is checked against the merged schema of the bundle's members that the answers choose; the answers
     decide the steps. A 202 is a promise: the case is stored and will be carried through every step.
     """
-    who, known = caller(request), parts(request)
     said = body.value.to_submission()
-    meant = await applying(request, who, said.bundle, said.jurisdiction)
+    meant = await applying(request, caller(request), said.bundle, said.jurisdiction)
+    return await send_in(request, said, meant, body.raw)
+
+
+Around = Callable[[Callable[[], Awaitable[Result]]], Awaitable[Result]]
+"""What is done around the opening of a case by whoever asks for it."""
+
+
+async def send_in(
+    request: Request,
+    said: Submission,
+    meant: Applying,
+    raw: bytes,
+    *,
+    under: Once | None = None,
+    case_id: UUID | None = None,
+    around: Around | None = None,
+) -> Response:
+    """Opens the case of an application, and answers.
+
+    `under`: what makes it happen once, in the place of the request itself. `case_id`, `around`: of an
+    application that comes out of something that is kept.
+    """
+    who, known = caller(request), parts(request)
     seed = secrets.token_urlsafe(tracking.SEED_BYTES)
-    replying = replying_to(request, who, meant.view, body.raw, actor=meant.actor, seed=seed)
+    replying = replying_to(request, who, meant.view, raw, actor=meant.actor, seed=seed)
+    replying = replace(replying, once=under) if under else replying
     key = key_value(request.headers.getlist(HEADER))
     secret = tracking.secret_of(seed, key)
-    try:
-        result = await cases.submit(
+
+    async def opened() -> Result:
+        return await cases.submit(
             known.gate,
             known.catalogue,
             said,
@@ -88,21 +113,35 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
             secret=secret,
             replying=replying,
             custody=custody_of(request, said.materials),
+            case_id=case_id,
         )
+
+    try:
+        result = await (around(opened) if around else opened())
     except Conflict:
         # The catalogue may have moved on since the first try; its repetition still gets its answer.
         kept = await answered(known.database, replying.once) if replying.once else None
         if kept is None:
             raise
-        return stored(_with_secret(kept, key), replayed=True)
+        return repeated(kept, key)
+    return await _told(request, result, meant.view, secret=secret, key=key)
+
+
+async def _told(request: Request, result: Result, view: View, *, secret: str, key: str) -> Response:
+    """The answer to a submission: at once, or when the caller has waited for a department."""
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     if result.answer is None:
         raise RuntimeError("the gate gave no answer to a submission")
     accepted = _with_secret(result.answer, key)
     if wait_s is None or result.replayed or result.case is None:
         return stored(accepted, replayed=result.replayed)
-    opened = Seen(result.case, Sight("own", (), meant.view))
-    return await _after_waiting(known, who, opened, accepted, wait_s, secret=secret)
+    seen = Seen(result.case, Sight("own", (), view))
+    return await _after_waiting(parts(request), caller(request), seen, accepted, wait_s, secret=secret)
+
+
+def repeated(kept: StoredAnswer, key: str) -> Response:
+    """The answer that a submission got before, with its secret."""
+    return stored(_with_secret(kept, key), replayed=True)
 
 
 @operations(

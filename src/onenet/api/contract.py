@@ -51,7 +51,7 @@ HEADER_PARAMETERS: Mapping[str, dict[str, Any]] = {
     },
     "If-Match": {
         "required": False,
-        "description": "The ETag of the case as it was last seen; the change is refused when it has moved.",
+        "description": "The ETag of what is to be changed as it was last seen; refused when it has moved.",
         "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'},
     },
     "If-None-Match": {
@@ -141,6 +141,7 @@ PROBLEM_RESPONSES: Mapping[int, tuple[str, str]] = {
     413: ("PayloadTooLarge", "The body is too large"),
     415: ("UnsupportedMediaType", "The body is not of a type that is taken here"),
     422: ("KeyReused", "The Idempotency-Key was used with another request"),
+    428: ("PreconditionRequired", "The change needs an If-Match that names the version it is of"),
     429: ("QuotaExceeded", "Too many requests for now; `Retry-After` says for how long"),
     431: ("HeadTooLarge", "The head is larger than 64 kB, or has more than 100 fields"),
     500: ("Internal", "Something went wrong inside onenet"),

@@ -20,6 +20,7 @@ from onenet.api.case_views import case_view, event_views
 from onenet.api.consents import consent_view
 from onenet.api.delegations import access_view, delegation_view
 from onenet.api.document_shapes import document_view, upload_view
+from onenet.api.draft_shapes import mark_view
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.shapes import given, moment
@@ -32,6 +33,7 @@ from onenet.services.delegations import owner_of
 from onenet.services.documents import Document
 from onenet.services.own_data import CaseEvent, Holdings, Part, Upload
 from onenet.store.accesses import Access
+from onenet.store.drafts import DraftRow
 from onenet.store.logins import LoginRow
 
 MEDIA_TYPE = "application/x-ndjson"
@@ -105,6 +107,8 @@ def _views(part: Part) -> list[tuple[str, dict[str, Any]]]:
             return [("access", access_view(part))]
         case Document():
             return [("document", document_view(part))]
+        case DraftRow():
+            return [("draft", {**mark_view(part), **part.content})]
         case LoginRow():
             return [("login", _login(part))]
         case Case():

@@ -12,7 +12,7 @@ from onenet.clock import Clock
 from onenet.destinations import Destinations
 from onenet.domain.case import Case
 from onenet.quotas import Quotas
-from onenet.services import cases, pull
+from onenet.services import cases, drafts, pull
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.documents import Vault
@@ -46,6 +46,7 @@ class Parts:
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     fetch_lease: timedelta = pull.LEASE
     metrics: Metrics = field(default_factory=Metrics)
+    draft_life: timedelta = drafts.LIFE
 
     async def case_of(self, id: UUID) -> Case | None:
         """The case that a document is marked with; there may be none."""

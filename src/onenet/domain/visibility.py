@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 from uuid import UUID
@@ -225,6 +225,14 @@ class Visible:
         """How this case is seen; None when it is not there for this principal."""
         for sight in self.sights:
             if all(condition.holds(case) for condition in sight.conditions):
+                return sight
+        return None
+
+    def sight_of_draft(self, facts: Mapping[Column, str]) -> Sight | None:
+        """How what has these facts, and is no case yet, is seen: by who would see the case whole."""
+        for sight in self.sights:
+            seen = all(facts.get(condition.column) in condition.values for condition in sight.conditions)
+            if seen and sight.conditions and sight.view.content is Content.WHOLE:
                 return sight
         return None
 

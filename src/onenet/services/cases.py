@@ -129,7 +129,7 @@ def check_content(bundle: Bundle, content: CaseContent, *, is_whole: bool = True
         raise unknown(f"/materials/{strangers[0]}/code", "没有此材料", "the bundle has no such material")
     faults = forms.check(_schema(bundle, plan, content.answers), content.form)
     if is_whole:
-        faults += _missing_materials(plan, content)
+        faults += _missing_materials(plan, content.materials)
     if faults:
         raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
     confirmed = content.forms_sha256
@@ -143,6 +143,25 @@ FORMS_DIFFER = Fault(
     "The confirmed forms are not those of this application: preview and confirm them again",
     pointer="/forms_sha256",
 )
+
+
+def not_right_yet(
+    bundle: Bundle, answers: Mapping[str, Any], form: Mapping[str, Any], materials: Sequence[MaterialGiven]
+) -> tuple[Fault, ...]:
+    """All that `check_content` would refuse, of something that is still being filled in."""
+    faults = tuple(
+        Fault("unknown", "没有此材料", "the bundle has no such material", pointer=f"/materials/{place}/code")
+        for place, given in enumerate(materials)
+        if given.code not in bundle.materials
+    )
+    if wrong := check_answers(bundle, answers):
+        return wrong + faults
+    plan = guidance.plan(bundle, answers)
+    open_ones = guidance.check_plan(bundle, plan)
+    in_form = forms.check(_schema(bundle, plan, answers), form)
+    if open_ones:  # a field that is of no member yet may be of one soon
+        in_form = tuple(fault for fault in in_form if fault.code != "additionalProperties")
+    return open_ones + faults + in_form + _missing_materials(plan, materials)
 
 
 _SCHEMAS: Recent[tuple[int, str], tuple[guidance.Plan, str]] = Recent(1_000)
@@ -159,8 +178,8 @@ def _schema(bundle: Bundle, plan: guidance.Plan, answers: Mapping[str, Any]) -> 
     return found[1]
 
 
-def _missing_materials(plan: guidance.Plan, content: CaseContent) -> tuple[Fault, ...]:
-    given = [material.code for material in content.materials]
+def _missing_materials(plan: guidance.Plan, materials: Sequence[MaterialGiven]) -> tuple[Fault, ...]:
+    given = [material.code for material in materials]
     faults = [
         Fault("material_repeated", "材料重复", "this material is given twice", f"/materials/{index}/code")
         for index, code in enumerate(given)
@@ -183,10 +202,12 @@ async def submit(
     secret: str,
     replying: Replying,
     custody: Custody | None = None,
+    case_id: UUID | None = None,
 ) -> Result:
     """Opens a case: accepted means kept. Raises: UnknownReference, FormInvalid, Unavailable.
 
-    `secret`: opens its progress to whoever is told it; a hash of it is kept.
+    `secret`: opens its progress to whoever is told it; a hash of it is kept. `case_id`: where it follows from
+    what it is opened from.
     Whether it was opened before under this key, the gate finds out. A repetition that the catalogue no longer
     allows is refused here all the same: whoever answers looks for the stored answer then.
     """
@@ -194,7 +215,7 @@ async def submit(
     jurisdiction = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
     content = submission.content()
     check_content(bundle, content)
-    case_id = _id_of(submission, replying)
+    case_id = case_id or _id_of(submission, replying)
     template = await catalogue.number_template(submission.jurisdiction)
     blank = Case(
         id=case_id, number="", bundle=bundle, jurisdiction=submission.jurisdiction,

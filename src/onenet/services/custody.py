@@ -8,7 +8,6 @@ documents follows from its Idempotency-Key and body, so that a repetition meets 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,6 +17,7 @@ from onenet.domain.case import Case, MaterialGiven
 from onenet.domain.delegation import Owner
 from onenet.domain.principal import Principal
 from onenet.errors import DocumentQuota, Fault, OnenetError, Unavailable, UnknownReference
+from onenet.ids import derived_id
 from onenet.services.change import Once, Result
 from onenet.services.documents import Vault, owner_of
 from onenet.services.once import answered
@@ -32,14 +32,8 @@ SETTLED_AFTER = timedelta(hours=1)
 
 
 def id_of_case(once: Once) -> UUID:
-    """The id of the case that this request opens, however often it is sent. Source: RFC 9562 section 5.8."""
-    digest = hashlib.sha256()
-    for part in (once.scope.encode(), once.key.encode(), once.fingerprint):
-        digest.update(len(part).to_bytes(8, "big") + part)
-    raw = bytearray(digest.digest()[:16])
-    raw[6] = raw[6] & 0x0F | 0x80
-    raw[8] = raw[8] & 0x3F | 0x80
-    return UUID(bytes=bytes(raw))
+    """The id of the case that this request opens, however often it is sent."""
+    return derived_id(once.scope.encode(), once.key.encode(), once.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Upkeep of documents: what nobody wants any more goes, what a case took is its for good.
 
 A document is looked at when its time has come. Taken by a case that names it: it stays. Put aside for a case
-that does not name it: it is free again. Free, and nobody came for it: it goes.
+that does not name it: it is free again. Free, and a draft of its owner names it: it is looked at again a day
+later. Free, and nobody came for it: it goes.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ import structlog
 from onenet.adapters.clamd import Clamd
 from onenet.clock import comes
 from onenet.errors import Unavailable
-from onenet.services import documents, scans, uploads
+from onenet.services import documents, drafts, scans, uploads
 from onenet.services.document_links import Links
 from onenet.services.documents import FREE_FOR, STORING_FOR, CaseOf, Vault
 from onenet.store import documents as store
 from onenet.store.document_tables import document
-from onenet.store.documents import DocumentRow
+from onenet.store.documents import USABLE, DocumentRow
 
 EVERY_S = 60.0
 SCAN_EVERY_S = 1.0
@@ -97,6 +98,8 @@ async def _look_at(vault: Vault, row: DocumentRow, case_of: CaseOf) -> None:
             await _change(vault, row, case_id=None, check_at=now + FREE_FOR)
     elif row.state == "scanning":
         await _change(vault, row, check_at=now + FREE_FOR)  # no verdict yet, which is not its owner's fault
+    elif row.state in USABLE and await drafts.is_wanted(vault.database, row):
+        await _change(vault, row, check_at=now + FREE_FOR)
     elif row.state == "storing" or await _change(
         vault, row, state="storing", scan_at=None, check_at=now + STORING_FOR
     ):

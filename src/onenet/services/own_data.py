@@ -25,11 +25,13 @@ from onenet.services.reading import Reading
 from onenet.store import consents as store_consents
 from onenet.store import delegations as store_delegations
 from onenet.store import documents as store_documents
+from onenet.store import drafts as store_drafts
 from onenet.store import logins as store_logins
 from onenet.store import visibility as store_visibility
 from onenet.store.accesses import Access
 from onenet.store.cases import Position
 from onenet.store.documents import DocumentRow, UploadRow
+from onenet.store.drafts import DraftRow
 from onenet.store.events import Event
 from onenet.store.logins import LoginRow
 
@@ -52,7 +54,7 @@ class Upload(NamedTuple):
     filename: str
 
 
-Part = Case | CaseEvent | Document | Upload | Delegation | Consent | LoginRow | Access
+Part = Case | CaseEvent | DraftRow | Document | Upload | Delegation | Consent | LoginRow | Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,9 @@ class Holdings:
         async with self.vault.database.read() as connection:
             under_way = await store_documents.open_uploads(connection, *owner)
             logins = await store_logins.of_subject(connection, *owner)
+            begun = await store_drafts.of_owner(connection, owner)
+        for draft in begun:
+            yield draft
         for upload in under_way:
             yield Upload(upload, uploads.filename_of(self.vault, upload))
         for login in logins:

@@ -1,4 +1,4 @@
-"""Upkeep: what a worker does about endpoints, beside calling them and carrying on jobs."""
+"""Upkeep: what a worker does about endpoints and drafts, beside calling them and carrying on jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import structlog
 
 from onenet.clock import Clock, comes
 from onenet.errors import Unavailable
-from onenet.services import rotations
+from onenet.services import drafts, rotations
 from onenet.store.database import Database
 
 EVERY_S = 60.0
@@ -21,6 +21,7 @@ async def run(database: Database, clock: Clock, stopping: asyncio.Event) -> None
     while not await comes(stopping, EVERY_S):
         try:
             await rotations.forget(database, clock.now())
+            await drafts.look_round(database, clock.now())
         except Unavailable:
             continue  # the database has told the log
         except Exception:

@@ -4,6 +4,7 @@
 from onenet.store import access_tables as access_tables
 from onenet.store import catalogue_tables as catalogue_tables
 from onenet.store import document_tables as document_tables
+from onenet.store import draft_tables as draft_tables
 from onenet.store import erasure_tables as erasure_tables
 from onenet.store import exchange as exchange
 from onenet.store import health_tables as health_tables

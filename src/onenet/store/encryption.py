@@ -32,7 +32,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.encryption import KeyRing, Unreadable, blobs
-from onenet.store import access_tables, document_tables, erasure_tables, log_tables, tables
+from onenet.store import (
+    access_tables,
+    document_tables,
+    draft_tables,
+    erasure_tables,
+    log_tables,
+    tables,
+)
 from onenet.store.sealing import opened_system, ring_of
 
 PROOF = "encryption_key.proof"
@@ -163,6 +170,7 @@ OF_SYSTEM = (
     Sealed(erasure_tables.legal_hold, "reason"),
     Wrapped(document_tables.document, "data_key"),
     Wrapped(document_tables.document_upload, "data_key"),
+    Wrapped(draft_tables.draft, "data_key"),
 )
 
 
