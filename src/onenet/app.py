@@ -38,6 +38,7 @@ from onenet.api import (
     previews,
     progress,
     pull,
+    supervision,
     webhooks,
 )
 from onenet.api.cross_origin import CrossOrigin
@@ -52,9 +53,8 @@ from onenet.services.logins import Logins
 
 NOUNS = (
     cases, previews, case_actions, events, deadlines, progress, callbacks, documents, drafts, catalogue,
-    applications,
-    delegations, consents, applicants, own_data, break_glass, endpoints, operating, pull, desk, log,
-    health, metrics, about,
+    applications, delegations, consents, applicants, own_data, break_glass, endpoints, operating, pull, desk,
+    supervision, log, health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -112,7 +112,7 @@ async def parts(database: Database, clock: FrozenClock, vault: Vault) -> Parts:
     """The parts of a process over the database, with the city published."""
     await publish(database, city_bundle())
     catalogue = Catalogue(database)
-    gate = Gate(database, catalogue.bundle, clock, clock)
+    gate = Gate(database, catalogue.bundle, clock, clock, catalogue.rules)
     watch = Watch(database)
     gate.listen(watch.on_commit)
     identity = Identity(Keyring(database, clock), AccessTokens((), database, clock))

@@ -139,6 +139,7 @@ async def posts(
     filled["{attempt_id}"] = "att_01JDC0PSQ6YWF8N2G6W1B9ZK3M_1"
     filled["{endpoint_id}"] = "ept_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     filled["{lease}"] = "lse_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
+    filled["{urging}"] = "1"
     filled["{task}"] = "tsk_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     may = (
         (supervisor, Role.SUPERVISOR),
@@ -156,7 +157,8 @@ async def posts(
                 path = path.replace(name, value)
             if operation.permission != "content:reveal":  # a clerk's: there is no key of that kind
                 found.append((allowed[operation.permission], path))
-    assert len(found) >= 29
+    assert len(found) >= 31
+    assert not [path for _, path in found if "{" in path]  # a placeholder is nothing that is there
     return found
 
 

@@ -139,7 +139,7 @@ async def built(database: Database, clock: FrozenClock, issuer: TestIssuer) -> A
     )  # fmt: skip
     await _publish(database)
     catalogue, tokens = Catalogue(database), AccessTokens([settings], database, clock, destinations=HERE)
-    gate, watch = Gate(database, catalogue.bundle, clock, clock), Watch(database)
+    gate, watch = Gate(database, catalogue.bundle, clock, clock, catalogue.rules), Watch(database)
     identity = Identity(Keyring(database, clock), tokens)
     reading = Reading(database, catalogue)
     vault = bare_vault(database, clock)

@@ -103,6 +103,12 @@ PROBES: Mapping[str, Probe] = {
     ),
     "POST /v1/desk/tasks/{task}/releases": Probe(body={}, headers=_KEY),
     "POST /v1/desk/tasks/{task}/answers": Probe(body={"outcome": "accepted"}, headers=_KEY),
+    "GET /v1/supervision/steps": Probe(query="?limit=100"),
+    "GET /v1/supervision/figures": Probe(query="?from=2026-11-23&to=2026-11-23"),
+    "POST /v1/cases/{case_id}/steps/{step}/urgings": Probe(body={"reason": "已逾时限"}, headers=_KEY),
+    "POST /v1/cases/{case_id}/steps/{step}/urgings/{urging}/answers": Probe(
+        path={"urging": "1"}, body={"answer": "明日办结"}, headers=_KEY
+    ),
     "POST /v1/delegations": Probe(
         body={"delegate": {"subject": "x"}, "bundles": ["newborn"], "ends_at": "2020-01-01T00:00:00Z"},
         headers=_KEY,

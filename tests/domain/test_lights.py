@@ -70,7 +70,8 @@ def test_a_light_is_yellow_for_the_last_fifth_of_its_limit_and_red_after_it() ->
     case, told = lit(case, end_of(date(2026, 3, 16)))
     assert told == [(EventType.STEP_LIGHT, "red"), (EventType.CASE_LIGHT, "red")]
     assert (case.steps["slow"].timing.light, case.timing.light) == (Light.RED, Light.RED)
-    assert case.timing.next_due_at is None
+    _, told = lit(case, end_of(date(2026, 6, 1)))
+    assert told == []
 
 
 def test_who_looks_late_still_lights_both_in_their_order() -> None:

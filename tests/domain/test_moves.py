@@ -20,6 +20,7 @@ from onenet.domain.commands import (
     RecordAnswer,
     SendAgain,
     TakeUp,
+    Urge,
     Withdraw,
     WorkAtDesk,
 )
@@ -109,6 +110,8 @@ def wanted(walk: Walk, action: str) -> Command:
     match action:
         case "hand_in":
             return HandInSupplement("card", (MaterialGiven("deed", "file:again"),), {})
+        case "urge":
+            return Urge("card", "urging", "the family waits", "supervisor:city")
         case "send_again":
             return SendAgain(task_id, "lost there")
         case "hold" | "release" | "complete" | "reject" | "skip" | "cancel":
@@ -195,10 +198,12 @@ def in_case_state(state: CaseState) -> Walk:
 
 def test_every_command_is_somebodys_move_or_proves_otherwise_that_it_may() -> None:
     moved = {"RecordAnswer", "WorkAtDesk", "HandInSupplement", "DecideStep", "SendAgain", "Withdraw", "Erase"}
+    moved |= {"Urge"}
+    of_what_was_asked = {"AnswerUrging"}
     by_the_engine = {"Open", "RecordAttempt", "RecordPoll", "FireTimer", "LetTimePass", "Reconcile"}
     by_those_who_look = {"NoteEmergencyAccess"}
     every = {command.__name__ for command in get_args(commands.Command)}
-    assert every - (moved | by_the_engine | by_those_who_look) == set()
+    assert every - (moved | of_what_was_asked | by_the_engine | by_those_who_look) == set()
 
 
 def test_the_table_leads_nowhere_that_the_table_of_states_does_not() -> None:
@@ -215,6 +220,7 @@ def test_whoever_is_refused_is_told_how_it_is_and_who_can_do_what() -> None:
     assert refusal.value.present == {"case": "in_progress", "step": "card", "state": "suspended"}
     assert refusal.value.allowed == [
         {"action": "resumed", "by": ["department"]},
+        {"action": "urge", "by": ["supervisor"]},
         {"action": "withdraw", "by": ["applicant"]},
     ]
 

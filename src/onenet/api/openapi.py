@@ -42,6 +42,7 @@ TAGS = [
     {"name": "cases", "description": "Applications and what becomes of them."},
     {"name": "documents", "description": "Files that are handed in, and handed on."},
     {"name": "departments", "description": "What departments answer."},
+    {"name": "supervision", "description": "What is late, urging, and the figures of lights."},
     {"name": "endpoints", "description": "Where departments and subscribers are reached, and what was sent."},
     {"name": "people", "description": "Delegations, and who looked at one's data."},
     {"name": "break-glass", "description": "Looking at a case in an emergency."},

@@ -126,6 +126,9 @@ class Rules(Shape):
     notice: Limit = Limit(number=5, unit="workdays")
     notice_item_types: list[ItemType] = []
     yellow: list[Yellow] = Field(default=[], max_length=100)
+    urges_on_red: bool = True
+    urging: Limit = Limit(number=2, unit="workdays")
+    supervision: Limit = Limit(number=5, unit="workdays")
 
 
 class Jurisdiction(Shape):

@@ -86,6 +86,26 @@ class DecideStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Urge:
+    """A supervisor tells the department of a step to act, and to answer."""
+
+    step: str
+    level: Literal["urging", "supervision"]
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerUrging:
+    """The department says what it does about an urging."""
+
+    step: str
+    number: int
+    answer: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Clerk:
     """Who works at a desk, by the name in the record. A supervisor may take a task from whoever has it."""
 
@@ -171,6 +191,8 @@ Command = (
     | FireTimer
     | LetTimePass
     | DecideStep
+    | Urge
+    | AnswerUrging
     | WorkAtDesk
     | NoteEmergencyAccess
     | Erase

@@ -38,6 +38,9 @@ class EventType(Word):
     STEP_RELEASED = "step.released"
     STEP_LIGHT = "step.light"
     CASE_LIGHT = "case.light"
+    STEP_URGED = "step.urged"
+    STEP_URGING_ANSWERED = "step.urging_answered"
+    STEP_URGING_OVERDUE = "step.urging_overdue"
     STEP_CLAIMED = "step.claimed"
     STEP_HANDED_OVER = "step.handed_over"
     STEP_PUT_BACK = "step.put_back"
@@ -83,6 +86,9 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_RELEASED: EventKind("环节恢复办理", "A person let the step go on"),
     EventType.STEP_LIGHT: EventKind("环节亮灯", "The light of the step turned: a limit runs out, or has"),
     EventType.CASE_LIGHT: EventKind("办件亮灯", "The worst light among the steps is another one"),
+    EventType.STEP_URGED: EventKind("催办或督办", "The department was told to act, and to answer", False),
+    EventType.STEP_URGING_ANSWERED: EventKind("催办已答复", "The department answered an urging", False),
+    EventType.STEP_URGING_OVERDUE: EventKind("催办逾期未答复", "An urging was not answered in time", False),
     EventType.STEP_CLAIMED: EventKind("工作人员认领", "A clerk of the department took the step up", False),
     EventType.STEP_HANDED_OVER: EventKind(
         "转交他人", "Another clerk of the department has the step now", False
@@ -114,7 +120,7 @@ class NewEvent(NamedTuple):
 PLAIN = frozenset(
     {
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
-        *("from", "to", "deemed", "due_at", "light"),
+        *("from", "to", "deemed", "due_at", "light", "urging", "level"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         "without",
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from onenet.domain import urging
 from onenet.domain.bundle import Limit, Member
 from onenet.domain.case import Step
 from onenet.domain.deadlines import Deadline, deadline, local_day
@@ -43,6 +44,9 @@ def turn(draft: Draft, step: Step, due_at: datetime) -> None:
     light = Light.RED if red_at <= due_at else Light.YELLOW if yellow_at <= due_at else Light.GREEN
     draft.steps[step.code] = step._replace(timing=step.timing._replace(light=light))
     draft.add(EventType.STEP_LIGHT, step.code, light=light, due_at=red_at.isoformat(), state=step.state)
+    is_urged = any(each.answer is None for each in urging.urgings(step))
+    if light is Light.RED and draft.rules.urges_on_red and not is_urged:
+        urging.order(draft, draft.steps[step.code], "urging", urging.BY_LIGHT, "limit_used_up")
 
 
 def of_case(draft: Draft) -> Light:

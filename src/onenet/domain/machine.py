@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from functools import singledispatch
 
-from onenet.domain import answers, desk, dues, flow, moves, polls, stalls
+from onenet.domain import answers, desk, dues, flow, moves, polls, stalls, urging
 from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
+    AnswerUrging,
     Command,
     DecideStep,
     Erase,
@@ -25,6 +26,7 @@ from onenet.domain.commands import (
     RecordAttempt,
     RecordPoll,
     SendAgain,
+    Urge,
     Withdraw,
     WorkAtDesk,
 )
@@ -222,6 +224,16 @@ def _(command: DecideStep, draft: Draft) -> Reply:
         case "cancel":
             flow.end_step(draft, step.code, StepState.CANCELLED, command.reason)
     return "applied"
+
+
+@_apply.register
+def _(command: Urge, draft: Draft) -> Reply:
+    return urging.urge(draft, command)
+
+
+@_apply.register
+def _(command: AnswerUrging, draft: Draft) -> Reply:
+    return urging.answer(draft, command)
 
 
 @_apply.register

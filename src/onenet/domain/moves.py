@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import WORDS, Outcome
-from onenet.domain.states import FINAL_CASE, CaseState, StepState
+from onenet.domain.states import FINAL_CASE, FINAL_STEP, CaseState, StepState
 from onenet.errors import MoveRefused
 
 Who = Literal["applicant", "department", "officer", "supervisor", "administrator"]
@@ -78,6 +78,7 @@ OF_STEP: Mapping[str, Move] = {
     "reject": _DECISION,
     "skip": _DECISION,
     "cancel": _DECISION,
+    "urge": Move(frozenset(StepState) - FINAL_STEP, ("supervisor",)),
     "send_again": Move(frozenset({_S.DISPATCHED, _S.ACCEPTED, _S.HELD}), ("administrator",)),
 }
 """What can be done to a step: the words of departments, what clerks do at a desk, and what persons do."""

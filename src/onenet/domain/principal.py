@@ -38,26 +38,30 @@ _OWNER = (
 )
 _EMERGENCY = frozenset({"break-glass:ask", "break-glass:read"})
 
+_SUPERVISED = frozenset({"supervision:read", "urgings:answer"})
+"""What a department may do that supervision looks at."""
+
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
     Role.FRONTEND: _OWNER,
     Role.CITIZEN: _OWNER,
     Role.AGENT: _APPLICANT | {"delegations:read"},
     Role.CLERK: _APPLICANT | {"content:reveal", "applicants:find"},
-    Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read", "tasks:fetch"}),
+    Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read", "tasks:fetch"}) | _SUPERVISED,
     Role.OFFICER: frozenset({"catalogue:read", "cases:read", "content:read", "steps:decide", "attempts:read"})
+    | _SUPERVISED
     | _EMERGENCY,
     Role.SUPERVISOR: frozenset(
         {"catalogue:read", "cases:read", "steps:decide", "attempts:read", "deliveries:read"}
     )
     | _EMERGENCY
-    | {"break-glass:approve", "applicants:find"},
+    | {"break-glass:approve", "applicants:find", "supervision:read", "steps:urge"},
     Role.ADMINISTRATOR: frozenset({"catalogue:read", "deliveries:read", "endpoints:read", "endpoints:write"})
     | _EMERGENCY
     | {"break-glass:approve", "metrics:read"},
     Role.AUDITOR: frozenset(
         {"catalogue:read", "cases:read", "attempts:read", "deliveries:read", "endpoints:read"}
     )
-    | {"break-glass:audit"},
+    | {"break-glass:audit", "supervision:read"},
 }
 """What each role may ask for at all, unless less was given. What is not here is denied."""
 

@@ -25,4 +25,24 @@ class Extension:
     at: datetime
 
 
-Procedure = Extension
+@dataclass(frozen=True, slots=True)
+class Urging:
+    """A unit told to act on a step, and to answer until `due_at`: urging 催办, or supervision 督办 above it.
+
+    `number`: counts them within the step. `is_overdue`: it was not answered by then, which stays on record.
+    """
+
+    kind: Literal["urging"]
+    number: int
+    level: Literal["urging", "supervision"]
+    by: str
+    reason: str
+    at: datetime
+    due_at: datetime
+    answer: str | None = None
+    answered_by: str | None = None
+    answered_at: datetime | None = None
+    is_overdue: bool = False
+
+
+Procedure = Extension | Urging

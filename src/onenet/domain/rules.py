@@ -37,12 +37,17 @@ class Rules:
     before the application counts as accepted from the day it was received; `notice_item_types`: for which
     types of items (LIC art. 32(1)(4): licences, 01 of GB/T 39046 A.1; ANY art. 36 has it for all services).
     `yellow`: when a light turns yellow; by the first rule that speaks of the item, else a fifth before.
+    `urges_on_red`: whether a limit that is used up urges its department by itself; `urging`, `supervision`:
+    how long a department has to answer them (no law gives a number; domain.md section 11).
     """
 
     calendar: Calendar = Calendar("")
     notice: Limit = Limit(5, "workdays")
     notice_item_types: tuple[str, ...] = ("01",)
     yellow: tuple[Yellow, ...] = (FIFTH,)
+    urges_on_red: bool = True
+    urging: Limit = Limit(2, "workdays")
+    supervision: Limit = Limit(5, "workdays")
 
 
 LAW = Rules()

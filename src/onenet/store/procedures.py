@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from onenet.domain.procedures import Procedure
 
-_ADAPTER: TypeAdapter[tuple[Procedure, ...]] = TypeAdapter(tuple[Procedure, ...])
+_ADAPTER: TypeAdapter[tuple[Procedure, ...]] = TypeAdapter(
+    tuple[Annotated[Procedure, Field(discriminator="kind")], ...]
+)
 
 
 def as_json(procedures: tuple[Procedure, ...]) -> list[Any]:

@@ -31,6 +31,7 @@ from onenet.domain.chain import canonical
 from onenet.domain.clocks import Clock, Pause
 from onenet.domain.outcome import ResultGiven, SupplementRequest
 from onenet.domain.states import Light, StepState, TaskState, TimerState
+from onenet.domain.urging import urging_due_at
 from onenet.encryption import DataKey, KeyRing, blobs
 from onenet.store import procedures, sealing
 
@@ -200,6 +201,7 @@ def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:
         "claimed_by": step.claim and step.claim.by,
         "claimed_at": step.claim and step.claim.at,
         "received_at": step.received_at,
+        "urging_due_at": urging_due_at(step) if step.procedures else None,
         **timing_columns(step.timing),
         **_said_columns(case, step, key),
     }

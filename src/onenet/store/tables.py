@@ -52,6 +52,8 @@ def _timing() -> list[Column[Any]]:
 
 
 HELD = text("state = 'held'")
+LIT = "waits_for IS NOT NULL AND (light <> 'green' OR urging_due_at IS NOT NULL)"
+"""An open step that supervision looks at."""
 
 # ---- callers: few rows, whole on every node
 
@@ -224,6 +226,8 @@ step = Table(
     Column("claimed_by", String(255)),
     Column("claimed_at", Timestamp),
     Column("received_at", Timestamp),
+    # When the first urging that is open is to be answered: of `procedures`, for looking up.
+    Column("urging_due_at", Timestamp),
     *_timing(),
     PrimaryKeyConstraint("lane", "case_id", "code"),
     to_case(),
@@ -233,6 +237,7 @@ step = Table(
         name="waiting_says_why",
     ),
     Index("ix_step_of_department", "department", "lane", "case_id"),
+    Index("ix_step_lit", "lane", "case_id", "code", **only(text(LIT))),
     Index(
         "ix_step_at_desk",
         *("lane", "department", "desk_at"),
