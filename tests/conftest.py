@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from onenet import security_log
 from onenet.clock import FrozenClock
@@ -30,6 +31,12 @@ TEMPLATE = "onenet_template"
 
 os.environ["ONENET_KEK"] = KEK
 os.environ["ONENET_INNER_NETWORKS"] = NETWORKS
+
+# As structlog does it by itself, but without the coloured picture of every frame's variables: to draw these
+# took more time than many a test that logs a fault, and nobody looks at them.
+*_FIRST, _ = structlog.get_config()["processors"]
+PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure([*_FIRST, PLAIN])
 
 if os.environ.get("FLAGS_OFF"):
     # `dev.py test --flags-off`: every engine does without what is optional; children read it as a setting.

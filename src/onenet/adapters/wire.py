@@ -13,7 +13,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import aiohttp
@@ -165,6 +165,14 @@ class _Judged(AbstractResolver):
         return socket.socket(family, kind, protocol)
 
 
+@cache
+def _tls() -> ssl.SSLContext:
+    """Whom the whole process trusts: to read all the authorities takes 20 ms."""
+    made = httpx2.create_ssl_context(trust_env=False)
+    made.set_alpn_protocols(["http/1.1"])
+    return made
+
+
 class Wire:
     """Keeps the connections, a few for each host: one that hangs fills its own and nobody else's.
 
@@ -182,10 +190,8 @@ class Wire:
     ) -> None:
         self._address = lru_cache(maxsize=1_024)(partial(_address, destinations))
         judged = self._names = _Judged(destinations, names or _System())
-        tls = httpx2.create_ssl_context(trust_env=False)
-        tls.set_alpn_protocols(["http/1.1"])
         connector = aiohttp.TCPConnector(
-            ssl=tls,
+            ssl=_tls(),
             limit=0,
             limit_per_host=connections_per_host,
             keepalive_timeout=KEEP_ALIVE_S,
