@@ -1,11 +1,13 @@
 """The shipped bundles: their edges, what guidance leads to, and that the demo's samples and city fit them."""
 
+import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import pytest
 
+from onenet.api.promise_shapes import Promises
 from onenet.catalogue.lint import lint
 from onenet.demo import samples
 from onenet.demo.city import CITY
@@ -209,8 +211,11 @@ def test_the_answers_of_a_sample_choose_its_members(bundles: Mapping[str, Bundle
 def test_a_sample_is_taken_as_it_is(bundles: Mapping[str, Bundle], code: str, place: int) -> None:
     body = samples.submission(samples.read(code)[place], date(2026, 11, 26))
     given = [material["code"] for material in body["materials"]]
+    said = Promises.model_validate_json(json.dumps({"undertakings": body.get("undertakings", [])}))
     cases.check_content(
-        bundles[code], make_content(answers=body["answers"], form=body["form"], materials=given)
+        bundles[code],
+        make_content(answers=body["answers"], form=body["form"], materials=given),
+        said.to_undertakings(),
     )
 
 

@@ -98,9 +98,7 @@ def _granted(said: _Said) -> Outcome:
 
 
 def _granted_with_deficiency(said: _Said) -> Outcome:
-    """The open deficiency has no member of its own yet; in the opinion a person sees it."""
-    opinion = f"容缺通过：{said.opinion}" if said.opinion else "容缺通过"
-    return Completed(answers.results_given(said.results), opinion)
+    return Completed(answers.results_given(said.results), said.opinion, deficiency_open=True)
 
 
 CODES: Mapping[int, Reader] = {

@@ -60,9 +60,10 @@ class _Completed(_Said):
     """The department decided in the applicant's favour."""
 
     results: tuple[ResultShape, ...] = ()
+    deficiency_open: bool = False
 
     def to_outcome(self) -> Outcome:
-        return Completed(answers.results_given(self.results), self.opinion)
+        return Completed(answers.results_given(self.results), self.opinion, self.deficiency_open)
 
 
 class _SupplementNeeded(_Said):

@@ -24,8 +24,10 @@ from onenet.api.cases import custody_of, load, replying_to
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
-from onenet.domain.commands import DecideStep, HandInSupplement
+from onenet.api.promise_shapes import Deferral
+from onenet.domain.commands import DecideStep, DeferTolerance, HandInSupplement
 from onenet.domain.delegation import Owner
+from onenet.domain.promises import Later
 from onenet.errors import NotFound
 from onenet.services import cases
 from onenet.services.cases import Replying
@@ -43,6 +45,9 @@ WithdrawalBody = Annotated[Body[Withdrawal], Depends(JsonBody(Withdrawal, exampl
 DecisionBody = Annotated[Body[StepDecision], Depends(JsonBody(StepDecision, examples.DECISION))]
 
 
+DeferralBody = Annotated[Body[Deferral], Depends(JsonBody(Deferral, examples.DEFERRAL))]
+
+
 @operations(
     "POST",
     "/v1/cases/{case_id}/supplements",
@@ -51,7 +56,10 @@ DecisionBody = Annotated[Body[StepDecision], Depends(JsonBody(StepDecision, exam
     takes=TAKES,
 )
 async def hand_in_supplement(request: Request, case_id: CaseId, body: SupplementBody) -> Response:
-    """Hands in what a step asked for: materials, corrected fields, or both; the step goes on then."""
+    """Hands in what a step asked for: materials, corrected fields, or both; the step goes on then.
+
+    A material that was promised in an undertaking is handed in here too, also after the step was granted.
+    """
     seen, said = await load(request, case_id), body.value
     command = HandInSupplement(said.step, materials_given(said.materials), said.form)
     replying = _replying(request, seen, body.raw)
@@ -86,12 +94,34 @@ async def decide_step(request: Request, case_id: CaseId, step: StepCode, body: D
 
     `hold` stops a step that its department has, and has lost; it can be decided or sent again then.
     """
-    seen, said = await load(request, case_id), body.value
-    if step not in {shown["code"] for shown in step_views(seen.case, seen.sight.view)}:
-        raise NotFound  # a step of another department
+    seen, said = await _load_step(request, case_id, step), body.value
     command = DecideStep(step, said.action, said.reason)
     replying = _replying(request, seen, body.raw)
     return _answer(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
+
+
+@operations(
+    "POST",
+    "/v1/cases/{case_id}/steps/{step}/deferrals",
+    permission="steps:decide",
+    answers={200: answers_with("The case as it now is", CaseShape, examples.CASE)},
+    takes=TAKES,
+)
+async def defer_material(request: Request, case_id: CaseId, step: StepCode, body: DeferralBody) -> Response:
+    """Puts off the day by which a promised material is to follow: for force majeure, and only later."""
+    seen, said = await _load_step(request, case_id, step), body.value
+    later = Later(said.material, said.due_on)
+    command = DeferTolerance(step, later, by=caller(request).id, reason=said.reason)
+    replying = _replying(request, seen, body.raw)
+    return _answer(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
+
+
+async def _load_step(request: Request, case_id: str, step: str) -> Seen:
+    """The case, if the caller may see this step of it. Raises: NotFound."""
+    seen = await load(request, case_id)
+    if step not in {shown["code"] for shown in step_views(seen.case, seen.sight.view)}:
+        raise NotFound  # a step of another department
+    return seen
 
 
 def _replying(request: Request, seen: Seen, raw: bytes) -> Replying:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Ta
 from pydantic_core import PydanticCustomError
 
 from onenet.api.form_values import GivenAnswers, GivenForm
+from onenet.api.promise_shapes import Promises, ToleranceShape
 from onenet.api.shapes import (
     NAME_PATTERN,
     Answer,
@@ -146,7 +147,7 @@ AnyMaterial = Annotated[
 ]
 
 
-class CaseSubmission(Request):
+class CaseSubmission(Promises):
     """An application: one thing, stated once.
 
     `forms_sha256`: what a preview said of the generated forms that the applicant has confirmed.
@@ -179,11 +180,12 @@ class CaseSubmission(Request):
             form=self.form,
             materials=materials_given(self.materials),
             forms_sha256=self.forms_sha256,
+            undertakings=self.to_undertakings(),
         )
 
 
 class SupplementSubmission(Request):
-    """What a step asked for: materials, corrected fields, or both."""
+    """What a step asked for: materials, corrected fields, or both; and what was promised for it."""
 
     step: Code
     materials: Annotated[list[AnyMaterial], Field(max_length=MAX_MATERIALS)] = Field(default=[])
@@ -257,7 +259,9 @@ class RequestShape(Answer):
 
 
 class StepShape(Answer):
-    """One item inside the case. `light` stays as it was when the step is closed."""
+    """One item inside the case. `light` stays as it was when the step is closed. `tolerances`: what follows
+    later, where anything does.
+    """
 
     code: str
     names: Names
@@ -272,6 +276,7 @@ class StepShape(Answer):
     requests: list[RequestShape]
     reason: str | None = None
     opinion: str | None = None
+    tolerances: list[ToleranceShape] | None = None
 
 
 class BundleMark(Answer):

@@ -15,9 +15,11 @@ from uuid import UUID
 from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
+from onenet.domain import tolerance
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import Case, Step, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
+from onenet.domain.promises import Signature, Tolerance
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
 from onenet.domain.visibility import WHOLE, View
 from onenet.recent import Recent
@@ -209,7 +211,31 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
         said["reason"] = step.reason
     if step.opinion is not None:
         said["opinion"] = step.opinion
+    if lines := tolerance.ledger(step):
+        said["tolerances"] = [_tolerance(line) for line in lines]
     return said
+
+
+def _tolerance(line: Tolerance) -> dict[str, Any]:
+    return given(
+        {
+            "material": line.material,
+            "due_on": line.due_on.isoformat(),
+            **_signature(line.signed),
+            "delivered_at": moment(line.delivered_at) if line.delivered_at else None,
+            "outcome": line.outcome,
+            "deferred_for": line.deferred_for,
+        }
+    )
+
+
+def _signature(signed: Signature) -> dict[str, Any]:
+    return {
+        "text_version": signed.version,
+        "text_sha256": signed.sha256,
+        "signed_by": signed.by,
+        "signed_at": moment(signed.at),
+    }
 
 
 def waiting_view(waiting: Waiting) -> dict[str, Any]:

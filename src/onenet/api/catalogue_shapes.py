@@ -102,8 +102,18 @@ class NeedShape(Answer):
     copies: int
 
 
+class TermsShape(Answer):
+    """A text to be signed, by its version. `sha256`: of `zh`, a line feed and `en`, in UTF-8."""
+
+    version: str
+    text: Names
+    sha256: str
+
+
 class GuidanceMember(Answer):
-    """An item that the answers lead to."""
+    """An item that the answers lead to. `tolerance`: what is signed where secondary materials of mode 4
+    follow later; where it is, each of them is handed in or promised.
+    """
 
     code: str
     item: str
@@ -111,6 +121,7 @@ class GuidanceMember(Answer):
     department: Named
     promised: Limit | None = None
     statutory: Limit | None = None
+    tolerance: TermsShape | None = None
 
 
 class GuidanceAnswer(Answer):

@@ -11,7 +11,7 @@ from typing import Any
 from onenet.api.case_views import bundle_mark, department_view, limit_view
 from onenet.api.shapes import given
 from onenet.domain import guidance
-from onenet.domain.bundle import Asks, Bundle, Department, Jurisdiction, Material, Member, Question
+from onenet.domain.bundle import Asks, Bundle, Department, Jurisdiction, Material, Member, Question, Terms
 from onenet.domain.calendar import Calendar
 from onenet.services.guidance import Guidance
 
@@ -131,8 +131,13 @@ def _member(bundle: Bundle, member: Member) -> dict[str, Any]:
             "department": department_view(bundle, member.department),
             "promised": limit_view(member.promised),
             "statutory": limit_view(member.statutory),
+            "tolerance": _terms(member.tolerance) if member.tolerance else None,
         }
     )
+
+
+def _terms(terms: Terms) -> dict[str, Any]:
+    return {"version": terms.version, "text": dict(terms.text), "sha256": terms.sha256}
 
 
 def _whole_member(bundle: Bundle, member: Member) -> dict[str, Any]:

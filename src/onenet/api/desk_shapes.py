@@ -77,11 +77,12 @@ class GivenResult(Request):
 
 
 class AnswerCompleted(Request):
-    """Decided in the applicant's favour."""
+    """Decided in the applicant's favour; `deficiency_open`: although something promised is to follow."""
 
     outcome: Literal["completed"]
     results: Annotated[list[GivenResult], Field(max_length=MOST_ENTRIES)] = Field(default=[])
     opinion: LongText | None = None
+    deficiency_open: bool = False
 
 
 class GivenRequest(Request):

@@ -14,6 +14,7 @@ from onenet.api import faults
 from onenet.api.case_shapes import MAX_MATERIALS, AnyMaterial, CaseSubmission, Sha256
 from onenet.api.form_values import GivenAnswers, GivenForm
 from onenet.api.preconditions import entity_tag
+from onenet.api.promise_shapes import Promises
 from onenet.api.shapes import LINE_PATTERN, Answer, Code, FaultShape, Moment, Request, extensible, moment
 from onenet.errors import Fault
 from onenet.ids import to_text
@@ -95,8 +96,8 @@ class DraftInFull(DraftShape):
     materials: list[dict[str, Any]]
 
 
-class DraftSubmission(Request):
-    """Sends the draft in as it is. `forms_sha256`: as in an application that is sent in at once."""
+class DraftSubmission(Promises):
+    """Sends the draft in as it is. What is signed is said now, as in an application sent in at once."""
 
     forms_sha256: Sha256 | None = None
 

@@ -195,7 +195,11 @@ async def submit_draft(request: Request, draft_id: DraftId, body: SubmissionBody
     now = known.machine_clock.now()
     return await send_in(
         request,
-        replace(said.to_submission(), forms_sha256=body.value.forms_sha256),
+        replace(
+            said.to_submission(),
+            forms_sha256=body.value.forms_sha256,
+            undertakings=body.value.to_undertakings(),
+        ),
         Applying(row.owner, sight.view, who.name_for(row.owner)),
         body.raw,
         under=under,

@@ -139,6 +139,11 @@ UPLOAD: dict[str, Any] = {
     },
 }
 COMPLETION: dict[str, Any] = {"sha256": DOCUMENT["uploaded_sha256"]}
+DEFERRAL: dict[str, Any] = {
+    "material": "premises_proof",
+    "due_on": "2026-12-18",
+    "reason": "台风停工停业，出租方暂时无法出具证明",
+}
 WITHDRAWAL: dict[str, Any] = {"reason": "信息填写有误，重新申请"}
 DECISION: dict[str, Any] = {"action": "release", "reason": "已与部门核实，继续办理"}
 

@@ -119,7 +119,12 @@ def _member(
         identity=item.identity,
         retention_days=item.retention_days,
         if_failed={code: shape.if_failed.get(code, if_failed) for code in shape.after},
+        tolerance=_terms(item.tolerance),
     )
+
+
+def _terms(shape: model.Terms | None) -> domain.Terms | None:
+    return domain.Terms(shape.version, shape.text.model_dump()) if shape else None
 
 
 def _need(said: model.Need, material: model.Material) -> domain.Need:

@@ -15,6 +15,7 @@ from onenet.catalogue import (
     materials,
     model,
     numbering,
+    promises,
     references,
 )
 from onenet.catalogue.build import build_bundle, build_department, build_jurisdiction
@@ -47,6 +48,7 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
     conditions.told_answers_are_asked,
     conditions.questions_are_used,
     limits.promises_keep_within_the_law,
+    promises.what_may_follow_is_there,
 )
 """Rules about entries as they are written."""
 

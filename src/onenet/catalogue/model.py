@@ -15,12 +15,14 @@ ITEM_TYPE_PATTERN = "^[0-9]{2}$"
 DAY_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 
 LINE_PATTERN = r"^[^\r\n]+$"
+VERSION_PATTERN = "^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$"
 
 PATTERNS_IN_WORDS = {
     LINE_PATTERN: "text on one line",
     CODE_PATTERN: "a code: small letters, digits and _, a letter first, at most 63",
     AREA_CODE_PATTERN: 'an area code: 2 to 12 digits in quotes, such as "320500"',
     ITEM_TYPE_PATTERN: 'an item type: two digits in quotes, such as "07"',
+    VERSION_PATTERN: 'a version in quotes, such as "2026-1": letters, digits, ., _ and -, at most 32',
     DAY_PATTERN: 'a day in quotes, such as "2027-02-06"',
 }
 
@@ -215,12 +217,20 @@ class RequiredWhen(Shape):
     required_when: Condition
 
 
+class Terms(Shape):
+    """A text that applicants sign. Whoever changes the text changes the version."""
+
+    version: Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
+    text: LongNames
+
+
 class Item(Shape):
     """One departmental service.
 
     `answers`: questions whose answers its department is told. `identity`: whether it is told the applicant's
     identity number. `needs`: how it needs a material, where that is otherwise than the material says.
-    `retention_days`: how long what was said is kept after the case was closed.
+    `retention_days`: how long what was said is kept after the case was closed. `tolerance`: what applicants
+    sign whose secondary materials follow later; without it they may not.
     """
 
     code: Code
@@ -236,6 +246,7 @@ class Item(Shape):
     needs: dict[Code, Need] = {}
     identity: bool = False
     retention_days: int = Field(default=RETENTION_DAYS, ge=1, le=36_600)
+    tolerance: Terms | None = None
 
 
 class Option(Shape):

@@ -157,6 +157,10 @@ END_REASONS: Mapping[str, Words] = {
         "zh": "前序环节未通过（{steps}），本环节随之取消",
         "en": "Cancelled, as a step before it was not completed ({steps})",
     },
+    "tolerance_lapsed": {
+        "zh": "容缺材料逾期未补，视为撤回申请",
+        "en": "What was to follow did not come in time; it counts as withdrawn",
+    },
 }
 """By the reason of an end that onenet itself decided; a department gives its own reasons in its decision."""
 

@@ -163,6 +163,8 @@ class FrontEnd:
             # Of what was sent from elsewhere, perhaps by hand, this front-end does not know the form.
             if step["state"] == "supplement_needed" and self.notebook.knows(case_id):
                 await self._hand_in(view, step)
+            elif step["state"] == "accepted" and self.notebook.knows(case_id):
+                await self._make_good(view, step)
 
     async def _hand_in(self, view: View, step: Mapping[str, Any]) -> None:
         """Hands in what the step asks for: a material anew, a field as it was sent. Once for each request."""
@@ -175,7 +177,20 @@ class FrontEnd:
             ],
             "form": {code: form[code] for kind, code in asked if kind == "field"},
         }
-        key = str(uuid5(NAMESPACE_URL, f"{view['id']}/{step['code']}/{step['since']}"))
+        await self._supplement(view, step, body, step["since"])
+
+    async def _make_good(self, view: View, step: Mapping[str, Any]) -> None:
+        """Hands in what was to follow, once the step was accepted without it."""
+        awaited = [line["material"] for line in step.get("tolerances", []) if "outcome" not in line]
+        if awaited:
+            materials = [{"code": code, "reference": f"demo/{code}"} for code in awaited]
+            body = {"step": step["code"], "materials": materials}
+            await self._supplement(view, step, body, "made-good")
+
+    async def _supplement(
+        self, view: View, step: Mapping[str, Any], body: Mapping[str, Any], what: str
+    ) -> None:
+        key = str(uuid5(NAMESPACE_URL, f"{view['id']}/{step['code']}/{what}"))
         try:
             await ask(self._client, "POST", f"/v1/cases/{view['id']}/supplements", body=body, key=key)
         except Refused as refusal:

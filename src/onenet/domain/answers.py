@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import flow, moves
+from onenet.domain import flow, moves, tolerance
 from onenet.domain.case import Reply, Step, Task, Waiting
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -147,11 +147,14 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
                 code, _S.ACCEPTED, EventType.STEP_ACCEPTED, {"opinion": opinion},
                 waiting=flow.with_department(department, "being_decided"), opinion=opinion,
             )  # fmt: skip
-        case Completed(results, opinion):
+        case Completed(results, opinion, deficiency_open):
             told = {"results": [result.as_issued() for result in results], "opinion": opinion}
             draft.move_step(
-                code, _S.COMPLETED, EventType.STEP_COMPLETED, told, results=results, opinion=opinion
-            )
+                code, _S.COMPLETED, EventType.STEP_COMPLETED,
+                told | ({"deficiency_open": True} if deficiency_open else {}),
+                results=results, opinion=opinion,
+                procedures=tolerance.decided(step, deficiency_open=deficiency_open),
+            )  # fmt: skip
         case Rejected(reason_code, reason):
             told = {"reason_code": reason_code, "reason": reason}
             draft.move_step(code, _S.REJECTED, EventType.STEP_REJECTED, told, reason=reason)

@@ -8,6 +8,7 @@ case keeps the rules it started with whatever the catalogue says later.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -160,6 +161,19 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """A text that an applicant signs, by its version."""
+
+    version: str
+    text: Names
+
+    @property
+    def sha256(self) -> str:
+        """Of what was signed: both languages, a line feed between them, in UTF-8."""
+        return hashlib.sha256(f"{self.text['zh']}\n{self.text['en']}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """One item inside the bundle; at run time one step of a case.
 
@@ -172,6 +186,7 @@ class Member:
     `materials`: codes of the materials it needs; `needs`: how, where it is otherwise than the material says.
     `identity`: it needs the applicant's identity number; who does not is told it masked. `offline`: an
     officer records the outcome. `retention_days`: how long what was said is kept after the case was closed.
+    `tolerance`: what is signed where secondary materials follow later; None: none may (domain.md section 6).
     """
 
     code: str
@@ -194,6 +209,7 @@ class Member:
     identity: bool = False
     retention_days: int = RETENTION_DAYS
     if_failed: Mapping[str, EdgePolicy] = field(default_factory=dict)
+    tolerance: Terms | None = None
 
     def whose_failure(self, policy: EdgePolicy, failed: Collection[str]) -> tuple[str, ...]:
         """Which of the failed members before this one ask for that policy."""
@@ -262,6 +278,10 @@ def _limit(content: Json) -> Limit | None:
     return None if content is None else Limit(**content)
 
 
+def _terms(content: Json) -> Terms | None:
+    return None if content is None else Terms(**content)
+
+
 def _member(content: Json) -> Member:
     waits = tuple(
         Wait(
@@ -297,6 +317,7 @@ def _member(content: Json) -> Member:
         if_failed=content.get("if_failed", {}),
         # A version that says nothing of it was published when every department was told the number.
         identity=content.get("identity", True),
+        tolerance=_terms(content.get("tolerance")),
     )
 
 

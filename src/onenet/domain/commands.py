@@ -10,11 +10,14 @@ from uuid import UUID
 
 from onenet.domain.case import MaterialGiven
 from onenet.domain.outcome import Outcome
+from onenet.domain.promises import Later, Undertaking
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Begin a case that was just put together: its first command."""
+    """Begin a case that was just put together: its first command. `undertakings`: what is to follow later."""
+
+    undertakings: tuple[Undertaking, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,16 @@ class AnswerUrging:
 
 
 @dataclass(frozen=True, slots=True)
+class DeferTolerance:
+    """An officer puts off the day by which a material is to follow: for force majeure, and only later."""
+
+    step: str
+    later: Later
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Clerk:
     """Who works at a desk, by the name in the record. A supervisor may take a task from whoever has it."""
 
@@ -193,6 +206,7 @@ Command = (
     | DecideStep
     | Urge
     | AnswerUrging
+    | DeferTolerance
     | WorkAtDesk
     | NoteEmergencyAccess
     | Erase

@@ -12,6 +12,7 @@ from uuid import UUID
 from onenet.domain.case import Case, Decision, Moment, Reply, Step, Task, Timer, Waiting, task_of
 from onenet.domain.clocks import Mark, heard
 from onenet.domain.events import EventType, NewEvent
+from onenet.domain.procedures import Procedure
 from onenet.domain.retry import next_poll
 from onenet.domain.rules import Rules
 from onenet.domain.states import (
@@ -62,6 +63,11 @@ class Draft:
         kept = {name: value for name, value in data.items() if value is not None}
         self.events.append(NewEvent(type, step, kept))
 
+    def tell(self, type: EventType, step: str, **data: Any) -> None:
+        """An event of a step that moves it nowhere; it says the state only of one that can still move."""
+        state = self.steps[step].state
+        self.add(type, step, state=None if state in FINAL_STEP else state, **data)
+
     def move_case(self, wanted: CaseState) -> None:
         """Moves the case and says so. Raises: IllegalMove."""
         self.state = move(CASE_MOVES, self.state, wanted)
@@ -103,6 +109,12 @@ class Draft:
         if step.waiting != waiting:
             self.steps[code] = step._replace(waiting=waiting)
             self.add(EventType.STEP_WAITING, code, state=step.state, waiting=_waiting(waiting))
+
+    def put_procedure(self, code: str, now: Procedure, instead_of: Procedure | None = None) -> None:
+        """Adds a procedure to a step, or says how one stands now."""
+        step = self.steps[code]
+        said = [now if each is instead_of else each for each in step.procedures]
+        self.steps[code] = step._replace(procedures=tuple(said if instead_of else (*said, now)))
 
     def move_task(self, task: Task, wanted: TaskState, **changes: Any) -> Task:
         """Moves a task; it gives up its lease, and is neither called about nor fetched nor asked about.

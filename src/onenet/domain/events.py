@@ -46,6 +46,10 @@ class EventType(Word):
     STEP_PUT_BACK = "step.put_back"
     RESULT_RECALLED = "result.recalled"
     RESULT_REVOKED = "result.revoked"
+    STEP_TOLERATED = "step.tolerated"
+    STEP_MADE_GOOD = "step.made_good"
+    STEP_TOLERANCE_DEFERRED = "step.tolerance_deferred"
+    STEP_TOLERANCE_LAPSED = "step.tolerance_lapsed"
     ANSWER_LATE = "answer.late"
     ANSWER_STALE = "answer.stale"
     ANSWER_REFUSED = "answer.refused"
@@ -96,6 +100,10 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_PUT_BACK: EventKind("放回待办", "The clerk who had the step put it back", False),
     EventType.RESULT_RECALLED: EventKind("已撤回", "A department took back what it had granted"),
     EventType.RESULT_REVOKED: EventKind("已撤销", "A department revoked what was wrongly obtained"),
+    EventType.STEP_TOLERATED: EventKind("容缺受理", "The step goes on although materials follow later"),
+    EventType.STEP_MADE_GOOD: EventKind("容缺材料已补齐", "The applicant handed in what was to follow"),
+    EventType.STEP_TOLERANCE_DEFERRED: EventKind("容缺补正延期", "An officer put off the day of a material"),
+    EventType.STEP_TOLERANCE_LAPSED: EventKind("容缺逾期未补", "What was to follow did not come in time"),
     EventType.ANSWER_LATE: EventKind(
         "迟到的答复", "An answer came for a finished task; on record only", False
     ),
@@ -121,6 +129,7 @@ PLAIN = frozenset(
     {
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
         *("from", "to", "deemed", "due_at", "light", "urging", "level"),
+        *("days", "text_sha256", "deficiency_open"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         "without",
     }

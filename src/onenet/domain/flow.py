@@ -149,7 +149,7 @@ def hand_out(draft: Draft, code: str) -> None:
     A new submission is a new task under a new key; a retry never is.
     """
     step = draft.steps[code]
-    _retire_task(draft, code)
+    retire_task(draft, code)
     number = step.submission + 1
     draft.steps[code] = step._replace(submission=number)
     queued = write_task(draft, code).next_at is None
@@ -182,7 +182,7 @@ def write_task(draft: Draft, code: str) -> Task:
     return task
 
 
-def _retire_task(draft: Draft, code: str) -> None:
+def retire_task(draft: Draft, code: str) -> None:
     """The task of the submission before is done: what still comes of it is late."""
     task = draft.live_task(code)
     if task is not None and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):

@@ -7,13 +7,14 @@ engine and its workers have no moves here: they prove by a lease or a moment tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import WORDS, Outcome
+from onenet.domain.promises import Tolerance
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, CaseState, StepState
 from onenet.errors import MoveRefused
 
@@ -84,6 +85,27 @@ OF_STEP: Mapping[str, Move] = {
 """What can be done to a step: the words of departments, what clerks do at a desk, and what persons do."""
 
 
+def _is_awaited(step: Step) -> bool:
+    """Whether something that was promised is still to follow."""
+    is_over = step.state in FINAL_STEP and step.state is not StepState.COMPLETED
+    lines = (each for each in step.procedures if isinstance(each, Tolerance))
+    return not is_over and any(line.outcome is None for line in lines)
+
+
+class ProcedureMove(NamedTuple):
+    """While what goes on in the step beside its state, and by whom."""
+
+    holds: Callable[[Step], bool]
+    by: tuple[Who, ...]
+
+
+OF_PROCEDURES: Mapping[str, ProcedureMove] = {
+    "make_good": ProcedureMove(_is_awaited, ("applicant",)),
+    "defer": ProcedureMove(_is_awaited, _DECIDERS),
+}
+"""What can be done about a promise, whatever state the step is in."""
+
+
 class CaseMove(NamedTuple):
     """In which states of the case, and by whom."""
 
@@ -110,6 +132,7 @@ def allowed(state: CaseState, step: Step | None) -> list[dict[str, Any]]:
     found: list[tuple[str, tuple[Who, ...]]] = []
     if step is not None:
         found += [(action, move.by) for action, move in OF_STEP.items() if move.holds(step)]
+        found += [(action, move.by) for action, move in OF_PROCEDURES.items() if move.holds(step)]
     found += [(action, move.by) for action, move in OF_CASE.items() if state in move.states]
     return [{"action": action, "by": list(by)} for action, by in found]
 

@@ -81,10 +81,14 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The department decided in the applicant's favour."""
+    """The department decided in the applicant's favour.
+
+    `deficiency_open`: although something is still to follow (exchange code 12, domain.md 4.2).
+    """
 
     results: tuple[ResultGiven, ...] = ()
     opinion: str | None = None
+    deficiency_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

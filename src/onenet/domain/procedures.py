@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from onenet.domain.promises import Tolerance
+
 
 @dataclass(frozen=True, slots=True)
 class Extension:
@@ -45,4 +47,4 @@ class Urging:
     is_overdue: bool = False
 
 
-Procedure = Extension | Urging
+Procedure = Extension | Tolerance | Urging

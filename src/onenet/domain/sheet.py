@@ -13,6 +13,7 @@ from onenet.domain import generated, guidance, told
 from onenet.domain.bundle import Member
 from onenet.domain.case import MaterialGiven
 from onenet.domain.chain import canonical
+from onenet.domain.promises import Tolerance
 from onenet.domain.states import FAILED, StepState
 from onenet.ids import to_text
 
@@ -45,6 +46,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "not_granted": not_granted(draft, member),
         "results_expected": [result.code for result in member.results],
         "promised": asdict(member.promised) if member.promised else None,
+        "tolerated": _tolerated(draft, code),
     }
     return canonical(sheet)
 
@@ -88,6 +90,15 @@ def not_granted(draft: Draft, member: Member) -> list[dict[str, str]]:
     """
     before = [draft.steps[code] for code in member.after]
     return [{"step": step.code, "state": step.state.value} for step in before if step.state in FAILED]
+
+
+def _tolerated(draft: Draft, code: str) -> list[dict[str, str]]:
+    """Materials that are to follow, and by which day."""
+    return [
+        {"material": line.material, "due_on": line.due_on.isoformat(), "text_version": line.signed.version}
+        for line in draft.steps[code].procedures
+        if isinstance(line, Tolerance) and line.outcome is None
+    ]
 
 
 def _issued(draft: Draft, result: str) -> dict[str, Any] | None:

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import generated, guidance
+from onenet.domain import generated, guidance, tolerance
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
-from onenet.domain.commands import Command, DecideStep, HandInSupplement, Open, Withdraw
+from onenet.domain.commands import Command, DecideStep, DeferTolerance, HandInSupplement, Open, Withdraw
 from onenet.domain.generated import GeneratedForm
+from onenet.domain.promises import Undertaking
 from onenet.domain.questions import check_answers
 from onenet.domain.states import CaseState
 from onenet.domain.tracking import hash_of
@@ -54,6 +55,7 @@ class Submission:
     form: Mapping[str, Any]
     materials: tuple[MaterialGiven, ...]
     forms_sha256: str | None = None
+    undertakings: tuple[Undertaking, ...] = ()
 
     def content(self) -> CaseContent:
         """What is said in it."""
@@ -114,8 +116,14 @@ async def preview(catalogue: Catalogue, submission: Submission) -> tuple[Bundle,
     return bundle, generated.generated(bundle, content)
 
 
-def check_content(bundle: Bundle, content: CaseContent, *, is_whole: bool = True) -> None:
-    """Checks answers, form and materials against the bundle. `is_whole`: no material may be missing.
+def check_content(
+    bundle: Bundle,
+    content: CaseContent,
+    undertakings: Sequence[Undertaking] = (),
+    *,
+    is_whole: bool = True,
+) -> None:
+    """Checks answers, form, materials and promises against the bundle. `is_whole`: no material is missing.
 
     Raises: UnknownReference, FormInvalid, FormsDiffer.
     """
@@ -130,6 +138,8 @@ def check_content(bundle: Bundle, content: CaseContent, *, is_whole: bool = True
     faults = forms.check(_schema(bundle, plan, content.answers), content.form)
     if is_whole:
         faults += _missing_materials(plan, content.materials)
+        given = [material.code for material in content.materials]
+        faults += tuple(tolerance.faults(bundle, plan, given, undertakings))
     if faults:
         raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
     confirmed = content.forms_sha256
@@ -214,7 +224,7 @@ async def submit(
     bundle = await find_bundle(catalogue, submission.bundle, submission.version)
     jurisdiction = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
     content = submission.content()
-    check_content(bundle, content)
+    check_content(bundle, content, submission.undertakings)
     case_id = case_id or _id_of(submission, replying)
     template = await catalogue.number_template(submission.jurisdiction)
     blank = Case(
@@ -226,7 +236,7 @@ async def submit(
 
     async def opened(materials: Sequence[MaterialGiven]) -> Result:
         case = blank._replace(content=replace(content, materials=tuple(materials)))
-        opens = change(case_id, Open(), replying, Opening(case, template))
+        opens = change(case_id, Open(submission.undertakings), replying, Opening(case, template))
         return await _submit(gate, opens, materials, custody)
 
     if custody is None or custody.owner != (client, subject):
@@ -284,8 +294,10 @@ async def withdraw(gate: Gate, case_id: UUID, reason: str | None, replying: Repl
     return await gate.submit(change(case_id, Withdraw(reason), replying))
 
 
-async def decide_step(gate: Gate, case_id: UUID, command: DecideStep, replying: Replying) -> Result:
-    """Decides about a held step. Raises: NotFound, Conflict, PreconditionFailed."""
+async def decide_step(
+    gate: Gate, case_id: UUID, command: DecideStep | DeferTolerance, replying: Replying
+) -> Result:
+    """Decides about a step. Raises: NotFound, Conflict, FormInvalid, PreconditionFailed."""
     return await gate.submit(change(case_id, command, replying))
 
 

@@ -148,15 +148,18 @@ def one_key_for_each_submission(looked: Looked) -> Said:
 
 
 def submissions_have_a_cause(looked: Looked) -> Said:
-    """I7: a join fires once; more submissions come only of a supplement or of an officer's release."""
+    """I7: a join fires once; more submissions come only of what was handed in or an officer's release."""
     causes: dict[str, int] = {}
     for event in looked.events:
-        if event.step is not None and event.type in ("step.supplemented", "step.released"):
+        if event.step is not None and event.type in _CAUSES:
             causes[event.step] = causes.get(event.step, 0) + 1
     for step in looked.case.steps.values():
         most = 1 + causes.get(step.code, 0)
         if step.submission > most:
             yield step.code, f"it was handed out {step.submission} times, with cause for {most}"
+
+
+_CAUSES = ("step.supplemented", "step.made_good", "step.released")
 
 
 def inputs_come_first(looked: Looked) -> Said:

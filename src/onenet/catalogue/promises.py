@@ -1,0 +1,32 @@
+"""Rules about what applicants may promise: materials that follow later."""
+
+from __future__ import annotations
+
+from onenet.catalogue import model
+from onenet.catalogue.findings import Findings, error
+from onenet.catalogue.load import Catalogue, Entry, first_of
+
+
+def what_may_follow_is_there(catalogue: Catalogue) -> Findings:
+    """An item that tolerates has secondary materials to be handed in, and a promise in days to count by.
+
+    Source: ANY art. 24; the time to make good is not longer than the promise (domain.md section 6).
+    """
+    materials = first_of(catalogue.materials)
+    for item in catalogue.items:
+        if item.shape.tolerance is None:
+            continue
+        if item.shape.promised is None or item.shape.promised.unit == "hours":
+            what = f"{item.code} lets materials follow, but no promise in days says for how long"
+            yield error(item.at("tolerance"), "tolerance_without_promise", what)
+        if not any(_may_follow(item.shape, code, materials) for code in item.shape.materials):
+            what = f"{item.code} lets materials follow, but has no secondary one of mode 4"
+            yield error(item.at("tolerance"), "nothing_to_follow", what)
+
+
+def _may_follow(item: model.Item, code: str, materials: dict[str, Entry[model.Material]]) -> bool:
+    if code not in materials:
+        return True  # it leads nowhere; another rule says so
+    own = item.needs.get(code)
+    need = (own and own.need) or materials[code].shape.need
+    return materials[code].shape.mode == 4 and need == "secondary"
