@@ -164,6 +164,22 @@ class IllegalMove(Conflict, zh="不允许的状态变更"):
     """This change of state is not allowed."""
 
 
+class NoLimitRunning(Conflict, code="no-limit-running", zh="没有正在计算的期限"):
+    """No such limit runs here now."""
+
+
+class ExtensionRepeated(Conflict, code="extension-repeated", zh="期限只能延长一次"):
+    """A limit is extended only once, and this one was."""
+
+
+class LimitUsedUp(Conflict, code="limit-used-up", zh="期限已届满"):
+    """The limit is used up: it can be extended only before."""
+
+
+class ExtensionTooLong(Conflict, code="extension-too-long", zh="延长的期限超出规定"):
+    """The extension is longer than the rule allows."""
+
+
 class MoveRefused(Conflict):
     """The case or the step is not, or not any more, as this needs it to be."""
 

@@ -34,7 +34,12 @@ async def case_id(frontend: httpx2.AsyncClient, database: Database, parts: Parts
     """A case whose certificate is promised within five working days."""
     bundle = city_bundle()
     certificate = replace(bundle.member("certificate"), promised=Limit(5, "workdays"))
-    await publish(database, replace(bundle, code="moving", members=(certificate, *bundle.members[1:])))
+    await publish(
+        database,
+        replace(
+            bundle, code="moving", statutory=Limit(5, "workdays"), members=(certificate, *bundle.members[1:])
+        ),
+    )
     calendar = Calendar("china", {year: known_year("CN", year) for year in (2026, 2027)})
     county = Jurisdiction("kunshan", names("昆山"), "county_city", "320583", "suzhou", calendar="china")
     async with database.transaction() as connection:
@@ -116,3 +121,77 @@ async def test_a_step_that_is_not_there_or_not_theirs_is_404(
 ) -> None:
     assert (await frontend.get(f"/v1/cases/{case_id}/steps/nothing/deadline")).status_code == 404
     assert (await stranger.get(f"/v1/cases/{case_id}/steps/certificate/deadline")).status_code == 404
+
+
+# ---- the case as a whole, and extensions
+
+
+async def whole(client: httpx2.AsyncClient, case_id: str) -> dict[str, Any]:
+    answer = await client.get(f"/v1/cases/{case_id}/deadline")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def test_the_case_and_its_steps_show_until_when(
+    frontend: httpx2.AsyncClient, database: Database, parts: Parts, case_id: str
+) -> None:
+    assert await whole(frontend, case_id) == {"calendar": "/v1/calendar/kunshan/2026"}
+    await says(database, parts, Accepted())
+    found = await whole(frontend, case_id)
+    assert found["clock"] == {"started_at": "2026-11-23T01:00:00.000Z", "pauses": []}
+    assert found["statutory"]["due_on"] == "2026-11-30"
+    case = (await frontend.get(f"/v1/cases/{case_id}")).json()
+    assert case["statutory_due_at"] == "2026-11-30T16:00:00.000Z"
+    assert (case["statutory"], case["is_provisional"]) == ({"number": 5, "unit": "workdays"}, False)
+    shown = next(step for step in case["steps"] if step["code"] == "certificate")
+    assert shown["promised_due_at"] == "2026-11-30T16:00:00.000Z"
+    assert "statutory_due_at" not in shown
+
+
+EXTENSION = {"limit": "promised", "days": 2, "approved_by": "局长", "reason": "须向外省核实"}
+
+
+async def test_an_extension_is_put_on_record_explained_and_told(
+    frontend: httpx2.AsyncClient,
+    supervisor: httpx2.AsyncClient,
+    database: Database,
+    parts: Parts,
+    case_id: str,
+) -> None:
+    await says(database, parts, Accepted())
+    where = f"/v1/cases/{case_id}/steps/certificate/extensions"
+    given = await supervisor.post(where, json=EXTENSION, headers={"Idempotency-Key": "x-1"})
+    assert given.status_code == 200, given.text
+    promised = (await shown(frontend, case_id))["promised"]
+    assert promised["due_on"] == "2026-12-02"
+    assert promised["extension"] == {
+        "days": 2,
+        "approved_by": "局长",
+        "reason": "须向外省核实",
+        "at": "2026-11-23T01:00:00.000Z",
+    }
+    assert [day["number"] for day in promised["days"] if day.get("added")] == [6, 7]
+    again = await supervisor.post(where, json=EXTENSION, headers={"Idempotency-Key": "x-2"})
+    assert (again.status_code, again.json()["type"].rpartition("/")[2]) == (409, "extension-repeated")
+    events = (await frontend.get(f"/v1/cases/{case_id}/events")).json()["items"]
+    (told,) = [event for event in events if event["type"] == "step.extended"]
+    assert told["data"]["reason"] == "须向外省核实"
+
+
+async def test_the_whole_is_extended_by_supervisors_alone(
+    frontend: httpx2.AsyncClient,
+    supervisor: httpx2.AsyncClient,
+    department: httpx2.AsyncClient,
+    database: Database,
+    parts: Parts,
+    case_id: str,
+) -> None:
+    await says(database, parts, Accepted())
+    where, given = f"/v1/cases/{case_id}/extensions", {**EXTENSION, "limit": "statutory"}
+    refused = await department.post(where, json=given, headers={"Idempotency-Key": "x-0"})
+    assert refused.status_code == 403
+    answer = await supervisor.post(where, json=given, headers={"Idempotency-Key": "x-1"})
+    assert answer.status_code == 200, answer.text
+    assert (await whole(frontend, case_id))["statutory"]["due_on"] == "2026-12-02"
+    bad = await supervisor.post(where, json={"days": 2}, headers={"Idempotency-Key": "x-2"})
+    assert {fault["pointer"] for fault in bad.json()["errors"]} == {"/approved_by", "/reason"}

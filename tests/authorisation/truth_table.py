@@ -49,6 +49,7 @@ CASE_LINE = '"kind":"case"'
 
 _WRONG_FORM = submission(form={})
 _KEY = {"Idempotency-Key": "probe"}
+_EXTENSION = {"days": 300, "approved_by": "局长", "reason": "须核实"}
 _NO_ENDPOINT = {"endpoint_id": "ept_00000000000000000000000000"}
 _TASK = "tsk_00000000000000000000000000"
 
@@ -68,6 +69,8 @@ PROBES: Mapping[str, Probe] = {
     "POST /v1/cases/{case_id}/steps/{step}/decisions": Probe(
         body={"action": "release", "reason": "查过"}, headers=_KEY
     ),
+    "POST /v1/cases/{case_id}/steps/{step}/extensions": Probe(body=_EXTENSION, headers=_KEY),
+    "POST /v1/cases/{case_id}/extensions": Probe(body=_EXTENSION, headers=_KEY),
     "POST /v1/cases/{case_id}/reveals": Probe(
         body={"fields": ["applicant.id_no"], "purpose": "核对身份证原件"}
     ),

@@ -14,6 +14,7 @@ from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, StepCode
 from onenet.api.case_shapes import (
     CaseShape,
+    ExtensionSubmission,
     StepDecision,
     SupplementSubmission,
     Withdrawal,
@@ -25,7 +26,7 @@ from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.promise_shapes import Deferral
-from onenet.domain.commands import DecideStep, DeferTolerance, HandInSupplement
+from onenet.domain.commands import DecideStep, DeferTolerance, Extend, HandInSupplement
 from onenet.domain.delegation import Owner
 from onenet.domain.promises import Later
 from onenet.errors import NotFound
@@ -42,6 +43,9 @@ SupplementBody = Annotated[
     Body[SupplementSubmission], Depends(JsonBody(SupplementSubmission, examples.SUPPLEMENT))
 ]
 WithdrawalBody = Annotated[Body[Withdrawal], Depends(JsonBody(Withdrawal, examples.WITHDRAWAL))]
+ExtensionBody = Annotated[
+    Body[ExtensionSubmission], Depends(JsonBody(ExtensionSubmission, examples.EXTENSION))
+]
 DecisionBody = Annotated[Body[StepDecision], Depends(JsonBody(StepDecision, examples.DECISION))]
 
 
@@ -114,6 +118,39 @@ async def defer_material(request: Request, case_id: CaseId, step: StepCode, body
     command = DeferTolerance(step, later, by=caller(request).id, reason=said.reason)
     replying = _replying(request, seen, body.raw)
     return _answer(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
+
+
+@operations(
+    "POST",
+    "/v1/cases/{case_id}/steps/{step}/extensions",
+    permission="steps:decide",
+    answers={200: answers_with("The case as it now is", CaseShape, examples.CASE)},
+    takes=TAKES,
+)
+async def extend_step(request: Request, case_id: CaseId, step: StepCode, body: ExtensionBody) -> Response:
+    """Lengthens a limit of a step, once, as the head of the body approved; the applicant is told why."""
+    return await _extend(request, await _load_step(request, case_id, step), step, body)
+
+
+@operations(
+    "POST",
+    "/v1/cases/{case_id}/extensions",
+    permission="cases:extend",
+    answers={200: answers_with("The case as it now is", CaseShape, examples.CASE)},
+    takes=TAKES,
+)
+async def extend_case(request: Request, case_id: CaseId, body: ExtensionBody) -> Response:
+    """Lengthens a limit of the whole case, once, as the head of the government approved."""
+    return await _extend(request, await load(request, case_id), None, body)
+
+
+async def _extend(
+    request: Request, seen: Seen, step: str | None, body: Body[ExtensionSubmission]
+) -> Response:
+    said = body.value
+    command = Extend(step, said.limit, said.days, said.approved_by, said.reason)
+    replying = _replying(request, seen, body.raw)
+    return _answer(await cases.extend(parts(request).gate, seen.case.id, command, replying))
 
 
 async def _load_step(request: Request, case_id: str, step: str) -> Seen:

@@ -205,6 +205,15 @@ class StepDecision(Request):
     reason: LongText
 
 
+class ExtensionSubmission(Request):
+    """By how much a limit is lengthened, in its unit, who approved that, and why: the applicant is told."""
+
+    limit: Literal["promised", "statutory"] = "statutory"
+    days: Annotated[int, Field(ge=1, le=366)]
+    approved_by: Line
+    reason: LongText
+
+
 def materials_given(
     materials: Sequence[MaterialShape | MaterialByDocument],
 ) -> tuple[MaterialGiven, ...]:
@@ -261,6 +270,9 @@ class RequestShape(Answer):
 class StepShape(Answer):
     """One item inside the case. `light` stays as it was when the step is closed. `tolerances`: what follows
     later, where anything does.
+
+    `promised_due_at`, `statutory_due_at`: when its limits are used up, as far as that is known;
+    `is_provisional`: a year on the way has no published make-up days yet, so that they may still move.
     """
 
     code: str
@@ -272,6 +284,9 @@ class StepShape(Answer):
     promised: Limit | None = None
     statutory: Limit | None = None
     light: LightWord
+    promised_due_at: Moment | None = None
+    statutory_due_at: Moment | None = None
+    is_provisional: bool | None = None
     results: list[ResultShape]
     requests: list[RequestShape]
     reason: str | None = None
@@ -293,13 +308,17 @@ class CaseLinks(Answer):
     self: str
     events: str
     steps: str
+    deadline: str
     withdrawal: str
     supplements: str
     progress: str
 
 
 class CaseShape(Answer):
-    """One applicant's case. `light`: the worst of its steps. `tracking_secret` is told once, at opening."""
+    """One applicant's case. `light`: the worst of its steps. `tracking_secret` is told once, at opening.
+
+    The limits are the bundle's, of the whole, with their deadlines as a step has them.
+    """
 
     id: Annotated[str, Field(json_schema_extra={"format": "uuid"})]
     number: str
@@ -310,6 +329,11 @@ class CaseShape(Answer):
     created_at: Moment
     updated_at: Moment
     light: LightWord
+    promised: Limit | None = None
+    statutory: Limit | None = None
+    promised_due_at: Moment | None = None
+    statutory_due_at: Moment | None = None
+    is_provisional: bool | None = None
     steps: list[StepShape]
     links: CaseLinks
     tracking_secret: str | None = None

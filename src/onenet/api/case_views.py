@@ -17,7 +17,7 @@ from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
 from onenet.domain import tolerance
 from onenet.domain.bundle import Bundle, Limit, Member
-from onenet.domain.case import Case, Step, Waiting
+from onenet.domain.case import Case, Step, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
 from onenet.domain.promises import Signature, Tolerance
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
@@ -41,7 +41,7 @@ ANSWERED = frozenset(
 
 _SEQ = re.compile("[0-9]{1,9}")
 
-SHAPE_VERSION = 2
+SHAPE_VERSION = 3
 """Raised when a view changes for the same event, so that nobody keeps an old one."""
 
 
@@ -78,11 +78,14 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
             "created_at": moment(case.created_at),
             "updated_at": moment(case.updated_at),
             "light": case.timing.light,
+            **_limits_of(case.bundle),
+            **_due(case.timing),
             "steps": step_views(case, view),
             "links": {
                 "self": here,
                 "events": f"{here}/events",
                 "steps": f"{here}/steps",
+                "deadline": f"{here}/deadline",
                 "withdrawal": f"{here}/withdrawal",
                 "supplements": f"{here}/supplements",
                 "progress": f"/v1/progress/{case.number}",
@@ -193,15 +196,28 @@ def _fixed(bundle: Bundle) -> dict[str, _Fixed]:
 def _fixed_of(bundle: Bundle, member: Member) -> _Fixed:
     department = department_view(bundle, member.department)
     mark = {"code": member.code, "names": dict(member.names), "department": department}
-    limits = {"promised": limit_view(member.promised), "statutory": limit_view(member.statutory)}
-    return _Fixed(mark, given(limits))
+    return _Fixed(mark, _limits_of(member))
+
+
+def _limits_of(whose: Bundle | Member) -> dict[str, Any]:
+    return given({"promised": limit_view(whose.promised), "statutory": limit_view(whose.statutory)})
+
+
+def _due(timing: Timing) -> dict[str, Any]:
+    """When its limits are used up; nothing while no clock runs."""
+    ends = {
+        name: moment(at)
+        for name in ("promised_due_at", "statutory_due_at")
+        if (at := getattr(timing, name)) is not None
+    }
+    return {**ends, "is_provisional": timing.is_provisional} if ends else {}
 
 
 def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
     said = {**fixed.mark, "state": step.state, "since": moment(step.since)}
     if step.waiting is not None:
         said["waiting"] = waiting_view(step.waiting)
-    said |= fixed.limits
+    said |= fixed.limits | _due(step.timing)
     said["light"] = step.timing.light
     if not view.has_words:
         return said | {"results": [], "requests": []}

@@ -214,10 +214,30 @@ class HolidayShape(Answer):
     names: Names
 
 
+class OfficeHoursShape(Answer):
+    """When offices are open on working days, from a day of the year (`begins`, MM-DD) until others begin."""
+
+    begins: str
+    open: list[list[str]]
+
+
+class OfficeShape(Answer):
+    """Office hours, local time, and what goes by them.
+
+    `ends_deadlines`: a deadline ends when the office closes on its last day, else at midnight.
+    `counts_hours`: limits in hours run while offices are open, else round the clock.
+    """
+
+    hours: list[OfficeHoursShape]
+    ends_deadlines: bool
+    counts_hours: bool
+
+
 class CalendarShape(Answer):
     """A year of working days. `make_up`: Saturdays and Sundays on which offices work.
 
-    `is_provisional`: its make-up days are not published yet, so what is counted in it may change.
+    `is_provisional`: its make-up days are not published yet, so what is counted in it may change. `office`:
+    absent where nobody says when offices are open.
     """
 
     jurisdiction: str
@@ -226,6 +246,7 @@ class CalendarShape(Answer):
     workdays: int
     holidays: list[HolidayShape]
     make_up: list[date]
+    office: OfficeShape | None = None
     source: str | None = None
 
 

@@ -12,7 +12,7 @@ from onenet.api.case_views import bundle_mark, department_view, limit_view
 from onenet.api.shapes import given
 from onenet.domain import guidance
 from onenet.domain.bundle import Asks, Bundle, Department, Jurisdiction, Material, Member, Question, Terms
-from onenet.domain.calendar import Calendar
+from onenet.domain.calendar import Calendar, Office
 from onenet.services.guidance import Guidance
 
 
@@ -117,9 +117,24 @@ def calendar(jurisdiction: str, calendar: Calendar, number: int) -> dict[str, An
             "workdays": sum(day.is_workday for day in days),
             "holidays": [{"on": on.isoformat(), "names": dict(n)} for on, n in sorted(year.holidays.items())],
             "make_up": sorted(on.isoformat() for on in year.make_up),
+            "office": _office(calendar.office) if calendar.office.hours else None,
             "source": year.source or None,
         }
     )
+
+
+def _office(office: Office) -> dict[str, Any]:
+    return {
+        "hours": [
+            {
+                "begins": each.begins,
+                "open": [[f"{since:%H:%M}", f"{until:%H:%M}"] for since, until in each.open],
+            }
+            for each in office.hours
+        ],
+        "ends_deadlines": office.ends_deadlines,
+        "counts_hours": office.counts_hours,
+    }
 
 
 def _member(bundle: Bundle, member: Member) -> dict[str, Any]:

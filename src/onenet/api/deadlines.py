@@ -1,4 +1,4 @@
-"""The deadline of a step, explained day by day."""
+"""The deadlines of a step and of a case, explained day by day."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from onenet.api.cases import load
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations
 from onenet.api.parts import parts
-from onenet.api.shapes import Answer, Limit, Names, extensible, given, moment
+from onenet.api.shapes import Answer, Limit, Moment, Names, extensible, given, moment
 from onenet.domain.case import Case
 from onenet.domain.clocks import Clock
 from onenet.domain.deadlines import CountedDay, Deadline, local_day
+from onenet.domain.limits import Deadlines
+from onenet.domain.procedures import Extension
+from onenet.domain.visibility import View
 from onenet.errors import NotFound
 from onenet.services import deadlines
 
 operations = Operations("cases")
 
-REASONS = ["weekend", "holiday", "special_procedure", "supplement"]
+REASONS = ["weekend", "holiday", "special_procedure", "supplement", "restart"]
 
 
 class PauseShape(Answer):
@@ -37,9 +40,10 @@ class PauseShape(Answer):
 
 
 class ClockShape(Answer):
-    """When the clock began to run, stood still, and ended with the step."""
+    """When the clock began to run, began anew with a supplement, stood still, and ended with step or case."""
 
     started_at: datetime
+    restarted_at: datetime | None = None
     ended_at: datetime | None = None
     pauses: list[PauseShape]
 
@@ -47,24 +51,36 @@ class ClockShape(Answer):
 class DayShape(Answer):
     """A day on the way: the how-manieth of the limit it is, or why it is not counted.
 
-    `make_up`: a Saturday or Sunday on which offices work. `names`: of the holiday.
+    `make_up`: a Saturday or Sunday on which offices work. `names`: of the holiday. `added`: by the extension.
     """
 
     on: date
     number: int | None = None
     reason: Annotated[str | None, Field(json_schema_extra=extensible(REASONS))] = None
     make_up: bool | None = None
+    added: bool | None = None
     names: Names | None = None
+
+
+class ExtensionShape(Answer):
+    """What came on top of the limit, in its unit, and who approved it, why and when."""
+
+    days: int
+    approved_by: str
+    reason: str
+    at: Moment
 
 
 class DeadlineShape(Answer):
     """Until when a limit runs; without `due_at` the clock stands still, and nobody knows.
 
-    `due_at` is the end of the day `due_on`, local time. `days_left`: how many of its days come after today.
-    `is_provisional`: a year on the way has no published make-up days yet, so it may still move.
+    `due_at` is the end of the day `due_on`, local time, or when the office closes then. `days_left`: how many
+    of its days come after today. `is_provisional`: a year on the way has no published make-up days yet, so it
+    may still move. Of a limit in office hours no day has a number.
     """
 
     limit: Limit
+    extension: ExtensionShape | None = None
     due_at: datetime | None = None
     due_on: date | None = None
     days_left: int | None = None
@@ -73,14 +89,22 @@ class DeadlineShape(Answer):
     days: list[DayShape]
 
 
-class StepDeadlinesShape(Answer):
-    """Promised and statutory deadline side by side. A limit's clock begins when the department accepts."""
+class CaseDeadlinesShape(Answer):
+    """Promised and statutory deadline of the whole side by side, beside those of its steps.
 
-    step: str
+    Its clock begins with the first of theirs. It stands still while one of them does and none runs.
+    """
+
     clock: ClockShape | None = None
     promised: DeadlineShape | None = None
     statutory: DeadlineShape | None = None
     calendar: str
+
+
+class StepDeadlinesShape(CaseDeadlinesShape):
+    """Promised and statutory deadline side by side. A limit's clock begins when the department accepts."""
+
+    step: str
 
 
 @operations(
@@ -97,21 +121,37 @@ async def explain_deadline(request: Request, case_id: CaseId, step: StepCode) ->
     case, sight = await load(request, case_id)
     if step not in {shown["code"] for shown in case_views.step_views(case, sight.view)}:
         raise NotFound
-    known = parts(request)
-    found = await deadlines.of_step(known.catalogue, case, step)
-    now = known.gate.clock.now()
+    found = await deadlines.of_step(parts(request).catalogue, case, step)
+    return answer(request, {"step": step, **_explained(request, case, found, sight.view)})
+
+
+@operations(
+    "GET",
+    "/v1/cases/{case_id}/deadline",
+    permission="cases:read",
+    answers={200: answers_with("The deadlines", CaseDeadlinesShape, examples.CASE_DEADLINE)},
+)
+async def explain_case_deadline(request: Request, case_id: CaseId) -> Response:
+    """Explains until when the whole case has to be decided, as for a step."""
+    case, sight = await load(request, case_id)
+    found = await deadlines.of_case(parts(request).catalogue, case)
+    return answer(request, _explained(request, case, found, sight.view))
+
+
+def _explained(request: Request, case: Case, found: Deadlines, view: View) -> dict[str, Any]:
+    now = parts(request).gate.clock.now()
     year = local_day(now, case.utc_offset_minutes).year
-    return answer(
-        request,
-        given(
-            {
-                "step": step,
-                "clock": found.clock and _clock(found.clock),
-                "promised": found.promised and _deadline(found.promised, case, found.clock, now),
-                "statutory": found.statutory and _deadline(found.statutory, case, found.clock, now),
-                "calendar": f"/v1/calendar/{case.jurisdiction}/{year}",
-            }
-        ),
+    until = (found.clock and found.clock.ended_at) or now
+    promised, statutory = (
+        each and _deadline(each, case, until, view) for each in (found.promised, found.statutory)
+    )
+    return given(
+        {
+            "clock": found.clock and _clock(found.clock),
+            "promised": promised,
+            "statutory": statutory,
+            "calendar": f"/v1/calendar/{case.jurisdiction}/{year}",
+        }
     )
 
 
@@ -119,6 +159,7 @@ def _clock(clock: Clock) -> dict[str, Any]:
     return given(
         {
             "started_at": moment(clock.started_at),
+            "restarted_at": moment(clock.restarted_at) if clock.restarted_at else None,
             "ended_at": moment(clock.ended_at) if clock.ended_at else None,
             "pauses": [
                 given(
@@ -134,22 +175,30 @@ def _clock(clock: Clock) -> dict[str, Any]:
     )
 
 
-def _deadline(found: Deadline, case: Case, clock: Clock | None, now: datetime) -> dict[str, Any]:
-    until = clock.ended_at if clock and clock.ended_at else now
+def _deadline(found: Deadline, case: Case, until: datetime, view: View) -> dict[str, Any]:
+    """`until`: the moment its clock ended, or now."""
+    said = found.extension if view.has_words else None
     return given(
         {
             "limit": case_views.limit_view(found.limit),
+            "extension": said and _extension(said),
             "due_at": moment(found.due_at) if found.due_at else None,
             "due_on": found.due_on.isoformat() if found.due_on else None,
             "days_left": found.left(local_day(until, case.utc_offset_minutes)),
             "is_overdue": found.due_at is not None and until >= found.due_at,
             "is_provisional": found.is_provisional,
-            "days": [_day(each) for each in found.days],
+            "days": [_day(each, found.limit.number) for each in found.days],
         }
     )
 
 
-def _day(each: CountedDay) -> dict[str, Any]:
+def _extension(said: Extension) -> dict[str, Any]:
+    return {
+        "days": said.days, "approved_by": said.approved_by, "reason": said.reason, "at": moment(said.at)
+    }  # fmt: skip
+
+
+def _day(each: CountedDay, limit: int) -> dict[str, Any]:
     day = each.day
     return given(
         {
@@ -157,6 +206,7 @@ def _day(each: CountedDay) -> dict[str, Any]:
             "number": each.number,
             "reason": each.reason,
             "make_up": True if day.why == "make_up" else None,
+            "added": True if each.number is not None and each.number > limit else None,
             "names": dict(day.names) if day.names and each.reason == "holiday" else None,
         }
     )

@@ -75,11 +75,13 @@ CASE: dict[str, Any] = {
     "created_at": _AT,
     "updated_at": _AT,
     "light": "green",
+    "promised": {"number": 20, "unit": "workdays"},
     "steps": [_STEP],
     "links": {
         "self": _HERE,
         "events": f"{_HERE}/events",
         "steps": f"{_HERE}/steps",
+        "deadline": f"{_HERE}/deadline",
         "withdrawal": f"{_HERE}/withdrawal",
         "supplements": f"{_HERE}/supplements",
         "progress": f"/v1/progress/{_NUMBER}",
@@ -146,6 +148,12 @@ DEFERRAL: dict[str, Any] = {
 }
 WITHDRAWAL: dict[str, Any] = {"reason": "信息填写有误，重新申请"}
 DECISION: dict[str, Any] = {"action": "release", "reason": "已与部门核实，继续办理"}
+EXTENSION: dict[str, Any] = {
+    "limit": "statutory",
+    "days": 10,
+    "approved_by": "市卫生健康委员会主任",
+    "reason": "出生信息须向外省核实",
+}
 
 _FIVE_DAYS: dict[str, Any] = {"limit": {"number": 5, "unit": "workdays"}, "is_overdue": False}
 DEADLINE: dict[str, Any] = {
@@ -179,6 +187,31 @@ DEADLINE: dict[str, Any] = {
             {"on": "2026-02-25", "number": 3},
             {"on": "2026-02-26", "number": 4},
             {"on": "2026-02-27", "number": 5},
+        ],
+    },
+    "calendar": "/v1/calendar/kunshan/2026",
+}
+CASE_DEADLINE: dict[str, Any] = {
+    "clock": {"started_at": "2026-03-05T02:00:00.000Z", "pauses": []},
+    "statutory": {
+        "limit": {"number": 2, "unit": "workdays"},
+        "extension": {
+            "days": 1,
+            "approved_by": "市人民政府负责人",
+            "reason": "需多部门联合核查",
+            "at": "2026-03-06T02:00:00.000Z",
+        },
+        "due_at": "2026-03-10T16:00:00.000Z",
+        "due_on": "2026-03-10",
+        "days_left": 2,
+        "is_overdue": False,
+        "is_provisional": False,
+        "days": [
+            {"on": "2026-03-06", "number": 1},
+            {"on": "2026-03-07", "reason": "weekend"},
+            {"on": "2026-03-08", "reason": "weekend"},
+            {"on": "2026-03-09", "number": 2},
+            {"on": "2026-03-10", "number": 3, "added": True},
         ],
     },
     "calendar": "/v1/calendar/kunshan/2026",

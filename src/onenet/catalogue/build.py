@@ -120,6 +120,8 @@ def _member(
         retention_days=item.retention_days,
         if_failed={code: shape.if_failed.get(code, if_failed) for code in shape.after},
         tolerance=_terms(item.tolerance),
+        after_supplement=item.after_supplement,
+        renews=item.renews,
     )
 
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from onenet.domain.bundle import RETENTION_DAYS
 
@@ -13,6 +22,8 @@ CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 AREA_CODE_PATTERN = "^[0-9]{2,12}$"
 ITEM_TYPE_PATTERN = "^[0-9]{2}$"
 DAY_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+YEARLY_PATTERN = "^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
+TIME_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 LINE_PATTERN = r"^[^\r\n]+$"
 VERSION_PATTERN = "^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$"
@@ -24,6 +35,8 @@ PATTERNS_IN_WORDS = {
     ITEM_TYPE_PATTERN: 'an item type: two digits in quotes, such as "07"',
     VERSION_PATTERN: 'a version in quotes, such as "2026-1": letters, digits, ., _ and -, at most 32',
     DAY_PATTERN: 'a day in quotes, such as "2027-02-06"',
+    YEARLY_PATTERN: 'month and day in quotes, such as "05-01"',
+    TIME_PATTERN: 'a time of day in quotes, such as "09:00"',
 }
 
 Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
@@ -122,6 +135,32 @@ class Yellow(Shape):
         return self
 
 
+Time = Annotated[str, StringConstraints(pattern=TIME_PATTERN)]
+
+
+class OfficeHours(Shape):
+    """When offices are open on working days, from a day of each year until others begin."""
+
+    begins: Annotated[str, StringConstraints(pattern=YEARLY_PATTERN)] = Field(alias="from")
+    open: list[Annotated[list[Time], Field(min_length=2, max_length=2)]] = Field(min_length=1, max_length=5)
+
+    @field_validator("open")
+    @classmethod
+    def _in_order(cls, spans: list[list[str]]) -> list[list[str]]:
+        times = [at for span in spans for at in span]
+        if any(before >= after for before, after in pairwise(times)):
+            raise ValueError("expected spans one after the other, each ending after it begins")
+        return spans
+
+
+class Office(Shape):
+    """When offices are open, and what goes by it."""
+
+    hours: list[OfficeHours] = Field(min_length=1, max_length=12)
+    ends_deadlines: bool = False
+    counts_hours: bool = False
+
+
 class Rules(Shape):
     """What holds in a place otherwise than above it: `domain.rules` tells of each, with the law's number."""
 
@@ -131,6 +170,9 @@ class Rules(Shape):
     urges_on_red: bool = True
     urging: Limit = Limit(number=2, unit="workdays")
     supervision: Limit = Limit(number=5, unit="workdays")
+    office: Office | None = None
+    extension: Limit = Limit(number=10, unit="workdays")
+    joint_extension: Limit = Limit(number=15, unit="workdays")
 
 
 class Jurisdiction(Shape):
@@ -230,7 +272,8 @@ class Item(Shape):
     `answers`: questions whose answers its department is told. `identity`: whether it is told the applicant's
     identity number. `needs`: how it needs a material, where that is otherwise than the material says.
     `retention_days`: how long what was said is kept after the case was closed. `tolerance`: what applicants
-    sign whose secondary materials follow later; without it they may not.
+    sign whose secondary materials follow later; without it they may not. `after_supplement`: whether its
+    limits go on or begin anew with it. `renews`: of a renewal, the field with the day of expiry.
     """
 
     code: Code
@@ -247,6 +290,8 @@ class Item(Shape):
     identity: bool = False
     retention_days: int = Field(default=RETENTION_DAYS, ge=1, le=36_600)
     tolerance: Terms | None = None
+    after_supplement: Literal["continue", "restart"] = "continue"
+    renews: Code | None = None
 
 
 class Option(Shape):

@@ -20,6 +20,7 @@ Json = Any
 """A value as the standard library's JSON reader gives it."""
 
 AnswerType = Literal["boolean", "choice", "choices", "integer", "date"]
+AfterSupplement = Literal["continue", "restart"]
 LimitUnit = Literal["workdays", "days", "hours"]
 EdgePolicy = Literal["hold", "cancel", "go_on"]
 """What becomes of a step when one that it comes after was rejected or cancelled: a person decides, it ends as
@@ -187,6 +188,9 @@ class Member:
     `identity`: it needs the applicant's identity number; who does not is told it masked. `offline`: an
     officer records the outcome. `retention_days`: how long what was said is kept after the case was closed.
     `tolerance`: what is signed where secondary materials follow later; None: none may (domain.md section 6).
+    `after_supplement`: whether its limits go on or begin anew when a supplement asked for after acceptance is
+    handed in (domain.md section 5.4). `renews`: the field of the form with the day on which the certificate
+    to be renewed expires; None: it is no renewal.
     """
 
     code: str
@@ -208,6 +212,8 @@ class Member:
     offline: bool = False
     identity: bool = False
     retention_days: int = RETENTION_DAYS
+    after_supplement: AfterSupplement = "continue"
+    renews: str | None = None
     if_failed: Mapping[str, EdgePolicy] = field(default_factory=dict)
     tolerance: Terms | None = None
 
@@ -302,6 +308,8 @@ def _member(content: Json) -> Member:
         "alternative",
         "offline",
         "retention_days",
+        "after_supplement",
+        "renews",
     )
     return Member(
         **{key: content[key] for key in plain if key in content},

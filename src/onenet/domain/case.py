@@ -65,7 +65,8 @@ class Timing(NamedTuple):
 
     `clock`: that of its limits; None while it has not begun to run. `promised_due_at`, `statutory_due_at`:
     when a limit is used up; None without a limit, and while the clock stands still. They are copies for
-    looking up: `deadlines` tells them day by day. `next_due_at`: when something happens to it by itself.
+    looking up: `deadlines` tells them day by day. `is_provisional`: one of them may still move, since a year
+    on its way is not published. `next_due_at`: when something happens to it by itself.
     """
 
     clock: Clock | None = None
@@ -73,6 +74,7 @@ class Timing(NamedTuple):
     statutory_due_at: datetime | None = None
     light: Light = Light.GREEN
     next_due_at: datetime | None = None
+    is_provisional: bool = False
 
 
 UNTIMED = Timing()

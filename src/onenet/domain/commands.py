@@ -10,6 +10,7 @@ from uuid import UUID
 
 from onenet.domain.case import MaterialGiven
 from onenet.domain.outcome import Outcome
+from onenet.domain.procedures import WhichLimit
 from onenet.domain.promises import Later, Undertaking
 
 
@@ -73,6 +74,20 @@ class FireTimer:
 @dataclass(frozen=True, slots=True)
 class LetTimePass:
     """Something is due to the case by itself, or what its deadlines hang on has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """Lengthen a limit of a step, or of the case where `step` is None, by `days` in the limit's unit.
+
+    `approved_by`: the head of the body, or of the government (LIC art. 42); the applicant is told the reason.
+    """
+
+    step: str | None
+    limit: WhichLimit
+    days: int
+    approved_by: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +218,7 @@ Command = (
     | Withdraw
     | FireTimer
     | LetTimePass
+    | Extend
     | DecideStep
     | Urge
     | AnswerUrging

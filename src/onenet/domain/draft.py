@@ -95,7 +95,8 @@ class Draft:
     def _on_time(self, step: Step, event: EventType) -> Mapping[str, Any]:
         """What the event does to the step's clock, and to the time of the office that received it."""
         changes: dict[str, Any] = {}
-        clock = heard(step.timing.clock, Mark(event, self.now.at))
+        restarts = self.case.bundle.member(step.code).after_supplement == "restart"
+        clock = heard(step.timing.clock, Mark(event, self.now.at), restarts=restarts)
         if clock is not step.timing.clock:
             changes["timing"] = step.timing._replace(clock=clock)
         is_new = event is EventType.STEP_DISPATCHED and step.received_at is None

@@ -1,12 +1,12 @@
-"""Dues: what time does to a case by itself. One table: for each kind when it is due, and what happens then.
+"""Dues: what time does to a case by itself. Two tables: for each kind when it is due, and what happens then.
 
-Nothing of it is stored but `next_due_at`, when the first of them is due: each is worked out from the step,
-the rules and the calendar as they are. What happened leaves a step in which it is not due again.
+Nothing of it is stored but `next_due_at`, when the first of them is due: each is worked out from step or
+case, the rules and the calendar as they are. What happened leaves a case in which it is not due again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from onenet.domain import lights, limits, notice, tolerance, urging
 from onenet.domain.case import Reply, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
 from onenet.domain.states import StepState
 
 
@@ -26,6 +27,14 @@ class Kind:
     happens: Callable[[Draft, Step, datetime], None]
 
 
+@dataclass(frozen=True, slots=True)
+class CaseKind:
+    """When it is due to the case as a whole, and what happens then."""
+
+    at: Callable[[Draft], datetime | None]
+    happens: Callable[[Draft, datetime], None]
+
+
 KINDS: Mapping[str, Kind] = {
     "notice": Kind(notice.ends_at, notice.deem_accepted),
     "tolerance": Kind(tolerance.ends_at, tolerance.lapse),
@@ -34,13 +43,16 @@ KINDS: Mapping[str, Kind] = {
 }
 """What is due to a step. In this order where two are due at the same moment."""
 
+CASE_KINDS: Mapping[str, CaseKind] = {}
+"""What is due to a case as a whole, after what is due to its steps at the same moment."""
+
 
 class Due(NamedTuple):
-    """That something is due."""
+    """That something is due; `step` None: to the case."""
 
     at: datetime
     kind: str
-    step: str
+    step: str | None
 
 
 MOST_AT_ONCE = 1_000
@@ -54,10 +66,14 @@ def let_pass(draft: Draft) -> Reply:
     while due := _first(draft):
         happened += 1
         if happened > MOST_AT_ONCE:
-            raise AssertionError(f"{due.kind} of {due.step} happened and is due still")
-        KINDS[due.kind].happens(draft, draft.steps[due.step], due.at)
+            raise AssertionError(f"{due.kind} of {due.step or 'the case'} happened and is due still")
+        if due.step is None:
+            CASE_KINDS[due.kind].happens(draft, due.at)
+        else:
+            KINDS[due.kind].happens(draft, draft.steps[due.step], due.at)
         settle(draft)
-    return "applied" if happened or draft.timing != draft.case.timing else "unchanged"
+    changed = draft.timing != draft.case.timing or draft.steps != draft.case.steps
+    return "applied" if happened or changed else "unchanged"
 
 
 def settle(draft: Draft, *, everything: bool = False) -> None:
@@ -66,15 +82,40 @@ def settle(draft: Draft, *, everything: bool = False) -> None:
     `everything`: of each step, since calendar and rules may have changed under it.
     """
     before = draft.case.steps
+    has_changed = everything or draft.content is not draft.case.content or draft.state is not draft.case.state
     for code, step in draft.steps.items():
         old = before.get(code)
         if step is not old or everything:
             draft.steps[code] = _settled(draft, step, None if everything else old)
+            has_changed = True
+    if not has_changed:
+        return
     lights.note_case(draft)
-    ends = [step.timing.next_due_at for step in draft.steps.values() if step.timing.next_due_at]
-    at = min(ends, default=None)
-    if at != draft.timing.next_due_at:
-        draft.timing = draft.timing._replace(next_due_at=at)
+    timing = limits.note_case(draft, everything=everything)
+    if everything and timing.clock == draft.case.timing.clock:
+        limits.say_moved(draft, EventType.CASE_DEADLINE_MOVED, None, draft.timing, timing)
+    draft.timing = timing
+    at = _earliest((*_ends(draft.steps.values()), *(kind.at(draft) for kind in CASE_KINDS.values())))
+    if not everything:
+        at = _earliest((at, _to_be_looked_at(draft)))
+    draft.timing = timing._replace(next_due_at=at)
+
+
+def _to_be_looked_at(draft: Draft) -> datetime | None:
+    """When somebody is to look whatever is due: a calendar or rules were published, and nobody did yet."""
+    at = draft.case.timing.next_due_at
+    if at is None or at in _ends(draft.case.steps.values()):
+        return None
+    before = Draft(draft.case, draft.now)
+    return None if at in [kind.at(before) for kind in CASE_KINDS.values()] else at
+
+
+def _ends(steps: Iterable[Step]) -> list[datetime | None]:
+    return [step.timing.next_due_at for step in steps]
+
+
+def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
+    return min((at for at in moments if at is not None), default=None)
 
 
 def _settled(draft: Draft, step: Step, old: Step | None) -> Step:
@@ -83,10 +124,13 @@ def _settled(draft: Draft, step: Step, old: Step | None) -> Step:
         # Accepted by a process of the version before, which kept no clock.
         timing = timing._replace(clock=Clock(step.since))
         step = step._replace(timing=timing)
-    if timing.clock is not None and (old is None or old.timing.clock is not timing.clock):
-        timing = limits.note(draft, step)
-        step = step._replace(timing=timing)
-    at = min((at for kind in KINDS.values() if (at := kind.at(draft, step))), default=None)
+    is_new = old is None or old.timing.clock is not timing.clock or old.procedures is not step.procedures
+    if timing.clock is not None and is_new:
+        before, timing = timing, limits.note_step(draft, step)
+        if old is None and step is draft.case.steps.get(step.code):
+            limits.say_moved(draft, EventType.STEP_DEADLINE_MOVED, step.code, before, timing)
+        step = step if timing == before else step._replace(timing=timing)
+    at = _earliest(kind.at(draft, step) for kind in KINDS.values())
     return step if at == timing.next_due_at else step._replace(timing=timing._replace(next_due_at=at))
 
 
@@ -101,5 +145,10 @@ def _first(draft: Draft) -> Due | None:
         if step.timing.next_due_at is not None and step.timing.next_due_at <= draft.now.at
         for name, kind in KINDS.items()
         if (at := kind.at(draft, step)) and at <= draft.now.at
+    ]
+    found += [
+        Due(at, name, None)
+        for name, kind in CASE_KINDS.items()
+        if (at := kind.at(draft)) and at <= draft.now.at
     ]
     return min(found, key=lambda due: due.at, default=None)

@@ -22,6 +22,8 @@ class EventType(Word):
     CASE_PARTLY_COMPLETED = "case.partly_completed"
     CASE_REJECTED = "case.rejected"
     CASE_WITHDRAWN = "case.withdrawn"
+    CASE_DEADLINE_MOVED = "case.deadline_moved"
+    CASE_EXTENDED = "case.extended"
     STEP_WAITING = "step.waiting"
     STEP_READY = "step.ready"
     STEP_DISPATCHED = "step.dispatched"
@@ -41,6 +43,8 @@ class EventType(Word):
     STEP_URGED = "step.urged"
     STEP_URGING_ANSWERED = "step.urging_answered"
     STEP_URGING_OVERDUE = "step.urging_overdue"
+    STEP_DEADLINE_MOVED = "step.deadline_moved"
+    STEP_EXTENDED = "step.extended"
     STEP_CLAIMED = "step.claimed"
     STEP_HANDED_OVER = "step.handed_over"
     STEP_PUT_BACK = "step.put_back"
@@ -74,6 +78,10 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.CASE_PARTLY_COMPLETED: EventKind("部分办结", "Some steps were completed, others were not"),
     EventType.CASE_REJECTED: EventKind("不予办理", "No step was completed and at least one was rejected"),
     EventType.CASE_WITHDRAWN: EventKind("已撤件", "The case was withdrawn"),
+    EventType.CASE_DEADLINE_MOVED: EventKind(
+        "办件期限已调整", "A deadline of the case is another now, or no longer provisional"
+    ),
+    EventType.CASE_EXTENDED: EventKind("办件期限已延长", "A limit of the case was extended"),
     EventType.STEP_WAITING: EventKind("环节等待中", "The step waits for something else than before"),
     EventType.STEP_READY: EventKind("环节待派发", "The step queues behind another task for its department"),
     EventType.STEP_DISPATCHED: EventKind("环节已派发", "The step was handed to its department"),
@@ -93,6 +101,10 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_URGED: EventKind("催办或督办", "The department was told to act, and to answer", False),
     EventType.STEP_URGING_ANSWERED: EventKind("催办已答复", "The department answered an urging", False),
     EventType.STEP_URGING_OVERDUE: EventKind("催办逾期未答复", "An urging was not answered in time", False),
+    EventType.STEP_DEADLINE_MOVED: EventKind(
+        "环节期限已调整", "A deadline of the step is another now, or no longer provisional"
+    ),
+    EventType.STEP_EXTENDED: EventKind("环节期限已延长", "A limit of the step was extended"),
     EventType.STEP_CLAIMED: EventKind("工作人员认领", "A clerk of the department took the step up", False),
     EventType.STEP_HANDED_OVER: EventKind(
         "转交他人", "Another clerk of the department has the step now", False
@@ -128,8 +140,8 @@ class NewEvent(NamedTuple):
 PLAIN = frozenset(
     {
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
-        *("from", "to", "deemed", "due_at", "light", "urging", "level"),
-        *("days", "text_sha256", "deficiency_open"),
+        *("from", "to", "deemed", "due_at", "light", "urging", "level", "limit", "days", "is_provisional"),
+        *("text_sha256", "deficiency_open"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         "without",
     }

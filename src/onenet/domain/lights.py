@@ -16,6 +16,8 @@ from onenet.domain.deadlines import Deadline, deadline, local_day
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.flow import end_of_day
+from onenet.domain.limits import extension_of
+from onenet.domain.procedures import WhichLimit
 from onenet.domain.rules import Yellow
 from onenet.domain.states import FINAL_STEP, Light
 
@@ -74,7 +76,9 @@ def _first_used_up(draft: Draft, step: Step) -> tuple[datetime, datetime] | None
     limit = member.promised if red_at == timing.promised_due_at else member.statutory
     if limit is None:
         raise AssertionError("a limit that is not there was used up")
-    told = deadline(limit, timing.clock, draft.rules.calendar, draft.case.utc_offset_minutes)
+    which: WhichLimit = "promised" if red_at == timing.promised_due_at else "statutory"
+    added = extension_of(step.procedures, which)
+    told = deadline(limit, timing.clock, draft.rules.calendar, draft.case.utc_offset_minutes, added)
     return _yellow_at(draft, member, told, red_at), red_at
 
 
@@ -83,10 +87,10 @@ def _yellow_at(draft: Draft, member: Member, told: Deadline, red_at: datetime) -
     if limit.unit == "hours":
         hours = rule.days_left * 24 if rule.days_left else limit.number * rule.percent_left / 100
         return red_at - timedelta(hours=min(hours, limit.number))
-    number = limit.number - days_left(limit, rule)
+    number = told.number - days_left(limit, rule)
     offset = draft.case.utc_offset_minutes
     if number == 0:
-        started_on = local_day(draft.steps[member.code].timing.clock.started_at, offset)  # type: ignore[union-attr]
+        started_on = local_day(draft.steps[member.code].timing.clock.counts_from, offset)  # type: ignore[union-attr]
         return end_of_day(started_on, offset) or red_at
     last = next(each.day.on for each in told.days if each.number == number)
     return end_of_day(last, offset) or red_at

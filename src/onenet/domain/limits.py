@@ -1,26 +1,102 @@
-"""Limits on the clock of a step: when each is used up, noted on the step for looking up."""
+"""Limits of a step and of a case, each on its clock: promised and statutory, lengthened or not.
+
+A step's are the item's (LIC art. 42: 20 working days, once 10 more), a case's the bundle's, for joint
+handling (art. 42 par. 2: 45, once 15 more); they stand beside each other, none is worked out from another.
+When each is used up is noted for looking up; `deadlines` tells it day by day.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from onenet.domain.bundle import Limit
-from onenet.domain.case import Step, Timing
-from onenet.domain.deadlines import deadline
+from onenet.domain.bundle import Bundle, Limit, Member
+from onenet.domain.calendar import Calendar
+from onenet.domain.case import Case, Step, Timing
+from onenet.domain.clocks import Clock, joint
+from onenet.domain.deadlines import Deadline, deadline
 from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
+from onenet.domain.procedures import Extension, Procedure, WhichLimit
+from onenet.domain.states import FINAL_CASE, CaseState
 
 
-def note(draft: Draft, step: Step) -> Timing:
+class Deadlines(NamedTuple):
+    """Both limits side by side; without a clock, or without the limit, there is no deadline."""
+
+    clock: Clock | None
+    promised: Deadline | None
+    statutory: Deadline | None
+
+
+def of_step(case: Case, step: Step, calendar: Calendar) -> Deadlines:
+    """Until when the step has to be decided."""
+    return _on(step.timing.clock, case.bundle.member(step.code), step.procedures, case, calendar)
+
+
+def of_case(case: Case, calendar: Calendar) -> Deadlines:
+    """Until when the whole case has to be."""
+    return _on(case.timing.clock, case.bundle, case.content.procedures, case, calendar)
+
+
+def extension_of(procedures: Iterable[Procedure], which: WhichLimit) -> Extension | None:
+    """What came on top of that limit."""
+    for each in procedures:
+        match each:
+            case Extension(limit=limit) if limit == which:
+                return each
+    return None
+
+
+def _on(
+    clock: Clock | None,
+    whose: Member | Bundle,
+    procedures: Iterable[Procedure],
+    case: Case,
+    calendar: Calendar,
+) -> Deadlines:
+    def until(limit: Limit | None, which: WhichLimit) -> Deadline | None:
+        if clock is None or limit is None:
+            return None
+        return deadline(limit, clock, calendar, case.utc_offset_minutes, extension_of(procedures, which))
+
+    return Deadlines(clock, until(whose.promised, "promised"), until(whose.statutory, "statutory"))
+
+
+def note_step(draft: Draft, step: Step) -> Timing:
     """The timing of the step with both its limits as they now stand."""
-    member = draft.case.bundle.member(step.code)
-    return step.timing._replace(
-        promised_due_at=_due_at(draft, step, member.promised),
-        statutory_due_at=_due_at(draft, step, member.statutory),
+    return _noted(step.timing, of_step(draft.case, step, draft.rules.calendar))
+
+
+def note_case(draft: Draft, *, everything: bool) -> Timing:
+    """The timing of the case likewise, after one of its steps changed, with the clock that they tell it."""
+    timing = draft.timing
+    if draft.state is CaseState.RECEIVED:
+        return timing
+    clocks = [step.timing.clock for step in draft.steps.values() if step.timing.clock is not None]
+    clock = joint(timing.clock, clocks, draft.now.at, is_closed=draft.state in FINAL_CASE)
+    if clock == timing.clock and draft.content is draft.case.content and not everything:
+        return timing
+    timing = timing._replace(clock=clock)
+    changed = draft.case._replace(timing=timing, content=draft.content)
+    return _noted(timing, of_case(changed, draft.rules.calendar))
+
+
+def _noted(timing: Timing, found: Deadlines) -> Timing:
+    both = [each for each in (found.promised, found.statutory) if each]
+    return timing._replace(
+        promised_due_at=found.promised.due_at if found.promised else None,
+        statutory_due_at=found.statutory.due_at if found.statutory else None,
+        is_provisional=any(each.is_provisional for each in both),
     )
 
 
-def _due_at(draft: Draft, step: Step, limit: Limit | None) -> datetime | None:
-    clock = step.timing.clock
-    if limit is None or clock is None:
-        return None
-    return deadline(limit, clock, draft.rules.calendar, draft.case.utc_offset_minutes).due_at
+def say_moved(draft: Draft, type: EventType, step: str | None, before: Timing, after: Timing) -> None:
+    """Tells of each deadline that moved, or may move no more, although nothing happened to its clock."""
+    for which in ("promised", "statutory"):
+        old, new = getattr(before, f"{which}_due_at"), getattr(after, f"{which}_due_at")
+        settled = before.is_provisional and not after.is_provisional
+        if old is None or new is None or (old == new and not settled):
+            continue
+        told = {"from": old.isoformat(), "to": new.isoformat(), "is_provisional": after.is_provisional}
+        draft.add(type, step, limit=which, **told)

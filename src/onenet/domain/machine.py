@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import singledispatch
 
-from onenet.domain import answers, desk, dues, flow, moves, polls, stalls, tolerance, urging
+from onenet.domain import answers, desk, dues, extensions, flow, moves, polls, stalls, tolerance, urging
 from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     AnswerUrging,
@@ -17,6 +17,7 @@ from onenet.domain.commands import (
     DecideStep,
     DeferTolerance,
     Erase,
+    Extend,
     FireTimer,
     HandInSupplement,
     LetTimePass,
@@ -207,6 +208,11 @@ def _(command: FireTimer, draft: Draft) -> Reply:
 @_apply.register
 def _(command: LetTimePass, draft: Draft) -> Reply:
     return dues.let_pass(draft)
+
+
+@_apply.register
+def _(command: Extend, draft: Draft) -> Reply:
+    return extensions.extend(draft, command)
 
 
 @_apply.register

@@ -2,7 +2,8 @@
 
 Whatever is not in it is refused, and changes nothing: a person is told how things are and what can be done
 instead, an answer of a department is on record as well. The page `docs/moves.md` is the same table. Time, the
-engine and its workers have no moves here: they prove by a lease or a moment that they may.
+engine and its workers have no moves here: they prove by a lease or a moment that they may. An extension hangs
+on a limit that runs, not on a state.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
     | _SUPERVISED
     | _EMERGENCY,
     Role.SUPERVISOR: frozenset(
-        {"catalogue:read", "cases:read", "steps:decide", "attempts:read", "deliveries:read"}
+        {"catalogue:read", "cases:read", "cases:extend", "steps:decide", "attempts:read", "deliveries:read"}
     )
     | _EMERGENCY
     | {"break-glass:approve", "applicants:find", "supervision:read", "steps:urge"},

@@ -12,15 +12,19 @@ from typing import Literal
 
 from onenet.domain.promises import Tolerance
 
+WhichLimit = Literal["promised", "statutory"]
+
 
 @dataclass(frozen=True, slots=True)
 class Extension:
     """A limit that was lengthened, once: LIC art. 42 (20 + 10; of joint handling 45 + 15 working days).
 
-    `approved_by`: the head of the body, or of the government for joint handling.
+    `limit`: which one; `days`: in its unit. `approved_by`: the head of the body, or of the government for
+    joint handling.
     """
 
     kind: Literal["extension"]
+    limit: WhichLimit
     days: int
     approved_by: str
     reason: str

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from onenet.domain.bundle import Limit
-from onenet.domain.calendar import Calendar
+from onenet.domain.calendar import NO_HOURS, Calendar, Office, read_office
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Rules:
     `yellow`: when a light turns yellow; by the first rule that speaks of the item, else a fifth before.
     `urges_on_red`: whether a limit that is used up urges its department by itself; `urging`, `supervision`:
     how long a department has to answer them (no law gives a number; domain.md section 11).
+    `office`: when offices are open, and what goes by it; the calendar has it too. `extension`: by how much a
+    limit of a step may be lengthened, once (LIC art. 42 par. 1); `joint_extension`: one of a case (par. 2).
     """
 
     calendar: Calendar = Calendar("")
@@ -48,6 +50,9 @@ class Rules:
     urges_on_red: bool = True
     urging: Limit = Limit(2, "workdays")
     supervision: Limit = Limit(5, "workdays")
+    office: Office = NO_HOURS
+    extension: Limit = Limit(10, "workdays")
+    joint_extension: Limit = Limit(15, "workdays")
 
 
 LAW = Rules()
@@ -58,13 +63,16 @@ def read_rules(said: Mapping[str, Any], calendar: Calendar) -> Rules:
 
     Raises: TypeError for a rule that does not exist; what is published was checked before.
     """
-    return replace(LAW, calendar=calendar, **{name: _value(name, value) for name, value in said.items()})
+    found = replace(LAW, **{name: _value(name, value) for name, value in said.items()})
+    return replace(found, calendar=replace(calendar, office=found.office) if found.office.hours else calendar)
 
 
 def _value(name: str, value: Any) -> Any:
     if name == "yellow":
         own = (Yellow(**{**each, "items": tuple(each.get("items", ()))}) for each in value)
         return (*own, FIFTH)
+    if name == "office":
+        return read_office(value)
     if isinstance(value, dict) and value.keys() == {"number", "unit"}:
         return Limit(**value)
     return tuple(value) if isinstance(value, list) else value

@@ -12,7 +12,15 @@ from uuid import UUID
 from onenet.domain import generated, guidance, tolerance
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
-from onenet.domain.commands import Command, DecideStep, DeferTolerance, HandInSupplement, Open, Withdraw
+from onenet.domain.commands import (
+    Command,
+    DecideStep,
+    DeferTolerance,
+    Extend,
+    HandInSupplement,
+    Open,
+    Withdraw,
+)
 from onenet.domain.generated import GeneratedForm
 from onenet.domain.promises import Undertaking
 from onenet.domain.questions import check_answers
@@ -298,6 +306,11 @@ async def decide_step(
     gate: Gate, case_id: UUID, command: DecideStep | DeferTolerance, replying: Replying
 ) -> Result:
     """Decides about a step. Raises: NotFound, Conflict, FormInvalid, PreconditionFailed."""
+    return await gate.submit(change(case_id, command, replying))
+
+
+async def extend(gate: Gate, case_id: UUID, command: Extend, replying: Replying) -> Result:
+    """Lengthens a limit. Raises: NotFound, Conflict by its name, PreconditionFailed."""
     return await gate.submit(change(case_id, command, replying))
 
 

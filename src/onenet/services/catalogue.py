@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from onenet.store.database import Database
 
 MAX_AGE_S = 1.0
 RULES_MAX_AGE_S = 30.0
+KNOWN_EVERYWHERE = timedelta(seconds=RULES_MAX_AGE_S + 15)
+"""So long after a publication every process decides by what was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ async def _store(connection: AsyncConnection, report: Report, clock: Clock) -> P
     await store.save_calendars(connection, report.calendars, now)
     await store.save_jurisdictions(connection, report.jurisdictions, now)
     if rules_before != (await store.calendars(connection), await store.jurisdictions(connection)):
-        await dues.look_again(connection)
+        await dues.look_again(connection, now + KNOWN_EVERYWHERE)
     await store.save_departments(connection, report.departments, now)
     latest = {version.code: version for version in await store.latest(connection)}
     added, unchanged = [], []
@@ -170,12 +173,13 @@ class Catalogue:
         return found
 
     async def calendar(self, jurisdiction: str) -> Calendar:
-        """The calendar of a jurisdiction, its own or the nearest above it; without any, that of weekends.
+        """The calendar of a jurisdiction, its own or the nearest above it, with the office hours that hold
+        there; without any, that of weekends.
 
         Raises: NotFound for an unknown jurisdiction.
         """
         await self.jurisdiction(jurisdiction)
-        return _calendar(await self._current(), jurisdiction)
+        return _rules(await self._current(), jurisdiction).calendar
 
     async def rules(self) -> Mapping[str, Rules]:
         """What holds in each jurisdiction, at most half a minute old: every decision asks for it."""

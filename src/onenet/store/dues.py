@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.ids import LANES, lane_of
 from onenet.store import tables
+from onenet.store.inspection import OPEN
 
 LATER = timedelta(hours=1)
 """So long nobody looks at a case that could not be decided: it would stand before those that can."""
@@ -37,7 +38,10 @@ async def put_off(connection: AsyncConnection, ids: Sequence[UUID], now: datetim
         await connection.execute(update(tables.cases).where(*same).values(next_due_at=now + LATER))
 
 
-async def look_again(connection: AsyncConnection) -> None:
-    """Lets all with a deadline be due now: what their deadlines hang on has changed."""
-    statement = update(tables.cases).where(_C.next_due_at.is_not(None)).values(next_due_at=_C.updated_at)
-    await connection.execute(statement)
+async def look_again(connection: AsyncConnection, at: datetime) -> None:
+    """Lets all open cases be looked at then: what their deadlines hang on has changed.
+
+    Their version goes up: who remembers a case as it was would write over this with its next change of it.
+    """
+    changed = {"next_due_at": at, "version": _C.version + 1}
+    await connection.execute(update(tables.cases).where(OPEN).values(changed))

@@ -95,27 +95,30 @@ def timing_columns(timing: Timing) -> Mapping[str, Any]:
         "statutory_due_at": timing.statutory_due_at,
         "light": timing.light,
         "next_due_at": timing.next_due_at,
+        "is_provisional": timing.is_provisional,
     }
 
 
 _UNTIMED: Mapping[str, Any] = {
     "clock": None, "promised_due_at": None, "statutory_due_at": None, "light": Light.GREEN,
-    "next_due_at": None,
+    "next_due_at": None, "is_provisional": False,
 }  # fmt: skip
 
 
 def _clock_text(clock: Clock) -> str:
     pauses = [[pause.since, pause.until, pause.reason] for pause in clock.pauses]
-    return _json([clock.started_at, clock.ended_at, pauses])
+    return _json([clock.started_at, clock.ended_at, pauses, clock.restarted_at])
 
 
 def _read_clock(text: str) -> Clock:
-    started_at, ended_at, pauses = json.loads(text)
+    started_at, ended_at, pauses, *anew = json.loads(text)
+    restarted_at = next(iter(anew), None)  # the version before wrote none
     moment = datetime.fromisoformat
     return Clock(
         moment(started_at),
         tuple(Pause(moment(since), until and moment(until), reason) for since, until, reason in pauses),
         ended_at and moment(ended_at),
+        restarted_at and moment(restarted_at),
     )
 
 
@@ -129,6 +132,7 @@ def read_timing(row: Row | RowMapping) -> Timing:
         row["statutory_due_at"],
         Light(row["light"]),
         row["next_due_at"],
+        row["is_provisional"],
     )
 
 

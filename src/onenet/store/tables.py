@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    false,
     text,
 )
 
@@ -48,6 +50,7 @@ def _timing() -> list[Column[Any]]:
         Column("statutory_due_at", Timestamp),
         Column("light", String(8), nullable=False, server_default=Light.GREEN),
         Column("next_due_at", Timestamp),
+        Column("is_provisional", Boolean, nullable=False, server_default=false()),
     ]
 
 
