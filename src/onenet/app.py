@@ -28,6 +28,7 @@ from onenet.api import (
     drafts,
     endpoints,
     events,
+    evidence,
     handlers,
     health,
     log,
@@ -53,8 +54,8 @@ from onenet.services.logins import Logins
 
 NOUNS = (
     cases, previews, case_actions, events, deadlines, progress, callbacks, documents, drafts, catalogue,
-    applications, delegations, consents, applicants, own_data, break_glass, endpoints, operating, pull, desk,
-    supervision, log, health, metrics, about,
+    applications, evidence, delegations, consents, applicants, own_data, break_glass, endpoints, operating,
+    pull, desk, supervision, log, health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -42,6 +42,7 @@ from onenet.services.keys import Keyring
 from onenet.services.logins import Logins
 from onenet.services.reading import Reading
 from onenet.services.sealing import Sealing
+from onenet.services.sources import Sources
 from onenet.services.stamping import Stamping
 from onenet.services.tokens import AccessTokens, check_worlds
 from onenet.services.unsealed import Unsealed
@@ -140,6 +141,7 @@ async def process(settings: Settings) -> AsyncIterator[Process]:
             for task in keeping:
                 task.cancel()
             await _last_word(made.unsealed)
+            await made.parts.sources.aclose()
             await tokens.aclose()
     finally:
         await database.close()
@@ -179,6 +181,7 @@ def _put_together(
         fetch_lease=timedelta(seconds=2 * settings.lease_s),
         destinations=settings.destinations(),
         draft_life=timedelta(days=settings.draft_days),
+        sources=Sources(settings.sources, settings.destinations(), machine_clock),
     )
     logins = Logins(tokens, database, machine_clock, public_url=settings.resolved_public_url())
     anchor = Anchor(settings.log_anchor_file) if settings.log_anchor_file else None

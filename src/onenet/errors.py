@@ -132,8 +132,20 @@ class UnknownReference(Conflict, code="unknown-reference", zh="引用的对象�
     """The body names something that does not exist."""
 
 
-class ConsentMissing(Conflict, code="consent-missing", zh="再次使用以前的文件须先取得同意"):
-    """A document of an earlier case is used again only where its owner has consented."""
+class ConsentMissing(Conflict, code="consent-missing", zh="须先取得本人同意"):
+    """This is done only where the person concerned has consented."""
+
+
+class SourceUnknown(Conflict, code="source-unknown", zh="该材料没有可核验的来源"):
+    """No source of certificates is asked about this material."""
+
+
+class EvidenceExpired(Conflict, code="evidence-expired", zh="核验凭据已过期"):
+    """What a source confirmed is too old to be used."""
+
+
+class EvidenceDiffers(Conflict, code="evidence-differs", zh="申请内容与核验时不一致"):
+    """The application does not say what a source confirmed."""
 
 
 class FormInvalid(Conflict, code="form-invalid", zh="表单不符合该“一件事”的要求"):

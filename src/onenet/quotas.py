@@ -36,6 +36,7 @@ POLICIES: Mapping[str, Policy] = {
     "client": Policy(10_000, 10, "client: all that comes with its key"),
     "subject": Policy(600, 60, "subject that a front-end acts for"),
     "uploads": Policy(120, 60, "subject, or client without one: files that are sent in"),
+    "sources": Policy(120, 3_600, "subject: asking sources of certificates"),
     "applicants": Policy(60, 3_600, "official: looking for people by identity number"),
     "export": Policy(12, 3_600, "subject: exports of all its own data"),
     "lookup": Policy(300, 60, "address: progress by number and secret"),

@@ -18,12 +18,14 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.sources import TomlConfigSettingsSource
 
+from onenet import sources
 from onenet.addresses import Networks
 from onenet.destinations import Allowed, Destinations, NotAllowed, place_of
 from onenet.encryption import FileKeys, KeyRing
 from onenet.errors import MisconfiguredError
 from onenet.issuers import Issuer, told_apart
 from onenet.quotas import policies
+from onenet.sources import Connected
 
 PREFIX = "ONENET_"
 
@@ -157,15 +159,25 @@ class Settings(BaseSettings):
         default=(), description="Whose access tokens are believed; as a variable, a JSON array."
     )
 
-    @field_validator("issuers", mode="before")
+    sources: Annotated[tuple[Connected, ...], NoDecode] = Field(
+        default=(), description="Where sources of certificates are asked; as a variable, a JSON array."
+    )
+
+    @field_validator("issuers", "sources", mode="before")
     @classmethod
-    def _issuers_from_json(cls, value: Any) -> Any:
+    def _lists_from_json(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, str):
             return value
         try:
             return json.loads(value)
         except ValueError as error:
-            raise ValueError(f"expected a JSON array of issuers: {error}") from None
+            raise ValueError(f"expected a JSON array of {info.field_name}: {error}") from None
+
+    @field_validator("sources")
+    @classmethod
+    def _sources_told_apart(cls, value: tuple[Connected, ...]) -> tuple[Connected, ...]:
+        sources.told_apart(value)
+        return value
 
     @field_validator("issuers")
     @classmethod

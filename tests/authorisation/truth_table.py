@@ -56,6 +56,14 @@ _TASK = "tsk_00000000000000000000000000"
 PROBES: Mapping[str, Probe] = {
     "POST /v1/cases": Probe(body=_WRONG_FORM, headers=_KEY),
     "POST /v1/previews": Probe(body=_WRONG_FORM),
+    "POST /v1/me/evidence": Probe(
+        body={
+            "bundle": "newborn",
+            "jurisdiction": "kunshan",
+            "material": "record",
+            "applicant": _WRONG_FORM["applicant"],
+        }
+    ),
     "POST /v1/drafts": Probe(body={"bundle": "newborn", "jurisdiction": "nowhere"}, headers=_KEY),
     "PUT /v1/drafts/{draft_id}": Probe(body={"bundle": "newborn", "jurisdiction": "kunshan"}),
     "DELETE /v1/drafts/{draft_id}": Probe(headers={"If-Match": '"another"'}),

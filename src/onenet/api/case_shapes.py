@@ -34,6 +34,7 @@ from onenet.ids import from_text
 from onenet.services.cases import Submission
 
 MAX_MATERIALS = 100
+EVIDENCE_PATTERN = "^evd_[0-9A-Za-z_-]{1,4000}$"
 DOCUMENT_PATTERN = "^doc_[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 
 
@@ -136,13 +137,23 @@ class MaterialByDocument(Request):
     document: Annotated[str, StringConstraints(pattern=DOCUMENT_PATTERN)]
 
 
+class MaterialByEvidence(Request):
+    """A material that a source of certificates has confirmed."""
+
+    code: Code
+    evidence: Annotated[str, StringConstraints(pattern=EVIDENCE_PATTERN)]
+
+
 def _way(material: Any) -> str:
     """By which of its members a material says what it is. No member is called as a tag is: see `faults`."""
-    return "by document" if isinstance(material, dict) and "document" in material else "by reference"
+    said = material if isinstance(material, dict) else {}
+    return next((f"by {name}" for name in ("document", "evidence") if name in said), "by reference")
 
 
 AnyMaterial = Annotated[
-    Annotated[MaterialShape, Tag("by reference")] | Annotated[MaterialByDocument, Tag("by document")],
+    Annotated[MaterialShape, Tag("by reference")]
+    | Annotated[MaterialByDocument, Tag("by document")]
+    | Annotated[MaterialByEvidence, Tag("by evidence")],
     Discriminator(_way),
 ]
 
@@ -215,13 +226,15 @@ class ExtensionSubmission(Request):
 
 
 def materials_given(
-    materials: Sequence[MaterialShape | MaterialByDocument],
+    materials: Sequence[MaterialShape | MaterialByDocument | MaterialByEvidence],
 ) -> tuple[MaterialGiven, ...]:
     """The materials as the engine knows them."""
     return tuple(map(_material_given, materials))
 
 
-def _material_given(said: MaterialShape | MaterialByDocument) -> MaterialGiven:
+def _material_given(said: MaterialShape | MaterialByDocument | MaterialByEvidence) -> MaterialGiven:
+    if isinstance(said, MaterialByEvidence):
+        return MaterialGiven(said.code, None, ticket=said.evidence)
     if isinstance(said, MaterialByDocument):
         return MaterialGiven(said.code, None, document=from_text(DOCUMENT_PREFIX, said.document))
     return MaterialGiven(said.code, said.reference, said.sha256)

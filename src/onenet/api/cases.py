@@ -33,7 +33,7 @@ from onenet.domain.case import Case, MaterialGiven, Reply
 from onenet.domain.principal import Principal
 from onenet.domain.visibility import Sight, View
 from onenet.errors import BadCursor, Conflict
-from onenet.services import cases
+from onenet.services import cases, evidence
 from onenet.services.cases import Replying, Submission
 from onenet.services.change import Once, Result
 from onenet.services.custody import Custody
@@ -124,6 +124,7 @@ async def send_in(
         if kept is None:
             raise
         return repeated(kept, key)
+    await note_evidence(known, who, result)
     return await _told(request, result, meant.view, secret=secret, key=key)
 
 
@@ -214,11 +215,20 @@ async def list_steps(request: Request, case_id: CaseId) -> Response:
 
 
 def custody_of(request: Request, materials: Sequence[MaterialGiven]) -> Custody | None:
-    """Who brings the documents among these materials; None where there are none."""
-    if not any(material.document for material in materials):
+    """Who brings the documents and the evidence among these materials; None where there are none."""
+    if not any(material.document or material.ticket for material in materials):
         return None
     who = caller(request)
     return Custody(parts(request).vault, who, partial(charge_copy, request, who))
+
+
+async def note_evidence(known: Parts, who: Principal, result: Result) -> None:
+    """Puts on the owner's access log what a case was opened with that sources had confirmed."""
+    if result.case is None or result.replayed:
+        return
+    used = evidence.uses(result.case, who, known.machine_clock.now())
+    if used:
+        await known.reading.accesses.write(used)
 
 
 async def load(request: Request, case_id: str, what: str | None = "case") -> Seen:

@@ -1,4 +1,4 @@
-"""Example bodies about materials: forms that are generated."""
+"""Example bodies about materials: forms that are generated, and what a source confirmed."""
 
 from __future__ import annotations
 
@@ -35,4 +35,28 @@ PREVIEW: dict[str, Any] = {
         }
     ],
     "forms_sha256": "a3c5b6f0a7a64ccf7d3c0d9f0ee6f2a1c3a8f7b5e2d4c6b8a0918273645546ff",
+}
+
+NEW_EVIDENCE: dict[str, Any] = {
+    "bundle": "newborn",
+    "jurisdiction": "kunshan",
+    "material": "household_book",
+    "applicant": {
+        "name": "示例一",
+        "kind": "natural_person",
+        "id_type": "resident_identity_card",
+        "id_no": "320599199201010024",
+    },
+    "form": {"householder_name": "示例一", "household_address": "示例路 1 号 101 室"},
+    "consent": {"purpose": "为新生儿出生一件事核验户口簿"},
+}
+EVIDENCE: dict[str, Any] = {
+    "material": "household_book",
+    "outcome": "confirmed",
+    "hand_in": False,
+    "words": {"zh": "已核验，无需提交该材料", "en": "Confirmed: nothing is to be handed in"},
+    "differ": [],
+    "evidence": "evd_7Qm2T0xJ9rK5vB1cN8wLh3Yz",
+    "ends_at": "2026-11-24T02:00:00.000Z",
+    "issuer": "示例市公安局",
 }

@@ -1,9 +1,16 @@
-"""Materials on the wire: forms that are generated."""
+"""Materials on the wire: forms that are generated, and what sources of certificates confirm."""
 
 from __future__ import annotations
 
-from onenet.api.case_shapes import BundleMark
-from onenet.api.shapes import Answer, Names
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field
+
+from onenet.api.case_shapes import AnyApplicant, BundleMark
+from onenet.api.form_values import GivenForm
+from onenet.api.shapes import Answer, Code, LongText, Moment, Names, Request, extensible
+from onenet.domain.case import Applicant
 
 
 class GeneratedFormShape(Answer):
@@ -23,3 +30,50 @@ class PreviewShape(Answer):
     layout: str
     forms: list[GeneratedFormShape]
     forms_sha256: str
+
+
+class ConsentToAsk(Request):
+    """That the applicant consents, for this purpose."""
+
+    purpose: LongText
+
+
+class EvidenceRequest(Request):
+    """What a source is to confirm: a material, for an application as far as it is filled in.
+
+    Without `consent` nobody is asked. `form`: at least the fields that `asks` of the material names.
+    """
+
+    bundle: Code
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    jurisdiction: Code
+    material: Code
+    applicant: AnyApplicant
+    form: GivenForm = Field(default={})
+    consent: ConsentToAsk | None = None
+
+    def to_applicant(self) -> Applicant:
+        """The applicant as the engine knows one."""
+        return Applicant(**self.applicant.model_dump())
+
+
+class EvidenceShape(Answer):
+    """What came of it. `hand_in`: the material is to be handed in. `differ`: fields that are not as known.
+
+    `evidence` is for the submission, until `ends_at`; `issuer`, `number` and `valid_until` are of the
+    applicant's own certificate.
+    """
+
+    material: str
+    outcome: Annotated[
+        str,
+        Field(json_schema_extra=extensible(["confirmed", "unknown", "differs", "expired", "unavailable"])),
+    ]
+    hand_in: bool
+    words: Names
+    differ: list[str]
+    evidence: str | None = None
+    ends_at: Moment | None = None
+    issuer: str | None = None
+    number: str | None = None
+    valid_until: date | None = None

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from starlette.requests import HTTPConnection
 
-from onenet.clock import Clock
+from onenet.clock import Clock, SystemClock
 from onenet.destinations import Destinations
 from onenet.domain.case import Case
 from onenet.quotas import Quotas
@@ -20,6 +20,7 @@ from onenet.services.identity import Identity
 from onenet.services.metrics import Metrics
 from onenet.services.proofs import Checkpoints
 from onenet.services.reading import Reading
+from onenet.services.sources import Sources
 from onenet.services.watch import Watch
 from onenet.store.database import Database
 
@@ -47,6 +48,7 @@ class Parts:
     fetch_lease: timedelta = pull.LEASE
     metrics: Metrics = field(default_factory=Metrics)
     draft_life: timedelta = drafts.LIFE
+    sources: Sources = field(default_factory=lambda: Sources((), Destinations(), SystemClock()))
 
     async def case_of(self, id: UUID) -> Case | None:
         """The case that a document is marked with; there may be none."""

@@ -76,11 +76,15 @@ def client_for(base_url: str, key: str, *, subject: str | None = None) -> httpx2
 
 
 class FrontEnd:
-    """A front-end that acts for one person. `views`: its cases, each as it was last seen, oldest first."""
+    """A front-end that acts for one person. `views`: its cases, each as it was last seen, oldest first.
+
+    `confirmed`: how many materials registers have confirmed, so that nobody handed them in.
+    """
 
     def __init__(self, base_url: str, key: str, notebook: Notebook):
         """Asks nothing yet. `base_url`: of the API. Made and used within one event loop."""
         self.views: dict[str, View] = {}
+        self.confirmed = 0
         self.notebook = notebook
         self._client = client_for(base_url, key, subject=SUBJECT)
         self._news: asyncio.Queue[str] = asyncio.Queue()
@@ -102,8 +106,28 @@ class FrontEnd:
     async def apply(self, body: Mapping[str, Any]) -> Opened:
         """Opens a case, once. Raises: Refused."""
         key = str(uuid4())
+        confirmed = await self._confirmed(body)
+        self.confirmed += len(confirmed)
+        body = {**body, "materials": [*body.get("materials", []), *confirmed]}
         self.notebook.intend(key, body)
         return await self._send(key, body)
+
+    async def _confirmed(self, body: Mapping[str, Any]) -> list[dict[str, str]]:
+        """What registers confirm of the materials that can be asked for; the person consents to each."""
+        said = {name: body[name] for name in ("bundle", "jurisdiction", "applicant", "form")}
+        guided = await ask(
+            self._client, "POST", f"/v1/bundles/{body['bundle']}/guidance", body={"answers": body["answers"]}
+        )
+        found = []
+        for material in guided["materials"]:
+            if "asks" not in material:
+                continue
+            consent = {"purpose": f"{guided['bundle']['names']['zh']}：核验{material['names']['zh']}"}
+            question = {**said, "material": material["code"], "consent": consent}
+            told = await ask(self._client, "POST", "/v1/me/evidence", body=question)
+            if told["outcome"] == "confirmed":
+                found.append({"code": material["code"], "evidence": told["evidence"]})
+        return found
 
     async def resume(self) -> None:
         """Goes on where an earlier run stopped: sends again what was not answered, looks at open cases."""

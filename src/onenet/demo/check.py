@@ -201,9 +201,12 @@ async def _prove(run: Run, cases: Sequence[Told]) -> None:
     run.failures += proof.missing_webhooks(cases, run.subscriber.received)
     run.failures += proof.unseen(cases)
     run.failures += [f"log: case {each.case_id}: {each.kind} {each.detail}" for each in verdict.tamperings]
+    if not run.front_end.confirmed:
+        run.failures.append("no register confirmed a material")
     if run.subscriber.refused:
         run.failures.append(f"{run.subscriber.refused} webhooks were not signed as they should be")
     if not run.failures:
         run.tell(f"✓ {proof.count_tasks(cases)} tasks, each done exactly once")
         run.tell(f"✓ {len(run.subscriber.received)} webhooks, each signed")
+        run.tell(f"✓ {run.front_end.confirmed} materials confirmed by registers, each with consent")
         run.tell(f"✓ {verdict.events} events without a gap; nobody changed the record")

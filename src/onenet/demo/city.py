@@ -47,6 +47,9 @@ CITY = (
 )
 """Every department that has an item in one of the shipped bundles."""
 
+REGISTERS = ("population_register", "market_register")
+"""Sources of certificates that are connected, by their codes in the catalogue. Of others papers go in."""
+
 CLIENT = "demo_portal"
 SUBJECT = "demo-citizen"
 """The front-end of the demo, and the one person for whom it acts."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import secrets
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,7 +14,7 @@ from datetime import datetime
 from onenet.adapters import desk, exchange_table
 from onenet.clock import ScaledClock
 from onenet.demo import database, processes
-from onenet.demo.city import CITY, Department
+from onenet.demo.city import CITY, REGISTERS, Department
 from onenet.demo.database import Tell
 from onenet.demo.folder import Folder
 from onenet.demo.processes import Child, ChildFailed
@@ -42,6 +44,7 @@ class Town:
     """The processes of a town that runs.
 
     `addresses`: of the departments, by code. `legal`: its legal time, as far as an onlooker can tell.
+    `sources`: where registers are asked, as the setting has it.
     """
 
     plan: Plan
@@ -49,12 +52,13 @@ class Town:
     simulators: list[Child]
     server: Child
     legal: ScaledClock
+    sources: str
 
     async def set_speed(self, speed: float) -> None:
         """Lets legal time run at this speed from where it is: the service is stopped and started anew."""
         await processes.stop([self.server])
         origin = await database.newest_event_at(self.plan.folder) or self.legal.now()
-        self.server, self.legal = await _serve(self.plan, origin, speed)
+        self.server, self.legal = await _serve(self.plan, origin, speed, self.sources)
 
     async def watch(self) -> None:
         """Goes on while every process runs. Raises: ChildFailed as soon as one has ended."""
@@ -94,8 +98,10 @@ async def running(plan: Plan, *, origin: datetime, speed: float, tell: Tell) -> 
         }
         await database.register(plan.folder, addresses, plan.subscriber_url)
         tell(f"✓ {len(addresses)} departments listen")
-        server, legal = await _serve(plan, origin, speed)
-        town = Town(plan, addresses, simulators, server, legal)
+        registers, sources = await _start_registers(plan)
+        simulators.append(registers)
+        server, legal = await _serve(plan, origin, speed, sources)
+        town = Town(plan, addresses, simulators, server, legal, sources)
         tell(f"✓ the service answers at {plan.base_url}")
         try:
             yield town
@@ -138,7 +144,19 @@ def _ways(plan: Plan, department: Department, asks: str | None) -> list[str]:
     return [option, plan.base_url + asks, "--key", credentials.department_keys[department.code]]
 
 
-async def _serve(plan: Plan, origin: datetime, speed: float) -> tuple[Child, ScaledClock]:
+async def _start_registers(plan: Plan) -> tuple[Child, str]:
+    """One process that stands for all registers, and the setting by which they are found."""
+    key = secrets.token_urlsafe()
+    words = [
+        *("onenet.simulator", "--department", "registers", "--habit", "fast", "--dialect", "certificates"),
+        *("--port", "0", "--key", key, "--folder", str(plan.folder.departments)),
+    ]
+    child = await processes.start("registers", words, plan.folder.logs / "registers.log", lock=plan.lock)
+    url = f"http://127.0.0.1:{await processes.said_port(child)}/"
+    return child, json.dumps([{"code": code, "url": url, "key": key} for code in REGISTERS])
+
+
+async def _serve(plan: Plan, origin: datetime, speed: float, sources: str) -> tuple[Child, ScaledClock]:
     """The service, answering, and its legal time."""
     variables = {
         "ONENET_DATA_DIR": str(plan.folder.path),
@@ -148,6 +166,8 @@ async def _serve(plan: Plan, origin: datetime, speed: float) -> tuple[Child, Sca
         "ONENET_EXCHANGE_DIR": str(plan.folder.exchange),
         "ONENET_CLOCK_ORIGIN": origin.isoformat(),
         "ONENET_CLOCK_SPEED": str(speed),
+        "ONENET_SOURCES": sources,
+        "ONENET_QUOTAS": "sources=off",  # one citizen applies for the whole city
     }
     log = plan.folder.logs / "serve.log"
     server = await processes.start("serve", ["onenet", "serve"], log, lock=plan.lock, variables=variables)

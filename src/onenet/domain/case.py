@@ -167,13 +167,38 @@ class Applicant:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a source of certificates confirmed (`evidence`): by reference, and only texts.
+
+    `asked_at`, `valid_until`: ISO texts. `fields`: what was compared. `sha256`: of the certificate, as the
+    source says. `purpose`: what the applicant consented to.
+    """
+
+    source: str
+    certificate: str
+    asked_at: str
+    purpose: str
+    fields: tuple[str, ...] = ()
+    issuer: str | None = None
+    number: str | None = None
+    valid_until: str | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MaterialGiven:
-    """A material that the applicant handed in: the front-end's own reference to it, or a document here."""
+    """A material that the applicant handed in, or had confirmed.
+
+    The front-end's own `reference` to it, a `document` here, or `evidence` of a source. `ticket`: the
+    evidence as the front-end was given it, until it is looked into.
+    """
 
     code: str
     reference: str | None
     sha256: str | None = None
     document: UUID | None = None
+    evidence: Evidence | None = None
+    ticket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,8 +77,12 @@ def _materials(draft: Draft, member: Member) -> list[dict[str, Any]]:
     return listed
 
 
-def handed_in(material: MaterialGiven) -> dict[str, str | None]:
-    """The front-end's own reference, or the document, which a link takes the place of on its way."""
+def handed_in(material: MaterialGiven) -> dict[str, Any]:
+    """The front-end's own reference, what a source confirmed, or the document, which a link takes the place
+    of on its way.
+    """
+    if material.evidence is not None:
+        return {"evidence": {name: value for name, value in asdict(material.evidence).items() if value}}
     if material.document is not None:
         return {"document": to_text(DOCUMENT_PREFIX, material.document)}
     return {"reference": material.reference, "sha256": material.sha256}

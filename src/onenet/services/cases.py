@@ -21,6 +21,7 @@ from onenet.domain.commands import (
     Open,
     Withdraw,
 )
+from onenet.domain.delegation import Owner
 from onenet.domain.generated import GeneratedForm
 from onenet.domain.promises import Undertaking
 from onenet.domain.questions import check_answers
@@ -232,6 +233,8 @@ async def submit(
     bundle = await find_bundle(catalogue, submission.bundle, submission.version)
     jurisdiction = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
     content = submission.content()
+    if custody is not None:
+        content = custody.with_evidence(bundle, content, Owner(client, subject))
     check_content(bundle, content, submission.undertakings)
     case_id = case_id or _id_of(submission, replying)
     template = await catalogue.number_template(submission.jurisdiction)
@@ -294,6 +297,10 @@ async def hand_in_supplement(
     faults = forms.check(forms.as_text(schema), command.form)
     if faults:
         raise FormInvalid("the corrected fields are not right yet", faults=faults)
+    if custody is not None:
+        said = replace(case.content, form={**case.content.form, **command.form}, materials=command.materials)
+        said = custody.with_evidence(case.bundle, said, Owner(case.client, case.subject))
+        command = replace(command, materials=said.materials)
     return await _submit(gate, change(case.id, command, replying), command.materials, custody, case)
 
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from onenet.domain.case import Case, MaterialGiven
+from onenet.domain.bundle import Bundle
+from onenet.domain.case import Case, CaseContent, MaterialGiven
 from onenet.domain.delegation import Owner
 from onenet.domain.principal import Principal
 from onenet.errors import DocumentQuota, Fault, OnenetError, Unavailable, UnknownReference
 from onenet.ids import derived_id
+from onenet.services import evidence
 from onenet.services.change import Once, Result
 from onenet.services.documents import Vault, owner_of
 from onenet.services.once import answered
@@ -38,7 +40,7 @@ def id_of_case(once: Once) -> UUID:
 
 @dataclass(frozen=True, slots=True)
 class Custody:
-    """Who brings documents to a case, and where they are. `charge` counts a copy as an upload."""
+    """Who brings documents and evidence to a case, and where they are. `charge` counts a copy as one more."""
 
     vault: Vault
     who: Principal
@@ -48,6 +50,10 @@ class Custody:
     def owner(self) -> Owner:
         """Whose the documents are."""
         return owner_of(self.who)
+
+    def with_evidence(self, bundle: Bundle, content: CaseContent, owner: Owner) -> CaseContent:
+        """The content of this owner's case with evidence for tickets. Raises: as `evidence.attached`."""
+        return evidence.attached(self.vault.keys, owner, bundle, content, self.vault.clock.now())
 
     async def around(
         self,

@@ -10,7 +10,7 @@ from pathlib import Path
 from onenet.adapters import signing
 from onenet.clock import Clock, SystemClock
 from onenet.errors import MisconfiguredError
-from onenet.simulator import georeport, paper
+from onenet.simulator import certificates, georeport, paper
 from onenet.simulator.clerk import Clerk
 from onenet.simulator.dialects import DIALECTS
 from onenet.simulator.fetcher import Fetcher, by_answer
@@ -23,12 +23,16 @@ from onenet.simulator.server import Department, Server
 OPEN311 = "open311"
 """The dialect of a department that is a GeoReport v2 server."""
 
+CERTIFICATES = "certificates"
+"""The dialect of a source of certificates, which is no department."""
+
 NEEDED: dict[str, tuple[str, ...]] = {
     "asked": ("secret",),
     "pull": ("queue", "key"),
     "desk": ("desk", "key"),
     "exchange_table": ("exchange",),
     OPEN311: ("key",),
+    CERTIFICATES: ("key",),
 }
 """What the dialects of departments that do not call back need, in the place of an address and a secret."""
 
@@ -38,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     state = options.folder / (options.state or f"{options.department}.sqlite3")
-    server = (_georeport if options.dialect == OPEN311 else _department)(options, state)
+    server = SERVERS.get(options.dialect, _department)(options, state)
     print(json.dumps({"department": options.department, "port": server.server_port}), flush=True)
     try:
         server.serve_forever()
@@ -88,6 +92,15 @@ def _georeport(options: argparse.Namespace, state: Path) -> georeport.Server:
     return georeport.Server(options.port, city)
 
 
+def _certificates(options: argparse.Namespace, _: Path) -> certificates.Server:
+    """One that is asked about certificates."""
+    return certificates.Server(options.port, certificates.Source(options.key))
+
+
+SERVERS = {OPEN311: _georeport, CERTIFICATES: _certificates}
+"""What is made of the dialects that are no department of ours."""
+
+
 def _way(options: argparse.Namespace, clock: Clock) -> Way:
     match options.dialect:
         case "pull":
@@ -106,13 +119,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="onenet department stand-in", description="A simulated department.")
     parser.add_argument("--department", required=True, help="its code, such as police")
     parser.add_argument("--habit", required=True, choices=HABITS)
-    parser.add_argument("--dialect", default="webhook", choices=[*DIALECTS, OPEN311])
+    parser.add_argument("--dialect", default="webhook", choices=[*DIALECTS, OPEN311, CERTIFICATES])
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--callback", help="the address onenet is called back at; none with asked")
     parser.add_argument("--secret", type=_secret, help="signs and verifies, whsec_…")
     parser.add_argument("--queue", help="with the dialect pull: the address it fetches its tasks from")
     parser.add_argument("--desk", help="with the dialect desk: the address of its work-list")
-    parser.add_argument("--key", help="with pull and desk: its API key, onk_…; with open311: its own")
+    parser.add_argument("--key", help="with pull and desk: its API key, onk_…; else its own")
     parser.add_argument("--kind", default="realtime", choices=georeport.KINDS, help="with open311")
     parser.add_argument("--quirk", action="append", default=[], choices=paper.QUIRKS, help="with open311")
     parser.add_argument("--exchange", help="with the dialect exchange_table: the URL of its database")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,6 +21,7 @@ from onenet.domain.case import (
     Case,
     CaseContent,
     Claim,
+    Evidence,
     MaterialGiven,
     Step,
     Task,
@@ -162,12 +164,18 @@ def _plain(value: Applicant | MaterialGiven) -> dict[str, Any]:
 
 
 def _material(material: MaterialGiven) -> dict[str, Any]:
+    if material.evidence is not None:
+        return {"code": material.code, "evidence": asdict(material.evidence)}
     if material.document is None:
         return {"code": material.code, "reference": material.reference, "sha256": material.sha256}
     return {"code": material.code, "document": str(material.document)}
 
 
 def _read_material(said: dict[str, Any]) -> MaterialGiven:
+    if "evidence" in said:
+        kept = said["evidence"]
+        evidence = Evidence(**kept | {"fields": tuple(kept["fields"])})
+        return MaterialGiven(said["code"], None, evidence=evidence)
     if "document" in said:
         return MaterialGiven(said["code"], None, document=UUID(said["document"]))
     return MaterialGiven(**said)
