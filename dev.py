@@ -6,6 +6,7 @@ python3 dev.py test      run the tests                  (further words go to pyt
                          every optional feature of the engines off)
 python3 dev.py faults    do to a running city what can go wrong  (F3 or frozen for one, --long, --seed N)
 python3 dev.py fuzz      Schemathesis against a running server, at length
+python3 dev.py month     let ten thousand cases live a month: deadlines, lights, figures, against the record
 python3 dev.py bench     measure, each figure beside its yardstick  ([NAME ...] [--json FILE] [--runs N])
 python3 dev.py siege     attack a running server, and look how good requests fare (Linux, two minutes)
 python3 dev.py check     lint, types, import direction, API contract, house rules
@@ -122,6 +123,13 @@ def fuzz(words: list[str]) -> None:
     become(BIN / "python", "-m", "pytest", "-q", "tests/api/test_fuzz.py", *words)
 
 
+def month(words: list[str]) -> None:
+    """A month of ten thousand cases on both engines, of which `test` lives a small one."""
+    os.environ.setdefault("MONTH_CASES", "10000")
+    os.environ.setdefault("MONTH_TICK_H", "1")
+    become(BIN / "python", "-m", "pytest", "-q", "-n", "0", "tests/month", *words)
+
+
 def bench(words: list[str]) -> None:
     """The figures of docs/benchmarks.md."""
     names = [word for word in words if re.fullmatch(r"[a-z]+[a-z0-9_.]*", word)]
@@ -210,6 +218,7 @@ VERBS = {
     "test": test,
     "faults": faults,
     "fuzz": fuzz,
+    "month": month,
     "bench": bench,
     "siege": siege,
     "check": check,

@@ -140,8 +140,8 @@ class NewEvent(NamedTuple):
 PLAIN = frozenset(
     {
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
-        *("from", "to", "deemed", "due_at", "light", "urging", "level", "limit", "days", "is_provisional"),
-        *("text_sha256", "deficiency_open"),
+        *("from", "to", "deemed", "due_at", "light", "ends_at", "urging", "level", "limit", "days"),
+        *("is_provisional", "text_sha256", "deficiency_open"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         "without",
     }

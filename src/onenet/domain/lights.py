@@ -30,11 +30,13 @@ def turns_at(draft: Draft, step: Step) -> datetime | None:
     if found is None:
         return None
     yellow_at, red_at = found
-    return {
+    at = {
         Light.GREEN: yellow_at,
         Light.YELLOW: red_at if yellow_at <= draft.now.at else draft.now.at,
         Light.RED: None if red_at <= draft.now.at else draft.now.at,
     }[step.timing.light]
+    # A clock that stood still, or began in the past, may go on when the time has come already.
+    return at and max(at, step.since)
 
 
 def turn(draft: Draft, step: Step, due_at: datetime) -> None:
@@ -45,7 +47,8 @@ def turn(draft: Draft, step: Step, due_at: datetime) -> None:
     yellow_at, red_at = found
     light = Light.RED if red_at <= due_at else Light.YELLOW if yellow_at <= due_at else Light.GREEN
     draft.steps[step.code] = step._replace(timing=step.timing._replace(light=light))
-    draft.add(EventType.STEP_LIGHT, step.code, light=light, due_at=red_at.isoformat(), state=step.state)
+    told = {"light": light, "due_at": due_at.isoformat(), "ends_at": red_at.isoformat()}
+    draft.add(EventType.STEP_LIGHT, step.code, **told, state=step.state)
     is_urged = any(each.answer is None for each in urging.urgings(step))
     if light is Light.RED and draft.rules.urges_on_red and not is_urged:
         urging.order(draft, draft.steps[step.code], "urging", urging.BY_LIGHT, "limit_used_up")

@@ -68,7 +68,7 @@ def order(draft: Draft, step: Step, level: Level, by: str, reason: str) -> None:
     due_at = _end_of(draft, limit)
     number = len(urgings(step)) + 1
     _put(draft, step, Urging("urging", number, level, by, reason, draft.now.at, due_at))
-    told = {"urging": number, "level": level, "by": by, "reason": reason, "due_at": due_at.isoformat()}
+    told = {"urging": number, "level": level, "by": by, "reason": reason, "until": due_at.isoformat()}
     draft.add(EventType.STEP_URGED, step.code, **told)
 
 
