@@ -130,7 +130,7 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> set[type[BaseModel]
         return set()
     operation["security"] = _SECURITY.get(stated.permission, [{"apiKey": []}])
     takes = _headers(stated)
-    named = [{"name": name, "in": "header", **contract.HEADER_PARAMETERS[name]} for name in takes]
+    named = [_header(name, stated) for name in takes]
     if parameters := [*map(_without_null, operation.get("parameters", [])), *named]:
         operation["parameters"] = parameters
     body = body_of(route)
@@ -159,6 +159,12 @@ def _headers(stated: Operation) -> tuple[str, ...]:
     has_tag = stated.method == "GET" and "headers" in stated.answers[200]
     follows = {"Onenet-Subject": stated.is_for_subject, "If-None-Match": has_tag}
     return (*(name for name, does in follows.items() if does), *stated.takes)
+
+
+def _header(name: str, stated: Operation) -> dict[str, Any]:
+    """A header as a parameter. If-Match is needed where its absence is a problem of its own."""
+    parameter = {"name": name, "in": "header", **contract.HEADER_PARAMETERS[name]}
+    return parameter | ({"required": True} if name == "If-Match" and 428 in stated.problems else {})
 
 
 def _problems(stated: Operation, *, has_body: bool) -> set[int]:
