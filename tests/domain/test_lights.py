@@ -39,17 +39,22 @@ def now(at: datetime, rules: Rules = LAW) -> Moment:
     return Moment(at, at, rules={"suzhou": rules})
 
 
-def accepted(promised: Limit | None = TEN, statutory: Limit | None = None, rules: Rules = LAW) -> Case:
+def accepted(
+    promised: Limit | None = TEN,
+    statutory: Limit | None = None,
+    rules: Rules = LAW,
+    bundle_promised: Limit | None = None,
+) -> Case:
     """A case of two steps, of which the first was accepted on that Monday."""
     slow = replace(make_member("slow"), promised=promised, statutory=statutory)
-    bundle = make_bundle(slow, make_member("free", department="tax"))
+    bundle = replace(make_bundle(slow, make_member("free", department="tax")), promised=bundle_promised)
     case = decide(make_blank(bundle), Open(), now(at_nine(MONDAY), rules)).case
     return answered(case, Accepted(), MONDAY, rules)
 
 
-def answered(case: Case, outcome: Outcome, on: date, rules: Rules = LAW) -> Case:
-    """The case after the department of its first step said that."""
-    task = next(task for task in case.tasks.values() if task.step == "slow")
+def answered(case: Case, outcome: Outcome, on: date, rules: Rules = LAW, step: str = "slow") -> Case:
+    """The case after the department of a step said that."""
+    task = next(task for task in case.tasks.values() if task.step == step)
     return decide(case, RecordAnswer(task.id, outcome), now(at_nine(on), rules)).case
 
 
@@ -77,6 +82,26 @@ def test_a_light_is_yellow_for_the_last_fifth_of_its_limit_and_red_after_it() ->
 def test_who_looks_late_still_lights_both_in_their_order() -> None:
     _, told = lit(accepted(), end_of(date(2026, 4, 1)))
     assert [light for type, light in told if type is EventType.STEP_LIGHT] == ["yellow", "red"]
+
+
+def test_the_case_shows_its_own_limit_too_once() -> None:
+    # Five working days of the bundle from Monday 2 March end on Monday 9; a fifth is left after Friday 6.
+    case = accepted(bundle_promised=Limit(5, "workdays"))
+    case, told = lit(case, end_of(date(2026, 3, 6)))
+    assert told == [(EventType.CASE_LIGHT, "yellow")]
+    case, told = lit(case, end_of(date(2026, 3, 9)))
+    assert told == [(EventType.CASE_LIGHT, "red")]
+    assert case.steps["slow"].timing.light is Light.GREEN
+    case, told = lit(case, end_of(date(2026, 3, 16)))
+    assert told == [(EventType.STEP_LIGHT, "yellow"), (EventType.STEP_LIGHT, "red")]
+
+
+def test_a_case_that_is_closed_keeps_the_light_it_had() -> None:
+    case, _ = lit(accepted(bundle_promised=Limit(5, "workdays")), end_of(date(2026, 3, 9)))
+    for code in ("slow", "free"):
+        case = answered(case, Completed(), date(2026, 3, 10), step=code)
+    assert case.timing.light is Light.RED
+    assert lit(case, end_of(date(2026, 6, 1)))[1] == []
 
 
 def test_a_late_step_counts_although_the_others_are_on_time() -> None:

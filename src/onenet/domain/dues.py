@@ -43,7 +43,7 @@ KINDS: Mapping[str, Kind] = {
 }
 """What is due to a step. In this order where two are due at the same moment."""
 
-CASE_KINDS: Mapping[str, CaseKind] = {}
+CASE_KINDS: Mapping[str, CaseKind] = {"light": CaseKind(lights.case_turns_at, lights.turn_case)}
 """What is due to a case as a whole, after what is due to its steps at the same moment."""
 
 
@@ -90,15 +90,15 @@ def settle(draft: Draft, *, everything: bool = False) -> None:
             has_changed = True
     if not has_changed:
         return
-    lights.note_case(draft)
     timing = limits.note_case(draft, everything=everything)
     if everything and timing.clock == draft.case.timing.clock:
         limits.say_moved(draft, EventType.CASE_DEADLINE_MOVED, None, draft.timing, timing)
     draft.timing = timing
+    lights.note_case(draft)
     at = _earliest((*_ends(draft.steps.values()), *(kind.at(draft) for kind in CASE_KINDS.values())))
     if not everything:
         at = _earliest((at, _to_be_looked_at(draft)))
-    draft.timing = timing._replace(next_due_at=at)
+    draft.timing = draft.timing._replace(next_due_at=at)
 
 
 def _to_be_looked_at(draft: Draft) -> datetime | None:

@@ -1,39 +1,53 @@
 """Lights: how steps and the case stand with their limits, by the rule table of the place.
 
-Yellow: the limit is about to run out; red: it has. The light goes by the limit that is used up first, nearly
-always the promised one. A step that is late counts although the whole is on time; the case shows the worst of
-its steps. What was lit stays on record, and on a step that is closed. Source: domain.md section 11.
+Yellow: a limit is about to run out; red: it has. A light goes by the limit that is used up first, nearly
+always the promised one. A step that is late counts although the whole is on time: the case shows the worst of
+its steps and of its own limits. What was lit stays on record, and on what is closed. Source: domain.md
+section 11.
 """
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from onenet.domain import urging
-from onenet.domain.bundle import Limit, Member
+from onenet.domain import limits, urging
+from onenet.domain.bundle import Limit
 from onenet.domain.case import Step
-from onenet.domain.deadlines import Deadline, deadline, local_day
+from onenet.domain.clocks import Clock
+from onenet.domain.deadlines import Deadline, local_day
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.flow import end_of_day
-from onenet.domain.limits import extension_of
-from onenet.domain.procedures import WhichLimit
+from onenet.domain.limits import Deadlines
 from onenet.domain.rules import Yellow
-from onenet.domain.states import FINAL_STEP, Light
+from onenet.domain.states import FINAL_CASE, FINAL_STEP, Light
 
-_WORST = (Light.RED, Light.YELLOW, Light.GREEN)
+
+class Turns(NamedTuple):
+    """When the limit that is used up first is about to be, and when it is."""
+
+    yellow_at: datetime
+    red_at: datetime
+
+    def light(self, at: datetime) -> Light:
+        """The light at that moment."""
+        return Light.RED if self.red_at <= at else Light.YELLOW if self.yellow_at <= at else Light.GREEN
+
+
+# ---- a step
 
 
 def turns_at(draft: Draft, step: Step) -> datetime | None:
     """When the light of the step is another than now; None where no limit runs."""
-    found = _first_used_up(draft, step)
-    if found is None:
+    turns = _of_step(draft, step)
+    if turns is None:
         return None
-    yellow_at, red_at = found
     at = {
-        Light.GREEN: yellow_at,
-        Light.YELLOW: red_at if yellow_at <= draft.now.at else draft.now.at,
-        Light.RED: None if red_at <= draft.now.at else draft.now.at,
+        Light.GREEN: turns.yellow_at,
+        Light.YELLOW: turns.red_at if turns.yellow_at <= draft.now.at else draft.now.at,
+        Light.RED: None if turns.red_at <= draft.now.at else draft.now.at,
     }[step.timing.light]
     # A clock that stood still, or began in the past, may go on when the time has come already.
     return at and max(at, step.since)
@@ -41,69 +55,99 @@ def turns_at(draft: Draft, step: Step) -> datetime | None:
 
 def turn(draft: Draft, step: Step, due_at: datetime) -> None:
     """Lights what is due; where a limit was lengthened or a year published it may go back."""
-    found = _first_used_up(draft, step)
-    if found is None:
+    turns = _of_step(draft, step)
+    if turns is None:
         raise AssertionError("asked before: a limit runs")
-    yellow_at, red_at = found
-    light = Light.RED if red_at <= due_at else Light.YELLOW if yellow_at <= due_at else Light.GREEN
+    light = turns.light(due_at)
     draft.steps[step.code] = step._replace(timing=step.timing._replace(light=light))
-    told = {"light": light, "due_at": due_at.isoformat(), "ends_at": red_at.isoformat()}
+    told = {"light": light, "due_at": due_at.isoformat(), "ends_at": turns.red_at.isoformat()}
     draft.add(EventType.STEP_LIGHT, step.code, **told, state=step.state)
     is_urged = any(each.answer is None for each in urging.urgings(step))
     if light is Light.RED and draft.rules.urges_on_red and not is_urged:
         urging.order(draft, draft.steps[step.code], "urging", urging.BY_LIGHT, "limit_used_up")
 
 
-def of_case(draft: Draft) -> Light:
-    """The worst light of its steps."""
-    lit = {step.timing.light for step in draft.steps.values()}
-    return next((light for light in _WORST if light in lit), Light.GREEN)
+def _of_step(draft: Draft, step: Step) -> Turns | None:
+    if step.timing.clock is None or step.state in FINAL_STEP:
+        return None
+    item = draft.case.bundle.member(step.code).item
+    return _turns(draft, limits.of_step(draft.case, step, draft.rules.calendar), item)
+
+
+# ---- the case
+
+
+def case_turns_at(draft: Draft) -> datetime | None:
+    """When a limit of the case itself makes its light worse; None where none does."""
+    turns = _of_case(draft)
+    if turns is None or draft.timing.light is Light.RED:
+        return None
+    return turns.yellow_at if draft.timing.light is Light.GREEN else turns.red_at
+
+
+def turn_case(draft: Draft, due_at: datetime) -> None:
+    """Lights the case by its own limits."""
+    turns = _of_case(draft)
+    if turns is None:
+        raise AssertionError("asked before: a limit runs")
+    _show(draft, {turns.light(due_at)}, due_at=due_at.isoformat(), ends_at=turns.red_at.isoformat())
 
 
 def note_case(draft: Draft) -> None:
-    """Says so when the light of the case is another one."""
-    light = of_case(draft)
+    """Shows the worst of the steps and of the limits of the case; what is closed, or stands still, keeps its
+    own.
+    """
+    turns, bundle = _of_case(draft), draft.case.bundle
+    if turns is not None:
+        own = turns.light(draft.now.at)
+    elif draft.state in FINAL_CASE or (draft.timing.clock and (bundle.promised or bundle.statutory)):
+        own = draft.timing.light
+    else:
+        own = Light.GREEN
+    _show(draft, {own, *(step.timing.light for step in draft.steps.values())})
+
+
+def _show(draft: Draft, lights: Set[Light], **told: str) -> None:
+    light = next(light for light in (Light.RED, Light.YELLOW, Light.GREEN) if light in lights)
     if light is not draft.timing.light:
         draft.timing = draft.timing._replace(light=light)
-        draft.add(EventType.CASE_LIGHT, light=light)
+        draft.add(EventType.CASE_LIGHT, light=light, **told)
 
 
-def _first_used_up(draft: Draft, step: Step) -> tuple[datetime, datetime] | None:
-    """When the limit that runs out first is about to, and when it has."""
-    timing = step.timing
-    ends = [at for at in (timing.promised_due_at, timing.statutory_due_at) if at is not None]
-    if timing.clock is None or step.state in FINAL_STEP or not ends:
+def _of_case(draft: Draft) -> Turns | None:
+    if draft.timing.clock is None or draft.state in FINAL_CASE:
         return None
-    red_at = min(ends)
-    member = draft.case.bundle.member(step.code)
-    limit = member.promised if red_at == timing.promised_due_at else member.statutory
-    if limit is None:
-        raise AssertionError("a limit that is not there was used up")
-    which: WhichLimit = "promised" if red_at == timing.promised_due_at else "statutory"
-    added = extension_of(step.procedures, which)
-    told = deadline(limit, timing.clock, draft.rules.calendar, draft.case.utc_offset_minutes, added)
-    return _yellow_at(draft, member, told, red_at), red_at
+    case = draft.case._replace(timing=draft.timing, content=draft.content)
+    return _turns(draft, limits.of_case(case, draft.rules.calendar), None)
 
 
-def _yellow_at(draft: Draft, member: Member, told: Deadline, red_at: datetime) -> datetime:
-    limit, rule = told.limit, _rule(draft, member)
+# ---- by the rule table
+
+
+def _turns(draft: Draft, found: Deadlines, item: str | None) -> Turns | None:
+    """For the limit that is used up first; None where none runs. `item` None: of the case."""
+    known = [(each.due_at, each) for each in (found.promised, found.statutory) if each and each.due_at]
+    if found.clock is None or not known:
+        return None
+    red_at, first = min(known, key=lambda each: each[0])
+    rule = next(rule for rule in draft.rules.yellow if not rule.items or item in rule.items)
+    return Turns(_yellow_at(first, red_at, found.clock, rule, draft.case.utc_offset_minutes), red_at)
+
+
+def _yellow_at(
+    found: Deadline, red_at: datetime, clock: Clock, rule: Yellow, utc_offset_minutes: int
+) -> datetime:
+    limit = found.limit
     if limit.unit == "hours":
         hours = rule.days_left * 24 if rule.days_left else limit.number * rule.percent_left / 100
         return red_at - timedelta(hours=min(hours, limit.number))
-    number = told.number - days_left(limit, rule)
-    offset = draft.case.utc_offset_minutes
-    if number == 0:
-        started_on = local_day(draft.steps[member.code].timing.clock.counts_from, offset)  # type: ignore[union-attr]
-        return end_of_day(started_on, offset) or red_at
-    last = next(each.day.on for each in told.days if each.number == number)
-    return end_of_day(last, offset) or red_at
+    number = found.number - days_left(limit, rule)
+    begun_on = local_day(clock.counts_from, utc_offset_minutes)
+    last = next((each.day.on for each in found.days if each.number == number), begun_on)
+    return end_of_day(last, utc_offset_minutes) or red_at
 
 
 def days_left(limit: Limit, rule: Yellow) -> int:
     """How many days are left, at most, when it is yellow: never more than the limit has."""
     wanted = rule.days_left or -(-limit.number * rule.percent_left // 100)
     return min(wanted, limit.number)
-
-
-def _rule(draft: Draft, member: Member) -> Yellow:
-    return next(rule for rule in draft.rules.yellow if not rule.items or member.item in rule.items)
