@@ -134,7 +134,7 @@ async def test_one_that_wants_a_supplement_completes_the_second_submission(
             asked, *others = await called_back(onenet, 3, dialect)
     assert isinstance(asked.outcome, SupplementNeeded)
     assert asked.outcome.requests == (
-        SupplementRequest("material", "birth_certificate", "内容不清晰，请重新提交"),
+        SupplementRequest("material", "birth_certificate", "内容不清晰，请重新提交", "incorrect"),
     )
     assert others == [Answer(OTHER_KEY, ACCEPTED, 1), Answer(OTHER_KEY, completed(), 2)]
 

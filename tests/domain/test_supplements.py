@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from onenet.domain import corrections
+from onenet.domain.case import Waiting
 from onenet.domain.outcome import Accepted, Completed, Received, SupplementNeeded, SupplementRequest
 from onenet.domain.states import StepState, TaskState
-from onenet.errors import Conflict
+from onenet.errors import Conflict, MoveRefused
 from tests.domain.walk import Walk, begin
 from tests.factories import make_bundle, make_material, make_member
 
+S = StepState
 BOTH = SupplementNeeded(
     (SupplementRequest("material", "deed", "blurred"), SupplementRequest("field", "child", "misspelt"))
 )
@@ -82,10 +85,89 @@ def test_a_second_supplement_is_a_third_task() -> None:
     assert len({task.id for task in walk.case.tasks.values()}) == 3
 
 
-def test_half_a_supplement_is_refused() -> None:
+def test_half_a_supplement_is_saved_and_the_step_waits_for_the_rest() -> None:
     walk = asked()
-    with pytest.raises(Conflict, match="child"):
+    old = walk.task("household")
+    walk.supplement("household", "deed")
+    step = walk.step("household")
+    assert (step.state, [each.code for each in step.requests]) == (S.SUPPLEMENT_NEEDED, ["child"])
+    assert step.waiting == Waiting("applicant", "supplement", ("child",))
+    assert walk.task("household") == old
+    told = walk.events[-1]
+    assert (told.type, told.content()["codes"], told.content()["left"]) == (
+        "step.supplement_saved",
+        ["deed"],
+        ["child"],
+    )
+    walk.supplement("household", child="小明")
+    sheet = walk.sheet("household")
+    assert (sheet["form"], sheet["materials"][0]["reference"]) == ({"child": "小明"}, "file:deed-again")
+    assert walk.step("household").state is S.DISPATCHED
+
+
+def test_what_was_saved_is_not_asked_for_any_more() -> None:
+    walk = asked()
+    walk.supplement("household", "deed")
+    with pytest.raises(MoveRefused, match="not asked for: deed"):
         walk.supplement("household", "deed")
+
+
+def test_nothing_is_no_supplement() -> None:
+    with pytest.raises(MoveRefused, match="still missing: child, deed"):
+        asked().supplement("household")
+
+
+# ---- said once, in full
+
+
+DEED = SupplementNeeded((SupplementRequest("material", "deed", "blurred", "incorrect"),))
+PHOTO = SupplementNeeded((SupplementRequest("material", "photo", "too old", "outdated"),))
+
+
+def told_last(walk: Walk) -> dict[str, object]:
+    """What the last request told."""
+    events = [event for event in walk.events if event.type == "step.supplement_needed"]
+    return dict(events[-1].content())
+
+
+def test_who_asks_again_for_what_could_have_been_said_at_once_is_on_record() -> None:
+    # LIC art. 32(1)(4): all that must be repaired is told once. The photo lay there the first time as well.
+    walk = asked()
+    assert "not_said_at_once" not in told_last(walk)
+    walk.supplement("household", "deed", child="小明")
+    walk.answer("household", PHOTO)
+    told = told_last(walk)
+    assert (told["correction"], told["phase"]) == (2, "before_acceptance")
+    assert told["not_said_at_once"] == ["material:photo"]
+    assert walk.step("household").state is S.SUPPLEMENT_NEEDED
+
+
+def test_who_asks_again_for_what_was_handed_in_badly_said_all_at_once() -> None:
+    walk = asked()
+    walk.supplement("household", "deed", child="小明")
+    walk.answer("household", DEED)
+    assert "not_said_at_once" not in told_last(walk)
+
+
+def test_after_acceptance_a_first_request_is_a_first_one_again() -> None:
+    # domain.md section 1: before and after acceptance are two.
+    walk = asked()
+    walk.supplement("household", "deed", child="小明")
+    walk.answer("household", Accepted())
+    walk.answer("household", PHOTO)
+    told = told_last(walk)
+    assert (told["phase"], told["correction"]) == ("after_acceptance", 2)
+    assert "not_said_at_once" not in told
+    assert corrections.number(walk.step("household")) == 2
+
+
+def test_what_is_wrong_is_told_by_its_kind() -> None:
+    walk = asked()
+    walk.supplement("household", "deed", child="小明")
+    walk.answer("household", DEED)
+    assert told_last(walk)["requests"] == [
+        {"kind": "material", "code": "deed", "reason": "blurred", "reason_kind": "incorrect"}
+    ]
 
 
 def test_more_than_was_asked_for_is_refused() -> None:

@@ -144,11 +144,14 @@ async def test_a_waiting_period_tells_the_day_on_which_it_goes_on(desk: Desk) ->
 
 async def test_what_the_applicant_must_do_comes_before_everything_else(desk: Desk) -> None:
     case = await desk.open("newborn", 1)
-    asked = SupplementRequest("material", "informed_consent", "the stamp of Zhang San is missing")
+    asked = SupplementRequest(
+        "material", "informed_consent", "the stamp of Zhang San is missing", "incomplete"
+    )
     case = await desk.answer(case, "birth_certificate", SupplementNeeded((asked,), due_on=date(2026, 11, 30)))
     told = text_of(await desk.page(case))
     task = (
-        "“First issue of the medical birth certificate” needs until 30 November 2026: Informed-consent note"
+        "“First issue of the medical birth certificate” needs until 30 November 2026:"
+        " Informed-consent note (incomplete)"
     )
     assert -1 < told.find(task) < told.find("Case number")
 

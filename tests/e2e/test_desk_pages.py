@@ -67,10 +67,17 @@ async def test_a_supplement_a_hearing_and_a_refusal_are_forms_too(office: Office
     for task in (asked, refused):
         await zhang.press(task, "claim")
     await zhang.press(
-        asked, "supplement_needed", **{"request:material:record": "看不清", "due_on": "2199-01-01"}
+        asked,
+        "supplement_needed",
+        **{
+            "request:material:record": "看不清",
+            "wrong:material:record": "incomplete",
+            "due_on": "2199-01-01",
+        },
     )
     step = await office.certificate(first)
-    assert step["requests"] == [{"kind": "material", "code": "record", "reason": "看不清"}]
+    wrong = {"kind": "material", "code": "record", "reason": "看不清", "reason_kind": "incomplete"}
+    assert step["requests"] == [wrong]
     await zhang.press(refused, "accepted")
     await zhang.press(refused, "suspended", procedure="听证", reason="利害关系人申请")
     assert (await office.certificate(second))["state"] == "suspended"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from onenet.adapters.base import UnreadableAnswer
 from onenet.adapters.json_reader import read_json
-from onenet.domain.outcome import ResultGiven, SupplementRequest
+from onenet.domain.outcome import ReasonKind, ResultGiven, SupplementRequest
 from onenet.errors import MalformedJson
 
 _MAX_FAULTS = 5
@@ -51,11 +51,14 @@ class ResultShape(Shape):
 
 
 class RequestShape(Shape):
-    """One thing to hand in or to repair: `{"kind": "material", "code": "id_card", "reason": "blurred"}`."""
+    """One thing to hand in or to repair: `{"kind": "material", "code": "id_card", "reason": "blurred",
+    "reason_kind": "incorrect"}`. Systems of before 0.1 do not say the kind.
+    """
 
     kind: Literal["material", "field"]
     code: Id
     reason: Text
+    reason_kind: ReasonKind | None = None
 
 
 Requests = Annotated[tuple[RequestShape, ...], Field(min_length=1)]
@@ -69,7 +72,7 @@ def results_given(shapes: Iterable[ResultShape]) -> tuple[ResultGiven, ...]:
 
 def supplement_requests(shapes: Iterable[RequestShape]) -> tuple[SupplementRequest, ...]:
     """The requests as the domain knows them."""
-    return tuple(SupplementRequest(shape.kind, shape.code, shape.reason) for shape in shapes)
+    return tuple(SupplementRequest(**shape.model_dump()) for shape in shapes)
 
 
 @dataclass(frozen=True, slots=True)

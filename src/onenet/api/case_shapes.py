@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -28,6 +28,7 @@ from onenet.api.shapes import (
 from onenet.domain.case import Applicant, MaterialGiven
 from onenet.domain.events import EventType
 from onenet.domain.identifiers import is_identity_number, is_uscc, normalise_identity_number
+from onenet.domain.outcome import ReasonKind
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.domain.states import CaseState, Light, StepState
 from onenet.ids import from_text
@@ -278,11 +279,12 @@ class RequestShape(Answer):
     kind: Annotated[str, Field(json_schema_extra=extensible(["material", "field"]))]
     code: str
     reason: str
+    reason_kind: Annotated[str | None, Field(json_schema_extra=extensible(get_args(ReasonKind)))] = None
 
 
 class StepShape(Answer):
     """One item inside the case. `light` stays as it was when the step is closed. `tolerances`: what follows
-    later, where anything does.
+    later, where anything does. `corrections`: how many were asked for, if any.
 
     `promised_due_at`, `statutory_due_at`: when its limits are used up, as far as that is known;
     `is_provisional`: a year on the way has no published make-up days yet, so that they may still move.
@@ -305,6 +307,7 @@ class StepShape(Answer):
     reason: str | None = None
     opinion: str | None = None
     tolerances: list[ToleranceShape] | None = None
+    corrections: int | None = None
 
 
 class BundleMark(Answer):

@@ -15,7 +15,7 @@ from uuid import UUID
 from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
-from onenet.domain import tolerance
+from onenet.domain import corrections, tolerance
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import Case, Step, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
@@ -222,13 +222,15 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
     if not view.has_words:
         return said | {"results": [], "requests": []}
     said["results"] = [given(asdict(result)) for result in step.results]
-    said["requests"] = [asdict(request) for request in step.requests]
+    said["requests"] = [corrections.as_told(request) for request in step.requests]
     if step.reason is not None:
         said["reason"] = step.reason
     if step.opinion is not None:
         said["opinion"] = step.opinion
     if lines := tolerance.ledger(step):
         said["tolerances"] = [_tolerance(line) for line in lines]
+    if number := corrections.number(step):
+        said["corrections"] = number
     return said
 
 

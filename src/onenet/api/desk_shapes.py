@@ -26,7 +26,7 @@ from onenet.api.shapes import (
     Request,
     extensible,
 )
-from onenet.domain.outcome import WORDS
+from onenet.domain.outcome import WORDS, ReasonKind
 from onenet.domain.states import StepState
 from onenet.services.desk import OFFICER
 
@@ -91,6 +91,7 @@ class GivenRequest(Request):
     kind: Literal["material", "field"]
     code: Code
     reason: LongText
+    reason_kind: ReasonKind | None = None
 
 
 class AnswerSupplement(Request):

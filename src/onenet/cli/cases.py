@@ -14,6 +14,7 @@ from onenet.adapters.masking import masked
 from onenet.cli.opening import OPERATOR, with_database
 from onenet.clock import SystemClock
 from onenet.domain.case import Case, Step
+from onenet.domain.corrections import as_told
 from onenet.domain.states import CaseState
 from onenet.domain.visibility import EVERYTHING
 from onenet.services import cases, erasure
@@ -40,7 +41,7 @@ def _line(case: Case) -> dict[str, object]:
 
 def _step(step: Step) -> dict[str, object]:
     waiting = step.waiting and step.waiting._asdict()
-    given = [asdict(result) for result in step.results], [asdict(request) for request in step.requests]
+    given = [asdict(result) for result in step.results], [as_told(request) for request in step.requests]
     return step._asdict() | {"waiting": waiting, "results": given[0], "requests": given[1]}
 
 

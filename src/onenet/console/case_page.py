@@ -14,6 +14,7 @@ from markupsafe import Markup
 from onenet.console import words
 from onenet.console.words import PAGE, Language
 from onenet.domain.case import Case, Step, Waiting
+from onenet.domain.outcome import SupplementRequest
 from onenet.domain.states import FINAL_CASE, StepState
 
 
@@ -111,14 +112,21 @@ class _Telling:
         if waiting.reason in ("dependency", "upstream_not_completed", "upstream_taken_back"):
             places["steps"] = self.steps(waiting.refs)
         if waiting.reason == "supplement":
-            places["things"] = self._join(
-                self._thing(request.kind, request.code) for request in step.requests
-            )
+            places["things"] = self._join(self._wrong(request) for request in step.requests)
         if waiting.until is not None:
             places["first_day"] = self._stamp(waiting.until, words.DAY)
             # A day's end is the first moment of the next one.
             places["last_day"] = self._stamp(waiting.until - timedelta(microseconds=1), words.DAY)
         return _filled(template, **places)
+
+    def _wrong(self, request: SupplementRequest) -> str:
+        """What must be repaired, and what is wrong with it: a word of ours, never what somebody wrote."""
+        name = self._thing(request.kind, request.code)
+        if request.reason_kind is None:
+            return name
+        return words.WRONG[self._language].format(
+            thing=name, kind=words.REASON_KINDS[request.reason_kind][self._language]
+        )
 
     def _thing(self, kind: str, code: str) -> str:
         """The name of a material or a field; the code itself where the bundle does not know it."""

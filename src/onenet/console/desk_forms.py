@@ -18,8 +18,10 @@ MOST_TEXT = 2_000
 HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 """Categories of characters that hide what a text says; line ends and tabs are let through."""
 
-REQUEST, RESULT = "request:", "result:"
-"""Before the kind and code of what must be handed in again, and before the code of a result."""
+REQUEST, WRONG, RESULT = "request:", "wrong:", "result:"
+"""Before the kind and code of what must be handed in again, and of what is wrong with it; and before the code
+of a result.
+"""
 
 Said = Mapping[str, str]
 
@@ -73,8 +75,11 @@ def _results(said: Said) -> Iterator[dict[str, str]]:
 def _requests(said: Said) -> Iterator[dict[str, str]]:
     for name in said:
         if name.startswith(REQUEST) and (reason := _text(said, name)):
-            kind, _, code = name.removeprefix(REQUEST).partition(":")
-            yield {"kind": kind, "code": code, "reason": reason}
+            thing = name.removeprefix(REQUEST)
+            kind, _, code = thing.partition(":")
+            wrong = _text(said, WRONG + thing)
+            asked = {"kind": kind, "code": code, "reason": reason}
+            yield asked | ({"reason_kind": wrong} if wrong else {})
 
 
 def _needed(said: Said, name: str) -> str:

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import get_args
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from onenet.console.trouble import trouble
 from onenet.domain.case import Case, Reply
 from onenet.domain.commands import WorkAtDesk
 from onenet.domain.delegation import Owner
+from onenet.domain.outcome import ReasonKind
 from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.errors import (
@@ -188,6 +190,7 @@ class DeskPages:
             form_token=logins.form_token(seated.login),
             key=secrets.token_urlsafe(16),
             said=said or {},
+            reason_kinds=get_args(ReasonKind),
             problem=problem,
         )
 

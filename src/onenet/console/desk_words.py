@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onenet.console.words import Words
+from onenet.console.words import REASON_KINDS, Words
 
 DESK: Mapping[str, Words] = {
     "desk": {"zh": "待办任务", "en": "Tasks at the desk"},
@@ -51,6 +51,8 @@ DESK: Mapping[str, Words] = {
         "zh": "在需要补正的每一项旁写明原因，一次告知全部。",
         "en": "Write why beside each thing that must be handed in or repaired; all of it at once.",
     },
+    "desk_wrong": {"zh": "问题类型：{thing}", "en": "What is wrong with: {thing}"},
+    **{f"desk_{kind}": words_of for kind, words_of in REASON_KINDS.items()},
     "desk_suspend": {"zh": "启动特别程序", "en": "Begin a special procedure"},
     "desk_resume": {"zh": "结束特别程序", "en": "End the special procedure"},
     "desk_hand_over": {"zh": "转交", "en": "Hand over"},

@@ -55,6 +55,16 @@ SIGNS: Mapping[StepState, str] = {
 }
 """One character a state, beside its word or where there is room for no more."""
 
+REASON_KINDS: Mapping[str, Words] = {
+    "incorrect": {"zh": "不正确", "en": "incorrect"},
+    "incomplete": {"zh": "不完整", "en": "incomplete"},
+    "outdated": {"zh": "已过期", "en": "outdated"},
+    "missing": {"zh": "缺少", "en": "missing"},
+}
+"""What is wrong with a material or a field that must be repaired."""
+
+WRONG: Words = {"zh": "{thing}（{kind}）", "en": "{thing} ({kind})"}
+
 WAITS: Mapping[str, Words] = {
     "dependency": {"zh": "等待前序环节：{steps}", "en": "Waits until this is done: {steps}"},
     "waiting_period": {

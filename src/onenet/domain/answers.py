@@ -5,12 +5,10 @@ Source of the rules for duplicate, late and stale answers: delivery.md section 1
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
 from uuid import UUID
 
-from onenet.domain import flow, moves, tolerance
-from onenet.domain.case import Reply, Step, Task, Waiting
+from onenet.domain import corrections, flow, moves, tolerance
+from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import (
@@ -159,7 +157,7 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
             told = {"reason_code": reason_code, "reason": reason}
             draft.move_step(code, _S.REJECTED, EventType.STEP_REJECTED, told, reason=reason)
         case SupplementNeeded():
-            _ask_supplement(draft, outcome, step)
+            corrections.ask(draft, step, outcome)
         case Suspended(procedure, reason):
             draft.move_step(
                 code, _S.SUSPENDED, EventType.STEP_SUSPENDED, {"procedure": procedure, "reason": reason},
@@ -172,23 +170,6 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
             )  # fmt: skip
         case Received() | Offered() | AtDesk() | TryLater() | Unclear() | TakenBack():
             raise AssertionError("handled before: these do not move a step by the table")
-
-
-def _ask_supplement(draft: Draft, outcome: SupplementNeeded, step: Step) -> None:
-    due_on = outcome.due_on.isoformat() if outcome.due_on else None
-    told: dict[str, Any] = {
-        "requests": [asdict(request) for request in outcome.requests],
-        "due_on": due_on,
-        "opinion": outcome.opinion,
-    }
-    asked = tuple(request.code for request in outcome.requests)
-    until = flow.end_of_day(outcome.due_on, draft.case.utc_offset_minutes) if outcome.due_on else None
-    draft.move_step(
-        step.code, _S.SUPPLEMENT_NEEDED, EventType.STEP_SUPPLEMENT_NEEDED, told,
-        waiting=Waiting("applicant", "supplement", asked, until),
-        resume=_S.ACCEPTED if step.state is _S.ACCEPTED else _S.DISPATCHED,
-        requests=outcome.requests, opinion=outcome.opinion,
-    )  # fmt: skip
 
 
 def _hold_unclear(draft: Draft, task: Task, step: Step, outcome: Unclear) -> Reply:

@@ -29,6 +29,7 @@ class EventType(Word):
     STEP_DISPATCHED = "step.dispatched"
     STEP_ACCEPTED = "step.accepted"
     STEP_SUPPLEMENT_NEEDED = "step.supplement_needed"
+    STEP_SUPPLEMENT_SAVED = "step.supplement_saved"
     STEP_SUPPLEMENTED = "step.supplemented"
     STEP_SUSPENDED = "step.suspended"
     STEP_RESUMED = "step.resumed"
@@ -87,6 +88,9 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_DISPATCHED: EventKind("环节已派发", "The step was handed to its department"),
     EventType.STEP_ACCEPTED: EventKind("环节已受理", "The department accepted the step"),
     EventType.STEP_SUPPLEMENT_NEEDED: EventKind("需补正", "The applicant must hand in or repair something"),
+    EventType.STEP_SUPPLEMENT_SAVED: EventKind(
+        "部分补正已收到", "The applicant handed in a part of what was asked for; the step waits for the rest"
+    ),
     EventType.STEP_SUPPLEMENTED: EventKind("已补正", "The applicant handed in what was asked for"),
     EventType.STEP_SUSPENDED: EventKind("特别程序开始", "A special procedure began; the clock stops"),
     EventType.STEP_RESUMED: EventKind("特别程序结束", "The special procedure ended"),
@@ -144,6 +148,7 @@ PLAIN = frozenset(
         *("is_provisional", "text_sha256", "deficiency_open"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         "without",
+        *("phase", "correction", "not_said_at_once", "left"),
     }
 )
 """Members of an event's data in which nobody wrote anything. All others are private: whoever adds one that is

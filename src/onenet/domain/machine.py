@@ -9,7 +9,19 @@ from __future__ import annotations
 from datetime import datetime
 from functools import singledispatch
 
-from onenet.domain import answers, desk, dues, extensions, flow, moves, polls, stalls, tolerance, urging
+from onenet.domain import (
+    answers,
+    corrections,
+    desk,
+    dues,
+    extensions,
+    flow,
+    moves,
+    polls,
+    stalls,
+    tolerance,
+    urging,
+)
 from onenet.domain.case import Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     AnswerUrging,
@@ -148,28 +160,7 @@ def _(command: RecordAnswer, draft: Draft) -> Reply:
 
 @_apply.register
 def _(command: HandInSupplement, draft: Draft) -> Reply:
-    step = draft.steps.get(command.step)
-    if step is None:
-        raise NotFound
-    rest = tolerance.take(draft, step.code, command.materials)
-    if len(rest) < len(command.materials) and not rest and not command.form:
-        return "applied"
-    if step.state is not StepState.SUPPLEMENT_NEEDED or step.resume is None:
-        raise moves.refused("this step does not wait for a supplement", draft, step)
-    asked = {(request.kind, request.code) for request in step.requests}
-    given = {("material", material.code) for material in rest}
-    given |= {("field", code) for code in command.form}
-    if missing := sorted(code for kind, code in asked - given):
-        raise moves.refused(f"still missing: {', '.join(missing)}", draft, step)
-    if surplus := sorted(code for kind, code in given - asked):
-        raise moves.refused(f"not asked for: {', '.join(surplus)}", draft, step)
-    flow.take_supplement(draft, rest, command.form)
-    step = draft.move_step(
-        step.code, step.resume, EventType.STEP_SUPPLEMENTED, {"codes": sorted(code for _, code in given)},
-        waiting=flow.with_department(step.department),
-    )  # fmt: skip
-    flow.hand_out(draft, step.code)
-    return "applied"
+    return corrections.hand_in(draft, command)
 
 
 @_apply.register

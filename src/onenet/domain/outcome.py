@@ -36,13 +36,26 @@ class ResultGiven:
         return {"code": self.code, "number": self.number, "facts": self.facts}
 
 
+ReasonKind = Literal["incorrect", "incomplete", "outdated", "missing"]
+"""What is wrong with it (domain.md 18.1: the correction kinds of demarche.numerique.gouv.fr, and none)."""
+
+
 @dataclass(frozen=True, slots=True)
 class SupplementRequest:
-    """One thing the applicant must hand in or repair: a material or a form field, and why."""
+    """One thing the applicant must hand in or repair: a material or a form field, and why.
+
+    `reason_kind`: None where the department did not say it; `reason` is for people.
+    """
 
     kind: Literal["material", "field"]
     code: str
     reason: str
+    reason_kind: ReasonKind | None = None
+
+    @property
+    def thing(self) -> str:
+        """What is asked for, in one word: `material:deed`."""
+        return f"{self.kind}:{self.code}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,4 +51,20 @@ class Urging:
     is_overdue: bool = False
 
 
-Procedure = Extension | Tolerance | Urging
+Phase = Literal["before_acceptance", "after_acceptance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A correction that was asked for. `asked`: all of it (`material:deed`); `not_said_at_once`: what of it
+    could have been asked for with an earlier one of the same phase (LIC art. 32(1)(4)).
+    """
+
+    kind: Literal["correction"]
+    phase: Phase
+    asked: tuple[str, ...]
+    at: datetime
+    not_said_at_once: tuple[str, ...] = ()
+
+
+Procedure = Extension | Tolerance | Urging | Correction

@@ -58,7 +58,8 @@ def _work(submission: int, materials: list[Json], form: Json, results: list[str]
 
 
 def _requests(said: Said) -> list[Json]:
-    return [{"kind": kind, "code": code, "reason": said.opinion} for kind, code in said.requests]
+    why = {"reason": said.opinion, "reason_kind": "incorrect"}
+    return [{"kind": kind, "code": code, **why} for kind, code in said.requests]
 
 
 # onenet's own words, as the adapter `webhook` knows them
