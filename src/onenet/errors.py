@@ -136,6 +136,10 @@ class ConsentMissing(Conflict, code="consent-missing", zh="须先取得本人同
     """This is done only where the person concerned has consented."""
 
 
+class MaterialExpired(Conflict, code="material-expired", zh="材料已过有效期"):
+    """A document of an earlier case is too old to be used again."""
+
+
 class SourceUnknown(Conflict, code="source-unknown", zh="该材料没有可核验的来源"):
     """No source of certificates is asked about this material."""
 

@@ -56,6 +56,7 @@ _TASK = "tsk_00000000000000000000000000"
 PROBES: Mapping[str, Probe] = {
     "POST /v1/cases": Probe(body=_WRONG_FORM, headers=_KEY),
     "POST /v1/previews": Probe(body=_WRONG_FORM),
+    "GET /v1/me/reusable": Probe(query="?bundle=newborn"),
     "POST /v1/me/evidence": Probe(
         body={
             "bundle": "newborn",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Path
+from fastapi import Depends, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from onenet.api import access_examples as examples
+from onenet.api import material_examples
 from onenet.api.access_shapes import ConsentList, ConsentShape, NewConsent
 from onenet.api.answers import answer, as_json, stored
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.contract import answers_with
 from onenet.api.delegations import in_utc
 from onenet.api.idempotency import once
+from onenet.api.material_shapes import ReusableList, ReusableQuery
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.shapes import given, moment
@@ -22,10 +24,11 @@ from onenet.domain.consent import Consent
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.errors import NotFound
 from onenet.ids import from_text, to_text
-from onenet.services import consents
-from onenet.services.cases import unknown
+from onenet.services import consents, offers
+from onenet.services.cases import find_bundle, unknown
 from onenet.services.consents import Wanted
 from onenet.services.delegations import owner_of
+from onenet.services.offers import Offer
 from onenet.store.idempotency import StoredAnswer
 
 PREFIX = "cns"
@@ -33,6 +36,7 @@ PREFIX = "cns"
 operations = Operations("people")
 
 ConsentBody = Annotated[Body[NewConsent], Depends(JsonBody(NewConsent, examples.NEW_CONSENT))]
+Reusable = Annotated[ReusableQuery, Query()]
 ConsentId = Annotated[str, Path(pattern="^cns_[0-7][0-9A-HJKMNP-TV-Z]{25}$")]
 
 
@@ -74,6 +78,25 @@ async def list_consents(request: Request) -> Response:
 
 
 @operations(
+    "GET",
+    "/v1/me/reusable",
+    permission="consents:read",
+    answers={200: answers_with("What may be used again", ReusableList, material_examples.REUSABLE)},
+    problems=(409,),
+)
+async def list_reusable(request: Request, query: Reusable) -> Response:
+    """Lists what the caller handed in before and may use again in a new case of a bundle, by material.
+
+    Of each material the newest that is still valid, for as long as the catalogue says (`valid_days`). It is
+    taken over by naming the document in the submission, where a consent covers that.
+    """
+    known, owner = parts(request), owner_of(caller(request))
+    bundle = await find_bundle(known.catalogue, query.bundle, None)
+    found = await offers.of(known.vault, known.catalogue, bundle, owner)
+    return answer(request, {"items": [offer_view(each) for each in found]})
+
+
+@operations(
     "POST",
     "/v1/me/consents/{consent_id}/revocation",
     permission="consents:write",
@@ -87,6 +110,18 @@ async def revoke_consent(request: Request, consent_id: ConsentId) -> Response:
     known, owner = parts(request), owner_of(caller(request))
     done = await consents.revoke(known.database, owner, id, known.machine_clock.now())
     return answer(request, consent_view(done))
+
+
+def offer_view(found: Offer) -> dict[str, Any]:
+    """The members of an offer."""
+    return {
+        "material": found.material,
+        "document": to_text(DOCUMENT_PREFIX, found.document.id),
+        "filename": found.document.filename,
+        "case": str(found.case_id),
+        "handed_in_at": moment(found.handed_in_at),
+        "valid_until": found.valid_until.isoformat(),
+    }
 
 
 def _given(made: Consent) -> StoredAnswer:

@@ -60,3 +60,16 @@ EVIDENCE: dict[str, Any] = {
     "ends_at": "2026-11-24T02:00:00.000Z",
     "issuer": "示例市公安局",
 }
+
+REUSABLE: dict[str, Any] = {
+    "items": [
+        {
+            "material": "marriage_cert",
+            "document": "doc_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
+            "filename": "结婚证.pdf",
+            "case": "01936d2e-4c00-7a11-9c3e-5f2b6d0e8a42",
+            "handed_in_at": "2026-11-23T02:00:00.000Z",
+            "valid_until": "2036-11-20",
+        }
+    ]
+}

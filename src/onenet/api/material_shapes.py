@@ -9,7 +9,7 @@ from pydantic import Field
 
 from onenet.api.case_shapes import AnyApplicant, BundleMark
 from onenet.api.form_values import GivenForm
-from onenet.api.shapes import Answer, Code, LongText, Moment, Names, Request, extensible
+from onenet.api.shapes import Answer, Code, LongText, Moment, Names, Query, Request, extensible
 from onenet.domain.case import Applicant
 
 
@@ -77,3 +77,26 @@ class EvidenceShape(Answer):
     issuer: str | None = None
     number: str | None = None
     valid_until: date | None = None
+
+
+class ReusableQuery(Query):
+    """For a new case of which bundle."""
+
+    bundle: Code
+
+
+class ReusableShape(Answer):
+    """A document of an earlier case that may be this material again, until the end of a day."""
+
+    material: str
+    document: str
+    filename: str
+    case: str
+    handed_in_at: Moment
+    valid_until: date
+
+
+class ReusableList(Answer):
+    """What may be used again."""
+
+    items: list[ReusableShape]

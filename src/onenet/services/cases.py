@@ -252,7 +252,9 @@ async def submit(
 
     if custody is None or custody.owner != (client, subject):
         return await opened(content.materials)
-    receiving = Receiving(case_id, custody.who, bundle, content.answers, replying.once)
+    receiving = Receiving(
+        case_id, custody.who, bundle, content.answers, replying.once, jurisdiction.utc_offset_minutes
+    )
     return await reuse.around(opened, custody.vault, content.materials, receiving, custody.charge)
 
 

@@ -72,12 +72,21 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as its owner knows it. `sha256` is of what is kept, `uploaded_sha256` of what was sent."""
+    """A document as its owner knows it. `sha256` is of what is kept, `uploaded_sha256` of what was sent.
+
+    `since`: of a copy, when the first of them was handed in, as ISO text.
+    """
 
     row: DocumentRow
     filename: str
     sha256: str
     uploaded_sha256: str
+    since: str | None = None
+
+    @property
+    def handed_in_at(self) -> datetime:
+        """When a person brought it; a copy is as old as what it was made of."""
+        return datetime.fromisoformat(self.since) if self.since else self.row.created_at
 
     @property
     def id(self) -> UUID:
@@ -205,12 +214,13 @@ async def _begin(
 
 
 async def _with_row(
-    vault: Vault, said: Announced, size_bytes: int, kept_digest: str, digest: str
+    vault: Vault, said: Announced, size_bytes: int, kept_digest: str, digest: str, *, since: str | None = None
 ) -> tuple[Document, DataKey]:
     """Writes the row of what is about to be stored."""
     id, now = new_id(), vault.clock.now()
     key, wrapped = vault.keys.new_data_key()
     about = {"filename": said.filename, "sha256": kept_digest, "uploaded_sha256": digest}
+    about |= {"since": since} if since else {}
     # Keyed, and of this document alone: equal files of two people have nothing in common from outside.
     name = vault.keys.blind_index(f"document/{id}/{kept_digest}").hex()
     row = DocumentRow(
@@ -249,7 +259,10 @@ async def copy(vault: Vault, row: DocumentRow, owner: Owner) -> DocumentRow:
     found = read(vault.keys, row)
     plain = await content(vault, found)
     said = Announced(*owner, found.filename, row.media_type)
-    made, key = await _with_row(vault, said, row.size_bytes, found.sha256, found.uploaded_sha256)
+    made, key = await _with_row(
+        vault, said, row.size_bytes, found.sha256, found.uploaded_sha256,
+        since=found.handed_in_at.isoformat(),
+    )  # fmt: skip
     await asyncio.to_thread(_put, vault.objects, made, key, plain)
     async with vault.database.transaction() as connection:
         await store.change(connection, made.id, state=row.state, check_at=vault.clock.now() + FREE_FOR)

@@ -16,13 +16,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain import guidance
-from onenet.domain.bundle import Bundle
+from onenet.domain.bundle import Bundle, Material
 from onenet.domain.case import MaterialGiven
 from onenet.domain.consent import Consent
 from onenet.domain.principal import Principal
 from onenet.domain.sheet import DOCUMENT_PREFIX
+from onenet.domain.validity import local_day, valid_until
 from onenet.domain.visibility import visible
-from onenet.errors import ConsentMissing, Fault, OnenetError, Unavailable
+from onenet.errors import ConsentMissing, Fault, MaterialExpired, OnenetError, Unavailable
 from onenet.ids import to_text
 from onenet.services import custody, documents
 from onenet.services.change import Once, Result
@@ -46,6 +47,7 @@ class Receiving:
     bundle: Bundle
     answers: Mapping[str, Any]
     once: Once | None
+    utc_offset_minutes: int
 
     def departments(self, material: str) -> frozenset[str]:
         """Who will be shown this material."""
@@ -71,8 +73,8 @@ async def around(
 ) -> Result:
     """Opens the case with a copy in the place of each document that an earlier case of its owner has.
 
-    `charge` is called for each copy; a repetition makes none. Raises: ConsentMissing, DocumentQuota,
-    QuotaExceeded; as `custody.check`, and as the change.
+    `charge` is called for each copy; a repetition makes none. Raises: ConsentMissing, MaterialExpired,
+    DocumentQuota, QuotaExceeded; as `custody.check`, and as the change.
     """
     if receiving.once is None or await answered(vault.database, receiving.once):
         return await opened(materials)
@@ -117,10 +119,23 @@ async def _uses(vault: Vault, materials: Sequence[MaterialGiven], receiving: Rec
             is_new = row is None or row.case_id in (None, receiving.case_id)
             if row and not is_new and await is_of_own_case(connection, row, receiving.who):
                 custody.check_state(row, place)
+                _check_age(vault, row, place, receiving.bundle.materials[given.code], receiving)
                 uses.append(Use(place, row, receiving.departments(given.code)))
             elif given.document:
                 custody.check(row, place, owner, receiving.case_id)
     return uses
+
+
+def _check_age(vault: Vault, row: DocumentRow, place: int, material: Material, receiving: Receiving) -> None:
+    """Passes when the material is still valid, where the catalogue says how long. Raises: MaterialExpired."""
+    if material.valid_days is None:
+        return
+    offset, handed_in_at = receiving.utc_offset_minutes, documents.read(vault.keys, row).handed_in_at
+    until = valid_until(handed_in_at, material.valid_days, offset)
+    if local_day(vault.clock.now(), offset) > until:
+        zh, en = f"该材料已于 {until} 失效，请重新提交", f"It was valid until {until}: hand in a new one"
+        fault = Fault("expired", zh, en, pointer=f"/materials/{place}/document")
+        raise MaterialExpired(en, faults=(fault,))
 
 
 async def _agreed(vault: Vault, uses: Sequence[Use], receiving: Receiving) -> list[Consent]:

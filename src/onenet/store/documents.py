@@ -133,6 +133,18 @@ async def of_subject(
     return [DocumentRow(*row) for row in found]
 
 
+async def taken_of_subject(
+    connection: AsyncConnection, client: str, subject: str, *, limit: int
+) -> list[DocumentRow]:
+    """The documents of this subject that cases have for good and that may be used, the newest first."""
+    c = document.c
+    statement = _DOCUMENTS.where(
+        c.client == client, c.subject == subject, c.case_id.is_not(None), c.state.in_(USABLE)
+    )
+    found = await connection.execute(statement.order_by(c.created_at.desc(), c.lane, c.id).limit(limit))
+    return [DocumentRow(*row) for row in found]
+
+
 async def free_of_subject(connection: AsyncConnection, client: str, subject: str) -> tuple[int, int]:
     """How many documents of this subject no case has taken, and how many bytes they are."""
     c = document.c
