@@ -127,7 +127,7 @@ def month(words: list[str]) -> None:
     """A month of ten thousand cases on both engines, of which `test` lives a small one."""
     os.environ.setdefault("MONTH_CASES", "10000")
     os.environ.setdefault("MONTH_TICK_H", "1")
-    become(BIN / "python", "-m", "pytest", "-q", "-n", "0", "tests/month", *words)
+    become(BIN / "python", "-m", "pytest", "-q", "-n", "0", "--timeout", "7200", "tests/month", *words)
 
 
 def bench(words: list[str]) -> None:
