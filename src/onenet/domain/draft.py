@@ -14,7 +14,6 @@ from onenet.domain.clocks import Mark, heard
 from onenet.domain.events import EventType, NewEvent
 from onenet.domain.procedures import Procedure
 from onenet.domain.retry import next_poll
-from onenet.domain.rules import Rules
 from onenet.domain.states import (
     CASE_MOVES,
     FINAL_STEP,
@@ -51,12 +50,8 @@ class Draft:
         self.timers = dict(case.timers)
         self.content = case.content
         self.timing = case.timing
+        self.rules = now.rules_of(case.jurisdiction)
         self.events: list[NewEvent] = []
-
-    @property
-    def rules(self) -> Rules:
-        """What holds in the place whose case it is."""
-        return self.now.rules_of(self.case.jurisdiction)
 
     def add(self, type: EventType, step: str | None = None, **data: Any) -> None:
         """Appends an event; members without a value are left out."""
