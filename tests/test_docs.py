@@ -25,6 +25,7 @@ from onenet.api import problems
 from onenet.catalogue import model
 from onenet.catalogue.lint import lint
 from onenet.cli import app as command_line
+from onenet.console.words import PROCEDURES
 from onenet.domain import flow, moves, outcome, stalls, states
 from onenet.domain.events import EVENT_KINDS
 from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS
@@ -225,6 +226,13 @@ def test_every_outcome_and_code_of_a_department_is_documented() -> None:
         word: set(moves.OF_STEP[word].states) for word in webhook.ANSWERS
     }
     assert set(table("docs/departments.md", "codes")) == set(map(str, simulated.CODES))
+
+
+def test_every_special_procedure_is_documented_with_its_words() -> None:
+    documented = {
+        word: cells[0] for word, cells in table("docs/departments.md", "special procedures").items()
+    }
+    assert documented == {word: known["zh"] for word, known in PROCEDURES.items()}
 
 
 def test_every_rejection_code_is_documented() -> None:

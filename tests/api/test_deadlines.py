@@ -75,7 +75,7 @@ async def test_each_day_is_explained_and_a_suspension_is_not_counted(
     """Five working days from Monday, stopped from Wednesday until Friday: until Wednesday, 2 December."""
     await says(database, parts, Accepted())
     clock.advance(timedelta(days=2))
-    await says(database, parts, Suspended("expert_review"))
+    await says(database, parts, Suspended("expert_review", expected=Limit(10, "workdays")))
     stopped = (await shown(frontend, case_id))["promised"]
     assert ("due_at" in stopped, stopped["days_left"]) == (False, 4)
     clock.advance(timedelta(days=2))

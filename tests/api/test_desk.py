@@ -251,7 +251,13 @@ async def test_a_hearing_stops_the_step_and_a_refusal_says_why(
     (task,) = [each["task"] for each in await zhang.tasks()]
     await zhang.claim(task)
     await zhang.answer(task, "accepted")
-    hearing = await zhang.answer(task, "suspended", procedure="听证", reason="利害关系人申请")
+    hearing = await zhang.answer(
+        task,
+        "suspended",
+        procedure="hearing",
+        reason="利害关系人申请",
+        expected={"number": 20, "unit": "workdays"},
+    )
     assert hearing.json()["possible"] == ["resumed", "hand_over", "release"]
     assert problem(await zhang.answer(task, "completed")) == (409, "state-conflict")
     await zhang.answer(task, "resumed")

@@ -123,7 +123,9 @@ def test_while_the_clock_stands_still_nobody_knows_when_the_limit_is_used_up() -
     case = answered(received(licence(promised=Limit(5, "workdays"))), Accepted(), at_nine(RECEIVED_ON))
     (step,) = case.steps.values()
     assert step.timing.promised_due_at == end_of(date(2026, 2, 5))
-    case = answered(case, Suspended("expert_review"), at_nine(date(2026, 1, 30)))
+    case = answered(
+        case, Suspended("expert_review", expected=Limit(10, "workdays")), at_nine(date(2026, 1, 30))
+    )
     assert case.steps[step.code].timing.promised_due_at is None
 
 

@@ -117,7 +117,7 @@ def test_what_was_lit_stays_lit_on_a_step_that_is_closed() -> None:
 
 
 def test_a_clock_that_stands_still_lights_nothing() -> None:
-    case = answered(accepted(), Suspended("expert_review"), date(2026, 3, 10))
+    case = answered(accepted(), Suspended("expert_review", expected=Limit(10, "workdays")), date(2026, 3, 10))
     assert lit(case, end_of(date(2026, 5, 1)))[1] == []
 
 

@@ -79,7 +79,7 @@ async def test_a_supplement_a_hearing_and_a_refusal_are_forms_too(office: Office
     wrong = {"kind": "material", "code": "record", "reason": "看不清", "reason_kind": "incomplete"}
     assert step["requests"] == [wrong]
     await zhang.press(refused, "accepted")
-    await zhang.press(refused, "suspended", procedure="听证", reason="利害关系人申请")
+    await zhang.press(refused, "suspended", procedure="hearing", reason="利害关系人申请", expected="20")
     assert (await office.certificate(second))["state"] == "suspended"
     await zhang.press(refused, "resumed")
     await zhang.press(refused, "rejected", reason_code="refused", reason="不符合条件")

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from onenet.adapters.base import UnreadableAnswer
 from onenet.adapters.json_reader import read_json
+from onenet.domain.bundle import Limit, LimitUnit
 from onenet.domain.outcome import ReasonKind, ResultGiven, SupplementRequest
 from onenet.errors import MalformedJson
 
@@ -59,6 +60,17 @@ class RequestShape(Shape):
     code: Id
     reason: Text
     reason_kind: ReasonKind | None = None
+
+
+class LimitShape(Shape):
+    """A length of time: `{"number": 15, "unit": "workdays"}`."""
+
+    number: Annotated[int, Field(ge=1, le=3650)]
+    unit: LimitUnit
+
+    def to_limit(self) -> Limit:
+        """It as the domain knows it."""
+        return Limit(self.number, self.unit)
 
 
 Requests = Annotated[tuple[RequestShape, ...], Field(min_length=1)]

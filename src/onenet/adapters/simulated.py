@@ -2,7 +2,7 @@
 
 A worked example of a department with its own words. Out: POST `{url}/tasks` with the fields of `_FIELDS`.
 In, at once or by callback: `{"task", "code", "opinion", "results", "requests", "due_on", "procedure",
-"seq", "time"}`. Source: domain.md section 4.2.
+"expected", "go_to", "seq", "time"}`. Source: domain.md section 4.2.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import httpx2
 from pydantic import BeforeValidator, ValidationError
 
 from onenet.adapters import answers
-from onenet.adapters.answers import Requests, ResultShape, Seq, Shape, Text
+from onenet.adapters.answers import LimitShape, Requests, ResultShape, Seq, Shape, Text
 from onenet.adapters.base import Answer, Endpoint, Talk, TaskSheet
 from onenet.domain.outcome import (
     Accepted,
@@ -26,6 +26,7 @@ from onenet.domain.outcome import (
     Received,
     Rejected,
     Resumed,
+    SpecialProcedure,
     SupplementNeeded,
     Suspended,
     TakenBack,
@@ -60,7 +61,9 @@ class _Said(Shape):
     results: tuple[ResultShape, ...] = ()
     requests: Requests | None = None
     due_on: date | None = None
-    procedure: str | None = None
+    procedure: SpecialProcedure | None = None
+    expected: LimitShape | None = None
+    go_to: Text | None = None
     seq: Seq | None = None
     time: Text | None = None
 
@@ -77,14 +80,14 @@ def _supplement(said: _Said) -> Outcome:
 def _suspension(said: _Said) -> Outcome:
     if not said.procedure:
         return Unclear("/procedure: the kind of the special procedure was expected")
-    return Suspended(said.procedure, said.opinion)
+    return Suspended(said.procedure, said.opinion, said.expected.to_limit() if said.expected else None)
 
 
 def _rejection(reason_code: Literal["not_needed", "not_competent", "refused"]) -> Reader:
     def read(said: _Said) -> Outcome:
         if not said.opinion:
             return Unclear("/opinion: the reasons of the refusal were expected")
-        return Rejected(reason_code, said.opinion)
+        return Rejected(reason_code, said.opinion, said.go_to)
 
     return read
 

@@ -17,7 +17,7 @@ import httpx2
 from pydantic import AwareDatetime, ValidationError, create_model
 
 from onenet.adapters import answers, cloud_events
-from onenet.adapters.answers import Id, Requests, ResultShape, Seq, Shape, Text
+from onenet.adapters.answers import Id, LimitShape, Requests, ResultShape, Seq, Shape, Text
 from onenet.adapters.base import Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
 from onenet.domain.chain import canonical
 from onenet.domain.outcome import (
@@ -27,6 +27,7 @@ from onenet.domain.outcome import (
     Received,
     Rejected,
     Resumed,
+    SpecialProcedure,
     SupplementNeeded,
     Suspended,
     TakenBack,
@@ -79,11 +80,12 @@ class _SupplementNeeded(_Said):
 class _Suspended(_Said):
     """A special procedure began."""
 
-    procedure: Text
+    procedure: SpecialProcedure
     reason: Text | None = None
+    expected: LimitShape | None = None
 
     def to_outcome(self) -> Outcome:
-        return Suspended(self.procedure, self.reason)
+        return Suspended(self.procedure, self.reason, self.expected.to_limit() if self.expected else None)
 
 
 class _Resumed(_Said):
@@ -98,9 +100,10 @@ class _Rejected(_Said):
 
     reason_code: Literal["not_needed", "not_competent", "refused"]
     reason: Text
+    go_to: Text | None = None
 
     def to_outcome(self) -> Outcome:
-        return Rejected(self.reason_code, self.reason)
+        return Rejected(self.reason_code, self.reason, self.go_to)
 
 
 class _TakenBack(_Said):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from onenet.api.form_values import GivenAnswers, GivenForm
+from onenet.api.procedure_shapes import RefusalShape, RequestShape, SpecialProcedureShape
 from onenet.api.promise_shapes import Promises, ToleranceShape
 from onenet.api.shapes import (
     NAME_PATTERN,
@@ -28,7 +29,6 @@ from onenet.api.shapes import (
 from onenet.domain.case import Applicant, MaterialGiven
 from onenet.domain.events import EventType
 from onenet.domain.identifiers import is_identity_number, is_uscc, normalise_identity_number
-from onenet.domain.outcome import ReasonKind
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.domain.states import CaseState, Light, StepState
 from onenet.ids import from_text
@@ -273,15 +273,6 @@ class ResultShape(Answer):
     state_on: date | None = None
 
 
-class RequestShape(Answer):
-    """One thing the applicant must still hand in or repair."""
-
-    kind: Annotated[str, Field(json_schema_extra=extensible(["material", "field"]))]
-    code: str
-    reason: str
-    reason_kind: Annotated[str | None, Field(json_schema_extra=extensible(get_args(ReasonKind)))] = None
-
-
 class StepShape(Answer):
     """One item inside the case. `light` stays as it was when the step is closed. `tolerances`: what follows
     later, where anything does. `corrections`: how many were asked for, if any.
@@ -308,6 +299,8 @@ class StepShape(Answer):
     opinion: str | None = None
     tolerances: list[ToleranceShape] | None = None
     corrections: int | None = None
+    special_procedure: SpecialProcedureShape | None = None
+    refusal: RefusalShape | None = None
 
 
 class BundleMark(Answer):

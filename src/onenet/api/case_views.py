@@ -15,10 +15,11 @@ from uuid import UUID
 from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
-from onenet.domain import corrections, tolerance
+from onenet.domain import corrections, refusals, suspensions, tolerance
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import Case, Step, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
+from onenet.domain.procedures import Suspension
 from onenet.domain.promises import Signature, Tolerance
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
 from onenet.domain.visibility import WHOLE, View
@@ -231,6 +232,16 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
         said["tolerances"] = [_tolerance(line) for line in lines]
     if number := corrections.number(step):
         said["corrections"] = number
+    if special := suspensions.under_way(step):
+        said["special_procedure"] = _special(special)
+    if refusal := refusals.refusal_of(step):
+        said["refusal"] = given(
+            {
+                "reason_code": refusal.reason_code,
+                "go_to": refusal.go_to,
+                "remedies": refusals.as_told(refusal.remedies),
+            }
+        )
     return said
 
 
@@ -243,6 +254,19 @@ def _tolerance(line: Tolerance) -> dict[str, Any]:
             "delivered_at": moment(line.delivered_at) if line.delivered_at else None,
             "outcome": line.outcome,
             "deferred_for": line.deferred_for,
+        }
+    )
+
+
+def _special(found: Suspension) -> dict[str, Any]:
+    return given(
+        {
+            "procedure": found.procedure,
+            "began_at": moment(found.at),
+            "expected": limit_view(found.expected),
+            "stops_clock": found.stops_clock,
+            "is_overdue": found.is_overdue,
+            "gb39046": suspensions.gb39046_code(found),
         }
     )
 

@@ -26,7 +26,8 @@ from onenet.api.shapes import (
     Request,
     extensible,
 )
-from onenet.domain.outcome import WORDS, ReasonKind
+from onenet.domain.bundle import LimitUnit
+from onenet.domain.outcome import WORDS, ReasonKind, SpecialProcedure
 from onenet.domain.states import StepState
 from onenet.services.desk import OFFICER
 
@@ -103,12 +104,20 @@ class AnswerSupplement(Request):
     opinion: LongText | None = None
 
 
+class GivenLimit(Request):
+    """How long something takes."""
+
+    number: Annotated[int, Field(ge=1, le=3650)]
+    unit: LimitUnit
+
+
 class AnswerSuspended(Request):
-    """A special procedure begins, such as a hearing."""
+    """A special procedure of the legal list begins; how long it takes is told to the applicant (LIC 45)."""
 
     outcome: Literal["suspended"]
-    procedure: Line
+    procedure: SpecialProcedure
     reason: LongText
+    expected: GivenLimit
 
 
 class AnswerResumed(Request):
@@ -118,11 +127,14 @@ class AnswerResumed(Request):
 
 
 class AnswerRejected(Request):
-    """Not accepted, or refused; the reasons are mandatory by law (LIC 38)."""
+    """Not accepted, or refused; the reasons are mandatory by law (LIC 38). `go_to`: the competent body, which
+    `not_competent` has to name (LIC 32).
+    """
 
     outcome: Literal["rejected"]
     reason_code: Literal["not_needed", "not_competent", "refused"]
     reason: LongText
+    go_to: Line | None = None
 
 
 class AnswerTakenBack(Request):

@@ -173,6 +173,10 @@ class Rules(Shape):
     office: Office | None = None
     extension: Limit = Limit(number=10, unit="workdays")
     joint_extension: Limit = Limit(number=15, unit="workdays")
+    review_body: Names | None = None
+    review_days: int = Field(default=60, ge=1, le=3650)
+    court: Names | None = None
+    lawsuit_months: int = Field(default=6, ge=1, le=120)
 
 
 class Jurisdiction(Shape):

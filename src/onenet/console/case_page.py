@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, time, timedelta, timezone
 
 from markupsafe import Markup
 
 from onenet.console import words
 from onenet.console.words import PAGE, Language
+from onenet.domain import refusals, suspensions
 from onenet.domain.case import Case, Step, Waiting
 from onenet.domain.outcome import SupplementRequest
+from onenet.domain.procedures import Remedy
 from onenet.domain.states import FINAL_CASE, StepState
 
 
@@ -102,10 +104,18 @@ class _Telling:
         return self._fill(template[self._language], step, waiting)
 
     def _end(self, step: Step) -> Markup | None:
+        refusal = refusals.refusal_of(step)
+        if refusal is not None and refusal.remedies:
+            return Markup(" ").join(map(self._remedy, refusal.remedies))
         reason, _, steps = (step.reason or "").partition(": ")
         known = words.END_REASONS.get(reason)
         named = self.steps(code for code in steps.split(", ") if code in self._case.steps)
         return _filled(known[self._language], steps=named) if known else None
+
+    def _remedy(self, remedy: Remedy) -> Markup:
+        day = self._stamp(datetime.combine(remedy.until, time(), self._zone), words.DAY)
+        template = words.REMEDIES[remedy.way][self._language]
+        return _filled(template, last_day=day, where=remedy.where[self._language])
 
     def _fill(self, template: str, step: Step, waiting: Waiting) -> Markup:
         places: dict[str, str] = {"step": self.steps([step.code]), "department": self._department(step)}
@@ -113,6 +123,10 @@ class _Telling:
             places["steps"] = self.steps(waiting.refs)
         if waiting.reason == "supplement":
             places["things"] = self._join(self._wrong(request) for request in step.requests)
+        if waiting.reason == "special_procedure":
+            found = suspensions.under_way(step)
+            known = words.PROCEDURES.get(found.procedure) if found else None
+            places["procedure"] = f"({known[self._language]})" if known else ""
         if waiting.until is not None:
             places["first_day"] = self._stamp(waiting.until, words.DAY)
             # A day's end is the first moment of the next one.
@@ -158,5 +172,6 @@ def _filled(template: str, **places: str) -> Markup:
 
 
 def _key(waiting: Waiting) -> str:
-    """The entry of the tables: a supplement that is due on some day has sentences of its own."""
-    return "supplement_until" if waiting.reason == "supplement" and waiting.until else waiting.reason
+    """The entry of the tables: what has a day until which it takes has sentences of its own."""
+    dated = waiting.until is not None and waiting.reason in ("supplement", "special_procedure")
+    return f"{waiting.reason}_until" if dated else waiting.reason

@@ -57,8 +57,10 @@ def _members(act: str, said: Said) -> dict[str, Any]:
             given["requests"] = list(_requests(said))
         case "suspended":
             given = {name: _needed(said, name) for name in ("procedure", "reason")}
+            given["expected"] = _length(said)
         case "rejected":
             given = {name: _needed(said, name) for name in ("reason_code", "reason")}
+            given["go_to"] = (_needed if given["reason_code"] == "not_competent" else _text)(said, "go_to")
         case "resumed":
             given = {}
         case _:
@@ -80,6 +82,13 @@ def _requests(said: Said) -> Iterator[dict[str, str]]:
             wrong = _text(said, WRONG + thing)
             asked = {"kind": kind, "code": code, "reason": reason}
             yield asked | ({"reason_kind": wrong} if wrong else {})
+
+
+def _length(said: Said) -> dict[str, Any]:
+    number = _needed(said, "expected")
+    if not (number.isascii() and number.isdigit() and len(number) < 5):
+        raise InvalidInput
+    return {"number": int(number), "unit": "workdays"}
 
 
 def _needed(said: Said, name: str) -> str:

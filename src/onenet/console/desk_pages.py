@@ -31,7 +31,7 @@ from onenet.console.trouble import trouble
 from onenet.domain.case import Case, Reply
 from onenet.domain.commands import WorkAtDesk
 from onenet.domain.delegation import Owner
-from onenet.domain.outcome import ReasonKind
+from onenet.domain.outcome import ReasonKind, SpecialProcedure
 from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.errors import (
@@ -191,6 +191,7 @@ class DeskPages:
             key=secrets.token_urlsafe(16),
             said=said or {},
             reason_kinds=get_args(ReasonKind),
+            special_procedures=get_args(SpecialProcedure),
             problem=problem,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onenet.console.words import REASON_KINDS, Words
+from onenet.console.words import PROCEDURES, REASON_KINDS, Words
 
 DESK: Mapping[str, Words] = {
     "desk": {"zh": "待办任务", "en": "Tasks at the desk"},
@@ -64,7 +64,16 @@ DESK: Mapping[str, Words] = {
     "desk_refused": {"zh": "不符合条件，不予许可", "en": "The conditions are not met"},
     "desk_not_needed": {"zh": "依法不需要办理", "en": "It is not needed by law"},
     "desk_not_competent": {"zh": "不属于本部门职权", "en": "Another body is competent"},
-    "desk_procedure": {"zh": "程序（如听证、专家评审）", "en": "Procedure (a hearing, an expert review)"},
+    "desk_procedure": {"zh": "程序", "en": "Procedure"},
+    **{f"desk_{procedure}": words_of for procedure, words_of in PROCEDURES.items()},
+    "desk_expected": {
+        "zh": "预计所需工作日（将告知申请人）",
+        "en": "Working days that it takes, as the applicant is told",
+    },
+    "desk_go_to": {
+        "zh": "应向哪个机关申请（不属于本部门职权时必填）",
+        "en": "The competent body (needed where another one is)",
+    },
     "desk_due_on": {"zh": "补正截止日期（可不填）", "en": "To be handed in by (may be left out)"},
     "desk_number_of": {"zh": "{result}编号", "en": "Number of: {result}"},
     "desk_to": {"zh": "转交给（如 officer:city-id/z-0413）", "en": "To (such as officer:city-id/z-0413)"},

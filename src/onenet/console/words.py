@@ -63,6 +63,30 @@ REASON_KINDS: Mapping[str, Words] = {
 }
 """What is wrong with a material or a field that must be repaired."""
 
+PROCEDURES: Mapping[str, Words] = {
+    "hearing": {"zh": "听证", "en": "hearing"},
+    "tender": {"zh": "招标", "en": "tender"},
+    "auction": {"zh": "拍卖", "en": "auction"},
+    "inspection": {"zh": "检验", "en": "inspection"},
+    "testing": {"zh": "检测", "en": "testing"},
+    "quarantine": {"zh": "检疫", "en": "quarantine"},
+    "appraisal": {"zh": "鉴定", "en": "appraisal"},
+    "expert_review": {"zh": "专家评审", "en": "expert review"},
+}
+"""Special procedures, in the words of LIC art. 45."""
+
+REMEDIES: Mapping[str, Words] = {
+    "administrative_review": {
+        "zh": "不服的，可在{last_day}前（含当日）向{where}申请行政复议，",
+        "en": "You can ask for administrative review until {last_day} ({where}).",
+    },
+    "lawsuit": {
+        "zh": "也可在{last_day}前（含当日）向{where}提起行政诉讼。",
+        "en": "You can go to court until {last_day} ({where}).",
+    },
+}
+"""What can be done against a refusal."""
+
 WRONG: Words = {"zh": "{thing}（{kind}）", "en": "{thing} ({kind})"}
 
 WAITS: Mapping[str, Words] = {
@@ -108,8 +132,13 @@ WAITS: Mapping[str, Words] = {
         "en": "{department} has accepted it and is at work",
     },
     "special_procedure": {
-        "zh": "{department}正在进行听证、评审等特别程序，时限暂停计算",
-        "en": "{department} holds a hearing or a review; the time limit stands still",
+        "zh": "{department}正在进行特别程序{procedure}",
+        "en": "{department} holds a special procedure {procedure}",
+    },
+    "special_procedure_until": {
+        "zh": "{department}正在进行特别程序{procedure}，预计{last_day}前（含当日）结束，其间时限暂停计算",
+        "en": "{department} holds a special procedure {procedure} until about {last_day};"
+        " the time limit stands still",
     },
     "supplement": {"zh": "等待您补正：{things}", "en": "Waits for you: {things}"},
     "supplement_until": {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from onenet.domain import corrections, flow, moves, tolerance
+from onenet.domain import corrections, flow, moves, refusals, suspensions, tolerance
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -63,6 +63,8 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
         return _hold_unclear(draft, task, step, outcome)
     if isinstance(outcome, SupplementNeeded) and not can_be_handed_in(draft, step, outcome):
         return _hold_unclear(draft, task, step, NOT_THE_ITEMS)
+    if isinstance(outcome, Rejected) and refusals.names_no_body(outcome):
+        return _hold_unclear(draft, task, step, refusals.WHERE_ELSE)
     if isinstance(outcome, Accepted) and step.state is _S.ACCEPTED:
         _settle_task(draft, task, outcome, seq)
         return "unchanged"
@@ -153,21 +155,14 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
                 results=results, opinion=opinion,
                 procedures=tolerance.decided(step, deficiency_open=deficiency_open),
             )  # fmt: skip
-        case Rejected(reason_code, reason):
-            told = {"reason_code": reason_code, "reason": reason}
-            draft.move_step(code, _S.REJECTED, EventType.STEP_REJECTED, told, reason=reason)
+        case Rejected():
+            refusals.reject(draft, step, outcome)
         case SupplementNeeded():
             corrections.ask(draft, step, outcome)
-        case Suspended(procedure, reason):
-            draft.move_step(
-                code, _S.SUSPENDED, EventType.STEP_SUSPENDED, {"procedure": procedure, "reason": reason},
-                waiting=flow.with_department(department, "special_procedure"), reason=reason,
-            )  # fmt: skip
+        case Suspended():
+            suspensions.begin(draft, step, outcome)
         case Resumed():
-            draft.move_step(
-                code, _S.ACCEPTED, EventType.STEP_RESUMED,
-                waiting=flow.with_department(department, "being_decided"),
-            )  # fmt: skip
+            suspensions.end(draft, step)
         case Received() | Offered() | AtDesk() | TryLater() | Unclear() | TakenBack():
             raise AssertionError("handled before: these do not move a step by the table")
 

@@ -12,12 +12,12 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import answers, flow, moves
+from onenet.domain import answers, flow, moves, refusals
 from onenet.domain.case import Claim, Reply, Step, Waiting
 from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.outcome import WORDS, Outcome, SupplementNeeded, TakenBack
+from onenet.domain.outcome import WORDS, Outcome, Rejected, SupplementNeeded, TakenBack
 from onenet.domain.states import FINAL_STEP, StepState
 from onenet.errors import MoveRefused, NotFound, PreconditionFailed
 
@@ -145,6 +145,8 @@ def _check_answer(draft: Draft, step: Step, clerk: Clerk, outcome: Outcome) -> N
     """Passes when the answer is possible. Raises: MoveRefused, where a system would be held."""
     if type(outcome) not in WORDS.values() or not moves.is_answerable(step, type(outcome)):
         raise _refused("the step is in another state", draft, step, clerk)
+    if isinstance(outcome, Rejected) and refusals.names_no_body(outcome):
+        raise _refused("go_to: expected the body that is competent", draft, step, clerk)
     if isinstance(outcome, SupplementNeeded):
         if not answers.can_be_handed_in(draft, step, outcome):
             raise _refused("the item has no such material or field", draft, step, clerk)

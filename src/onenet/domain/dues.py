@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from onenet.domain import lights, limits, notice, tolerance, urging
+from onenet.domain import lights, limits, notice, suspensions, tolerance, urging
 from onenet.domain.case import Reply, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.draft import Draft
@@ -38,6 +38,7 @@ class CaseKind:
 KINDS: Mapping[str, Kind] = {
     "notice": Kind(notice.ends_at, notice.deem_accepted),
     "tolerance": Kind(tolerance.ends_at, tolerance.lapse),
+    "special_procedure": Kind(suspensions.overdue_at, suspensions.note_overdue),
     "light": Kind(lights.turns_at, lights.turn),
     "urging": Kind(urging.overdue_at, urging.escalate),
 }

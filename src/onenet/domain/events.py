@@ -33,6 +33,7 @@ class EventType(Word):
     STEP_SUPPLEMENTED = "step.supplemented"
     STEP_SUSPENDED = "step.suspended"
     STEP_RESUMED = "step.resumed"
+    STEP_PROCEDURE_OVERDUE = "step.procedure_overdue"
     STEP_COMPLETED = "step.completed"
     STEP_REJECTED = "step.rejected"
     STEP_SKIPPED = "step.skipped"
@@ -92,8 +93,11 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
         "部分补正已收到", "The applicant handed in a part of what was asked for; the step waits for the rest"
     ),
     EventType.STEP_SUPPLEMENTED: EventKind("已补正", "The applicant handed in what was asked for"),
-    EventType.STEP_SUSPENDED: EventKind("特别程序开始", "A special procedure began; the clock stops"),
+    EventType.STEP_SUSPENDED: EventKind("特别程序开始", "A special procedure began"),
     EventType.STEP_RESUMED: EventKind("特别程序结束", "The special procedure ended"),
+    EventType.STEP_PROCEDURE_OVERDUE: EventKind(
+        "特别程序超过预计时间", "The special procedure takes longer than the applicant was told"
+    ),
     EventType.STEP_COMPLETED: EventKind("环节办结", "The department completed the step"),
     EventType.STEP_REJECTED: EventKind("环节未通过", "The step was rejected"),
     EventType.STEP_SKIPPED: EventKind("环节无需办理", "The step is not needed"),
@@ -148,7 +152,7 @@ PLAIN = frozenset(
         *("is_provisional", "text_sha256", "deficiency_open"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         "without",
-        *("phase", "correction", "not_said_at_once", "left"),
+        *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock"),
     }
 )
 """Members of an event's data in which nobody wrote anything. All others are private: whoever adds one that is

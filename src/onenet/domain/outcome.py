@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Literal
 
+from onenet.domain.bundle import Limit
+
 ResultState = Literal["issued", "recalled", "revoked"]
 """recalled 撤回: a lawful grant, taken back as the circumstances changed; revoked 撤销: one that was wrongly
 obtained (LIC 8, 69).
@@ -113,12 +115,19 @@ class SupplementNeeded:
     opinion: str | None = None
 
 
+SpecialProcedure = Literal[
+    "hearing", "tender", "auction", "inspection", "testing", "quarantine", "appraisal", "expert_review"
+]
+"""The closed list of LIC art. 45."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suspended:
-    """A special procedure began; the clock stops."""
+    """A special procedure began. `expected`: how long it takes; the clock stops only where that is said."""
 
-    procedure: str
+    procedure: SpecialProcedure
     reason: str | None = None
+    expected: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +137,14 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """Not accepted, or refused on the merits; `reason_code` is not_needed, not_competent or refused."""
+    """Not accepted, or refused on the merits; `reason_code` is not_needed, not_competent or refused.
+
+    `go_to`: the body that is competent, where this one is not.
+    """
 
     reason_code: Literal["not_needed", "not_competent", "refused"]
     reason: str
+    go_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

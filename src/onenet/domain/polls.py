@@ -6,7 +6,7 @@ between two polls was not seen. Source: docs/decisions/0037.
 
 from __future__ import annotations
 
-from onenet.domain import answers, flow, moves
+from onenet.domain import answers, flow, moves, refusals
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import (
@@ -15,6 +15,7 @@ from onenet.domain.outcome import (
     Offered,
     Outcome,
     Received,
+    Rejected,
     Resumed,
     SupplementNeeded,
     TakenBack,
@@ -92,6 +93,8 @@ def _apply(draft: Draft, task: Task, step: Step, outcome: Outcome) -> Reply:
     """
     if isinstance(outcome, SupplementNeeded) and not answers.can_be_handed_in(draft, step, outcome):
         outcome = answers.NOT_THE_ITEMS
+    if isinstance(outcome, Rejected) and refusals.names_no_body(outcome):
+        outcome = refusals.WHERE_ELSE
     if isinstance(outcome, Unclear | TakenBack):
         if StepState.HELD not in STEP_MOVES[step.state]:
             return "applied"

@@ -7,9 +7,10 @@ the module of its noun, and a name in the union here. They are stored as JSON, s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
+from onenet.domain.bundle import Limit, Names
 from onenet.domain.promises import Tolerance
 
 WhichLimit = Literal["promised", "statutory"]
@@ -67,4 +68,44 @@ class Correction:
     not_said_at_once: tuple[str, ...] = ()
 
 
-Procedure = Extension | Tolerance | Urging | Correction
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A special procedure of the legal list. `expected`: how long it takes, as the applicant was told; None
+    where the department did not say it. `is_overdue`: it took longer, which was told.
+    """
+
+    kind: Literal["suspension"]
+    procedure: str
+    at: datetime
+    reason: str | None
+    expected: Limit | None
+    ended_at: datetime | None = None
+    is_overdue: bool = False
+
+    @property
+    def stops_clock(self) -> bool:
+        """Whether the clock stands still for it: only where the applicant was told for how long."""
+        return self.expected is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What can be done against a refusal, where, and until which local day."""
+
+    way: Literal["administrative_review", "lawsuit"]
+    where: Names
+    until: date
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a step was refused. `go_to`: the body that is competent."""
+
+    kind: Literal["refusal"]
+    reason_code: Literal["not_needed", "not_competent", "refused"]
+    at: datetime
+    go_to: str | None
+    remedies: tuple[Remedy, ...]
+
+
+Procedure = Extension | Tolerance | Urging | Correction | Suspension | Refusal

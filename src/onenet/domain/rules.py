@@ -7,10 +7,10 @@ end the law's. They are read anew for each decision: a case follows the rules of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from onenet.domain.bundle import Limit
+from onenet.domain.bundle import Limit, Names
 from onenet.domain.calendar import NO_HOURS, Calendar, Office, read_office
 
 
@@ -29,6 +29,13 @@ class Yellow:
 FIFTH = Yellow(percent_left=20)
 
 
+REVIEW_BODY: Names = {
+    "zh": "作出决定机关的本级人民政府",
+    "en": "The people's government at the level of the deciding body",
+}
+COURT: Names = {"zh": "有管辖权的人民法院", "en": "The people's court with jurisdiction"}
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What holds in one place, with the source of each rule.
@@ -41,6 +48,9 @@ class Rules:
     how long a department has to answer them (no law gives a number; domain.md section 11).
     `office`: when offices are open, and what goes by it; the calendar has it too. `extension`: by how much a
     limit of a step may be lengthened, once (LIC art. 42 par. 1); `joint_extension`: one of a case (par. 2).
+    `review_body`, `review_days`: where and how long administrative review can be asked for after a refusal
+    (行政复议法 of 2023, art. 20 and 24); `court`, `lawsuit_months`: the same of a lawsuit (行政诉讼法, art.
+    46).
     """
 
     calendar: Calendar = Calendar("")
@@ -53,6 +63,10 @@ class Rules:
     office: Office = NO_HOURS
     extension: Limit = Limit(10, "workdays")
     joint_extension: Limit = Limit(15, "workdays")
+    review_body: Names = field(default_factory=lambda: REVIEW_BODY)
+    review_days: int = 60
+    court: Names = field(default_factory=lambda: COURT)
+    lawsuit_months: int = 6
 
 
 LAW = Rules()

@@ -1,0 +1,77 @@
+"""Refusals: what an applicant who does not get it is told beside the reasons.
+
+Not accepted, as no licence is needed, and not accepted, as another body is competent, are two (LIC art.
+32(1)(1), (2)); the second one names that body. A refusal on the merits names the remedies, where and until
+when (LIC art. 38): review within 60 days (行政复议法 of 2023, art. 20), a lawsuit within six months
+(行政诉讼法, art. 46). A department need only give reasons: the rest is by the rules of the place (`Rules`).
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import Any
+
+from onenet.domain.case import Step
+from onenet.domain.deadlines import local_day
+from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
+from onenet.domain.outcome import Rejected, Unclear
+from onenet.domain.procedures import Refusal, Remedy
+from onenet.domain.states import StepState
+
+WHERE_ELSE = Unclear("not_competent: the body that is competent was expected in go_to")
+
+
+def names_no_body(outcome: Rejected) -> bool:
+    """Whether it sends the applicant away without saying where to."""
+    return outcome.reason_code == "not_competent" and not outcome.go_to
+
+
+def reject(draft: Draft, step: Step, outcome: Rejected) -> None:
+    """Closes the step with it."""
+    is_refused = outcome.reason_code == "refused"
+    remedies = remedies_of(draft, step) if is_refused else ()
+    refusal = Refusal("refusal", outcome.reason_code, draft.now.at, outcome.go_to, remedies)
+    told: dict[str, Any] = {
+        "reason_code": outcome.reason_code,
+        "reason": outcome.reason,
+        "go_to": outcome.go_to,
+        **({"remedies": as_told(remedies)} if remedies else {}),
+    }
+    draft.move_step(
+        step.code, StepState.REJECTED, EventType.STEP_REJECTED, told,
+        reason=outcome.reason, procedures=(*step.procedures, refusal),
+    )  # fmt: skip
+
+
+def remedies_of(draft: Draft, step: Step) -> tuple[Remedy, ...]:
+    """What can be done against a refusal of today. A bank's or a utility's is no act of an authority."""
+    department = draft.case.bundle.departments.get(step.department)
+    if department is not None and department.kind == "non_government":
+        return ()
+    rules, today = draft.rules, local_day(draft.now.at, draft.case.utc_offset_minutes)
+    return (
+        Remedy("administrative_review", rules.review_body, today + timedelta(days=rules.review_days)),
+        Remedy("lawsuit", rules.court, months_after(today, rules.lawsuit_months)),
+    )
+
+
+def months_after(day: date, months: int) -> date:
+    """The day of the same number so many months later, or the last one of its month."""
+    year, month = divmod(day.month - 1 + months, 12)
+    year, month = day.year + year, month + 1
+    return date(year, month, min(day.day, calendar.monthrange(year, month)[1]))
+
+
+def refusal_of(step: Step) -> Refusal | None:
+    """How the step was refused, if it was, and that was kept."""
+    if step.state is not StepState.REJECTED:
+        return None
+    return next((each for each in reversed(step.procedures) if isinstance(each, Refusal)), None)
+
+
+def as_told(remedies: tuple[Remedy, ...]) -> list[dict[str, Any]]:
+    """The remedies in values that JSON has."""
+    return [{**asdict(each), "until": each.until.isoformat()} for each in remedies]
