@@ -39,6 +39,7 @@ from onenet.api import (
     previews,
     progress,
     pull,
+    ratings,
     supervision,
     webhooks,
 )
@@ -49,13 +50,14 @@ from onenet.api.parts import Parts
 from onenet.console import trouble
 from onenet.console.desk_pages import DeskPages
 from onenet.console.login_pages import LoginPages
+from onenet.console.rating_pages import RatingPages
 from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
 
 NOUNS = (
     cases, previews, case_actions, events, deadlines, progress, callbacks, documents, drafts, catalogue,
     applications, evidence, delegations, consents, applicants, own_data, break_glass, endpoints, operating,
-    pull, desk, supervision, log, health, metrics, about,
+    pull, desk, supervision, log, ratings, health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 
@@ -108,6 +110,7 @@ def create_app(
     # After the check: pages for people bring a proof of their own, and are no part of the API.
     pages = ProgressPages(parts.database, parts.catalogue, parts.quotas, parts.public_url)
     app.router.routes.extend(pages.routes())
+    app.router.routes.extend(RatingPages(pages, parts.gate, parts.quotas, parts.public_url).routes())
     if logins is not None:
         login_pages = LoginPages(logins, parts.quotas)
         app.router.routes.extend(login_pages.routes())

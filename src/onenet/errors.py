@@ -160,6 +160,18 @@ class FormsDiffer(Conflict, code="forms-differ", zh="所确认的表单已有变
     """The generated forms are not the ones that the applicant confirmed."""
 
 
+class AlreadyRated(Conflict, code="already-rated", zh="该阶段已评价，每个阶段只评一次"):
+    """This stage of the case was rated before: each is rated once."""
+
+
+class StageNotReached(Conflict, code="stage-not-reached", zh="办件尚未到该阶段，还不能评价"):
+    """The case has not come to this stage yet: it cannot be rated."""
+
+
+class DateNotPossible(Conflict, code="date-not-possible", zh="日期不可用"):
+    """This date is not possible here."""
+
+
 class CallbackConflict(Conflict, code="callback-conflict", zh="同一消息编号的内容不一致"):
     """This message id was already used with another body."""
 

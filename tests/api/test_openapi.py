@@ -74,7 +74,7 @@ def test_every_body_has_an_example_that_fits_its_schema(document: dict[str, Any]
 def test_links_lead_to_operations_and_their_parameters(document: dict[str, Any]) -> None:
     by_id = {operation["operationId"]: operation for _, operation in operations(document)}
     links = by_id["submit_case"]["responses"]["202"]["links"]
-    assert set(links) == {"read", "steps", "events", "withdrawal", "supplements", "progress"}
+    assert set(links) == {"read", "steps", "events", "withdrawal", "supplements", "ratings", "progress"}
     for link in links.values():
         target = by_id[link["operationId"]]
         known = {f"{parameter['in']}.{parameter['name']}" for parameter in target["parameters"]}

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx2
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -21,11 +22,15 @@ from onenet.app import Application, create_app
 from onenet.catalogue.build import content_text
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle, Jurisdiction
+from onenet.domain.commands import RecordAnswer
+from onenet.domain.outcome import Accepted
+from onenet.domain.visibility import EVERYTHING
 from onenet.ids import from_text, to_text
 from onenet.quotas import Quotas, policies
-from onenet.services import keys, steps
+from onenet.services import cases, keys, steps
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
+from onenet.services.change import Change
 from onenet.services.identity import Identity
 from onenet.services.keys import Keyring
 from onenet.services.reading import Reading
@@ -197,6 +202,20 @@ async def _open_cases(city: City) -> None:
     )
 
     await _offer_tasks(city)
+    await _rate(city, owner)
+
+
+async def _rate(city: City, owner: Mapping[str, str]) -> None:
+    """The second case is accepted, and its owner is not satisfied with that."""
+    id = UUID(city.words["second"])
+    case = await cases.get(city.parts.database, city.parts.catalogue, id, EVERYTHING)
+    task = case.live_task("certificate")
+    assert task is not None
+    await city.parts.gate.submit(Change(id, RecordAnswer(task.id, Accepted()), "department:health"))
+    bad = {"stage": "acceptance", "level": 4, "channel": "pc", "text": "等了很久"}
+    headers = {**owner, "Idempotency-Key": "rating"}
+    given = await city.ask("POST", f"/v1/cases/{id}/ratings", headers, bad)
+    city.words["rating"] = given["id"]
 
 
 async def _begin_drafts(city: City, owner: Mapping[str, str], other: Mapping[str, str]) -> None:

@@ -83,6 +83,10 @@ PROBES: Mapping[str, Probe] = {
     "POST /v1/cases/{case_id}/reveals": Probe(
         body={"fields": ["applicant.id_no"], "purpose": "核对身份证原件"}
     ),
+    "POST /v1/cases/{case_id}/ratings": Probe(
+        body={"stage": "closing", "level": 1, "channel": "pc"}, headers=_KEY
+    ),
+    "POST /v1/ratings/{rating}/actions": Probe(body={"act": "close", "reason": "只为测试"}, headers=_KEY),
     "GET /v1/cases/{case_id}/events/{seq}/proof": Probe(path={"seq": "1"}),
     "GET /v1/deliveries": Probe(query="?limit=100"),
     "POST /v1/endpoints": Probe(
@@ -177,6 +181,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
         "draft_id": city.words["draft"],
         "consent_id": "cns_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
         "task": city.words["desk_task"],
+        "rating": city.words["rating"],
         "attempt_id": "att_00000000000000000000000000_1", "job_id": "job_00000000000000000000000000",
         "endpoint_id": city.words["endpoint"], "lease": "lse_00000000000000000000000000",
         "break_glass_id": actor.words.get("glass", city.words["glass"]),
@@ -227,8 +232,8 @@ def _members(said: Any, path: str) -> str:
         return _application(said)
     if path == "/v1/endpoints/{endpoint_id}/queue":
         return f"{said['waiting']} waiting"
-    if path.startswith("/v1/desk/"):
-        return _at_desk(said)
+    if path.startswith(("/v1/desk/", "/v1/ratings")):
+        return _at_desk(said) if "desk" in path else _ratings(said)
     if path == "/v1/deliveries":
         return f"about {len({each['case'] for each in said['items']})} of 4 cases"
     return ""
@@ -236,6 +241,13 @@ def _members(said: Any, path: str) -> str:
 
 def _events(events: Sequence[Mapping[str, Any]]) -> str:
     return f"{len(events)} events{' with actors' if any('actor' in event for event in events) else ''}"
+
+
+def _ratings(said: Mapping[str, Any]) -> str:
+    if "items" in said:
+        return f"{len(said['items'])} ratings"
+    shown = {"text": "words", "case": "its case", "rater": "who gave it", "possible": "what can be done"}
+    return ", ".join(what for name, what in shown.items() if name in said)
 
 
 def _at_desk(said: Mapping[str, Any]) -> str:

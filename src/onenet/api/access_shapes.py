@@ -27,6 +27,7 @@ CLIENT_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
 LOOKED_AT = [
     *("case", "events", "application", "attempts", "document", "lookup", "reveal", "reuse", "export"),
     "draft",
+    "rating",
 ]
 FIELD_PATTERN = r"^(applicant\.id_no|form\.[a-z][a-z0-9_]{0,62})$"
 

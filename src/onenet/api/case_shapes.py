@@ -320,6 +320,7 @@ class CaseLinks(Answer):
     deadline: str
     withdrawal: str
     supplements: str
+    ratings: str
     progress: str
 
 
@@ -370,24 +371,3 @@ class EventList(Answer):
     items: list[EventShape]
     next_since: int
     links: dict[str, str]
-
-
-class ProgressStep(Answer):
-    """A step, as far as whoever holds the number and the secret may know."""
-
-    code: str
-    names: Names
-    department: Named
-    state: StepStateWord
-    since: Moment
-
-
-class ProgressShape(Answer):
-    """How a case stands, without anything personal."""
-
-    number: str
-    state: CaseStateWord
-    bundle: BundleMark
-    created_at: Moment
-    updated_at: Moment
-    steps: list[ProgressStep]

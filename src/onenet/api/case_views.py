@@ -21,6 +21,7 @@ from onenet.domain.case import Case, Step, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
 from onenet.domain.procedures import Suspension
 from onenet.domain.promises import Signature, Tolerance
+from onenet.domain.rating_handling import ratable
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
 from onenet.domain.visibility import WHOLE, View
 from onenet.recent import Recent
@@ -89,6 +90,7 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
                 "deadline": f"{here}/deadline",
                 "withdrawal": f"{here}/withdrawal",
                 "supplements": f"{here}/supplements",
+                "ratings": f"{here}/ratings",
                 "progress": f"/v1/progress/{case.number}",
             },
             **tracking,
@@ -139,6 +141,7 @@ def progress_view(case: Case) -> dict[str, Any]:
         "created_at": moment(case.created_at),
         "updated_at": moment(case.updated_at),
         "steps": [{name: step[name] for name in shown} for step in steps],
+        "ratable": [stage.value for stage in ratable(case)],
     }
 
 

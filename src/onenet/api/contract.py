@@ -80,6 +80,7 @@ CASE_LINKS: Mapping[str, dict[str, Any]] = {
     "steps": {"operationId": "list_steps", "parameters": _THE_CASE},
     "events": {"operationId": "list_events", "parameters": _THE_CASE},
     "withdrawal": {"operationId": "withdraw_case", "parameters": {**_THE_CASE, **_UNCHANGED}},
+    "ratings": {"operationId": "list_case_ratings", "parameters": _THE_CASE},
     "supplements": {"operationId": "hand_in_supplement", "parameters": {**_THE_CASE, **_UNCHANGED}},
     "progress": {
         "operationId": "get_progress",

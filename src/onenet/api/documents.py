@@ -91,7 +91,7 @@ async def upload_document(request: Request) -> Response:
         media_type_in(request.headers.getlist("content-type")),
         _declared(request),
     )
-    key = once_of(request, who)
+    key = once_of(request, who.id)
     kept, replayed = await documents.upload(
         known.vault,
         said,

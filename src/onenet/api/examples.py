@@ -84,6 +84,7 @@ CASE: dict[str, Any] = {
         "deadline": f"{_HERE}/deadline",
         "withdrawal": f"{_HERE}/withdrawal",
         "supplements": f"{_HERE}/supplements",
+        "ratings": f"{_HERE}/ratings",
         "progress": f"/v1/progress/{_NUMBER}",
     },
 }
@@ -110,6 +111,7 @@ PROGRESS: dict[str, Any] = {
     "created_at": _AT,
     "updated_at": _AT,
     "steps": [{name: _STEP[name] for name in ("code", "names", "department", "state", "since")}],
+    "ratable": ["acceptance"],
 }
 
 SUPPLEMENT: dict[str, Any] = {

@@ -36,18 +36,21 @@ Values: TypeAlias = list[str]
 
 def once(request: Request, caller: Principal, body: bytes) -> Once:
     """What the gate needs to do this request once. Raises: IdempotencyKeyMissing, IdempotencyKeyInvalid."""
-    return once_of(request, caller)(body)
+    return once_of(request, caller.id)(body)
 
 
-def once_of(request: Request, caller: Principal) -> Callable[[bytes], Once]:
-    """The same, where the body is known later; what stands for it is given then. Raises: as `once`."""
+def once_of(request: Request, scope: str) -> Callable[[bytes], Once]:
+    """The same, where the body is known later; what stands for it is given then. Raises: as `once`.
+
+    `scope`: whose key it is, a caller's id.
+    """
     value = key_value(request.headers.getlist(HEADER))
     key = key_hash(value, method=request.method, route=request.scope["route"].path)
     path, content_type = request.scope["path"], request.headers.get("content-type", "")
 
     def make(body: bytes) -> Once:
         print_of = fingerprint(path=path, content_type=content_type, body=body)
-        return Once(scope=caller.id, key=key, fingerprint=print_of, conflict=IdempotencyKeyReused)
+        return Once(scope=scope, key=key, fingerprint=print_of, conflict=IdempotencyKeyReused)
 
     return make
 

@@ -19,6 +19,7 @@ from onenet.services.documents import Vault
 from onenet.services.identity import Identity
 from onenet.services.metrics import Metrics
 from onenet.services.proofs import Checkpoints
+from onenet.services.ratings import RatingFigures
 from onenet.services.reading import Reading
 from onenet.services.sources import Sources
 from onenet.services.watch import Watch
@@ -49,6 +50,11 @@ class Parts:
     metrics: Metrics = field(default_factory=Metrics)
     draft_life: timedelta = drafts.LIFE
     sources: Sources = field(default_factory=lambda: Sources((), Destinations(), SystemClock()))
+    rating_figures: RatingFigures = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Makes what is kept for all requests of this process."""
+        object.__setattr__(self, "rating_figures", RatingFigures(self.database, self.catalogue))
 
     async def case_of(self, id: UUID) -> Case | None:
         """The case that a document is marked with; there may be none."""

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from onenet.api import case_views, examples
 from onenet.api.answers import answer
 from onenet.api.case_queries import CaseNumber
-from onenet.api.case_shapes import ProgressShape
 from onenet.api.cases import retry_after
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations
 from onenet.api.parts import parts
+from onenet.api.progress_shapes import ProgressShape
 from onenet.errors import Fault, InvalidInput
 from onenet.services import cases
 
@@ -37,11 +37,11 @@ _SECRET = re.compile(r"[0-9A-Za-z_-]{1,64}")
 async def get_progress(request: Request, number: CaseNumber) -> Response:
     """Shows how a case stands; a wrong number and a wrong secret are answered alike."""
     known = parts(request)
-    case = await cases.track(known.database, known.catalogue, number, _secret(request))
+    case = await cases.track(known.database, known.catalogue, number, secret_of(request))
     return answer(request, case_views.progress_view(case), headers={"Retry-After": retry_after(case)})
 
 
-def _secret(request: Request) -> str:
+def secret_of(request: Request) -> str:
     """The secret that was told when the case was opened. Raises: InvalidInput."""
     given = request.headers.getlist(HEADER)
     if len(given) != 1 or not _SECRET.fullmatch(given[0]):

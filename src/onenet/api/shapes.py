@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic_core import PydanticCustomError
 
 from onenet.domain.moves import OF_CASE, OF_STEP, Who
+from onenet.domain.ratings import Act
 
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -126,7 +127,7 @@ WhoWord = Annotated[str, Field(json_schema_extra=extensible(get_args(Who)))]
 class AllowedShape(Answer):
     """Something that can be done now, and who may do it."""
 
-    action: Annotated[str, Field(json_schema_extra=extensible([*OF_STEP, *OF_CASE]))]
+    action: Annotated[str, Field(json_schema_extra=extensible([*OF_STEP, *OF_CASE, *Act]))]
     by: list[WhoWord]
 
 

@@ -177,6 +177,10 @@ class Rules(Shape):
     review_days: int = Field(default=60, ge=1, le=3650)
     court: Names | None = None
     lawsuit_months: int = Field(default=6, ge=1, le=120)
+    rating_contact: Limit = Limit(number=1, unit="workdays")
+    rating_repair: Limit = Limit(number=5, unit="workdays")
+    rating_follow_up: Limit = Limit(number=5, unit="workdays")
+    rating_appeal: Limit = Limit(number=5, unit="workdays")
 
 
 class Jurisdiction(Shape):

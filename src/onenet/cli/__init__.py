@@ -33,6 +33,7 @@ COMMANDS = {
     "token": "tokens",
     "kek": "keks",
     "case": "cases",
+    "rating": "ratings",
     "relay": "relays",
     "log": "records",
 }

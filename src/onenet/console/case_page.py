@@ -17,6 +17,8 @@ from onenet.domain import refusals, suspensions
 from onenet.domain.case import Case, Step, Waiting
 from onenet.domain.outcome import SupplementRequest
 from onenet.domain.procedures import Remedy
+from onenet.domain.rating_handling import ratable
+from onenet.domain.ratings import ratings_of
 from onenet.domain.states import FINAL_CASE, StepState
 
 
@@ -36,7 +38,9 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True)
 class CasePage:
-    """The page of one case. `tasks`: what the applicant must do now, in sentences."""
+    """The page of one case. `tasks`: what the applicant must do now, in sentences; `ratable`: the stages that
+    can be rated.
+    """
 
     name: str
     number: str
@@ -47,6 +51,8 @@ class CasePage:
     tasks: tuple[Markup, ...]
     steps: tuple[StepLine, ...]
     not_needed: Markup | None
+    ratable: tuple[str, ...]
+    is_rated: bool
 
 
 def page_of(case: Case, language: Language) -> CasePage:
@@ -64,6 +70,8 @@ def page_of(case: Case, language: Language) -> CasePage:
         tasks=tuple(task for step in shown if (task := told.task(step)) is not None),
         steps=tuple(told.line(step) for step in shown),
         not_needed=_filled(PAGE["not_needed"][language], steps=told.steps(skipped)) if skipped else None,
+        ratable=tuple(stage.value for stage in ratable(case)),
+        is_rated=bool(ratings_of(case.content.procedures)),
     )
 
 

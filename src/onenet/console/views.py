@@ -21,6 +21,7 @@ from onenet.console.counting import counted
 from onenet.console.forms import Cookies, check_origin, read_form, see
 from onenet.console.pages import language_of, language_query, page, stylesheet
 from onenet.console.trouble import trouble
+from onenet.domain.case import Case
 from onenet.errors import NotFound, OnenetError
 from onenet.quotas import Quotas
 from onenet.services import cases
@@ -75,17 +76,24 @@ class ProgressPages:
         number = request.path_params["number"]
         if (secret := request.query_params.get("secret")) is not None:
             return await self._exchange(request, number, secret)
-        name = self._cookies.named(f"case-{number}")
-        secret = request.cookies.get(name) if _WORD.fullmatch(number) else None
-        if secret is None:
-            return self._asking(request)
         try:
-            case = await cases.track(self._database, self._catalogue, number, _word(secret))
+            case = await self.case_of(request)
         except OnenetError as error:
             return self._refused(request, error)
+        if case is None:
+            return self._asking(request)
         shown = page_of(case, language_of(request))
         refresh_s = REFRESH_S if shown.is_open and request.query_params.get("refresh") != "off" else None
         return page("case.html", request, page=shown, refresh_s=refresh_s)
+
+    async def case_of(self, request: Request) -> Case | None:
+        """The case that this browser has the secret of; None where it has none. Raises: NotFound."""
+        number = request.path_params["number"]
+        name = self._cookies.named(f"case-{number}")
+        secret = request.cookies.get(name) if _WORD.fullmatch(number) else None
+        if secret is None:
+            return None
+        return await cases.track(self._database, self._catalogue, number, _word(secret))
 
     async def leave(self, request: Request) -> Response:
         """Forgets the secret: others may use this browser."""

@@ -1,4 +1,5 @@
-"""The applicant's front-end: applies, follows its cases, hands in what is asked for; all of it over HTTP.
+"""The applicant's front-end: applies, follows its cases, hands in what is asked for, rates what came of it;
+all of it over HTTP.
 
 It does not poll: a webhook says that a case has moved, then it looks. What it sends again, it sends under the
 same Idempotency-Key.
@@ -24,6 +25,9 @@ LOOK_AGAIN_AFTER_S = 10.0
 
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.2, 2.0
 _KEPT_FINAL = 100
+
+LEVELS = {"completed": 1, "partly_completed": 4, "rejected": 5, "withdrawn": 3}
+"""How satisfied one is with what came of it: 4 and 5 must be handled."""
 
 View = Mapping[str, Any]
 """A case as the API shows it."""
@@ -89,6 +93,7 @@ class FrontEnd:
         self._client = client_for(base_url, key, subject=SUBJECT)
         self._news: asyncio.Queue[str] = asyncio.Queue()
         self._loop = asyncio.get_running_loop()
+        self._rated: set[str] = set()
 
     async def __aenter__(self) -> FrontEnd:
         """Opens nothing before it is needed."""
@@ -189,6 +194,20 @@ class FrontEnd:
                 await self._hand_in(view, step)
             elif step["state"] == "accepted" and self.notebook.knows(case_id):
                 await self._make_good(view, step)
+
+        if view["state"] in FINAL and self.notebook.knows(case_id) and case_id not in self._rated:
+            await self.rate(view)
+
+    async def rate(self, view: View) -> None:
+        """Rates what came of a case, unless somebody did so by hand."""
+        self._rated.add(view["id"])
+        body = {"stage": "closing", "level": LEVELS[view["state"]], "channel": "mobile", "tags": ["overall"]}
+        key = str(uuid5(NAMESPACE_URL, f"{view['id']}/rating"))
+        try:
+            await ask(self._client, "POST", f"/v1/cases/{view['id']}/ratings", body=body, key=key)
+        except Refused as refusal:
+            if refusal.status != 409:
+                raise
 
     async def _hand_in(self, view: View, step: Mapping[str, Any]) -> None:
         """Hands in what the step asks for: a material anew, a field as it was sent. Once for each request."""

@@ -105,11 +105,15 @@ async def _work(run: Run) -> None:
     await asyncio.gather(*(_one_case(run, expected) for expected in CASES))
     if run.failures:
         return
+    for expected in CASES:
+        await run.front_end.rate(run.view(expected.bundle))
     key = run.town.plan.folder.credentials().auditor_key
     async with client_for(run.town.plan.base_url, key) as auditor:
         await _until_quiet(run)
         cases = [await _told(auditor, run.view(expected.bundle)) for expected in CASES]
         await _until_webhooks(run, cases)
+        bad = (await ask(auditor, "GET", "/v1/ratings?state=contact_due"))["items"]
+    run.tell(f"✓ {len(cases)} cases rated; {len(bad)} badly, to be contacted within a working day")
     await _prove(run, cases)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from onenet.domain.case import MaterialGiven
 from onenet.domain.outcome import Outcome
 from onenet.domain.procedures import WhichLimit
 from onenet.domain.promises import Later, Undertaking
+from onenet.domain.ratings import Act, Channel, Stage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,34 @@ class WorkAtDesk:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveRating:
+    """The applicant rates a stage of the case. `step`: what it speaks of; None: the case as a whole."""
+
+    stage: Stage
+    level: int
+    channel: Channel
+    is_named: bool = True
+    step: str | None = None
+    tags: tuple[str, ...] = ()
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HandleRating:
+    """The department or a supervisor does the next thing about a bad rating, for a reason that is on record.
+
+    `verdict` goes with classify; `due_on`, a day promised for a complex repair, with repair.
+    """
+
+    rating: UUID
+    act: Act
+    reason: str
+    verdict: Verdict | None = None
+    due_on: date | None = None
+    is_supervisor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NoteEmergencyAccess:
     """Somebody was let look at the case by break-glass: the owner is told, nothing else changes."""
 
@@ -224,6 +253,8 @@ Command = (
     | AnswerUrging
     | DeferTolerance
     | WorkAtDesk
+    | GiveRating
+    | HandleRating
     | NoteEmergencyAccess
     | Erase
     | SendAgain

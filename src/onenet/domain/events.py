@@ -59,6 +59,14 @@ class EventType(Word):
     ANSWER_LATE = "answer.late"
     ANSWER_STALE = "answer.stale"
     ANSWER_REFUSED = "answer.refused"
+    RATING_GIVEN = "rating.given"
+    RATING_CLASSIFIED = "rating.classified"
+    RATING_REPAIRING = "rating.repairing"
+    RATING_REPAIRED = "rating.repaired"
+    RATING_FOLLOWED_UP = "rating.followed_up"
+    RATING_CLOSED = "rating.closed"
+    RATING_APPEALED = "rating.appealed"
+    RATING_REMOVED = "rating.removed"
     ACCESS_GRANTED = "access.granted"
     DATA_ERASED = "data.erased"
 
@@ -129,6 +137,20 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     ),
     EventType.ANSWER_STALE: EventKind("过期的答复", "An answer came out of order; on record only", False),
     EventType.ANSWER_REFUSED: EventKind("被拒绝的答复", "An answer is not possible in this state", False),
+    EventType.RATING_GIVEN: EventKind("已评价", "The applicant rated a stage of the case"),
+    EventType.RATING_CLASSIFIED: EventKind(
+        "差评已核实", "The rater of a bad rating was contacted, and it was classified"
+    ),
+    EventType.RATING_REPAIRING: EventKind("差评整改中", "What a bad rating speaks of is being repaired"),
+    EventType.RATING_REPAIRED: EventKind("差评已整改", "What a bad rating speaks of was repaired"),
+    EventType.RATING_FOLLOWED_UP: EventKind("差评已回访", "The rater was asked about the repair"),
+    EventType.RATING_CLOSED: EventKind("差评已办结", "The handling of a bad rating ended"),
+    EventType.RATING_APPEALED: EventKind(
+        "差评申诉中", "The department wants a rating out of the figures", False
+    ),
+    EventType.RATING_REMOVED: EventKind(
+        "差评不计入统计", "A rating was taken out of the figures; it stays on record"
+    ),
     EventType.DATA_ERASED: EventKind("个人信息已删除", "What was said in the case was erased"),
     EventType.ACCESS_GRANTED: EventKind("应急查阅获批", "Somebody was let look in an emergency"),
 }
@@ -145,6 +167,21 @@ class NewEvent(NamedTuple):
     data: Mapping[str, Any]
 
 
+_OF_RATINGS = frozenset(
+    {
+        "stage",
+        "about",
+        "level",
+        "channel",
+        "is_named",
+        "tags",
+        "tags_version",
+        "rating_state",
+        "verdict",
+        "department",
+    }
+)
+
 PLAIN = frozenset(
     {
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
@@ -153,6 +190,8 @@ PLAIN = frozenset(
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         "without",
         *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock"),
+        *("phase", "correction", "not_said_at_once", "left"),
+        *_OF_RATINGS,
     }
 )
 """Members of an event's data in which nobody wrote anything. All others are private: whoever adds one that is

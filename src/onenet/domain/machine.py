@@ -18,6 +18,7 @@ from onenet.domain import (
     flow,
     moves,
     polls,
+    rating_handling,
     stalls,
     tolerance,
     urging,
@@ -31,7 +32,9 @@ from onenet.domain.commands import (
     Erase,
     Extend,
     FireTimer,
+    GiveRating,
     HandInSupplement,
+    HandleRating,
     LetTimePass,
     NoteEmergencyAccess,
     Open,
@@ -247,6 +250,16 @@ def _(command: DeferTolerance, draft: Draft) -> Reply:
 @_apply.register
 def _(command: WorkAtDesk, draft: Draft) -> Reply:
     return desk.work(draft, command)
+
+
+@_apply.register
+def _(command: GiveRating, draft: Draft) -> Reply:
+    return rating_handling.give(draft, command)
+
+
+@_apply.register
+def _(command: HandleRating, draft: Draft) -> Reply:
+    return rating_handling.handle(draft, command)
 
 
 @_apply.register

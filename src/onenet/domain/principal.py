@@ -31,8 +31,11 @@ class Role(Word):
 
 
 _APPLICANT = frozenset({"catalogue:read", "cases:read", "content:read", "cases:write"})
+_RATING = frozenset({"ratings:write"})
+"""Not a clerk's: nobody is steered to a rating by whoever is rated (domain.md section 10)."""
 _OWNER = (
     _APPLICANT
+    | _RATING
     | {"delegations:read", "delegations:write", "consents:read", "consents:write"}
     | {"access-log:read", "own-data:export"}
 )
@@ -44,24 +47,28 @@ _SUPERVISED = frozenset({"supervision:read", "urgings:answer"})
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
     Role.FRONTEND: _OWNER,
     Role.CITIZEN: _OWNER,
-    Role.AGENT: _APPLICANT | {"delegations:read"},
+    Role.AGENT: _APPLICANT | _RATING | {"delegations:read"},
     Role.CLERK: _APPLICANT | {"content:reveal", "applicants:find"},
-    Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read", "tasks:fetch"}) | _SUPERVISED,
+    Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read", "tasks:fetch"})
+    | {"ratings:read"}
+    | _SUPERVISED,
     Role.OFFICER: frozenset({"catalogue:read", "cases:read", "content:read", "steps:decide", "attempts:read"})
+    | {"ratings:read", "ratings:handle"}
     | _SUPERVISED
     | _EMERGENCY,
     Role.SUPERVISOR: frozenset(
         {"catalogue:read", "cases:read", "cases:extend", "steps:decide", "attempts:read", "deliveries:read"}
     )
     | _EMERGENCY
-    | {"break-glass:approve", "applicants:find", "supervision:read", "steps:urge"},
+    | {"break-glass:approve", "applicants:find", "supervision:read", "steps:urge"}
+    | {"ratings:read", "ratings:handle"},
     Role.ADMINISTRATOR: frozenset({"catalogue:read", "deliveries:read", "endpoints:read", "endpoints:write"})
     | _EMERGENCY
     | {"break-glass:approve", "metrics:read"},
     Role.AUDITOR: frozenset(
         {"catalogue:read", "cases:read", "attempts:read", "deliveries:read", "endpoints:read"}
     )
-    | {"break-glass:audit", "supervision:read"},
+    | {"break-glass:audit", "supervision:read", "ratings:read"},
 }
 """What each role may ask for at all, unless less was given. What is not here is denied."""
 

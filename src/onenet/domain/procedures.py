@@ -12,6 +12,7 @@ from typing import Literal
 
 from onenet.domain.bundle import Limit, Names
 from onenet.domain.promises import Tolerance
+from onenet.domain.ratings import Rating
 
 WhichLimit = Literal["promised", "statutory"]
 
@@ -108,4 +109,4 @@ class Refusal:
     remedies: tuple[Remedy, ...]
 
 
-Procedure = Extension | Tolerance | Urging | Correction | Suspension | Refusal
+Procedure = Extension | Tolerance | Urging | Correction | Suspension | Refusal | Rating

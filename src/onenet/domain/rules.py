@@ -51,6 +51,10 @@ class Rules:
     `review_body`, `review_days`: where and how long administrative review can be asked for after a refusal
     (行政复议法 of 2023, art. 20 and 24); `court`, `lawsuit_months`: the same of a lawsuit (行政诉讼法, art.
     46).
+
+    Of bad ratings: `rating_contact`: until their raters are contacted (SHA art. 30). `rating_repair`: until
+    they are repaired; 5 working days in Dezhou, 7 days and 15 working days elsewhere (domain.md section 10).
+    `rating_follow_up`, until raters are asked about it, and `rating_appeal`, until one is decided: as long.
     """
 
     calendar: Calendar = Calendar("")
@@ -67,6 +71,10 @@ class Rules:
     review_days: int = 60
     court: Names = field(default_factory=lambda: COURT)
     lawsuit_months: int = 6
+    rating_contact: Limit = Limit(1, "workdays")
+    rating_repair: Limit = Limit(5, "workdays")
+    rating_follow_up: Limit = Limit(5, "workdays")
+    rating_appeal: Limit = Limit(5, "workdays")
 
 
 LAW = Rules()

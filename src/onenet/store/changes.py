@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from onenet.domain.case import Case, Task
+from onenet.domain.ratings import ratings_of
 from onenet.encryption import DataKey, KeyRing
-from onenet.store import bulk, rows
+from onenet.store import bulk, ratings, rows
 from onenet.store.bulk import Part, Row
 from onenet.store.sealing import key_of
 
@@ -71,6 +72,7 @@ def _change(found: dict[Part, list[Row]], before: Case, after: Case, ring: KeyRi
     found[bulk.CASES_CHANGED].append({**rows.case_changes(after), "before_version": before.version})
     if before.content is not after.content:
         found[bulk.CONTENTS_CHANGED].append(rows.content_row(after, key))
+        _change_ratings(found, before, after)
     for code, step in after.steps.items():
         if before.steps[code] is not step:
             found[bulk.STEPS_CHANGED].append(rows.step_row(after, step, key))
@@ -85,6 +87,15 @@ def _change(found: dict[Part, list[Row]], before: Case, after: Case, ring: KeyRi
             found[bulk.TIMERS].append(rows.timer_row(after, timer))
         elif before.timers[id] is not timer:
             found[bulk.TIMERS_CHANGED].append(rows.timer_row(after, timer))
+
+
+def _change_ratings(found: dict[Part, list[Row]], before: Case, after: Case) -> None:
+    old = {each.stage: each for each in ratings_of(before.content.procedures)}
+    for each in ratings_of(after.content.procedures):
+        if each.stage not in old:
+            found[bulk.RATINGS].append(ratings.row(after, each))
+        elif old[each.stage] is not each:
+            found[bulk.RATINGS_CHANGED].append(ratings.row(after, each))
 
 
 def _change_task(

@@ -36,7 +36,7 @@ from onenet.domain.states import FINAL_CASE
 from onenet.encryption import DataKey, KeyRing, blobs
 from onenet.errors import Conflict, NotFound
 from onenet.ids import lane_of, to_text
-from onenet.store import documents, erasure_tables, idempotency, log_tables, rows, sealing, tables
+from onenet.store import documents, erasure_tables, idempotency, log_tables, ratings, rows, sealing, tables
 from onenet.store.document_tables import document
 from onenet.store.sealing import ring_of
 
@@ -156,6 +156,7 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
         procedures="[]",
     )
     await _empty_tasks(connection, case_id, key)
+    await ratings.give_up(connection, case_id)
     private = log_tables.event_private
     await connection.execute(delete(private).where(*_of(private, case_id)))
     for table in (tables.attempt, tables.delivery_attempt):

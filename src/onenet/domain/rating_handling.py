@@ -1,0 +1,190 @@
+"""Giving ratings and handling the bad ones: what becomes of the case, by the tables of `ratings`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from onenet.domain.bundle import Limit
+from onenet.domain.case import Case, Reply
+from onenet.domain.clocks import Clock
+from onenet.domain.commands import GiveRating, HandleRating
+from onenet.domain.deadlines import deadline, local_day
+from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
+from onenet.domain.flow import end_of_day
+from onenet.domain.procedures import Procedure
+from onenet.domain.ratings import (
+    LAST_SATISFIED,
+    Act,
+    Rating,
+    RatingState,
+    Rule,
+    Stage,
+    Verdict,
+    allowed,
+    ratings_of,
+    rule_of,
+    tags_for,
+)
+from onenet.domain.states import FINAL_CASE, CaseState, StepState
+from onenet.errors import (
+    AlreadyRated,
+    Conflict,
+    DateNotPossible,
+    Fault,
+    MoveRefused,
+    NotFound,
+    StageNotReached,
+    UnknownReference,
+)
+
+_S = RatingState
+_SAID = {
+    _S.CLASSIFIED: EventType.RATING_CLASSIFIED,
+    _S.REPAIRING: EventType.RATING_REPAIRING,
+    _S.REPAIRED: EventType.RATING_REPAIRED,
+    _S.FOLLOWED_UP: EventType.RATING_FOLLOWED_UP,
+    _S.CLOSED: EventType.RATING_CLOSED,
+    _S.APPEALED: EventType.RATING_APPEALED,
+    _S.REMOVED: EventType.RATING_REMOVED,
+}
+
+
+REACHED: Mapping[Stage, Callable[[CaseState], bool]] = {
+    Stage.ACCEPTANCE: lambda state: state is not CaseState.RECEIVED,
+    Stage.CLOSING: lambda state: state in FINAL_CASE,
+}
+"""From when on a stage can be rated; also by whom was refused, or gave up."""
+
+
+def ratable(case: Case) -> list[Stage]:
+    """The stages that the case has come to and that were not rated yet."""
+    rated = {each.stage for each in ratings_of(case.content.procedures)}
+    return [stage for stage in Stage if stage not in rated and REACHED[stage](case.state)]
+
+
+# ---- giving one
+
+
+def give(draft: Draft, command: GiveRating) -> Reply:
+    """The applicant rates a stage. Raises: AlreadyRated, StageNotReached, UnknownReference, Conflict."""
+    case, now = draft.case, draft.now.at
+    _check(draft, command)
+    is_bad = command.level > LAST_SATISFIED
+    state = _S.CONTACT_DUE if is_bad and command.is_named else _S.SUBMITTED
+    rating = Rating(
+        "rating",
+        _id(case, command.stage),
+        command.stage,
+        command.level,
+        state,
+        department=draft.steps[command.step].department if command.step else case.bundle.lead,
+        channel=command.channel,
+        is_named=command.is_named,
+        at=now,
+        since=now,
+        step=command.step,
+        tags=command.tags,
+        text=command.text,
+        due_at=_due_at(draft, draft.rules.rating_contact) if is_bad else None,
+    )
+    _keep(draft, (*draft.content.procedures, rating))
+    draft.add(
+        EventType.RATING_GIVEN,
+        department=rating.department,
+        level=rating.level,
+        channel=rating.channel,
+        is_named=rating.is_named,
+        tags=list(rating.tags),
+        tags_version=rating.tags_version,
+        text=rating.text,
+        **_standing(rating),
+    )
+    return "applied"
+
+
+def _id(case: Case, stage: Stage) -> UUID:
+    """Made with the secret's hash, which no department has, and in no lane, which would tell of the case."""
+    said = f"rating/{case.id}/{case.secret_hash.hex()}/{stage}"
+    return UUID(bytes=hashlib.sha256(said.encode()).digest()[:16], version=4)
+
+
+def _check(draft: Draft, command: GiveRating) -> None:
+    if any(each.stage is command.stage for each in ratings_of(draft.content.procedures)):
+        raise AlreadyRated
+    if not REACHED[command.stage](draft.state):
+        raise StageNotReached
+    if not draft.content.applicant.name:
+        raise Conflict("what was said in the case has been erased: nothing is added to it")
+    step = draft.steps.get(command.step) if command.step else None
+    if command.step and (step is None or step.state is StepState.SKIPPED):
+        raise _unknown("/step", "办件没有此环节", "the case has no such step")
+    strangers = [n for n, tag in enumerate(command.tags) if tag not in tags_for(command.channel)]
+    if strangers:
+        raise _unknown(f"/tags/{strangers[0]}", "该渠道没有此评价标签", "this channel has no such tag")
+
+
+def _unknown(pointer: str, zh: str, en: str) -> UnknownReference:
+    return UnknownReference(en, faults=(Fault("unknown", zh, en, pointer=pointer),))
+
+
+# ---- handling a bad one
+
+
+def handle(draft: Draft, command: HandleRating) -> Reply:
+    """Somebody of the office does the next thing. Raises: NotFound, MoveRefused, DateNotPossible."""
+    rating = next((r for r in ratings_of(draft.content.procedures) if r.id == command.rating), None)
+    if rating is None:
+        raise NotFound
+    rule = rule_of(rating, command.act, is_supervisor=command.is_supervisor)
+    if rule is None:
+        present = {"case": draft.state.value, "rating": str(rating.id), "state": rating.state.value}
+        raise MoveRefused("the rating is in another state", present, allowed(rating))
+    verdict = Verdict.VALID if command.act is Act.DISMISS else command.verdict or rating.verdict
+    changed = replace(
+        rating,
+        state=rule.to,
+        since=draft.now.at,
+        verdict=verdict,
+        due_at=_next_due_at(draft, rule, command.due_on),
+    )
+    _keep(draft, tuple(changed if each is rating else each for each in draft.content.procedures))
+    draft.add(_SAID[changed.state], verdict=verdict, reason=command.reason, **_standing(changed))
+    return "applied"
+
+
+def _standing(rating: Rating) -> dict[str, Any]:
+    """What every event of a rating says of it: no event is its step's, whose department need not know of it.
+
+    `until` is when the next move is due.
+    """
+    until = rating.due_at.isoformat() if rating.due_at else None
+    return {"stage": rating.stage, "about": rating.step, "rating_state": rating.state, "until": until}
+
+
+def _next_due_at(draft: Draft, rule: Rule, due_on: date | None) -> datetime | None:
+    """By the rules' number of working days, or at the end of the day that was promised for a complex repair.
+
+    Raises: DateNotPossible when that day is over.
+    """
+    if due_on is not None:
+        offset = draft.case.utc_offset_minutes
+        ends_at = end_of_day(due_on, offset)
+        if ends_at is None or due_on <= local_day(draft.now.at, offset):
+            en = "Expected a day after today"
+            raise DateNotPossible(en, faults=(Fault("date", "应为今天以后的日期", en, pointer="/due_on"),))
+        return ends_at
+    return _due_at(draft, getattr(draft.rules, rule.days)) if rule.days else None
+
+
+def _due_at(draft: Draft, limit: Limit) -> datetime | None:
+    return deadline(limit, Clock(draft.now.at), draft.rules.calendar, draft.case.utc_offset_minutes).due_at
+
+
+def _keep(draft: Draft, procedures: tuple[Procedure, ...]) -> None:
+    draft.content = replace(draft.content, procedures=procedures)
