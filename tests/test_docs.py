@@ -26,7 +26,7 @@ from onenet.catalogue import model
 from onenet.catalogue.lint import lint
 from onenet.cli import app as command_line
 from onenet.console.words import PROCEDURES
-from onenet.domain import flow, moves, outcome, stalls, states
+from onenet.domain import flow, moves, outcome, reapplications, stalls, states
 from onenet.domain.events import EVENT_KINDS
 from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS
 from onenet.quotas import POLICIES
@@ -201,7 +201,7 @@ def waiting_reasons() -> set[str]:
     place = {"Waiting": 1, "with_department": 1, "hold": 2, "GiveUp": 0}
     found = {"with_department", flow.WAITING_PERIOD, flow.UNREACHABLE, flow.TO_BE_FETCHED}  # constants
     found |= {flow.AT_DESK, flow.WITH_CLERK, flow.ENDPOINT_HELD}
-    found |= {stalls.SENT_AGAIN, stalls.INCONSISTENT, flow.UPSTREAM}
+    found |= {stalls.SENT_AGAIN, stalls.INCONSISTENT, reapplications.UPSTREAM}
     for name, given in calls("domain"):
         prefix = "delivery_" if name == "GiveUp" else ""
         found |= {prefix + word for each in given[place.get(name, 99) :][:1] for word in literals(each)}

@@ -40,6 +40,7 @@ from onenet.api import (
     progress,
     pull,
     ratings,
+    reapplications,
     supervision,
     webhooks,
 )
@@ -55,9 +56,9 @@ from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
 
 NOUNS = (
-    cases, previews, case_actions, events, deadlines, progress, callbacks, documents, drafts, catalogue,
-    applications, evidence, delegations, consents, applicants, own_data, break_glass, endpoints, operating,
-    pull, desk, supervision, log, ratings, health, metrics, about,
+    cases, previews, case_actions, reapplications, events, deadlines, progress, callbacks, documents, drafts,
+    catalogue, applications, evidence, delegations, consents, applicants, own_data, break_glass, endpoints,
+    operating, pull, desk, supervision, log, ratings, health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -71,6 +71,7 @@ PROBES: Mapping[str, Probe] = {
     "POST /v1/drafts/{draft_id}/submission": Probe(body={}, headers=_KEY),
     "GET /v1/cases": Probe(query="?limit=100"),
     "POST /v1/cases/{case_id}/supplements": Probe(body={"step": "certificate"}, headers=_KEY),
+    "POST /v1/cases/{case_id}/steps/{step}/reapplications": Probe(body={}, headers=_KEY),
     "POST /v1/cases/{case_id}/withdrawal": Probe(body={}, headers={**_KEY, "If-Match": '"another"'}),
     "POST /v1/cases/{case_id}/steps/{step}/deferrals": Probe(
         body={"material": "record", "due_on": "2026-12-24", "reason": "台风"}, headers=_KEY

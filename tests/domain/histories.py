@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from onenet.domain.bundle import Bundle, EdgePolicy, Limit, Wait
 from onenet.domain.case import Case
-from onenet.domain.commands import Clerk, HandOver, Open, PutBack, TakeUp, WorkAtDesk
+from onenet.domain.commands import Clerk, HandOver, Open, PutBack, Reapply, TakeUp, WorkAtDesk
 from onenet.domain.outcome import (
     Accepted,
     AtDesk,
@@ -170,6 +170,9 @@ def _applicant(walk: Walk, step: str, what: int) -> None:
         _unless_refused(lambda: walk.supplement(step, "deed"))
     elif what % 100 == 0:
         _unless_refused(walk.withdraw)
+    elif what % 9 == 0:
+        again = walk.case.derived_id("reapplication", step)
+        _unless_refused(lambda: walk.tell(Reapply(step, again)))
     else:
         walk.pass_time(timedelta(hours=what % 24))
 

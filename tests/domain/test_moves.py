@@ -17,6 +17,7 @@ from onenet.domain.commands import (
     HandInSupplement,
     HandOver,
     PutBack,
+    Reapply,
     RecordAnswer,
     SendAgain,
     TakeUp,
@@ -112,6 +113,8 @@ def wanted(walk: Walk, action: str) -> Command:
             return HandInSupplement("card", (MaterialGiven("deed", "file:again"),), {})
         case "urge":
             return Urge("card", "urging", "the family waits", "supervisor:city")
+        case "reapply":
+            return Reapply("card", walk.case.derived_id("reapplication", "card"))
         case "send_again":
             return SendAgain(task_id, "lost there")
         case "hold" | "release" | "complete" | "reject" | "skip" | "cancel":
@@ -198,7 +201,7 @@ def in_case_state(state: CaseState) -> Walk:
 
 def test_every_command_is_somebodys_move_or_proves_otherwise_that_it_may() -> None:
     moved = {"RecordAnswer", "WorkAtDesk", "HandInSupplement", "DecideStep", "SendAgain", "Withdraw", "Erase"}
-    moved |= {"Urge", "DeferTolerance"}
+    moved |= {"Urge", "DeferTolerance", "Reapply"}
     of_what_was_asked = {"AnswerUrging", "GiveRating", "HandleRating"}
     by_the_engine = {"Open", "RecordAttempt", "RecordPoll", "FireTimer", "LetTimePass", "Reconcile"}
     by_those_who_look = {"NoteEmergencyAccess"}

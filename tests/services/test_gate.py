@@ -22,6 +22,7 @@ from onenet.errors import (
     CallbackConflict,
     Conflict,
     IdempotencyKeyReused,
+    MoveRefused,
     NotFound,
     PreconditionFailed,
     StaleWrite,
@@ -185,7 +186,7 @@ async def test_a_refused_change_leaves_its_neighbours_standing(
             Change(good.id, DecideStep("a", "skip", "why"), ACTOR),
         ],
     )
-    assert [type(result) for result in results] == [Conflict, Result, NotFound, Conflict]
+    assert [type(result) for result in results] == [MoveRefused, Result, NotFound, MoveRefused]
     assert (await load_one(database, shelf, good.id)).state is CaseState.WITHDRAWN
 
 
@@ -450,7 +451,7 @@ async def test_two_gates_racing_on_one_case_have_one_effect(
         results = await asyncio.gather(
             gate.submit(withdrawal(case)), rival.submit(withdrawal(case)), return_exceptions=True
         )
-        assert sorted(type(result).__name__ for result in results) == ["Conflict", "Result"]
+        assert sorted(type(result).__name__ for result in results) == ["MoveRefused", "Result"]
     assert (await record.verify(database)).tamperings == ()
 
 

@@ -204,6 +204,13 @@ class SupplementSubmission(Request):
     form: GivenForm = Field(default={})
 
 
+class Reapplication(Request):
+    """What is other than in the refused application: fields, materials; the rest goes along as it was."""
+
+    form: GivenForm = Field(default={})
+    materials: Annotated[list[AnyMaterial], Field(max_length=MAX_MATERIALS)] = Field(default=[])
+
+
 class Withdrawal(Request):
     """Taking a case back."""
 
@@ -242,6 +249,8 @@ def _material_given(said: MaterialShape | MaterialByDocument | MaterialByEvidenc
 
 
 # ---- answers
+
+CaseId = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 
 CaseStateWord = Annotated[str, Field(json_schema_extra=extensible([state.value for state in CaseState]))]
 StepStateWord = Annotated[str, Field(json_schema_extra=extensible([state.value for state in StepState]))]
@@ -301,6 +310,7 @@ class StepShape(Answer):
     corrections: int | None = None
     special_procedure: SpecialProcedureShape | None = None
     refusal: RefusalShape | None = None
+    reapplied_by: CaseId | None = None
 
 
 class BundleMark(Answer):
@@ -309,6 +319,14 @@ class BundleMark(Answer):
     code: str
     version: int
     names: Names
+
+
+class Origin(Answer):
+    """The refusal that a case applies again for: the case and its step."""
+
+    case: CaseId
+    number: str
+    step: str
 
 
 class CaseLinks(Answer):
@@ -345,6 +363,7 @@ class CaseShape(Answer):
     statutory_due_at: Moment | None = None
     is_provisional: bool | None = None
     steps: list[StepShape]
+    reapplies: Origin | None = None
     links: CaseLinks
     tracking_secret: str | None = None
 

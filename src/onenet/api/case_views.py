@@ -15,7 +15,7 @@ from uuid import UUID
 from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
-from onenet.domain import corrections, refusals, suspensions, tolerance
+from onenet.domain import corrections, reapplications, refusals, suspensions, tolerance
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import Case, Step, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
@@ -83,6 +83,7 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
             **_limits_of(case.bundle),
             **_due(case.timing),
             "steps": step_views(case, view),
+            "reapplies": _origin(case) if view.has_words else None,
             "links": {
                 "self": here,
                 "events": f"{here}/events",
@@ -96,6 +97,11 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
             **tracking,
         }
     )
+
+
+def _origin(case: Case) -> dict[str, str] | None:
+    again = reapplications.origin(case.content)
+    return {"case": str(again.case), "number": again.number, "step": again.step} if again else None
 
 
 _TEXTS: Recent[tuple[UUID, int, str, tuple[Waiting | None, ...]], str] = Recent(2_000)
@@ -245,6 +251,8 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
                 "remedies": refusals.as_told(refusal.remedies),
             }
         )
+    if (by := reapplications.reapplied_by(step)) is not None:
+        said["reapplied_by"] = str(by)
     return said
 
 

@@ -133,7 +133,7 @@ async def _told(request: Request, result: Result, view: View, *, secret: str, ke
     wait_s = preferred_wait_s(request.headers.getlist("prefer"))
     if result.answer is None:
         raise RuntimeError("the gate gave no answer to a submission")
-    accepted = _with_secret(result.answer, key)
+    accepted = with_secret(result.answer, key)
     if wait_s is None or result.replayed or result.case is None:
         return stored(accepted, replayed=result.replayed)
     seen = Seen(result.case, Sight("own", (), view))
@@ -142,7 +142,7 @@ async def _told(request: Request, result: Result, view: View, *, secret: str, ke
 
 def repeated(kept: StoredAnswer, key: str) -> Response:
     """The answer that a submission got before, with its secret."""
-    return stored(_with_secret(kept, key), replayed=True)
+    return stored(with_secret(kept, key), replayed=True)
 
 
 @operations(
@@ -267,7 +267,7 @@ def retry_after(case: Case) -> str | None:
     return None if seconds is None else str(seconds)
 
 
-def _with_secret(kept: StoredAnswer, key: str) -> StoredAnswer:
+def with_secret(kept: StoredAnswer, key: str) -> StoredAnswer:
     """The answer as it is told: with the secret, of which the seed is kept."""
 
     def tell(found: re.Match[str]) -> str:

@@ -114,6 +114,17 @@ PROGRESS: dict[str, Any] = {
     "ratable": ["acceptance"],
 }
 
+REAPPLICATION: dict[str, Any] = {
+    "materials": [{"code": "newborn_record", "reference": "sample/newborn_record_2"}],
+}
+REAPPLIED: dict[str, Any] = {
+    **OPENED,
+    "reapplies": {
+        "case": "01936d2e-4c00-7a11-9c3e-5f2b6d0e8a41",
+        "number": "32058320261102000017",
+        "step": "birth_certificate",
+    },
+}
 SUPPLEMENT: dict[str, Any] = {
     "step": "birth_certificate",
     "materials": [{"code": "newborn_record", "reference": "sample/newborn_record_2"}],

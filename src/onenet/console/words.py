@@ -192,6 +192,11 @@ END_REASONS: Mapping[str, Words] = {
         "en": "It was applied for after the time allowed for it",
     },
     "withdrawn_by_applicant": {"zh": "申请人撤回", "en": "Withdrawn by the applicant"},
+    "applied_for_again": {"zh": "已在新办件中重新申请", "en": "Applied for again in a new case"},
+    "not_applied_for_again": {
+        "zh": "见原办件，本次未重新申请",
+        "en": "See the earlier case: it is not applied for again",
+    },
     "upstream_not_completed": {
         "zh": "前序环节未通过（{steps}），本环节随之取消",
         "en": "Cancelled, as a step before it was not completed ({steps})",

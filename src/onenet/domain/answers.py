@@ -5,6 +5,9 @@ Source of the rules for duplicate, late and stale answers: delivery.md section 1
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import timedelta, timezone
 from uuid import UUID
 
 from onenet.domain import corrections, flow, moves, refusals, suspensions, tolerance
@@ -106,8 +109,28 @@ def _take_back(draft: Draft, task: Task, step: Step, outcome: TakenBack, seq: in
         return "unchanged"
     if seq is not None:
         draft.tasks[task.id] = task._replace(applied_seq=seq)
-    flow.take_back(draft, step, taken, outcome)
+    _mark_taken_back(draft, step, taken, outcome)
     return "applied"
+
+
+def _mark_taken_back(draft: Draft, step: Step, codes: Collection[str], what: TakenBack) -> None:
+    """Marks results of a completed step. What comes after it and is still open is held, unless it goes on
+    without that step by its edge; a closed case stays as it is.
+    """
+    zone = timezone(timedelta(minutes=draft.case.utc_offset_minutes))
+    today = draft.now.at.astimezone(zone).date().isoformat()
+    results = tuple(
+        replace(each, state=what.state, state_reason=what.reason, state_on=today)
+        if each.code in codes
+        else each
+        for each in step.results
+    )
+    draft.steps[step.code] = step._replace(results=results)
+    draft.add(EventType(f"result.{what.state}"), step.code, codes=sorted(codes), reason=what.reason)
+    for member in draft.case.bundle.members:
+        open_ = StepState.HELD in STEP_MOVES[draft.steps[member.code].state]
+        if step.code in member.after and open_ and not member.whose_failure("go_on", [step.code]):
+            flow.hold(draft, member.code, "upstream_taken_back", step.code, (step.code,))
 
 
 def can_be_handed_in(draft: Draft, step: Step, outcome: SupplementNeeded) -> bool:

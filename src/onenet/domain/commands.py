@@ -66,6 +66,14 @@ class Withdraw:
 
 
 @dataclass(frozen=True, slots=True)
+class Reapply:
+    """The applicant applies again, in a case of that id, for a step that was rejected or cancelled."""
+
+    step: str
+    case_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class FireTimer:
     """A timer is due."""
 
@@ -245,6 +253,7 @@ Command = (
     | RecordAnswer
     | HandInSupplement
     | Withdraw
+    | Reapply
     | FireTimer
     | LetTimePass
     | Extend

@@ -47,6 +47,7 @@ class EventType(Word):
     STEP_URGING_OVERDUE = "step.urging_overdue"
     STEP_DEADLINE_MOVED = "step.deadline_moved"
     STEP_EXTENDED = "step.extended"
+    STEP_REAPPLIED = "step.reapplied"
     STEP_CLAIMED = "step.claimed"
     STEP_HANDED_OVER = "step.handed_over"
     STEP_PUT_BACK = "step.put_back"
@@ -121,6 +122,7 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
         "环节期限已调整", "A deadline of the step is another now, or no longer provisional"
     ),
     EventType.STEP_EXTENDED: EventKind("环节期限已延长", "A limit of the step was extended"),
+    EventType.STEP_REAPPLIED: EventKind("已重新申请", "Another case applies again for the step"),
     EventType.STEP_CLAIMED: EventKind("工作人员认领", "A clerk of the department took the step up", False),
     EventType.STEP_HANDED_OVER: EventKind(
         "转交他人", "Another clerk of the department has the step now", False
@@ -188,7 +190,7 @@ PLAIN = frozenset(
         *("from", "to", "deemed", "due_at", "light", "ends_at", "urging", "level", "limit", "days"),
         *("is_provisional", "text_sha256", "deficiency_open"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
-        "without",
+        *("without", "case", "reapplies"),
         *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock"),
         *("phase", "correction", "not_said_at_once", "left"),
         *_OF_RATINGS,

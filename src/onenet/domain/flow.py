@@ -6,19 +6,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 from onenet.domain import guidance, moves
 from onenet.domain.bundle import Limit, Member
 from onenet.domain.case import MaterialGiven, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.outcome import TakenBack
+from onenet.domain.procedures import Reapplied
+from onenet.domain.reapplications import AGAIN, UPSTREAM, origin
 from onenet.domain.sheet import not_granted, task_payload
 from onenet.domain.states import (
     FAILED,
     FINAL_CASE,
     FINAL_STEP,
-    STEP_MOVES,
     CaseState,
     StepState,
     TaskState,
@@ -26,7 +27,6 @@ from onenet.domain.states import (
 )
 
 WAITING_PERIOD = "waiting_period"
-UPSTREAM = "upstream_not_completed"
 UNREACHABLE = "department_unreachable"
 TO_BE_FETCHED = "to_be_fetched"
 AT_DESK, WITH_CLERK = "at_desk", "with_clerk"
@@ -56,12 +56,17 @@ def start_of_day(day: date, utc_offset_minutes: int) -> datetime:
 
 
 def open_case(draft: Draft) -> None:
-    """Makes the steps: those that apply wait, the others are skipped; sets the timers of waiting periods."""
-    case, now = draft.case, draft.now
+    """Makes the steps: those that apply wait, the others are skipped; sets the timers of waiting periods.
+
+    A case that applies again brings the steps along that it does not apply for.
+    """
+    case, now, again = draft.case, draft.now, origin(draft.content)
+    draft.steps.clear()
     applies = guidance.plan(case.bundle, case.content.answers).applies
     for member in case.bundle.members:
         state = StepState.WAITING if applies[member.code] else StepState.SKIPPED
-        draft.steps[member.code] = Step(member.code, member.department, state, since=now.at)
+        new = Step(member.code, member.department, state, since=now.at)
+        draft.steps[member.code] = case.steps.get(member.code, new)
     draft.add(
         EventType.CASE_RECEIVED,
         number=case.number,
@@ -69,9 +74,10 @@ def open_case(draft: Draft) -> None:
         version=case.bundle.version,
         jurisdiction=case.jurisdiction,
         steps={step.code: step.state for step in draft.steps.values()},
+        reapplies={"case": str(again.case), "step": again.step} if again else None,
     )
     for member in case.bundle.members:
-        if member.waits and applies[member.code]:
+        if member.waits and draft.steps[member.code].state is StepState.WAITING:
             _set_waiting_period(draft, member)
 
 
@@ -331,24 +337,15 @@ def end_step(draft: Draft, code: str, state: StepState, reason: str) -> None:
     draft.move_step(code, state, EventType(f"step.{state.value}"), {"reason": reason}, reason=reason)
 
 
-def take_back(draft: Draft, step: Step, codes: Collection[str], what: TakenBack) -> None:
-    """Marks results of a completed step. What comes after it and is still open is held, unless it goes on
-    without that step by its edge; a closed case stays as it is.
-    """
-    zone = timezone(timedelta(minutes=draft.case.utc_offset_minutes))
-    today = draft.now.at.astimezone(zone).date().isoformat()
-    results = tuple(
-        replace(each, state=what.state, state_reason=what.reason, state_on=today)
-        if each.code in codes
-        else each
-        for each in step.results
-    )
-    draft.steps[step.code] = step._replace(results=results)
-    draft.add(EventType(f"result.{what.state}"), step.code, codes=sorted(codes), reason=what.reason)
-    for member in draft.case.bundle.members:
-        open_ = StepState.HELD in STEP_MOVES[draft.steps[member.code].state]
-        if step.code in member.after and open_ and not member.whose_failure("go_on", [step.code]):
-            hold(draft, member.code, "upstream_taken_back", step.code, (step.code,))
+def apply_again(draft: Draft, codes: Collection[str], case_id: UUID) -> None:
+    """Notes of these steps that another case applies for them again; what still waits here ends with it."""
+    for code in codes:
+        if draft.steps[code].state not in FINAL_STEP:
+            end_step(draft, code, StepState.CANCELLED, AGAIN)
+        step = draft.steps[code]
+        mark = Reapplied("reapplied", case_id, draft.now.at)
+        draft.steps[code] = step._replace(procedures=(*step.procedures, mark))
+        draft.add(EventType.STEP_REAPPLIED, code, case=str(case_id))
 
 
 def take_supplement(draft: Draft, materials: tuple[MaterialGiven, ...], form: Mapping[str, Any]) -> None:

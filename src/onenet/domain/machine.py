@@ -19,6 +19,7 @@ from onenet.domain import (
     moves,
     polls,
     rating_handling,
+    reapplications,
     stalls,
     tolerance,
     urging,
@@ -38,6 +39,7 @@ from onenet.domain.commands import (
     LetTimePass,
     NoteEmergencyAccess,
     Open,
+    Reapply,
     Reconcile,
     RecordAnswer,
     RecordAttempt,
@@ -187,6 +189,13 @@ def _(command: Withdraw, draft: Draft) -> Reply:
         if step.state not in FINAL_STEP:
             flow.end_step(draft, step.code, StepState.CANCELLED, "withdrawn_by_applicant")
     draft.move_case(CaseState.WITHDRAWN)
+    return "applied"
+
+
+@_apply.register
+def _(command: Reapply, draft: Draft) -> Reply:
+    codes = reapplications.members(draft.state, draft.case.bundle, draft.steps, command.step)
+    flow.apply_again(draft, codes, command.case_id)
     return "applied"
 
 

@@ -16,7 +16,7 @@ from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import WORDS, Outcome
 from onenet.domain.promises import Tolerance
-from onenet.domain.states import FINAL_CASE, FINAL_STEP, CaseState, StepState
+from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, CaseState, StepState
 from onenet.errors import MoveRefused
 
 Who = Literal["applicant", "department", "officer", "supervisor", "administrator"]
@@ -74,6 +74,7 @@ OF_STEP: Mapping[str, Move] = {
     "hand_over": _AT_DESK,
     "put_back": _AT_DESK,
     "hand_in": Move(frozenset({_S.SUPPLEMENT_NEEDED}), ("applicant",)),
+    "reapply": Move(FAILED, ("applicant",)),
     "hold": Move(frozenset({_S.DISPATCHED, _S.ACCEPTED}), _DECIDERS),
     "release": _DECISION,
     "complete": _DECISION,

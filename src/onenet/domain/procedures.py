@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
+from uuid import UUID
 
 from onenet.domain.bundle import Limit, Names
 from onenet.domain.promises import Tolerance
@@ -109,4 +110,25 @@ class Refusal:
     remedies: tuple[Remedy, ...]
 
 
-Procedure = Extension | Tolerance | Urging | Correction | Suspension | Refusal | Rating
+@dataclass(frozen=True, slots=True)
+class Reapplies:
+    """Of a case: it applies again for what was refused in that step of an earlier one."""
+
+    kind: Literal["reapplies"]
+    case: UUID
+    number: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reapplied:
+    """Of a step: that case applies again for it."""
+
+    kind: Literal["reapplied"]
+    case: UUID
+    at: datetime
+
+
+Procedure = (
+    Extension | Tolerance | Urging | Correction | Suspension | Refusal | Rating | Reapplied | Reapplies
+)

@@ -14,7 +14,7 @@ from onenet.domain.bundle import Member
 from onenet.domain.case import MaterialGiven
 from onenet.domain.chain import canonical
 from onenet.domain.promises import Tolerance
-from onenet.domain.states import FAILED, StepState
+from onenet.domain.states import FAILED, MET
 from onenet.ids import to_text
 
 if TYPE_CHECKING:
@@ -106,12 +106,13 @@ def _tolerated(draft: Draft, code: str) -> list[dict[str, str]]:
 
 
 def _issued(draft: Draft, result: str) -> dict[str, Any] | None:
-    """The result that is this material, and who issued it when; None where a step before issued none.
+    """The result that is this material, and who issued it when; None where a step before issued none. One
+    that is skipped may have issued it in an earlier case.
 
     Then the step before was skipped, or was recorded without one: it is for the department to ask for it.
     """
     for step in draft.steps.values():
-        if step.state is StepState.COMPLETED:
+        if step.state in MET:
             for issued in step.results:
                 if issued.code == result and issued.state == "issued":
                     by = {"step": step.code, "department": step.department, "at": step.since.isoformat()}
@@ -127,7 +128,7 @@ def _results_before(draft: Draft, member: Member) -> list[dict[str, Any]]:
     return [
         {"step": step.code, **result.as_issued()}
         for step in draft.steps.values()
-        if step.state is StepState.COMPLETED
+        if step.state in MET
         for result in step.results
         if result.code in wanted and result.state == "issued"
     ]

@@ -244,7 +244,8 @@ class Gate:
         done = await idempotency.find(connection, keys)
         # Counters before cases, always: a case that is known is locked only when it is written.
         serials = await reserve(connection, _templates(changes, done), now.at)
-        wanted = [c.case_id for c in changes if c.opening is None and c.case_id not in known]
+        opened = {change.case_id for change in changes if change.opening}
+        wanted = [id for c in changes for id in c.case_ids if id not in opened and id not in known]
         before = await store_cases.load(connection, wanted, self._bundle_of, for_update=True)
         if directory is None:
             directory = await endpoints.directory(connection)
@@ -268,7 +269,7 @@ class Gate:
         change comes in with the result, the case is read: its stored answer would not be taken back.
         """
         found: dict[UUID, Case] = {}
-        others = {change.case_id for change in changes if change.claimed is None}
+        others = {id for change in changes if change.claimed is None for id in change.case_ids}
         for change in changes:
             case = found.get(change.case_id) or self._saved.get(change.case_id)
             if case is None or change.claimed is None or change.case_id in others:
@@ -334,9 +335,8 @@ def _saved_nothing(outcome: Result | Exception) -> bool:
 
 def _keys(change: Change) -> tuple[Hashable, ...]:
     """What two batches must not change at the same time: a case, and what is done once. Hashed quickly."""
-    if change.once is None:
-        return (change.case_id.int,)
-    return (change.case_id.int, (change.once.scope, change.once.key))
+    ids = [id.int for id in change.case_ids]
+    return (*ids, (change.once.scope, change.once.key)) if change.once else tuple(ids)
 
 
 def _lost_race(error: Exception) -> bool:

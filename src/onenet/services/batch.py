@@ -102,6 +102,7 @@ class Batch:
         try:
             if once and (done := self._done.get((once.scope, once.key))):
                 return repeated(done, once)
+            beside = self._decide_beside(change)
             entry = self._entry(change)
             if change.if_seq is not None and change.if_seq != entry.after.seq:
                 raise PreconditionFailed
@@ -115,6 +116,9 @@ class Batch:
         except OnenetError as refusal:
             return refusal
         after = self._settled(entry, decision, change)
+        if beside is not None:
+            other, its = beside
+            other.after = self._settled(other, its, change)
         stored = change.render(after, decision.reply) if change.render else None
         entry.after = after
         if change.opening:
@@ -123,6 +127,15 @@ class Batch:
         if once and stored:
             self._note_done(change, stored)
         return Result(after.id, after, decision.reply, stored)
+
+    def _decide_beside(self, change: Change) -> tuple[_Entry, Decision] | None:
+        """What becomes of the other case, if there is one; nothing is settled yet. Raises: as `decide`."""
+        if change.beside is None:
+            return None
+        other = self._entries.get(change.beside.case_id)
+        if other is None:
+            raise NotFound
+        return other, decide(other.after, change.beside.command, self._now)
 
     def _entry(self, change: Change) -> _Entry:
         """The case as this batch has it by now; one that is opened gets number and key. Raises: NotFound."""

@@ -34,13 +34,22 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What another case is told in the same commit."""
+
+    case_id: UUID
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One command on its way through the gate.
 
     `actor` says who, in the events: `frontend:app:subject`, `department:police`, `system:worker`. `render`
     makes the answer that is stored with `once`; `render_refusal` likewise for a conflict. `attempt`: the
     end of a call to a department, kept on record even when the command is refused; `claimed`: the task that
-    was called about. `if_seq`: the event that must still be the last.
+    was called about. `if_seq`: the event that must still be the last. `beside`: the other case that changes
+    with it, or neither does.
     """
 
     case_id: UUID
@@ -53,6 +62,12 @@ class Change:
     attempt: dict[str, Any] | None = None
     claimed: Claimed | None = None
     if_seq: int | None = None
+    beside: Beside | None = None
+
+    @property
+    def case_ids(self) -> tuple[UUID, ...]:
+        """The cases that it changes."""
+        return (self.case_id, self.beside.case_id) if self.beside else (self.case_id,)
 
 
 @dataclass(frozen=True, slots=True)

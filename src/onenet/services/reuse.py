@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain import guidance
 from onenet.domain.bundle import Bundle, Material
-from onenet.domain.case import MaterialGiven
-from onenet.domain.consent import Consent
+from onenet.domain.case import Case, MaterialGiven
+from onenet.domain.delegation import Owner
 from onenet.domain.principal import Principal
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.domain.validity import local_day, valid_until
@@ -40,7 +40,10 @@ Open = Callable[[Sequence[MaterialGiven]], Awaitable[Result]]
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """The case that is about to be opened: by whom, of which bundle, with which answers, by which request."""
+    """The case that is about to be opened: by whom, of which bundle, with which answers, by which request.
+
+    `again`: the earlier case that it applies again for. What was handed in there may be used for that.
+    """
 
     case_id: UUID
     who: Principal
@@ -48,12 +51,20 @@ class Receiving:
     answers: Mapping[str, Any]
     once: Once | None
     utc_offset_minutes: int
+    again: Case | None = None
 
     def departments(self, material: str) -> frozenset[str]:
         """Who will be shown this material."""
         plan = guidance.plan(self.bundle, self.answers)
         members = (self.bundle.member(code) for code in plan.members)
         return frozenset(member.department for member in members if material in member.materials)
+
+
+class Agreed(NamedTuple):
+    """Who lets a document be used again, and what for."""
+
+    owner: Owner
+    purpose: str
 
 
 class Use(NamedTuple):
@@ -117,7 +128,8 @@ async def _uses(vault: Vault, materials: Sequence[MaterialGiven], receiving: Rec
         for place, given in enumerate(materials):
             row = found.get(given.document) if given.document else None
             is_new = row is None or row.case_id in (None, receiving.case_id)
-            if row and not is_new and await is_of_own_case(connection, row, receiving.who):
+            is_again = bool(row and receiving.again and row.case_id == receiving.again.id)
+            if row and not is_new and (is_again or await is_of_own_case(connection, row, receiving.who)):
                 custody.check_state(row, place)
                 _check_age(vault, row, place, receiving.bundle.materials[given.code], receiving)
                 uses.append(Use(place, row, receiving.departments(given.code)))
@@ -138,17 +150,24 @@ def _check_age(vault: Vault, row: DocumentRow, place: int, material: Material, r
         raise MaterialExpired(en, faults=(fault,))
 
 
-async def _agreed(vault: Vault, uses: Sequence[Use], receiving: Receiving) -> list[Consent]:
-    """The consent for each use, as of now. Raises: ConsentMissing."""
+async def _agreed(vault: Vault, uses: Sequence[Use], receiving: Receiving) -> list[Agreed]:
+    """What each use rests on, as of now: a consent, or that it is the same application.
+
+    Raises: ConsentMissing.
+    """
     now, owner, code = vault.clock.now(), owner_of(receiving.who), receiving.bundle.code
     agreed = []
     async with vault.database.read() as connection:
         for use in uses:
+            if (earlier := receiving.again) is not None and use.row.case_id == earlier.id:
+                applicant = Owner(earlier.client, earlier.subject)
+                agreed.append(Agreed(applicant, f"applied again for what was refused in {earlier.number}"))
+                continue
             known = await consents.of_document(connection, owner, use.row.id)
             lets = [each for each in known if each.lets(use.row.id, code, use.departments, now)]
             if not lets:
                 raise _no_consent(use.place)
-            agreed.append(lets[0])
+            agreed.append(Agreed(lets[0].owner, lets[0].purpose))
     return agreed
 
 
@@ -159,15 +178,15 @@ def _with_copies(materials: Sequence[MaterialGiven], made: Mapping[int, Document
     ]
 
 
-async def _record(vault: Vault, uses: Sequence[Use], agreed: Sequence[Consent], who: Principal) -> None:
+async def _record(vault: Vault, uses: Sequence[Use], agreed: Sequence[Agreed], who: Principal) -> None:
     """Puts on the access log what was used. A process that is killed just before it leaves the use itself."""
     now = vault.clock.now()
     made = [
         Access(
-            use.row.case_id, consent.owner, now, who.id, who.role, "own", "reuse",
-            (to_text(DOCUMENT_PREFIX, use.row.id),), consent.purpose,
+            use.row.case_id, basis.owner, now, who.id, who.role, "own", "reuse",
+            (to_text(DOCUMENT_PREFIX, use.row.id),), basis.purpose,
         )
-        for use, consent in zip(uses, agreed, strict=True)
+        for use, basis in zip(uses, agreed, strict=True)
     ]  # fmt: skip
     async with vault.database.transaction() as connection:
         await accesses.add(connection, made)

@@ -1,0 +1,125 @@
+"""Applying again: what was granted stands, what was refused is repaired and applied for alone.
+
+The new case is of the same version of the bundle: its members, edges and materials are those under which the
+rest was granted. It holds the refused member and what comes after it and was not granted; all others are
+skipped, with the results that were granted. One refusal is applied for again once; what is refused again is a
+refusal of the new case. Source: domain.md section 8 (guide 43TCN0003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from onenet.domain import guidance, moves
+from onenet.domain.bundle import Bundle, Member
+from onenet.domain.case import Case, CaseContent, MaterialGiven, Step
+from onenet.domain.procedures import Reapplied, Reapplies
+from onenet.domain.states import FAILED, MET, CaseState, StepState
+from onenet.errors import MoveRefused, NotFound
+
+AGAIN = "applied_for_again"
+"""Why a step ends that waited for one that was refused: it goes on in the new case."""
+
+NOT_AGAIN = "not_applied_for_again"
+"""Why a step of the new case is skipped."""
+
+UPSTREAM = "upstream_not_completed"
+"""Why a step is held or cancelled whose edge says so of a failed step before it."""
+
+
+def reapplied_by(step: Step) -> UUID | None:
+    """The case that applies again for this step, if one does."""
+    return next((each.case for each in step.procedures if isinstance(each, Reapplied)), None)
+
+
+def origin(content: CaseContent) -> Reapplies | None:
+    """The refusal that a case applies again for, if it does."""
+    return next((each for each in content.procedures if isinstance(each, Reapplies)), None)
+
+
+def id_of(case: Case, code: str) -> UUID:
+    """The id of the case that applies again for this step: there is one at most."""
+    return case.derived_id("reapplication", code)
+
+
+def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: str) -> tuple[str, ...]:
+    """What is applied for again with this step: it, and what comes after it and was not granted.
+
+    Raises: NotFound; MoveRefused where it was not refused, is applied for already, or where something before
+    it is not granted either.
+    """
+    step = steps.get(code)
+    if step is None:
+        raise NotFound
+    if not moves.OF_STEP["reapply"].holds(step):
+        raise _refused("only a step that was rejected or cancelled can be applied for again", state, step)
+    if (by := reapplied_by(step)) is not None:
+        raise _refused(f"the case {by} applies for it again", state, step)
+    found = [code]
+    for member in bundle.members:
+        if member.code not in found and _goes_along(member, steps[member.code], found):
+            found.append(member.code)
+    before = (edge for each in found for edge in _not_granted(bundle.member(each), steps, found))
+    if first := next(before, None):
+        raise _refused(f"it comes after {first}, which was not granted", state, step)
+    return tuple(found)
+
+
+def _refused(detail: str, state: CaseState, step: Step) -> MoveRefused:
+    return MoveRefused(detail, moves.present(state, step), moves.allowed(state, step))
+
+
+def _goes_along(member: Member, step: Step, found: Collection[str]) -> bool:
+    """Whether the step has nothing to wait for any more without what is applied for again."""
+    edges = [code for code in member.after if code in found]
+    if not edges or reapplied_by(step) is not None:
+        return False
+    if step.state in FAILED:
+        return True
+    stands = step.state is StepState.WAITING or (step.waiting is not None and step.waiting.reason == UPSTREAM)
+    return stands and len(member.whose_failure("go_on", edges)) < len(edges)
+
+
+def _not_granted(member: Member, steps: Mapping[str, Step], found: Collection[str]) -> list[str]:
+    """What is before the member, is neither granted nor applied for again, and cannot be gone without."""
+    return [
+        code
+        for code in member.after
+        if code not in found and steps[code].state not in MET and not _is_forgiven(member, steps[code])
+    ]
+
+
+def _is_forgiven(member: Member, before: Step) -> bool:
+    return before.state in FAILED and bool(member.whose_failure("go_on", [before.code]))
+
+
+def content_for(
+    case: Case, codes: Collection[str], form: Mapping[str, Any], materials: Collection[MaterialGiven]
+) -> CaseContent:
+    """What the applicant said in the earlier case and says now, as far as these members need it."""
+    bundle, said = case.bundle, case.content
+    fields = guidance.form_schema(bundle, codes, said.answers)["properties"]
+    papers = {code for each in codes for code in bundle.member(each).materials}
+    given = {each.code: each for each in (*said.materials, *materials)}
+    return replace(
+        said,
+        form={code: value for code, value in {**said.form, **form}.items() if code in fields},
+        materials=tuple(each for each in given.values() if each.code in papers),
+        procedures=(),
+    )
+
+
+def laid(case: Case, codes: Collection[str]) -> dict[str, Step]:
+    """The steps of the new case that are not applied for again: what theirs issued is there already."""
+    return {
+        code: type(step)(
+            code, step.department, StepState.SKIPPED, step.since,
+            reason=NOT_AGAIN if step.state is not StepState.SKIPPED else step.reason,
+            results=tuple(each for each in step.results if each.state == "issued"),
+        )
+        for code, step in case.steps.items()
+        if code not in codes
+    }  # fmt: skip

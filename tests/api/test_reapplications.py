@@ -1,0 +1,126 @@
+"""Applying again over HTTP: in one commit with the old case, once, and for what was refused alone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+
+from onenet.api.parts import Parts
+from onenet.domain.commands import RecordAnswer
+from onenet.domain.outcome import Completed, Outcome, Rejected, ResultGiven
+from onenet.domain.visibility import EVERYTHING
+from onenet.services import cases, record
+from onenet.services.change import Change
+from tests.api.test_cases import opened
+from tests.documents.test_documents import submitted, uploaded
+
+pytestmark = pytest.mark.anyio
+
+REFUSED = Rejected("refused", "地址与户籍不符")
+
+
+async def answer(parts: Parts, case_id: str, step: str, outcome: Outcome) -> None:
+    """The department of the step says so."""
+    case = await cases.get(parts.database, parts.catalogue, UUID(case_id), EVERYTHING)
+    task = case.live_task(step)
+    assert task is not None
+    await parts.gate.submit(Change(case.id, RecordAnswer(task.id, outcome), f"department:{task.department}"))
+
+
+async def refused(frontend: httpx2.AsyncClient, parts: Parts, key: str = "k-1") -> dict[str, Any]:
+    """A case whose certificate was granted and whose household was refused."""
+    case = await opened(frontend, key)
+    await answer(parts, case["id"], "certificate", Completed((ResultGiven("birth_certificate", "B-1"),)))
+    await answer(parts, case["id"], "household", REFUSED)
+    return case
+
+
+async def again(
+    client: httpx2.AsyncClient, case: dict[str, Any], step: str = "household", key: str = "again", **body: Any
+) -> httpx2.Response:
+    path = f"/v1/cases/{case['id']}/steps/{step}/reapplications"
+    return await client.post(path, json=body, headers={"Idempotency-Key": key})
+
+
+def problem(answer: httpx2.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["type"].rpartition("/")[2]
+
+
+async def test_a_refused_step_is_applied_for_alone(frontend: httpx2.AsyncClient, parts: Parts) -> None:
+    case = await refused(frontend, parts)
+    made = await again(frontend, case, form={"address": "示例路 2 号"})
+    assert made.status_code == 202, made.text
+    new = made.json()
+    assert [step["state"] for step in new["steps"]] == ["skipped", "dispatched"]
+    assert new["reapplies"] == {"case": case["id"], "number": case["number"], "step": "household"}
+    old = (await frontend.get(case["links"]["self"])).json()
+    assert old["state"] == "partly_completed"
+    assert old["steps"][1]["reapplied_by"] == new["id"]
+    said = (await frontend.get(f"/v1/cases/{new['id']}/application")).json()
+    assert said["form"] == {"address": "示例路 2 号"}
+    progress = {"Onenet-Tracking-Secret": new["tracking_secret"]}
+    assert (await frontend.get(f"/v1/progress/{new['number']}", headers=progress)).status_code == 200
+    assert (await record.verify(parts.database)).tamperings == ()
+
+
+async def test_a_repetition_is_answered_with_the_same_case(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    case = await refused(frontend, parts)
+    first, second = await again(frontend, case), await again(frontend, case)
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.content == second.content
+    assert second.headers["idempotency-replayed"] == "true"
+
+
+async def test_of_two_at_once_one_applies_again(frontend: httpx2.AsyncClient, parts: Parts) -> None:
+    case = await refused(frontend, parts)
+    answers = await asyncio.gather(*(again(frontend, case, key=f"k{number}") for number in range(8)))
+    assert sorted(each.status_code for each in answers) == [202] + [409] * 7
+    assert len((await frontend.get("/v1/cases")).json()["items"]) == 2
+
+
+async def test_what_is_refused_leaves_neither_a_case_nor_a_mark(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    """The new case and the mark in the old one are one commit."""
+    case = await refused(frontend, parts)
+    wrong = await again(frontend, case, form={"address": 7})
+    strange = await again(frontend, case, key="k2", materials=[{"code": "record", "reference": "x"}])
+    granted = await again(frontend, case, step="certificate", key="k3")
+    assert problem(wrong) == (409, "form-invalid")
+    assert problem(strange) == (409, "unknown-reference")
+    assert problem(granted) == (409, "state-conflict")
+    assert len((await frontend.get("/v1/cases")).json()["items"]) == 1
+    assert "reapplied_by" not in (await frontend.get(case["links"]["self"])).json()["steps"][1]
+
+
+async def test_nobody_else_applies_again(
+    frontend: httpx2.AsyncClient, stranger: httpx2.AsyncClient, parts: Parts
+) -> None:
+    case = await refused(frontend, parts)
+    assert (await again(stranger, case)).status_code == 404
+    assert (await again(frontend, case, step="nothing")).status_code == 404
+
+
+async def test_documents_go_along_as_copies_without_another_consent(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    """The same application, for the same purpose, before the same departments."""
+    document = (await uploaded(frontend))["id"]
+    case = (await submitted(frontend, document)).json()
+    await answer(parts, case["id"], "certificate", REFUSED)
+    made = await again(frontend, case, step="certificate")
+    assert made.status_code == 202, made.text
+    (material,) = (await frontend.get(f"/v1/cases/{made.json()['id']}/application")).json()["materials"]
+    assert material["document"] != document
+    content = await frontend.get(f"/v1/documents/{material['document']}/content")
+    assert content.content == (await frontend.get(f"/v1/documents/{document}/content")).content
+    used = [
+        each for each in (await frontend.get("/v1/me/access-log")).json()["items"] if each["what"] == "reuse"
+    ]
+    assert case["number"] in used[0]["purpose"]
