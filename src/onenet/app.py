@@ -43,6 +43,7 @@ from onenet.api import (
     reapplications,
     supervision,
     webhooks,
+    withdrawals,
 )
 from onenet.api.cross_origin import CrossOrigin
 from onenet.api.doorway import HANDLER_S, Doorway
@@ -58,7 +59,7 @@ from onenet.services.logins import Logins
 NOUNS = (
     cases, previews, case_actions, reapplications, events, deadlines, progress, callbacks, documents, drafts,
     catalogue, applications, evidence, delegations, consents, applicants, own_data, break_glass, endpoints,
-    operating, pull, desk, supervision, log, ratings, health, metrics, about,
+    operating, pull, desk, withdrawals, supervision, log, ratings, health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

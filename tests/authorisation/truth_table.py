@@ -122,6 +122,7 @@ PROBES: Mapping[str, Probe] = {
         body={"to": "officer:bank", "reason": "请接手"}, headers=_KEY
     ),
     "POST /v1/desk/tasks/{task}/releases": Probe(body={}, headers=_KEY),
+    "POST /v1/desk/withdrawals/{task}/confirmations": Probe(body={}, headers=_KEY),
     "POST /v1/desk/tasks/{task}/answers": Probe(body={"outcome": "accepted"}, headers=_KEY),
     "GET /v1/supervision/steps": Probe(query="?limit=100"),
     "GET /v1/supervision/figures": Probe(query="?from=2026-11-23&to=2026-11-23"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from onenet.domain.bundle import Bundle, EdgePolicy, Limit, Wait
-from onenet.domain.case import Case
-from onenet.domain.commands import Clerk, HandOver, Open, PutBack, Reapply, TakeUp, WorkAtDesk
+from onenet.domain.case import WITHDRAWAL, Case, Task
+from onenet.domain.commands import Clerk, HandOver, Open, PutBack, Reapply, TakeUp, Withdraw, WorkAtDesk
 from onenet.domain.outcome import (
     Accepted,
     AtDesk,
@@ -89,11 +89,12 @@ def bundles(draw: st.DrawFn) -> Bundle:
                 waits=waits,
             )
         )
-    return make_bundle(
+    made = make_bundle(
         *members,
         questions=[make_question("small")],
         materials=[make_material("deed"), make_material("paper", mode=2, from_result="paper")],
     )
+    return replace(made, partial_withdrawal=True)
 
 
 WHO = ("worker", "worker", "department", "department", "zombie", "officer", "applicant", "clerk", "clerk")
@@ -128,9 +129,7 @@ def perform(walk: Walk, act: Act) -> None:
     outcome = ANSWERS[act.what % len(ANSWERS)]
     match act.who:
         case "worker":
-            if task is not None and task.next_at is not None:
-                walk.now = max(walk.now, task.next_at) if act.what % 2 else walk.now
-                walk.attempt(step, outcome)
+            _work(walk, task, outcome, act.what)
         case "zombie":
             if task is not None and task.next_at is not None:
                 walk.claim(step)
@@ -148,6 +147,15 @@ def perform(walk: Walk, act: Act) -> None:
             _unless_refused(lambda: walk.decide(step, DECISIONS[act.what % len(DECISIONS)]))
         case _:
             _applicant(walk, step, act.what)
+
+
+def _work(walk: Walk, task: Task | None, outcome: Outcome, what: int) -> None:
+    """Calls a department about this task, or about the first withdrawal that it is to be told of."""
+    notices = [each for each in walk.case.tasks.values() if each.kind == WITHDRAWAL and each.next_at]
+    chosen = notices[0] if notices and what % 3 == 0 else task
+    if chosen is not None and chosen.next_at is not None:
+        walk.now = max(walk.now, chosen.next_at) if what % 2 else walk.now
+        walk.attempt_task(chosen, outcome)
 
 
 BUSY_WITH: dict[str, frozenset[StepState]] = {
@@ -170,6 +178,8 @@ def _applicant(walk: Walk, step: str, what: int) -> None:
         _unless_refused(lambda: walk.supplement(step, "deed"))
     elif what % 100 == 0:
         _unless_refused(walk.withdraw)
+    elif what % 100 == 1:
+        _unless_refused(lambda: walk.tell(Withdraw(step=step)))
     elif what % 9 == 0:
         again = walk.case.derived_id("reapplication", step)
         _unless_refused(lambda: walk.tell(Reapply(step, again)))

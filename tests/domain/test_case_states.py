@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onenet.domain.case import Case
+from onenet.domain.case import WITHDRAWAL, Case
 from onenet.domain.commands import DecideStep, HandInSupplement, RecordAnswer, Withdraw
 from onenet.domain.outcome import Accepted, Completed, Outcome, Received, Rejected, TryLater
 from onenet.domain.states import CaseState, TaskState
@@ -126,7 +126,9 @@ def test_withdrawal_cancels_every_open_step_and_its_task() -> None:
     walk.withdraw()
     assert walk.case.state is CaseState.WITHDRAWN
     assert walk.states() == "cancelled cancelled"
-    assert {task.state for task in walk.case.tasks.values()} == {TaskState.WITHDRAWN}
+    told = [task for task in walk.case.tasks.values() if task.kind == WITHDRAWAL]
+    assert {task.state for task in walk.case.tasks.values() if task not in told} == {TaskState.WITHDRAWN}
+    assert [task.step for task in told] == ["a"]
 
 
 def test_withdrawal_leaves_what_was_decided_before() -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from onenet.domain.bundle import Bundle
-from onenet.domain.case import Case
+from onenet.domain.case import WITHDRAWAL, Case
 from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, StepState, TaskState, TimerState
 from onenet.services.record import Head, check_chain, check_states, replay
 from onenet.store.events import Event
@@ -59,6 +59,7 @@ def queues_behind(case: Case, department: str, task_id: object) -> bool:
     return any(
         task.department == department
         and task.id != task_id
+        and task.kind != WITHDRAWAL
         and (task.next_at is not None or task.state is TaskState.HELD)
         for task in case.tasks.values()
     )
@@ -140,7 +141,7 @@ def test_no_step_overtakes_another_and_no_department_gets_two_tasks_at_once(
         open_ = Counter(
             task.department
             for task in walk.case.tasks.values()
-            if task.next_at is not None or task.state is TaskState.HELD
+            if task.kind != WITHDRAWAL and (task.next_at is not None or task.state is TaskState.HELD)
         )
         assert all(count == 1 for count in open_.values())
     assert_order_is_kept(walk.case, walk.events)

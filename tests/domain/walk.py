@@ -57,7 +57,10 @@ class Walk:
 
     def claim(self, step: str) -> UUID:
         """Takes the step's task under a lease, as `store.queue.claim` does; gives the token."""
-        task = self.task(step)
+        return self.claim_task(self.task(step))
+
+    def claim_task(self, task: Task) -> UUID:
+        """The same of any task."""
         assert task.next_at is not None, "the task is not due"
         token = self.case.derived_id("lease", task.id, task.attempt + 1)
         claimed = task._replace(
@@ -70,6 +73,10 @@ class Walk:
     def attempt(self, step: str, outcome: Outcome) -> Reply:
         """A worker claims the step's task, calls, and records this outcome."""
         return self.tell(RecordAttempt(self.task(step).id, self.claim(step), outcome))
+
+    def attempt_task(self, task: Task, outcome: Outcome) -> Reply:
+        """The same of any task."""
+        return self.tell(RecordAttempt(task.id, self.claim_task(task), outcome))
 
     def claim_poll(self, step: str) -> UUID:
         """Takes the poll of the step's task under a lease, as `store.queue.claim` does; gives the token."""

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Table, select
 
 from onenet.domain.bundle import Bundle
+from onenet.domain.case import WITHDRAWAL
 from onenet.domain.retry import SCHEDULE_S
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, MET
@@ -105,14 +106,15 @@ def one_key(found: Found) -> Iterator[str]:
         if count != 1:
             yield f"{text} had its effect {count} times"
     for text, row in tasks.items():
-        if row["state"] == "done" and came[text] == 0:
+        # Of a withdrawal a person may have told the department.
+        if row["state"] == "done" and came[text] == 0 and row["kind"] != WITHDRAWAL:
             yield f"{text} is done and never came to {row['department']}"
 
 
 def one_task_a_submission(found: Found) -> Iterator[str]:
     """I7: a step is handed out once, and once more for each supplement: a join fires once, a timer too."""
     events = Counter((row["case_id"], row["step"], row["type"]) for row in found.rows["event"])
-    tasks = Counter((row["case_id"], row["step"]) for row in found.rows["task"])
+    tasks = Counter((row["case_id"], row["step"]) for row in found.rows["task"] if row["kind"] != WITHDRAWAL)
     for row in found.rows["step"]:
         case_id, code = row["case_id"], row["code"]
         supplements = events[case_id, code, "step.supplemented"]
@@ -125,7 +127,7 @@ def one_end(found: Found) -> Iterator[str]:
     for case_id, events in found.events().items():
         closed: set[str | None] = set()
         for row in events:
-            if row["step"] in closed and not row["type"].startswith("answer."):
+            if row["step"] in closed and not row["type"].startswith(("answer.", "withdrawal.")):
                 yield f"{row['type']} of {row['step']} of {case_id} came after its end"
             if row["type"] in ENDS or row["type"].removeprefix("case.") in FINAL_CASE:
                 closed.add(row["step"])
@@ -233,6 +235,17 @@ def everybody_is_told(found: Found) -> Iterator[str]:
             yield f"message {row['id']} was not heard as it is on record"
 
 
+def withdrawals_are_told(found: Found) -> Iterator[str]:
+    """Whoever was called about a task that was withdrawn has a notice of it, and nobody else."""
+    called = {row["task_id"] for row in found.rows["attempt"]}
+    rows = found.rows["task"]
+    notices = {json.loads(row["payload"])["withdraws"] for row in rows if row["kind"] == WITHDRAWAL}
+    for row in rows:
+        key, is_known = to_text(TASK_PREFIX, row["id"]), row["id"] in called
+        if row["state"] == "withdrawn" and is_known != (key in notices):
+            yield f"{key} was withdrawn, called about: {is_known}, told so: {key in notices}"
+
+
 def periods_are_waited(found: Found) -> Iterator[str]:
     """A step with a waiting period is not handed out before its end."""
     for timer in found.rows["timer"]:
@@ -245,7 +258,7 @@ def periods_are_waited(found: Found) -> Iterator[str]:
 CHECKS = (
     accepted_is_kept, everything_ends, record_is_whole, one_key, one_task_a_submission, one_end, in_order,
     answers_count_once, answers_in_order, leases_are_kept, tries_are_spaced, everybody_is_told,
-    periods_are_waited,
+    periods_are_waited, withdrawals_are_told,
 )  # fmt: skip
 
 TABLES = (

@@ -13,6 +13,7 @@ import httpx2
 from onenet.adapters import failures, signing
 from onenet.adapters.base import Endpoint, Talk
 from onenet.adapters.transport import Attempt, Transport
+from onenet.adapters.webhook import WITHDRAWAL_TYPE
 from onenet.domain.outcome import Outcome, Received, TryLater
 from onenet.errors import OnenetError
 from onenet.services import callbacks
@@ -118,12 +119,17 @@ class Department:
 
     def _take(self, key: str, body: bytes) -> httpx2.Response:
         """The effect, once for each key; the same answer each time."""
-        task = json.loads(body)["data"]
+        message = json.loads(body)
+        task = message["data"]
         known = self.taken.get(key)
         if known is not None:
             if known.body != body:
                 self.world.ledger.broken.append(f"{key} came to {self.code} with two bodies")
             return known.answer
+        if message["type"] == WITHDRAWAL_TYPE:
+            self.taken[key] = Taken(task["task"], body, 1, httpx2.Response(200))
+            self.world.note(self.code, f"{key} takes effect: {task['withdraws']} is withdrawn")
+            return self.taken[key].answer
         script = self._script(task)
         at_once = self.world.random.random() < 0.25
         answer = httpx2.Response(200, json=script[0]) if at_once else httpx2.Response(202)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, MaterialGiven, Reply
-from onenet.domain.commands import Command, DecideStep, HandInSupplement, Withdraw
+from onenet.domain.commands import Command, ConfirmWithdrawal, DecideStep, HandInSupplement, Withdraw
 from onenet.errors import Conflict, IdempotencyKeyReused, Unavailable
 from onenet.services.change import Change, Once, Result
 from onenet.store.idempotency import StoredAnswer
@@ -107,6 +107,8 @@ async def _serve(world: World, needy: Needy, busy: set[Needy]) -> None:
 
 
 def _deed(world: World, needy: Needy) -> Command:
+    if needy.state == "untold":
+        return ConfirmWithdrawal(UUID(needy.step), "told by telephone")
     if needy.state == "supplement_needed":
         given = MaterialGiven("deed", f"file:deed-{world.deeds}")
         return HandInSupplement(needy.step, (given,), {})

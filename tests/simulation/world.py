@@ -79,7 +79,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Needy:
-    """A step that waits for a person."""
+    """A step that waits for a person, or (`untold`) the id of a withdrawal of which no department heard."""
 
     case_id: UUID
     step: str
@@ -213,7 +213,9 @@ class World:
         if self._needy is None:
             rows = self._eye.execute(
                 "SELECT case_id, code, state, submission, coalesce(wait_reason, '') FROM step"
-                " WHERE state IN ('supplement_needed', 'held') ORDER BY case_id, code"
+                " WHERE state IN ('supplement_needed', 'held')"
+                " UNION ALL SELECT case_id, id, 'untold', submission, '' FROM task"
+                " WHERE kind = 'withdrawal' AND state = 'held' ORDER BY case_id, code"
             )
             self._needy = [Needy(UUID(row[0]), *row[1:]) for row in rows]
         return self._needy
@@ -223,7 +225,7 @@ class World:
         if self._busy or self.due().next() is not None:
             return False
         (open_cases,) = self._eye.execute(checks.OPEN_CASES).fetchone()
-        return bool(open_cases == 0)
+        return bool(open_cases == 0) and not any(needy.state == "untold" for needy in self.needy())
 
     # ---- the history
 

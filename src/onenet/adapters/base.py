@@ -132,6 +132,19 @@ class Adapter(Protocol):
 
 
 @runtime_checkable
+class Withdraws(Protocol):
+    """An adapter with words for a task that is withdrawn. Where there are none, a person is told."""
+
+    def withdraw(self, notice: TaskSheet) -> Talk:
+        """Tells the department that a task is withdrawn; the notice has a key of its own.
+
+        `content`: task, withdraws, created_at, case, bundle, jurisdiction, step, item, names, reason,
+        compensation (what is to be undone, in both languages, or None). Any 2xx is Received.
+        """
+        ...
+
+
+@runtime_checkable
 class Polls(Protocol):
     """An adapter whose department does not call back, and is asked what became of a task."""
 

@@ -39,6 +39,10 @@ class ExchangeTable:
         yield Entry(self._url, task.key, content["item"], content["case"]["number"] or "", task.payload)
         return Received()
 
+    def withdraw(self, notice: TaskSheet) -> Talk:
+        """A row like any other: its sheet says which task it withdraws."""
+        return self.submit(notice)
+
     def read_callback(self, body: bytes) -> Answer:
         """What `message` made of a row. Raises: UnreadableAnswer."""
         said = answers.callback_object(body)

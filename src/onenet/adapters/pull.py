@@ -19,3 +19,7 @@ class Pull(Webhook):
         """No request at all."""
         yield from ()
         return Offered()
+
+    def withdraw(self, notice: TaskSheet) -> Talk:
+        """The same: lets it be fetched."""
+        return self.submit(notice)

@@ -36,6 +36,7 @@ from onenet.domain.outcome import (
 from onenet.errors import MalformedJson
 
 TASK_TYPE = "step.requested"
+WITHDRAWAL_TYPE = "step.withdrawn"
 
 
 class _Said(Shape):
@@ -170,13 +171,20 @@ class Webhook:
 
     def submit(self, task: TaskSheet) -> Talk:
         """One POST. The bytes are the same for every try: even the time is the task's, not the try's."""
+        return self._read(task, (yield self._message(TASK_TYPE, task)))
+
+    def withdraw(self, notice: TaskSheet) -> Talk:
+        """One POST, and no answer but that it came."""
+        yield self._message(WITHDRAWAL_TYPE, notice)
+        return Received()
+
+    def _message(self, type: str, task: TaskSheet) -> httpx2.Request:
         if self._speaks_cloud:
-            body, headers = _cloud_event(task), {"content-type": cloud_events.MEDIA_TYPE}
+            body, headers = _cloud_event(type, task), {"content-type": cloud_events.MEDIA_TYPE}
         else:
             timestamp = json.dumps(task.content["created_at"])
-            body, headers = f'{{"type":"{TASK_TYPE}","timestamp":{timestamp},"data":{task.payload}}}', {}
-        response = yield httpx2.Request("POST", _address(self._url), content=body.encode(), headers=headers)
-        return self._read(task, response)
+            body, headers = f'{{"type":"{type}","timestamp":{timestamp},"data":{task.payload}}}', {}
+        return httpx2.Request("POST", _address(self._url), content=body.encode(), headers=headers)
 
     def read_callback(self, body: bytes) -> Answer:
         """The answer in a `task.outcome` message. Raises: UnreadableAnswer."""
@@ -219,9 +227,9 @@ def outcome_said(value: Mapping[str, Any], body: bytes) -> Outcome:
         return Unclear(answers.faults(error))
 
 
-def _cloud_event(task: TaskSheet) -> str:
+def _cloud_event(type: str, task: TaskSheet) -> str:
     at, case = task.content["created_at"], task.content["case"]["id"]
-    event = cloud_events.event(id=task.key, type=TASK_TYPE, time=at, subject=case, data=task.content)
+    event = cloud_events.event(id=task.key, type=type, time=at, subject=case, data=task.content)
     return canonical(event)
 
 

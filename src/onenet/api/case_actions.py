@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -15,9 +15,7 @@ from onenet.api.case_queries import CaseId, StepCode
 from onenet.api.case_shapes import (
     CaseShape,
     ExtensionSubmission,
-    StepDecision,
     SupplementSubmission,
-    Withdrawal,
     materials_given,
 )
 from onenet.api.case_views import seq_of_tags, step_views
@@ -26,7 +24,9 @@ from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.promise_shapes import Deferral
-from onenet.domain.commands import DecideStep, DeferTolerance, Extend, HandInSupplement
+from onenet.api.shapes import Code, LongText
+from onenet.api.shapes import Request as RequestShape
+from onenet.domain.commands import DecideStep, DeferTolerance, Extend, HandInSupplement, Withdraw
 from onenet.domain.delegation import Owner
 from onenet.domain.promises import Later
 from onenet.errors import NotFound
@@ -38,6 +38,21 @@ from onenet.services.reading import Seen
 operations = Operations("cases")
 
 TAKES = ("Idempotency-Key", "If-Match")
+
+
+class Withdrawal(RequestShape):
+    """Taking a case back, or one step of it where the bundle lets that be done."""
+
+    reason: LongText | None = None
+    step: Code | None = None
+
+
+class StepDecision(RequestShape):
+    """What a person decides about a step that is held; `hold` stops one that its department has."""
+
+    action: Literal["hold", "release", "complete", "reject", "skip", "cancel"]
+    reason: LongText
+
 
 SupplementBody = Annotated[
     Body[SupplementSubmission], Depends(JsonBody(SupplementSubmission, examples.SUPPLEMENT))
@@ -80,10 +95,14 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
     takes=TAKES,
 )
 async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody) -> Response:
-    """Takes a case back: its open steps are cancelled, and what departments still answer is only recorded."""
-    seen = await load(request, case_id)
+    """Takes a case back, or a step of it: what is open is cancelled, and departments at work are told.
+
+    What they still answer is only recorded.
+    """
+    seen, said = await load(request, case_id), body.value
     replying = _replying(request, seen, body.raw)
-    return _answer(await cases.withdraw(parts(request).gate, seen.case.id, body.value.reason, replying))
+    command = Withdraw(said.reason, said.step)
+    return _answer(await cases.withdraw(parts(request).gate, seen.case.id, command, replying))
 
 
 @operations(

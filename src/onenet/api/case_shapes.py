@@ -211,19 +211,6 @@ class Reapplication(Request):
     materials: Annotated[list[AnyMaterial], Field(max_length=MAX_MATERIALS)] = Field(default=[])
 
 
-class Withdrawal(Request):
-    """Taking a case back."""
-
-    reason: LongText | None = None
-
-
-class StepDecision(Request):
-    """What a person decides about a step that is held; `hold` stops one that its department has."""
-
-    action: Literal["hold", "release", "complete", "reject", "skip", "cancel"]
-    reason: LongText
-
-
 class ExtensionSubmission(Request):
     """By how much a limit is lengthened, in its unit, who approved that, and why: the applicant is told."""
 
@@ -282,6 +269,16 @@ class ResultShape(Answer):
     state_on: date | None = None
 
 
+class WithdrawalShape(Answer):
+    """A department is told that its task `withdraws` is withdrawn. `compensation`: what it is to undo."""
+
+    task: str
+    withdraws: str
+    state: Annotated[str, Field(json_schema_extra=extensible(["outstanding", "held", "confirmed"]))]
+    since: Moment
+    compensation: Names | None = None
+
+
 class StepShape(Answer):
     """One item inside the case. `light` stays as it was when the step is closed. `tolerances`: what follows
     later, where anything does. `corrections`: how many were asked for, if any.
@@ -311,6 +308,7 @@ class StepShape(Answer):
     special_procedure: SpecialProcedureShape | None = None
     refusal: RefusalShape | None = None
     reapplied_by: CaseId | None = None
+    withdrawal: WithdrawalShape | None = None
 
 
 class BundleMark(Answer):

@@ -5,6 +5,7 @@ How much that is, a `View` says: the field rule of `domain.visibility`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +18,7 @@ from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
 from onenet.domain import corrections, reapplications, refusals, suspensions, tolerance
 from onenet.domain.bundle import Bundle, Limit, Member
-from onenet.domain.case import Case, Step, Timing, Waiting
+from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
 from onenet.domain.procedures import Suspension
 from onenet.domain.promises import Signature, Tolerance
@@ -121,7 +122,13 @@ def case_text(case: Case, view: View) -> str:
 def step_views(case: Case, view: View) -> list[dict[str, Any]]:
     """The steps in this view, in the bundle's order."""
     fixed = _fixed(case.bundle)
-    return [_step(fixed[step.code], step, view) for step in case.steps.values() if _may_see(step, view)]
+    steps = [_step(fixed[step.code], step, view) for step in case.steps.values() if _may_see(step, view)]
+    for task in case.tasks.values():
+        if task.kind == WITHDRAWAL:
+            for step in steps:
+                if step["code"] == task.step:
+                    step["withdrawal"] = withdrawal_view(task)
+    return steps
 
 
 def event_views(events: Sequence[Event], case: Case, view: View) -> list[dict[str, Any]]:
@@ -278,6 +285,21 @@ def _special(found: Suspension) -> dict[str, Any]:
             "stops_clock": found.stops_clock,
             "is_overdue": found.is_overdue,
             "gb39046": suspensions.gb39046_code(found),
+        }
+    )
+
+
+def withdrawal_view(task: Task) -> dict[str, Any]:
+    """What a department is told, and whether it has confirmed it."""
+    sheet = json.loads(task.payload)
+    states = {TaskState.DONE: "confirmed", TaskState.HELD: "held"}
+    return given(
+        {
+            "task": sheet["task"],
+            "withdraws": sheet.get("withdraws"),
+            "state": states.get(task.state, "outstanding"),
+            "since": moment(task.created_at),
+            "compensation": sheet.get("compensation"),
         }
     )
 

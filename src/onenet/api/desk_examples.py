@@ -31,6 +31,23 @@ DESK_TASK: dict[str, Any] = {
 }
 DESK_TASK_WITH_SHEET: dict[str, Any] = {**DESK_TASK, "sheet": LEASE["items"][0]["sheet"]}
 DESK_PAGE: dict[str, Any] = {"items": [DESK_TASK], "links": {"self": "/v1/desk/tasks?claim=mine"}}
+_WITHDRAWAL: dict[str, Any] = {
+    "task": "tsk_7VJ0X7JVQE8YBRM1T3HJ5W9C2K",
+    "withdraws": _TASK,
+    "state": "outstanding",
+    "since": _AT,
+    "compensation": {"zh": "注销已登记的户口", "en": "Cancel the household entry"},
+    "case": CASE["id"],
+    "number": CASE["number"],
+    "bundle": CASE["bundle"],
+    "jurisdiction": "kunshan",
+    "step": _STEP["code"],
+    **{name: _STEP[name] for name in ("names", "department")},
+    "reason": "withdrawn_by_applicant",
+}
+OUTSTANDING_PAGE: dict[str, Any] = {"items": [_WITHDRAWAL], "links": {"self": "/v1/desk/withdrawals"}}
+CONFIRMATION: dict[str, Any] = {"opinion": "已注销户口登记"}
+CONFIRMED: dict[str, Any] = {**_WITHDRAWAL, "state": "confirmed"}
 CLAIM: dict[str, Any] = {"reason": "承办人请假，由我办理"}
 HANDOVER: dict[str, Any] = {"to": "officer:city-id/z-0413", "reason": "承办人明日起休假"}
 RELEASE: dict[str, Any] = {"reason": "须由他人回避后办理"}

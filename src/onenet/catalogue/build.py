@@ -46,6 +46,7 @@ def build_bundle(catalogue: Catalogue, shape: model.Bundle) -> domain.Bundle:
         fees=shape.fees.model_dump() if shape.fees else None,
         reform=_reform(shape.reform),
         provenance=shape.provenance,
+        partial_withdrawal=shape.partial_withdrawal,
     )
 
 
@@ -118,6 +119,7 @@ def _member(
         offline=shape.offline,
         identity=item.identity,
         retention_days=item.retention_days,
+        compensation=item.compensation.model_dump() if item.compensation else None,
         if_failed={code: shape.if_failed.get(code, if_failed) for code in shape.after},
         tolerance=_terms(item.tolerance),
         after_supplement=item.after_supplement,

@@ -300,6 +300,7 @@ class Item(Shape):
     tolerance: Terms | None = None
     after_supplement: Literal["continue", "restart"] = "continue"
     renews: Code | None = None
+    compensation: Names | None = None
 
 
 class Option(Shape):
@@ -371,6 +372,7 @@ class Bundle(Shape):
     fees: Names | None = None
     reform: Reform | None = None
     if_failed: Policy = "hold"
+    partial_withdrawal: bool = False
     questions: list[Question] = Field(default=[], max_length=50)
     members: list[Member] = Field(min_length=1, max_length=100)
     provenance: dict[str, Text] = {}

@@ -179,7 +179,8 @@ class Member:
     """One item inside the bundle; at run time one step of a case.
 
     `after`: codes of members that must be final and not refused first (skipped ones count as met).
-    `if_failed`: of those, what a refusal means for this one; `hold` where nothing is said.
+    `if_failed`: of those, what a refusal means for this one; `hold` where nothing is said. `compensation`:
+    what the department must undo when the case is withdrawn after it granted this.
     `when`: expression that decides whether the member applies; None means always.
     `alternative`: name of a group of which at most one member applies.
     `fields` maps each form field the department needs to whether it is required: always, never, or where a
@@ -216,6 +217,7 @@ class Member:
     renews: str | None = None
     if_failed: Mapping[str, EdgePolicy] = field(default_factory=dict)
     tolerance: Terms | None = None
+    compensation: Names | None = None
 
     def whose_failure(self, policy: EdgePolicy, failed: Collection[str]) -> tuple[str, ...]:
         """Which of the failed members before this one ask for that policy."""
@@ -227,7 +229,8 @@ class Bundle:
     """One published, immutable version of a bundle. Members come in an order that respects `after`.
 
     `reform`: what the reform cut, before and after: `days`, `materials`, `trips`, `steps`. `provenance`:
-    where the facts come from, in free words. Both are for display alone.
+    where the facts come from, in free words. Both are for display alone. `partial_withdrawal`: one step
+    can be withdrawn without the others.
     """
 
     code: str
@@ -247,6 +250,7 @@ class Bundle:
     fees: Names | None = None
     reform: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
+    partial_withdrawal: bool = False
 
     @property
     def retention_days(self) -> int:
@@ -299,6 +303,7 @@ def _member(content: Json) -> Member:
         for wait in content.get("waits", ())
     )
     plain = (
+        "compensation",
         "code",
         "item",
         "names",
@@ -365,4 +370,5 @@ def read_bundle(content: Mapping[str, Json], version: int) -> Bundle:
         fees=content.get("fees"),
         reform={what: (before, after) for what, (before, after) in content.get("reform", {}).items()},
         provenance=content.get("provenance", {}),
+        partial_withdrawal=content.get("partial_withdrawal", False),
     )

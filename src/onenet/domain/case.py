@@ -23,6 +23,9 @@ from onenet.domain.rules import LAW, Rules
 from onenet.domain.states import CaseState, Light, StepState, TaskState, TimerState
 from onenet.ids import lane_of
 
+TaskKind = Literal["application", "withdrawal"]
+WITHDRAWAL: TaskKind = "withdrawal"
+
 WaitsFor = Literal["steps", "time", "department", "applicant", "officer"]
 
 
@@ -119,7 +122,8 @@ class Task(NamedTuple):
     it. `poll_every_s`: how often the department wants to be asked what became of it, None where it calls
     back; `poll_at`: when it is asked next, or when the lease of a poll ends, which is that of
     `poll_token`; `polls`: how many in a row brought nothing, while `tries` counts those of them that failed.
-    `trigger`: who asked for its next call, None where it is only due.
+    `trigger`: who asked for its next call, None where it is only due. `kind`: what the department is handed;
+    a withdrawal tells it that the application of this submission is withdrawn.
     """
 
     id: UUID
@@ -143,6 +147,7 @@ class Task(NamedTuple):
     poll_every_s: int | None = None
     polls: int = 0
     trigger: str | None = None
+    kind: TaskKind = "application"
 
 
 class Timer(NamedTuple):
@@ -275,7 +280,7 @@ class Case(NamedTuple):
 def task_of(tasks: Iterable[Task], step: str, submission: int) -> Task | None:
     """The task of this submission of a step; a case has a few, and looking is quicker than hashing."""
     for task in tasks:
-        if task.step == step and task.submission == submission:
+        if task.step == step and task.submission == submission and task.kind != WITHDRAWAL:
             return task
     return None
 

@@ -60,9 +60,18 @@ class HandInSupplement:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """The applicant takes the case back."""
+    """The applicant takes the case back, or one step of it where the bundle lets that be done."""
 
     reason: str | None = None
+    step: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmWithdrawal:
+    """A person of the department has seen that a task is withdrawn, and what was to be undone is."""
+
+    task_id: UUID
+    words: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +262,7 @@ Command = (
     | RecordAnswer
     | HandInSupplement
     | Withdraw
+    | ConfirmWithdrawal
     | Reapply
     | FireTimer
     | LetTimePass

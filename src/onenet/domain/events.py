@@ -57,6 +57,9 @@ class EventType(Word):
     STEP_MADE_GOOD = "step.made_good"
     STEP_TOLERANCE_DEFERRED = "step.tolerance_deferred"
     STEP_TOLERANCE_LAPSED = "step.tolerance_lapsed"
+    WITHDRAWAL_DUE = "withdrawal.due"
+    WITHDRAWAL_CONFIRMED = "withdrawal.confirmed"
+    WITHDRAWAL_HELD = "withdrawal.held"
     ANSWER_LATE = "answer.late"
     ANSWER_STALE = "answer.stale"
     ANSWER_REFUSED = "answer.refused"
@@ -134,6 +137,11 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_MADE_GOOD: EventKind("容缺材料已补齐", "The applicant handed in what was to follow"),
     EventType.STEP_TOLERANCE_DEFERRED: EventKind("容缺补正延期", "An officer put off the day of a material"),
     EventType.STEP_TOLERANCE_LAPSED: EventKind("容缺逾期未补", "What was to follow did not come in time"),
+    EventType.WITHDRAWAL_DUE: EventKind("撤回待告知", "A department must be told that its step is closed"),
+    EventType.WITHDRAWAL_CONFIRMED: EventKind(
+        "撤回已告知", "The department knows, and has undone what was to be undone"
+    ),
+    EventType.WITHDRAWAL_HELD: EventKind("撤回未能告知", "The department could not be told"),
     EventType.ANSWER_LATE: EventKind(
         "迟到的答复", "An answer came for a finished task; on record only", False
     ),

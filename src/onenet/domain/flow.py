@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
-from uuid import UUID
 
-from onenet.domain import guidance, moves
+from onenet.domain import ending, guidance, moves
 from onenet.domain.bundle import Limit, Member
-from onenet.domain.case import MaterialGiven, Step, Task, Timer, Waiting
+from onenet.domain.case import WITHDRAWAL, MaterialGiven, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.procedures import Reapplied
-from onenet.domain.reapplications import AGAIN, UPSTREAM, origin
+from onenet.domain.reapplications import UPSTREAM, origin
 from onenet.domain.sheet import not_granted, task_payload
 from onenet.domain.states import (
     FAILED,
@@ -90,7 +88,7 @@ def _set_waiting_period(draft: Draft, member: Member) -> None:
     begins_on = date.fromisoformat(case.content.form[wait.from_field])
     ends_at = start_of_day(begins_on, case.utc_offset_minutes) + _length(wait.length)
     if wait.window is not None and draft.now.at >= ends_at + _length(wait.window):
-        end_step(draft, member.code, StepState.REJECTED, "application_window_closed")
+        ending.end_step(draft, member.code, StepState.REJECTED, "application_window_closed")
     elif ends_at > draft.now.at:
         timer_id = case.derived_id("timer", member.code, WAITING_PERIOD)
         draft.put_timer(Timer(timer_id, member.code, WAITING_PERIOD, ends_at))
@@ -121,7 +119,7 @@ def _release_step(draft: Draft, member: Member) -> None:
     before = [draft.steps[code] for code in member.after]
     failed = [step.code for step in before if step.state in FAILED]
     if ends := member.whose_failure("cancel", failed):
-        end_step(draft, member.code, StepState.CANCELLED, f"{UPSTREAM}: {', '.join(ends)}")
+        ending.end_step(draft, member.code, StepState.CANCELLED, f"{UPSTREAM}: {', '.join(ends)}")
     elif stops := member.whose_failure("hold", failed):
         words = "; ".join(_not_issued(draft, member, draft.steps[stop]) for stop in stops)
         hold(draft, member.code, UPSTREAM, words, stops)
@@ -215,7 +213,7 @@ ON_ITS_WAY = (TaskState.PENDING, TaskState.SENDING, TaskState.HELD)
 
 
 def _on_its_way(task: Task, department: str) -> bool:
-    return task.department == department and task.state in ON_ITS_WAY
+    return task.department == department and task.state in ON_ITS_WAY and task.kind != WITHDRAWAL
 
 
 def _is_queued(draft: Draft, department: str) -> bool:
@@ -224,7 +222,7 @@ def _is_queued(draft: Draft, department: str) -> bool:
 
 def _unqueue(draft: Draft) -> None:
     """Lets the first queued task of each department go where nothing is on its way any more."""
-    queued = [t for t in draft.tasks.values() if t.state is TaskState.PENDING and t.next_at is None]
+    queued = [t for t in draft.tasks.values() if _waits_behind(t)]
     for task in sorted(queued, key=lambda t: (t.created_at, t.submission, t.step)):
         others = (t for t in draft.tasks.values() if t.id != task.id)
         if any(_on_its_way(t, task.department) and not _waits_behind(t) for t in others):
@@ -326,26 +324,6 @@ def _start_afresh(draft: Draft, code: str, said: Mapping[str, Any]) -> None:
         raise moves.refused("its waiting period is not over", draft, draft.steps[code])
     draft.move_step(code, StepState.WAITING, EventType.STEP_RELEASED, said, waiting=None)
     hand_out(draft, code)
-
-
-def end_step(draft: Draft, code: str, state: StepState, reason: str) -> None:
-    """Closes a step by a decision of ours or the applicant's; its task and timers end with it."""
-    for task in list(draft.tasks.values()):
-        if task.step == code and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):
-            draft.move_task(task, TaskState.WITHDRAWN)
-    draft.cancel_timers(code)
-    draft.move_step(code, state, EventType(f"step.{state.value}"), {"reason": reason}, reason=reason)
-
-
-def apply_again(draft: Draft, codes: Collection[str], case_id: UUID) -> None:
-    """Notes of these steps that another case applies for them again; what still waits here ends with it."""
-    for code in codes:
-        if draft.steps[code].state not in FINAL_STEP:
-            end_step(draft, code, StepState.CANCELLED, AGAIN)
-        step = draft.steps[code]
-        mark = Reapplied("reapplied", case_id, draft.now.at)
-        draft.steps[code] = step._replace(procedures=(*step.procedures, mark))
-        draft.add(EventType.STEP_REAPPLIED, code, case=str(case_id))
 
 
 def take_supplement(draft: Draft, materials: tuple[MaterialGiven, ...], form: Mapping[str, Any]) -> None:

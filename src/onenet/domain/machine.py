@@ -14,6 +14,7 @@ from onenet.domain import (
     corrections,
     desk,
     dues,
+    ending,
     extensions,
     flow,
     moves,
@@ -23,11 +24,13 @@ from onenet.domain import (
     stalls,
     tolerance,
     urging,
+    withdrawals,
 )
-from onenet.domain.case import Case, Decision, Moment, Reply, Task
+from onenet.domain.case import WITHDRAWAL, Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     AnswerUrging,
     Command,
+    ConfirmWithdrawal,
     DecideStep,
     DeferTolerance,
     Erase,
@@ -96,6 +99,8 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
     if task is None or task.lease_token != command.lease_token:
         raise StaleWrite("the lease of this task belongs to somebody else")
     outcome = command.outcome
+    if task.kind == WITHDRAWAL:
+        return withdrawals.record(draft, task, outcome)
     first_at = task.first_attempt_at or draft.now.machine_at
     if isinstance(outcome, Offered):
         return _offer(draft, task, first_at)
@@ -158,8 +163,11 @@ def _(command: RecordPoll, draft: Draft) -> Reply:
 
 @_apply.register
 def _(command: RecordAnswer, draft: Draft) -> Reply:
-    if command.task_id not in draft.tasks:
+    task = draft.tasks.get(command.task_id)
+    if task is None:
         raise NotFound
+    if task.kind == WITHDRAWAL:
+        return withdrawals.answered(draft, task, command.outcome)
     return answers.apply(draft, command.task_id, command.outcome, command.seq)
 
 
@@ -185,17 +193,29 @@ def _(command: Erase, draft: Draft) -> Reply:
 @_apply.register
 def _(command: Withdraw, draft: Draft) -> Reply:
     moves.check_case(draft, "withdraw", "the case is already closed")
+    if command.step is not None:
+        return ending.withdraw_step(draft, command.step)
     for step in list(draft.steps.values()):
         if step.state not in FINAL_STEP:
-            flow.end_step(draft, step.code, StepState.CANCELLED, "withdrawn_by_applicant")
+            ending.end_step(draft, step.code, StepState.CANCELLED, ending.WITHDRAWN)
+        else:
+            ending.undo(draft, step)
     draft.move_case(CaseState.WITHDRAWN)
     return "applied"
 
 
 @_apply.register
+def _(command: ConfirmWithdrawal, draft: Draft) -> Reply:
+    task = draft.tasks.get(command.task_id)
+    if task is None or task.kind != WITHDRAWAL:
+        raise NotFound
+    return withdrawals.confirm(draft, task, command.words)
+
+
+@_apply.register
 def _(command: Reapply, draft: Draft) -> Reply:
     codes = reapplications.members(draft.state, draft.case.bundle, draft.steps, command.step)
-    flow.apply_again(draft, codes, command.case_id)
+    ending.apply_again(draft, codes, command.case_id)
     return "applied"
 
 
@@ -230,13 +250,13 @@ def _(command: DecideStep, draft: Draft) -> Reply:
         case "release":
             flow.let_go_on(draft, step.code, command.reason)
         case "complete":
-            flow.end_step(draft, step.code, StepState.COMPLETED, command.reason)
+            ending.end_step(draft, step.code, StepState.COMPLETED, command.reason)
         case "reject":
-            flow.end_step(draft, step.code, StepState.REJECTED, command.reason)
+            ending.end_step(draft, step.code, StepState.REJECTED, command.reason)
         case "skip":
-            flow.end_step(draft, step.code, StepState.SKIPPED, command.reason)
+            ending.end_step(draft, step.code, StepState.SKIPPED, command.reason)
         case "cancel":
-            flow.end_step(draft, step.code, StepState.CANCELLED, command.reason)
+            ending.end_step(draft, step.code, StepState.CANCELLED, command.reason)
     return "applied"
 
 
@@ -277,6 +297,8 @@ def _(command: SendAgain, draft: Draft) -> Reply:
     if task is None:
         raise NotFound
     step = draft.steps[task.step]
+    if task.kind == WITHDRAWAL and withdrawals.again(draft, task, command.trigger):
+        return "applied"
     if step.state is StepState.HELD and task.state in (TaskState.SENT, TaskState.HELD):
         flow.let_go_on(draft, step.code, command.reason, command.trigger)
     elif step.state in (StepState.DISPATCHED, StepState.ACCEPTED) and task.state is TaskState.SENT:

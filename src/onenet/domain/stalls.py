@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from onenet.domain import flow
-from onenet.domain.case import Case, Step, Task, Timer, Waiting
+from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
 from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, STEP_MOVES, StepState, TaskState, TimerState
 
@@ -41,7 +41,8 @@ class Stall:
 def stalls(case: Case) -> Iterator[Stall]:
     """Everything in the case that nothing will ever move."""
     for task in case.tasks.values():
-        if case.steps[task.step].state in FINAL_STEP and task.state not in _OVER:
+        is_application = task.kind != WITHDRAWAL
+        if is_application and case.steps[task.step].state in FINAL_STEP and task.state not in _OVER:
             yield Stall(task.step, "task_left", f"the step is closed and its task {task.state.value}")
     open_ = [step for step in case.steps.values() if step.state not in FINAL_STEP]
     if case.state in FINAL_CASE:
@@ -116,7 +117,7 @@ def _is_behind(case: Case, task: Task) -> bool:
         and other.state in _UNDER_WAY
         and (other.next_at is not None or other.state is TaskState.HELD)
         for other in case.tasks.values()
-        if other.id != task.id
+        if other.id != task.id and other.kind != WITHDRAWAL
     )
 
 

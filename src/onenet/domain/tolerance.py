@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from onenet.domain import flow, guidance, moves
+from onenet.domain import ending, flow, guidance, moves
 from onenet.domain.bundle import Bundle, Member
 from onenet.domain.case import MaterialGiven, Step
 from onenet.domain.clocks import Clock
@@ -145,7 +145,7 @@ def lapse(draft: Draft, step: Step, due_at: datetime) -> None:
     codes = sorted(line.material for line in over)
     draft.tell(EventType.STEP_TOLERANCE_LAPSED, step.code, codes=codes, due_at=due_at.isoformat())
     if step.state not in FINAL_STEP:
-        flow.end_step(draft, step.code, StepState.CANCELLED, LAPSED)
+        ending.end_step(draft, step.code, StepState.CANCELLED, LAPSED)
 
 
 def _end_of(draft: Draft, line: Tolerance) -> datetime:

@@ -306,9 +306,9 @@ async def hand_in_supplement(
     return await _submit(gate, change(case.id, command, replying), command.materials, custody, case)
 
 
-async def withdraw(gate: Gate, case_id: UUID, reason: str | None, replying: Replying) -> Result:
-    """Takes a case back. Raises: Conflict when it is closed, PreconditionFailed."""
-    return await gate.submit(change(case_id, Withdraw(reason), replying))
+async def withdraw(gate: Gate, case_id: UUID, command: Withdraw, replying: Replying) -> Result:
+    """Takes a case back, or a step of it. Raises: NotFound, MoveRefused, PreconditionFailed."""
+    return await gate.submit(change(case_id, command, replying))
 
 
 async def decide_step(

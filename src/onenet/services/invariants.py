@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
-from onenet.domain.case import Case
+from onenet.domain.case import WITHDRAWAL, Case
 from onenet.domain.delegation import Owner
 from onenet.domain.events import EventType
 from onenet.domain.sheet import TASK_PREFIX
@@ -132,11 +132,13 @@ def one_key_for_each_submission(looked: Looked) -> Said:
     """I3, I4: each submission has one task, under the key that case, step and number give."""
     case = looked.case
     for step in case.steps.values():
-        numbers = sorted(task.submission for task in case.tasks.values() if task.step == step.code)
+        tasks = [task for task in case.tasks.values() if task.kind != WITHDRAWAL]
+        numbers = sorted(task.submission for task in tasks if task.step == step.code)
         if len(set(numbers)) != len(numbers):
             yield step.code, f"it has two tasks of one submission: {numbers}"
     for task in case.tasks.values():
-        if task.id != case.derived_id("task", task.step, task.submission):
+        named = WITHDRAWAL if task.kind == WITHDRAWAL else "task"
+        if task.id != case.derived_id(named, task.step, task.submission):
             yield task.step, f"task {task.id} is not under the key of submission {task.submission}"
         if task.submission > case.steps[task.step].submission:
             yield task.step, f"task {task.submission} is of a submission that the step does not know"

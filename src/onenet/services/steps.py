@@ -16,12 +16,13 @@ from uuid import UUID
 import structlog
 
 from onenet import crashing, tally
-from onenet.adapters.base import Endpoint, Polls, Talk, TaskSheet
+from onenet.adapters.base import Endpoint, Polls, Talk, TaskSheet, Withdraws
 from onenet.adapters.registry import adapter_for
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import Clock
+from onenet.domain.case import WITHDRAWAL
 from onenet.domain.commands import FireTimer, RecordAttempt, RecordPoll
-from onenet.domain.outcome import TryLater, Unclear
+from onenet.domain.outcome import AtDesk, TryLater, Unclear
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.encryption import KeyRing, blobs
 from onenet.errors import MisconfiguredError, OnenetError, StaleWrite, Unavailable
@@ -143,6 +144,12 @@ def endpoint_of(row: EndpointRow, now: datetime | None = None) -> Endpoint:
     return Endpoint(row.id, row.owner, row.adapter, row.url, keys, row.options, row.credentials)
 
 
+def _for_a_person() -> Talk:
+    """The department's system has no word for it: no call at all."""
+    yield from ()
+    return AtDesk()
+
+
 Hear = Callable[[Claimed, Attempt], None]
 """Told of each call as it ends."""
 
@@ -162,7 +169,10 @@ async def dispatch(
         if links is not None:
             row = claimed.row
             sheet = await links.put_in(sheet, row["id"], row["case_id"], row["department"])
-        return sheet.key, adapter_for(target).submit(sheet)
+        adapter = adapter_for(target)
+        if claimed.row["kind"] != WITHDRAWAL:
+            return sheet.key, adapter.submit(sheet)
+        return sheet.key, adapter.withdraw(sheet) if isinstance(adapter, Withdraws) else _for_a_person()
 
     attempt = await _call(claimed, transport, clock.now(), gate.ring, hand_over)
     await _record(gate, claimed, attempt, RecordAttempt, hear=hear)

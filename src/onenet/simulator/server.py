@@ -43,8 +43,11 @@ class Department:
     def receive(self, key: str, body: bytes) -> tuple[Reaction, Json]:
         """Does with a task what it is in the habit of doing; the reaction, and the JSON to answer with."""
         try:
-            work = self.dialect.read(json.loads(body))
-        except (ValueError, KeyError, TypeError):
+            message = json.loads(body)
+            if "withdraws" in message.get("data", ()):
+                return Reaction(200), {}  # what it may still say of that task is late
+            work = self.dialect.read(message)
+        except (ValueError, KeyError, TypeError, AttributeError):
             return Reaction(400, takes=False), {"error": "not a task in this department's dialect"}
         call = self.ledger.call(key, hashlib.sha256(body).hexdigest())
         if call is None:

@@ -314,6 +314,7 @@ def task_row(case: Case, task: Task) -> dict[str, Any]:
             "submission": task.submission,
             "created_at": task.created_at,
             "payload": task.payload,
+            "kind": task.kind,
         }
     )
 

@@ -273,6 +273,7 @@ task = Table(
     Column("poll_every_s", Integer),
     Column("polls", SmallInteger, nullable=False, server_default="0"),
     Column("trigger", String(16)),
+    Column("kind", String(16), nullable=False, server_default="application"),
     PrimaryKeyConstraint("lane", "case_id", "id"),
     ForeignKeyConstraint(["lane", "case_id", "step"], ["step.lane", "step.case_id", "step.code"]),
     _states("state", TaskState),
@@ -282,6 +283,11 @@ task = Table(
     Index("ix_task_due", "lane", "next_at", **only(text("next_at IS NOT NULL"))),
     Index("ix_task_held", "lane", "department", **only(HELD)),
     Index("ix_task_to_fetch", "lane", "department", "fetch_at", **only(text("fetch_at IS NOT NULL"))),
+    Index(
+        "ix_task_withdrawal",
+        *("lane", "department", "created_at"),
+        **only(text("kind = 'withdrawal' AND state <> 'done'")),
+    ),
     Index("ix_task_to_poll", "lane", "poll_at", **only(text("poll_at IS NOT NULL"))),
 )
 

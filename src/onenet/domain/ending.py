@@ -1,0 +1,65 @@
+"""Ending: a step is closed by a decision of ours or the applicant's, and whoever is at work on it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from onenet.domain import moves, withdrawals
+from onenet.domain.case import Reply, Step
+from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
+from onenet.domain.procedures import Reapplied
+from onenet.domain.reapplications import AGAIN
+from onenet.domain.states import FINAL_STEP, StepState, TaskState
+from onenet.errors import NotFound
+
+WITHDRAWN = "withdrawn_by_applicant"
+
+
+def end_step(draft: Draft, code: str, state: StepState, reason: str) -> None:
+    """Closes a step by a decision of ours or the applicant's; its task and timers end with it. A department
+    that may be at work is told.
+    """
+    for task in list(draft.tasks.values()):
+        if task.step == code and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):
+            draft.move_task(task, TaskState.WITHDRAWN)
+            if withdrawals.may_be_known(task):
+                withdrawals.tell(draft, task, reason)
+    draft.cancel_timers(code)
+    draft.move_step(code, state, EventType(f"step.{state.value}"), {"reason": reason}, reason=reason)
+
+
+def withdraw_step(draft: Draft, code: str) -> Reply:
+    """The applicant takes one step back; the edges say what becomes of those after it.
+
+    Raises: NotFound, MoveRefused.
+    """
+    step = draft.steps.get(code)
+    if step is None:
+        raise NotFound
+    if not draft.case.bundle.partial_withdrawal:
+        raise moves.refused("this case can only be withdrawn as a whole", draft, step)
+    if step.state in FINAL_STEP:
+        raise moves.refused("the step is closed", draft, step)
+    end_step(draft, code, StepState.CANCELLED, WITHDRAWN)
+    return "applied"
+
+
+def undo(draft: Draft, step: Step) -> None:
+    """Has the department undo what it granted, where the item says that a withdrawal means that."""
+    task = draft.live_task(step.code)
+    wanted = draft.case.bundle.member(step.code).compensation
+    if task is not None and step.state is StepState.COMPLETED and wanted is not None:
+        withdrawals.tell(draft, task, WITHDRAWN, undo=True)
+
+
+def apply_again(draft: Draft, codes: Collection[str], case_id: UUID) -> None:
+    """Notes of these steps that another case applies for them again; what still waits here ends with it."""
+    for code in codes:
+        if draft.steps[code].state not in FINAL_STEP:
+            end_step(draft, code, StepState.CANCELLED, AGAIN)
+        step = draft.steps[code]
+        mark = Reapplied("reapplied", case_id, draft.now.at)
+        draft.steps[code] = step._replace(procedures=(*step.procedures, mark))
+        draft.add(EventType.STEP_REAPPLIED, code, case=str(case_id))
