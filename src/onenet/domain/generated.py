@@ -12,13 +12,14 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from onenet.domain import guidance, told
 from onenet.domain.bundle import Bundle, Json, Material, Member, Names, Question
 from onenet.domain.case import CaseContent
 from onenet.domain.chain import canonical
+from onenet.recent import Recent
 
 LAYOUT = "onenet-form/1"
 
@@ -51,13 +52,17 @@ def generated(bundle: Bundle, content: CaseContent) -> tuple[GeneratedForm, ...]
 
 
 def forms_for(bundle: Bundle, member: Member, content: CaseContent) -> Iterator[GeneratedForm]:
-    """The forms that this member's department gets."""
+    """The forms that this member's department gets: one body, below the title of each paper."""
     ruled_out = guidance.plan(bundle, content.answers).ruled_out
-    for code in member.materials:
-        material = bundle.materials[code]
-        if material.mode == 1 and code not in ruled_out:
-            text = "\n".join(_lines(bundle, member, material, content)) + "\n"
-            yield GeneratedForm(member.code, material, text, hashlib.sha256(text.encode()).hexdigest())
+    wanted = [code for code in member.materials if bundle.materials[code].mode == 1 and code not in ruled_out]
+    if not wanted:
+        return
+    labels = _labels_of(bundle, member)
+    body = "\n".join(_body(bundle, member, content, labels))
+    for code in wanted:
+        text = f"{labels.heads[code]}\n{body}\n{labels.ends[code]}\n"
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        yield GeneratedForm(member.code, bundle.materials[code], text, digest)
 
 
 def digest_of(forms: Iterable[GeneratedForm]) -> str:
@@ -66,26 +71,63 @@ def digest_of(forms: Iterable[GeneratedForm]) -> str:
     return hashlib.sha256(canonical(named).encode()).hexdigest()
 
 
-def _lines(bundle: Bundle, member: Member, material: Material, content: CaseContent) -> Iterator[str]:
-    yield from (material.names["zh"], material.names["en"], "")
-    yield from _entry(("一件事", "One thing"), f"{_both(bundle.names)} ({bundle.code}, {bundle.version})")
-    yield from _entry(("事项", "Item"), _both(member.names))
-    yield from _entry(("办理部门", "Department"), _both(bundle.departments[member.department].names))
-    yield ""
+class _Labels(NamedTuple):
+    """What all forms of a member have in common: labels of the entries, lines around them for each paper."""
+
+    applicant: Mapping[str, str]
+    questions: Mapping[str, str]
+    fields: Mapping[str, str]
+    heads: Mapping[str, str]
+    ends: Mapping[str, str]
+
+
+_LABELS: Recent[tuple[int, str], tuple[Bundle, _Labels]] = Recent(1_000)
+"""By the bundle's identity, which the entry keeps alive, and the member: to write them anew for each case
+cost as much again as the forms themselves (measured)."""
+
+
+def _labels_of(bundle: Bundle, member: Member) -> _Labels:
+    key = (id(bundle), member.code)
+    found = _LABELS.get(key)
+    if found is None:
+        found = (bundle, _new_labels(bundle, member))
+        _LABELS.put(key, found)
+    return found[1]
+
+
+def _new_labels(bundle: Bundle, member: Member) -> _Labels:
+    papers = [bundle.materials[code] for code in member.materials if bundle.materials[code].mode == 1]
+    about = [
+        f"一件事 / One thing: {_both(bundle.names)} ({bundle.code}, {bundle.version})",
+        f"事项 / Item: {_both(member.names)}",
+        f"办理部门 / Department: {_both(bundle.departments[member.department].names)}",
+    ]
+    signed = ["签名 / Signature: ____________    日期 / Date: ____________", LAYOUT]
+    return _Labels(
+        applicant={name: f"{zh} / {en}: " for name, (zh, en) in _APPLICANT.items()},
+        questions={question.code: f"{_both(question.names)}: " for question in bundle.questions},
+        fields={code: f"{_both(bundle.fields[code].names)}: " for code in member.fields},
+        heads={each.code: "\n".join([*_pair(each.names), "", *about, ""]) for each in papers},
+        ends={each.code: "\n".join(["", *_promise(each), *signed]) for each in papers},
+    )
+
+
+def _promise(material: Material) -> list[str]:
+    return [] if material.text is None else [*_pair(material.text), ""]
+
+
+def _body(bundle: Bundle, member: Member, content: CaseContent, labels: _Labels) -> Iterator[str]:
     for name, value in told.applicant(content.applicant, member).items():
         if value is not None:
-            yield from _entry(_APPLICANT[name], value)
-    answers = told.answers(bundle, member, content.answers)
-    questions = [question for question in bundle.questions if question.code in answers]
-    yield from ("",) if questions else ()
-    for question in questions:
-        yield from _entry(_pair(question.names), _answer(question, answers[question.code]))
+            yield from _entry(labels.applicant[name], value)
+    if answers := told.answers(bundle, member, content.answers):
+        yield ""
+        for question in bundle.questions:
+            if question.code in answers:
+                yield from _entry(labels.questions[question.code], _answer(question, answers[question.code]))
     yield ""
     for code, value in told.fields(member, content.form).items():
-        yield from _entry(_pair(bundle.fields[code].names), value)
-    if material.text is not None:
-        yield from ("", material.text["zh"], material.text["en"])
-    yield from ("", "签名 / Signature: ____________    日期 / Date: ____________", LAYOUT)
+        yield from _entry(labels.fields[code], value)
 
 
 def _pair(names: Names) -> tuple[str, str]:
@@ -93,7 +135,7 @@ def _pair(names: Names) -> tuple[str, str]:
 
 
 def _both(names: Names) -> str:
-    return " / ".join(_pair(names))
+    return f"{names['zh']} / {names['en']}"
 
 
 def _answer(question: Question, value: Json) -> Json:
@@ -104,21 +146,18 @@ def _answer(question: Question, value: Json) -> Json:
     return chosen.get(value, value) if isinstance(value, str) else value
 
 
-def _entry(label: tuple[str, str], value: Any) -> Iterator[str]:
+def _entry(label: str, value: Any) -> tuple[str, ...]:
     """A line, and one more for each line of a value: none of them can pass for an entry of its own."""
-    first, *more = _words(value).splitlines() or [""]
-    yield f"{' / '.join(label)}: {_visible(first)}"
-    for line in more:
-        yield f"    | {_visible(line)}"
+    words = value if isinstance(value, str) else _words(value)
+    if words.isprintable():  # as nearly all are; a line break is not
+        return (label + words,)
+    first, *more = words.splitlines()
+    return (label + _visible(first), *(f"    | {_visible(line)}" for line in more))
 
 
 def _words(value: Any) -> str:
-    if isinstance(value, str):
-        return value
     return _TRUTH[value] if isinstance(value, bool) else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _visible(line: str) -> str:
-    if line.isprintable():  # as nearly all are
-        return line
     return "".join(f"\\u{ord(c):04x}" if unicodedata.category(c) in _HIDDEN else c for c in line)
