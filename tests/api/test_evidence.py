@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -13,6 +14,10 @@ from onenet.api.parts import Parts
 from onenet.app import Application, create_app
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Asks, Bundle, Field, Material, Source
+from onenet.domain.commands import RecordAnswer
+from onenet.domain.outcome import SupplementNeeded, SupplementRequest
+from onenet.services import cases
+from onenet.services.cases import Replying
 from onenet.services.sources import Sources
 from onenet.simulator import certificates
 from onenet.store.database import Database
@@ -27,6 +32,8 @@ HOME = Material("home", names("home"), 3, asks=Asks("register", "household", fie
 CHEF = Material("chef", names("chef"), 3, asks=Asks("register", "identity", "chef_id_no", ("chef",)))
 LOST = Material("lost", names("lost"), 2, asks=Asks("nobody", "licence"))
 ID_NO = "320599199201010024"
+
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)  # none of it is the database's
 
 
 def shop() -> Bundle:
@@ -108,6 +115,16 @@ async def test_what_a_source_confirms_goes_into_the_case_by_reference_with_conse
         *("source", "certificate", "asked_at", "purpose", "issuer", "number", "valid_until", "sha256")
     }
     assert (card["source"], card["purpose"], card["number"]) == ("register", "开店一件事核验", said["number"])
+
+
+async def test_of_what_was_compared_the_case_keeps_which_fields_and_no_number(
+    frontend: httpx2.AsyncClient,
+) -> None:
+    opened = await apply(frontend, given(await confirmed(frontend, "home")))
+    shown = (await frontend.get(f"/v1/cases/{opened.json()['id']}/application")).json()["materials"]
+    (home,) = [each["evidence"] for each in shown]
+    assert home["fields"] == ["address", "name"]
+    assert not {"number", "sha256"} & home.keys()
 
 
 async def test_a_source_is_told_the_holder_and_the_declared_fields_and_nothing_else(
@@ -263,3 +280,27 @@ async def test_a_department_sees_the_evidence_of_its_own_materials_alone(
     officer = acting(anonymous, tokens.officer)
     seen = (await officer.get(f"/v1/cases/{opened.json()['id']}/application")).json()["materials"]
     assert [each["code"] for each in seen] == ["card"]
+
+
+async def test_a_correction_is_handed_in_as_evidence_too(
+    frontend: httpx2.AsyncClient, parts: Parts, clock: FrozenClock
+) -> None:
+    opened = await apply(frontend)
+    id = UUID(opened.json()["id"])
+    case = await cases.of_document(parts.database, parts.catalogue, id)
+    assert case is not None
+    task = case.live_task("food")
+    assert task is not None
+    wanted = SupplementNeeded((SupplementRequest("material", "card", "请提供"),))
+    answered = cases.change(id, RecordAnswer(task.id, wanted), Replying("department:health"))
+    await parts.gate.submit(answered)
+    body = {"step": "food", "materials": [given(await confirmed(frontend, "card"))]}
+    path, key = f"/v1/cases/{id}/supplements", {"Idempotency-Key": "s"}
+    done = await frontend.post(path, json=body, headers=key)
+    assert done.status_code == 200, done.text
+    clock.advance(timedelta(days=2))
+    assert (await frontend.post(path, json=body, headers=key)).content == done.content
+    log = (await frontend.get("/v1/me/access-log")).json()["items"]
+    assert [each["fields"] for each in log if each["what"] == "evidence"] == [["materials.card"]]
+    (card,) = (await frontend.get(f"/v1/cases/{id}/application")).json()["materials"]
+    assert card["evidence"]["source"] == "register"

@@ -3,11 +3,14 @@
 import json
 
 import httpx2
+import pytest
 from sqlalchemy import select
 
 from onenet.store.database import Database
 from onenet.store.tables import case_content, task
 from tests.api.conftest import Tokens, acting, submission
+
+pytestmark = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)  # none of it is the database's
 
 
 async def preview(client: httpx2.AsyncClient, **changes: object) -> httpx2.Response:

@@ -14,8 +14,8 @@ from onenet.clock import FrozenClock
 from onenet.store import catalogue as store_catalogue
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
-from tests.api.conftest import city_bundle
-from tests.documents.test_consents import consents, document_of, held, wanted
+from tests.api.conftest import city_bundle, submission
+from tests.documents.test_consents import consents, delegated, document_of, held, wanted
 from tests.documents.test_documents import submitted, uploaded
 from tests.factories import NOW
 
@@ -52,6 +52,18 @@ async def test_the_newest_is_offered_to_whoever_handed_it_in_and_to_nobody_else(
     # Handed in on 2026-11-24 in local time, and that day is not counted: thirty days on is 24 December.
     assert (offer["material"], offer["document"], offer["case"]) == ("record", document, case)
     assert offer["valid_until"] == "2026-12-24"
+    assert await offered(stranger) == []
+
+
+@pytest.mark.usefixtures("_for_thirty_days")
+async def test_what_somebody_brought_to_another_s_case_is_not_theirs_to_use_again(
+    frontend: httpx2.AsyncClient, stranger: httpx2.AsyncClient
+) -> None:
+    headers = await delegated(frontend, "citizen-2")
+    document = (await uploaded(stranger))["id"]
+    body = submission(materials=[{"code": "record", "document": document}])
+    opened = await stranger.post("/v1/cases", json=body, headers=headers)
+    assert opened.status_code == 202, opened.text
     assert await offered(stranger) == []
 
 

@@ -40,7 +40,7 @@ from onenet.store.erasure_tables import legal_hold
 from tests.adapters.loopback import Loopback, answer, loopback
 from tests.databases import sqlite_file
 from tests.documents import making
-from tests.factories import make_bundle, make_member
+from tests.factories import make_bundle, make_material, make_member
 from tests.faults import office as offices
 from tests.faults.children import environment
 from tests.faults.form import SEED, count
@@ -69,11 +69,16 @@ def canaries(number: int) -> list[str]:
 
 
 def two_steps(department: str) -> Bundle:
-    """A step of the bank, which is told of a second person, and one of the tax office, which is not."""
+    """A step of the bank, which is told of a second person, and one of the tax office, which is not.
+
+    Each gets a generated form, which is made of what it is told.
+    """
+    decision = make_member("decision", department="bank", fields=["guarantor_id_no"], materials=["form"])
     return make_bundle(
-        replace(make_member("decision", department="bank", fields=["guarantor_id_no"]), identity=True),
-        make_member("levy", department="tax"),
+        replace(decision, identity=True),
+        make_member("levy", department="tax", materials=["form"]),
         code=department,
+        materials=[make_material("form", mode=1)],
     )
 
 

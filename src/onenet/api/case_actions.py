@@ -19,7 +19,7 @@ from onenet.api.case_shapes import (
     materials_given,
 )
 from onenet.api.case_views import seq_of_tags, step_views
-from onenet.api.cases import custody_of, load, replying_to
+from onenet.api.cases import custody_of, load, note_evidence, replying_to
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
@@ -84,7 +84,9 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
     replying = _replying(request, seen, body.raw)
     known = parts(request)
     custody = custody_of(request, command.materials)
-    return _answer(await cases.hand_in_supplement(known.gate, seen.case, command, replying, custody))
+    result = await cases.hand_in_supplement(known.gate, seen.case, command, replying, custody)
+    await note_evidence(known, caller(request), result, command.materials)
+    return _answer(result)
 
 
 @operations(

@@ -124,7 +124,7 @@ async def send_in(
         if kept is None:
             raise
         return repeated(kept, key)
-    await note_evidence(known, who, result)
+    await note_evidence(known, who, result, said.materials)
     return await _told(request, result, meant.view, secret=secret, key=key)
 
 
@@ -222,11 +222,13 @@ def custody_of(request: Request, materials: Sequence[MaterialGiven]) -> Custody 
     return Custody(parts(request).vault, who, partial(charge_copy, request, who))
 
 
-async def note_evidence(known: Parts, who: Principal, result: Result) -> None:
-    """Puts on the owner's access log what a case was opened with that sources had confirmed."""
+async def note_evidence(
+    known: Parts, who: Principal, result: Result, materials: Sequence[MaterialGiven]
+) -> None:
+    """Puts on the owner's access log what of these materials sources had confirmed."""
     if result.case is None or result.replayed:
         return
-    used = evidence.uses(result.case, who, known.machine_clock.now())
+    used = evidence.uses(result.case, materials, who, known.machine_clock.now())
     if used:
         await known.reading.accesses.write(used)
 

@@ -36,6 +36,7 @@ from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change, Once, Opening, Result
 from onenet.services.custody import Custody, id_of_case
+from onenet.services.once import answered
 from onenet.services.reuse import Receiving
 from onenet.store import cases as store_cases
 from onenet.store import events as store_events
@@ -299,7 +300,8 @@ async def hand_in_supplement(
     faults = forms.check(forms.as_text(schema), command.form)
     if faults:
         raise FormInvalid("the corrected fields are not right yet", faults=faults)
-    if custody is not None:
+    # A repetition is answered by what was stored, however old its evidence is by now.
+    if custody and replying.once and not await answered(custody.vault.database, replying.once):
         said = replace(case.content, form={**case.content.form, **command.form}, materials=command.materials)
         said = custody.with_evidence(case.bundle, said, Owner(case.client, case.subject))
         command = replace(command, materials=said.materials)

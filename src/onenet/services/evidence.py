@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, Literal
@@ -191,8 +191,9 @@ def _looked_into(
     return ticket.evidence
 
 
-def uses(case: Case, who: Principal, now: datetime) -> list[Access]:
-    """What of this case was confirmed by sources, for its owner's access log."""
+def uses(case: Case, materials: Iterable[MaterialGiven], who: Principal, now: datetime) -> list[Access]:
+    """Which of these materials of a case sources had confirmed, for its owner's access log."""
+    brought = {given.code for given in materials if given.ticket}
     owner = Owner(case.client, case.subject)
     return [
         Access(
@@ -200,7 +201,7 @@ def uses(case: Case, who: Principal, now: datetime) -> list[Access]:
             given.evidence.purpose,
         )
         for given in case.content.materials
-        if given.evidence is not None
+        if given.evidence is not None and given.code in brought
     ]  # fmt: skip
 
 
