@@ -26,7 +26,7 @@ from onenet.demo import samples
 from onenet.domain.bundle import Limit, Member
 from onenet.domain.calendar import Calendar
 from onenet.domain.case import Applicant, Case, MaterialGiven
-from onenet.domain.commands import Command, HandInSupplement, RecordAnswer
+from onenet.domain.commands import Command, GiveRating, HandInSupplement, HandleRating, RecordAnswer
 from onenet.domain.outcome import (
     Accepted,
     Completed,
@@ -36,7 +36,8 @@ from onenet.domain.outcome import (
     SupplementRequest,
     Suspended,
 )
-from onenet.domain.states import FINAL_STEP, StepState
+from onenet.domain.ratings import LAST_SATISFIED, Act, Channel, Stage, Verdict, ratings_of
+from onenet.domain.states import FINAL_CASE, FINAL_STEP, StepState
 from onenet.domain.visibility import EVERYTHING
 from onenet.errors import Conflict, NotFound
 from onenet.resources import example_catalogue_dir
@@ -45,7 +46,7 @@ from onenet.services.advance import Gate
 from onenet.services.cases import Replying, Submission
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change
-from onenet.store import supervision, tables
+from onenet.store import ratings, supervision, tables
 from onenet.store.database import Database
 
 BEGINS = datetime(2026, 1, 25, 16, 0, tzinfo=UTC)
@@ -97,6 +98,7 @@ class Month:
         self.catalogue = Catalogue(self.database)
         self.gate = Gate(self.database, self.catalogue.bundle, self.clock, self.clock, self.catalogue.rules)
         self._serials = itertools.count()
+        self._rated: set[UUID] = set()
         self._planned: set[tuple[UUID, str, int]] = set()
 
     async def run(self) -> None:
@@ -107,11 +109,13 @@ class Month:
         office = [n for n, at in times.items() if (at + OFFSET).hour in OPEN_HOURS and at < LAST_ARRIVAL]
         arrivals = Counter(self.random.choices(office, k=self.number))
         for n in ticks:
-            await self._apply(arrivals[n])
-            await self._act()
             if (times[n] - BEGINS).days not in self.blind:
                 await self._let_pass()
-            self.clock.advance(self.tick)
+            # Between two ticks: nobody does anything at the very moment at which a day ends.
+            self.clock.advance(self.tick / 2)
+            await self._apply(arrivals[n])
+            await self._act()
+            self.clock.advance(self.tick / 2)
         await self._let_pass()
 
     async def _let_pass(self) -> None:
@@ -150,7 +154,11 @@ class Month:
     # ---- what people do
 
     def _plan(self, case: Case) -> None:
-        """Draws what will be done about each task that is new."""
+        """Draws what will be done about each task that is new, and whether the applicant rates the end."""
+        if case.state in FINAL_CASE and case.id not in self._rated:
+            self._rated.add(case.id)
+            if self.random.random() < 0.5:
+                self._later(case.id, next(iter(case.steps)), "rate", self.random.uniform(0.1, 3))
         for step in case.steps.values():
             key = (case.id, step.code, step.submission)
             if step.state is StepState.DISPATCHED and key not in self._planned:
@@ -173,7 +181,7 @@ class Month:
         if self.random.random() < 0.08:
             self._later(case_id, step, "ask", accept + 0.2)
         elif self.random.random() < 0.08:
-            self._later(case_id, step, "suspend", accept + 0.2)
+            self._later(case_id, step, self.random.choice(("suspend", "stop")), accept + 0.2)
             stands = self.random.uniform(0.5, 12)
             self._later(case_id, step, "resume", accept + stands)
             decide += stands
@@ -206,6 +214,9 @@ class Month:
     async def _do(self, deed: Deed) -> Case | None:
         case = await cases.get(self.database, self.catalogue, deed.case_id, EVERYTHING)
         step = case.steps[deed.step]
+        if deed.what == "rate":
+            await self._rate(case)
+            return case
         if step.state in FINAL_STEP:
             return case
         command = self._command(case, deed)
@@ -216,6 +227,20 @@ class Month:
         except (Conflict, NotFound):
             return None
         return result.case if result.reply != "refused" else None
+
+    async def _rate(self, case: Case) -> None:
+        """Gives one to five, mostly one; some of the bad ones are taken back on appeal."""
+        level = self.random.choices((1, 2, 3, 4, 5), (60, 20, 10, 6, 4))[0]
+        rating = GiveRating(Stage.CLOSING, level, Channel.MOBILE)
+        result = await self.gate.submit(Change(case.id, rating, f"frontend:month/{case.subject}"))
+        assert result.case is not None
+        (given,) = ratings_of(result.case.content.procedures)
+        if level <= LAST_SATISFIED or self.random.random() < 0.5:
+            return
+        for act, verdict in ((Act.CLASSIFY, Verdict.MISTAKEN), (Act.APPEAL, None), (Act.REMOVE, None)):
+            is_supervisor = act is Act.REMOVE
+            handled = HandleRating(given.id, act, "meant for another", verdict, is_supervisor=is_supervisor)
+            await self.gate.submit(Change(case.id, handled, "supervisor:city"))
 
     def _command(self, case: Case, deed: Deed) -> Command | None:
         step, member = case.steps[deed.step], case.bundle.member(deed.step)
@@ -230,6 +255,8 @@ class Month:
             case "ask":
                 return _ask(task.id, member, (self.clock.now() + OFFSET).date() + timedelta(days=7))
             case "suspend":
+                return RecordAnswer(task.id, Suspended("expert_review", None, Limit(5, "workdays")))
+            case "stop":  # and nobody is told for how long, so the clock runs on
                 return RecordAnswer(task.id, Suspended("expert_review"))
             case "resume":
                 return RecordAnswer(task.id, Resumed())
@@ -346,6 +373,11 @@ SAID = (
 """What ends an office's silence."""
 
 
+def _stops(fact: Fact) -> bool:
+    """Of a special procedure the applicant is told for how long; without that no clock stands still."""
+    return fact.type == "step.supplement_needed" or fact.data["stops_clock"]
+
+
 def red_at(
     story: Sequence[Fact], limits: Sequence[Limit], calendar: Calendar, now: datetime
 ) -> datetime | None:
@@ -358,7 +390,7 @@ def red_at(
         if fact.type == "step.accepted" and started is None:
             started = datetime.fromisoformat(fact.data["from"]) if "from" in fact.data else fact.at
             since = fact.at
-        elif fact.type in ("step.suspended", "step.supplement_needed") and started:
+        elif fact.type in ("step.suspended", "step.supplement_needed") and started and _stops(fact):
             paused.append((day, None))
         elif fact.type in ("step.resumed", "step.supplemented") and paused and paused[-1][1] is None:
             paused[-1] = (paused[-1][0], day)
@@ -406,3 +438,23 @@ async def recount(database: Database, found: Sequence[Fact]) -> Counter[tuple[st
         if (case_id, code) not in skipped:
             counted[department, (case_id, code) not in ended, lights.get((case_id, code), "green")] += 1
     return counted
+
+
+async def rating_figures(database: Database) -> Counter[tuple[str | None, int]]:
+    """How many ratings of each level each department has, as the public figures count them."""
+    async with database.read() as connection:
+        months = ("2026-01", "2026-02", "2026-03")
+        told = [await ratings.counts(connection, "department", month, None) for month in months]
+    counted: Counter[tuple[str | None, int]] = Counter()
+    for each in itertools.chain.from_iterable(told):
+        counted[each.of, each.level] += each.ratings
+    return counted
+
+
+def rating_recount(found: Sequence[Fact]) -> Counter[tuple[str | None, int]]:
+    """The same, from the record: what was given, without what was removed."""
+    given = {fact.case_id: fact.data for fact in found if fact.type == "rating.given"}
+    for fact in found:
+        if fact.type == "rating.removed":
+            del given[fact.case_id]
+    return Counter((data["department"], data["level"]) for data in given.values())

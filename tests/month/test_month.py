@@ -33,6 +33,8 @@ async def test_what_is_due_happens_once_within_a_tick_and_the_figures_agree(data
     assert month.not_in_time(found, TICK) == []
     assert await month.left_due(database, lived.clock.now()) == 0
     assert await month.figures(database, lived.clock.now()) == await month.recount(database, found)
+    assert await month.rating_figures(database) == month.rating_recount(found)
+    assert any(fact.type == "rating.given" for fact in found)
     assert await _lit_otherwise(lived, found) == []
     assert await _deemed_otherwise(lived, found) == []
 
