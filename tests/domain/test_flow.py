@@ -8,7 +8,7 @@ import pytest
 
 from onenet.domain.bundle import Bundle, Limit, Wait
 from onenet.domain.case import Waiting
-from onenet.domain.commands import FireTimer
+from onenet.domain.commands import DecideStep, FireTimer
 from onenet.domain.outcome import Accepted, Completed, Received, Rejected, ResultGiven, TryLater, Unclear
 from onenet.domain.states import FINAL_STEP, CaseState, StepState, TimerState
 from onenet.errors import Conflict
@@ -257,6 +257,20 @@ def test_the_outcome_of_an_offline_step_lets_the_next_one_go() -> None:
     walk = begin(bundle)
     walk.decide("photo", "complete")
     assert walk.states() == "completed dispatched"
+
+
+def test_what_the_counter_issued_is_there_for_the_next_step_and_why_is_on_record() -> None:
+    bundle = make_bundle(
+        make_member("death", offline=True, results=["certificate"]),
+        make_member("household", department="bank", after=["death"], materials=["paper"]),
+        materials=[make_material("paper", mode=2, from_result="certificate")],
+    )
+    walk = begin(bundle)
+    walk.tell(DecideStep("death", "complete", "经窗口核验", (ResultGiven("certificate", "D-1"),)))
+    assert [each["number"] for each in walk.sheet("household")["results_before"]] == ["D-1"]
+    done = next(event for event in walk.events if event.type == "step.completed")
+    assert done.content()["reason"] == "经窗口核验"
+    assert done.content()["results"] == [{"code": "certificate", "number": "D-1", "facts": None}]
 
 
 def test_an_offline_step_cannot_be_sent() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import Depends
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +22,7 @@ from onenet.api.case_shapes import (
 from onenet.api.case_views import seq_of_tags, step_views
 from onenet.api.cases import custody_of, load, note_evidence, replying_to
 from onenet.api.contract import answers_with
+from onenet.api.desk_shapes import MOST_ENTRIES, GivenResult
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.promise_shapes import Deferral
@@ -28,16 +30,26 @@ from onenet.api.shapes import Code, LongText
 from onenet.api.shapes import Request as RequestShape
 from onenet.domain.commands import DecideStep, DeferTolerance, Extend, HandInSupplement, Withdraw
 from onenet.domain.delegation import Owner
+from onenet.domain.outcome import ResultGiven
 from onenet.domain.promises import Later
-from onenet.errors import NotFound
+from onenet.errors import Fault, InvalidInput, NotFound
 from onenet.services import cases
 from onenet.services.cases import Replying
 from onenet.services.change import Result
+from onenet.services.desk import check_codes
 from onenet.services.reading import Seen
 
 operations = Operations("cases")
 
 TAKES = ("Idempotency-Key", "If-Match")
+
+
+NO_RESULTS = Fault(
+    "needless",
+    "只有办结时才能登记结果",
+    "Expected no results: only `complete` issues any",
+    pointer="/results",
+)
 
 
 class Withdrawal(RequestShape):
@@ -48,10 +60,14 @@ class Withdrawal(RequestShape):
 
 
 class StepDecision(RequestShape):
-    """What a person decides about a step that is held; `hold` stops one that its department has."""
+    """What a person decides about a step that is held; `hold` stops one that its department has.
+
+    `results`: what was issued at the counter, with `complete` alone.
+    """
 
     action: Literal["hold", "release", "complete", "reject", "skip", "cancel"]
     reason: LongText
+    results: Annotated[list[GivenResult], Field(max_length=MOST_ENTRIES)] = Field(default=[])
 
 
 SupplementBody = Annotated[
@@ -115,12 +131,16 @@ async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody)
     takes=TAKES,
 )
 async def decide_step(request: Request, case_id: CaseId, step: StepCode, body: DecisionBody) -> Response:
-    """Decides about a step that is held: lets it go on, or closes it; the reason goes on record.
+    """Decides about a step that is held: lets it go on, or closes it; reason and results go on record.
 
     `hold` stops a step that its department has, and has lost; it can be decided or sent again then.
     """
     seen, said = await _load_step(request, case_id, step), body.value
-    command = DecideStep(step, said.action, said.reason)
+    if said.results and said.action != "complete":
+        raise InvalidInput(faults=(NO_RESULTS,))
+    results = tuple(ResultGiven(each.code, each.number, each.facts) for each in said.results)
+    command = DecideStep(step, said.action, said.reason, results)
+    check_codes(seen.case.bundle.member(step), command)
     replying = _replying(request, seen, body.raw)
     return _answer(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from onenet.domain.case import MaterialGiven
-from onenet.domain.outcome import Outcome
+from onenet.domain.outcome import Outcome, ResultGiven
 from onenet.domain.procedures import WhichLimit
 from onenet.domain.promises import Later, Undertaking
 from onenet.domain.ratings import Act, Channel, Stage, Verdict
@@ -114,11 +114,13 @@ class DecideStep:
 
     hold: stop one that its department has, and has lost. release: go on where it stopped. complete and
     reject: record an outcome for an offline step. skip: what depends on it may go on. cancel: it ends here.
+    `results`: what was issued at the counter, with complete alone.
     """
 
     step: str
     action: Literal["hold", "release", "complete", "reject", "skip", "cancel"]
     reason: str
+    results: tuple[ResultGiven, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 from onenet.domain import moves, withdrawals
 from onenet.domain.case import Reply, Step
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
+from onenet.domain.outcome import ResultGiven
 from onenet.domain.procedures import Reapplied
 from onenet.domain.reapplications import AGAIN
 from onenet.domain.states import FINAL_STEP, StepState, TaskState
@@ -17,9 +19,11 @@ from onenet.errors import NotFound
 WITHDRAWN = "withdrawn_by_applicant"
 
 
-def end_step(draft: Draft, code: str, state: StepState, reason: str) -> None:
+def end_step(
+    draft: Draft, code: str, state: StepState, reason: str, results: tuple[ResultGiven, ...] = ()
+) -> None:
     """Closes a step by a decision of ours or the applicant's; its task and timers end with it. A department
-    that may be at work is told.
+    that may be at work is told. `results`: what was issued at the counter.
     """
     for task in list(draft.tasks.values()):
         if task.step == code and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):
@@ -27,7 +31,10 @@ def end_step(draft: Draft, code: str, state: StepState, reason: str) -> None:
             if withdrawals.may_be_known(task):
                 withdrawals.tell(draft, task, reason)
     draft.cancel_timers(code)
-    draft.move_step(code, state, EventType(f"step.{state.value}"), {"reason": reason}, reason=reason)
+    told: dict[str, Any] = {"reason": reason}
+    if results:
+        told["results"] = [result.as_issued() for result in results]
+    draft.move_step(code, state, EventType(f"step.{state.value}"), told, reason=reason, results=results)
 
 
 def withdraw_step(draft: Draft, code: str) -> Reply:

@@ -250,7 +250,7 @@ def _(command: DecideStep, draft: Draft) -> Reply:
         case "release":
             flow.let_go_on(draft, step.code, command.reason)
         case "complete":
-            ending.end_step(draft, step.code, StepState.COMPLETED, command.reason)
+            ending.end_step(draft, step.code, StepState.COMPLETED, command.reason, command.results)
         case "reject":
             ending.end_step(draft, step.code, StepState.REJECTED, command.reason)
         case "skip":

@@ -11,7 +11,7 @@ from uuid import UUID
 from onenet.domain import content
 from onenet.domain.bundle import Member
 from onenet.domain.case import Case, Step, Task
-from onenet.domain.commands import Clerk, HandOver, WorkAtDesk
+from onenet.domain.commands import Clerk, DecideStep, HandOver, WorkAtDesk
 from onenet.domain.outcome import Completed, Outcome, SupplementNeeded, TakenBack
 from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import TASK_PREFIX
@@ -131,7 +131,7 @@ async def work(gate: Gate, found: DeskTask, command: WorkAtDesk, replying: Reply
     if isinstance(act, HandOver):
         _check_name(act.to, found.step.department)
     else:
-        _check_codes(found.case.bundle.member(found.step.code), act)
+        check_codes(found.case.bundle.member(found.step.code), act)
     return await gate.submit(change(found.case.id, command, replying))
 
 
@@ -142,7 +142,7 @@ def _check_name(name: str, department: str) -> None:
         raise unknown("/to", "不是该部门的人员", "this is nobody of the department")
 
 
-def _check_codes(member: Member, act: object) -> None:
+def check_codes(member: Member, act: object) -> None:
     """Passes when the item names all that is asked for or issued: a person can mend a slip at once."""
     known: dict[str, set[str]] = {
         "result": {result.code for result in member.results},
@@ -157,7 +157,7 @@ def _check_codes(member: Member, act: object) -> None:
 def _codes(act: Outcome | object) -> Sequence[tuple[str, str, str]]:
     """Where in an answer a code stands, of what kind, and the code."""
     match act:
-        case Completed(results, _):
+        case Completed(results, _) | DecideStep(results=results):
             return [(f"/results/{n}/code", "result", each.code) for n, each in enumerate(results)]
         case TakenBack(_, _, codes):
             return [(f"/results/{n}", "result", code) for n, code in enumerate(codes)]
