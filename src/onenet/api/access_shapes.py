@@ -26,6 +26,7 @@ SUBJECT_PATTERN = "^[!-~]{1,128}$"
 CLIENT_PATTERN = "^[a-z0-9][a-z0-9_-]{0,63}$"
 LOOKED_AT = [
     *("case", "events", "application", "attempts", "document", "lookup", "reveal", "reuse", "export"),
+    *("certificate", "evidence"),
     "draft",
     "rating",
 ]
