@@ -131,6 +131,12 @@ def test_withdrawal_cancels_every_open_step_and_its_task() -> None:
     assert [task.step for task in told] == ["a"]
 
 
+def test_why_the_applicant_withdrew_is_on_record() -> None:
+    walk = two()
+    walk.tell(Withdraw("搬家了"))
+    assert walk.events[-1].content() == {"reason": "搬家了"}
+
+
 def test_withdrawal_leaves_what_was_decided_before() -> None:
     walk = two()
     walk.answer("a", Completed())

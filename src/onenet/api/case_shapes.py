@@ -273,7 +273,7 @@ class WithdrawalShape(Answer):
     """A department is told that its task `withdraws` is withdrawn. `compensation`: what it is to undo."""
 
     task: str
-    withdraws: str
+    withdraws: str | None = None
     state: Annotated[str, Field(json_schema_extra=extensible(["outstanding", "held", "confirmed"]))]
     since: Moment
     compensation: Names | None = None

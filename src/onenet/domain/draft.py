@@ -63,10 +63,10 @@ class Draft:
         state = self.steps[step].state
         self.add(type, step, state=None if state in FINAL_STEP else state, **data)
 
-    def move_case(self, wanted: CaseState) -> None:
+    def move_case(self, wanted: CaseState, reason: str | None = None) -> None:
         """Moves the case and says so. Raises: IllegalMove."""
         self.state = move(CASE_MOVES, self.state, wanted)
-        self.add(EventType(f"case.{wanted.value}"))
+        self.add(EventType(f"case.{wanted.value}"), reason=reason)
 
     def move_step(
         self,

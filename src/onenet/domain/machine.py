@@ -200,7 +200,7 @@ def _(command: Withdraw, draft: Draft) -> Reply:
             ending.end_step(draft, step.code, StepState.CANCELLED, ending.WITHDRAWN)
         else:
             ending.undo(draft, step)
-    draft.move_case(CaseState.WITHDRAWN)
+    draft.move_case(CaseState.WITHDRAWN, command.reason)
     return "applied"
 
 
