@@ -180,6 +180,14 @@ class DocumentQuota(Conflict, code="document-quota", zh="文件数量或大小�
     """There are more documents, or larger ones, than there may be."""
 
 
+class MandateInvalid(Conflict, code="mandate-invalid", zh="授权委托无效"):
+    """The mandate does not hold now, or not for this."""
+
+
+class PresenceNeeded(Conflict, code="presence-needed", zh="须本人到场办理"):
+    """An item needs the applicant's presence: nobody can apply for it in somebody's place."""
+
+
 class DraftQuota(Conflict, code="draft-quota", zh="草稿数量超出上限"):
     """There are as many drafts of this owner as there may be."""
 
@@ -216,6 +224,10 @@ class MoveRefused(Conflict):
         super().__init__(detail)
         self.present = present
         self.allowed = allowed
+
+
+class DuplicateCase(MoveRefused, code="duplicate-case", zh="已有同一事项的在办办件"):
+    """There is an open case of the same thing for the same applicant."""
 
 
 class StaleWrite(Conflict, zh="数据已被他人更改"):

@@ -14,7 +14,7 @@ from onenet.demo.city import CITY
 from onenet.domain import guidance
 from onenet.domain.bundle import Bundle
 from onenet.resources import example_catalogue_dir
-from onenet.services import cases
+from onenet.services import contents
 from tests.factories import make_content
 
 CERTIFICATE = "birth_certificate birth_certificate_offline"
@@ -212,7 +212,7 @@ def test_a_sample_is_taken_as_it_is(bundles: Mapping[str, Bundle], code: str, pl
     body = samples.submission(samples.read(code)[place], date(2026, 11, 26))
     given = [material["code"] for material in body["materials"]]
     said = Promises.model_validate_json(json.dumps({"undertakings": body.get("undertakings", [])}))
-    cases.check_content(
+    contents.check(
         bundles[code],
         make_content(answers=body["answers"], form=body["form"], materials=given),
         said.to_undertakings(),

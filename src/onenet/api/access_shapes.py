@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from onenet.api.case_shapes import DOCUMENT_PATTERN, CaseShape, OtherNumber
+from onenet.api.case_shapes import DOCUMENT_PATTERN, CaseShape
+from onenet.api.person_shapes import OtherNumber
 from onenet.api.shapes import (
     LINE_PATTERN,
     UUID_PATTERN,
@@ -30,7 +31,7 @@ LOOKED_AT = [
     "draft",
     "rating",
 ]
-FIELD_PATTERN = r"^(applicant\.id_no|form\.[a-z][a-z0-9_]{0,62})$"
+FIELD_PATTERN = r"^((applicant|agent)\.id_no|form\.[a-z][a-z0-9_]{0,62})$"
 
 DocumentName = Annotated[str, StringConstraints(pattern=DOCUMENT_PATTERN)]
 SubjectName = Annotated[str, StringConstraints(pattern=SUBJECT_PATTERN)]
@@ -48,6 +49,7 @@ class ApplicationShape(Answer):
     answers: dict[str, Any]
     form: dict[str, Any]
     materials: list[dict[str, Any]]
+    agent: dict[str, Any] | None = None
     masked: list[str]
     forms_sha256: str | None = None
 

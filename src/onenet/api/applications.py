@@ -72,6 +72,7 @@ def application_view(shown: Shown) -> dict[str, Any]:
             "answers": shown.answers,
             "form": shown.form,
             "materials": list(shown.materials),
+            **({"agent": shown.agent} if shown.agent else {}),
             "masked": list(shown.masked),
             "forms_sha256": shown.forms_sha256,
         }

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
 from starlette.requests import Request
 
+from onenet.api.operations import caller
 from onenet.api.parts import parts
 from onenet.domain.delegation import Owner
+from onenet.domain.filing import Filing
 from onenet.domain.principal import LONGEST_ACTOR, Principal, Role
 from onenet.domain.visibility import COUNTER, WHOLE, Sight, View
-from onenet.errors import Fault, Forbidden, InvalidInput
+from onenet.errors import Fault, Forbidden, InvalidInput, MandateInvalid
 from onenet.ids import from_text
-from onenet.services.cases import unknown
+from onenet.services.cases import Submission, unknown
 
 DELEGATION_HEADER = "Onenet-Delegation"
 DELEGATION_PREFIX = "dlg"
@@ -25,6 +28,36 @@ class Applying(NamedTuple):
     owner: Owner
     view: View
     actor: str
+    by_delegation: bool = False
+
+
+def filed(request: Request, said: Submission, meant: Applying) -> tuple[Submission, Applying]:
+    """The application, with what follows from who sends it in: an agent, a helper, the counter.
+
+    Raises: Forbidden, MandateInvalid, UnknownReference.
+    """
+    who, agent, help_given = caller(request), said.agent, said.filing.assistance
+    if help_given and who.role is not Role.CLERK:
+        zh, en = "仅供窗口工作人员帮办时填写", "Only for who helps an applicant at a counter"
+        raise Forbidden(en, faults=(Fault("assistance", zh, en, pointer="/assistance"),))
+    if help_given and help_given.proof not in {None, *(material.code for material in said.materials)}:
+        raise unknown("/assistance/proof", "未提交此材料", "no such material is handed in")
+    if agent and (agent.mandate is None) != meant.by_delegation:
+        raise _MANDATE_OF_DELEGATION if meant.by_delegation else _MANDATE_MISSING
+    filing = said.filing
+    if who.role is Role.CLERK:
+        filing = Filing(filing.channel or "window", help_given and replace(help_given, by=who.id))
+    by_agent = meant.by_delegation or agent is not None
+    actor = who.name_for(meant.owner, by_agent=agent is not None)
+    return replace(said, filing=filing, by_agent=by_agent), meant._replace(actor=actor)
+
+
+def _mandate(code: str, zh: str, en: str) -> MandateInvalid:
+    return MandateInvalid(en, faults=(Fault(code, zh, en, pointer="/agent/mandate"),))
+
+
+_MANDATE_MISSING = _mandate("missing", "须说明所依据的授权委托", "Expected the mandate acted by")
+_MANDATE_OF_DELEGATION = _mandate("delegation", "以委托为准，不得另填", "Expected none: the delegation is it")
 
 
 async def applying(request: Request, who: Principal, bundle: str, jurisdiction: str) -> Applying:
@@ -61,7 +94,7 @@ async def _by_delegation(request: Request, who: Principal, named: list[str], bun
         words = "该委托不存在、已失效或不包括此“一件事”", "Not in force, or not for this bundle"
         raise Forbidden(faults=(_fault("delegation", *words),))
     owner = sight.delegation.owner
-    return Applying(owner, sight.view, who.name_for(owner))
+    return Applying(owner, sight.view, who.name_for(owner), by_delegation=True)
 
 
 async def _sight(request: Request, who: Principal, id: UUID, bundle: str) -> Sight | None:

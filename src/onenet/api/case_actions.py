@@ -96,7 +96,8 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
     A material that was promised in an undertaking is handed in here too, also after the step was granted.
     """
     seen, said = await load(request, case_id), body.value
-    command = HandInSupplement(said.step, materials_given(said.materials), said.form)
+    given = materials_given(said.materials)
+    command = HandInSupplement(said.step, given, said.form, by_agent=_is_by_agent(seen))
     replying = _replying(request, seen, body.raw)
     known = parts(request)
     custody = custody_of(request, command.materials)
@@ -119,7 +120,7 @@ async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody)
     """
     seen, said = await load(request, case_id), body.value
     replying = _replying(request, seen, body.raw)
-    command = Withdraw(said.reason, said.step)
+    command = Withdraw(said.reason, said.step, by_agent=_is_by_agent(seen))
     return _answer(await cases.withdraw(parts(request).gate, seen.case.id, command, replying))
 
 
@@ -202,10 +203,16 @@ async def _load_step(request: Request, case_id: str, step: str) -> Seen:
     return seen
 
 
+def _is_by_agent(seen: Seen) -> bool:
+    """Whether the account is that of the agent who is named beside the applicant, by a mandate."""
+    agent = seen.case.content.agent
+    return agent is not None and agent.mandate is not None and seen.sight.rule == "own"
+
+
 def _replying(request: Request, seen: Seen, raw: bytes) -> Replying:
     who, (case, sight) = caller(request), seen
     if_match = preconditions.listed_tags(request.headers.getlist("if-match"))
-    actor = who.name_for(Owner(case.client, case.subject))
+    actor = who.name_for(Owner(case.client, case.subject), by_agent=_is_by_agent(seen))
     if_seq = seq_of_tags(if_match, case, sight.view)
     return replying_to(request, who, sight.view, raw, actor=actor, if_seq=if_seq)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
+from onenet.api.filing_shapes import Filed
 from onenet.api.form_values import GivenAnswers, GivenForm
+from onenet.api.person_shapes import AnyApplicant
 from onenet.api.procedure_shapes import RefusalShape, RequestShape, SpecialProcedureShape
-from onenet.api.promise_shapes import Promises, ToleranceShape
+from onenet.api.promise_shapes import ToleranceShape
 from onenet.api.shapes import (
-    NAME_PATTERN,
     Answer,
     Code,
     Limit,
@@ -28,7 +27,6 @@ from onenet.api.shapes import (
 )
 from onenet.domain.case import Applicant, MaterialGiven
 from onenet.domain.events import EventType
-from onenet.domain.identifiers import is_identity_number, is_uscc, normalise_identity_number
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.domain.states import CaseState, Light, StepState
 from onenet.ids import from_text
@@ -37,87 +35,6 @@ from onenet.services.cases import Submission
 MAX_MATERIALS = 100
 EVIDENCE_PATTERN = "^evd_[0-9A-Za-z_-]{1,4000}$"
 DOCUMENT_PATTERN = "^doc_[0-7][0-9A-HJKMNP-TV-Z]{25}$"
-
-
-def _identity_number(text: str) -> str:
-    if is_identity_number(text):
-        return normalise_identity_number(text)
-    raise PydanticCustomError(
-        "cn_ric",
-        "not an identity number",
-        {
-            "words": (
-                "应为 18 位半角身份证号码，末位为校验位",
-                "Expected an identity number: 18 ASCII characters, the last one its check character",
-            )
-        },
-    )
-
-
-def _uscc(text: str) -> str:
-    if is_uscc(text):
-        return text
-    raise PydanticCustomError(
-        "cn_uscc",
-        "not a unified social credit code",
-        {
-            "words": (
-                "应为 18 位半角统一社会信用代码，末位为校验位",
-                "Expected a social credit code: 18 ASCII characters, the last one its check character",
-            )
-        },
-    )
-
-
-def _format(name: str) -> WithJsonSchema:
-    """A format without a pattern beside it: generators would take the pattern for the whole rule."""
-    return WithJsonSchema({"type": "string", "format": name, "maxLength": 18})
-
-
-IdentityNumber = Annotated[str, AfterValidator(_identity_number), _format("cn-ric")]
-Uscc = Annotated[str, AfterValidator(_uscc), _format("cn-uscc")]
-OtherNumber = Annotated[str, StringConstraints(pattern="^[0-9A-Za-z/-]{3,40}$")]
-PersonName = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=100, pattern=NAME_PATTERN),
-    AfterValidator(lambda name: unicodedata.normalize("NFC", name)),
-]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9-]{5,20}$")]
-
-
-class ApplicantWithCard(Request):
-    """A person with an identity card, or a residence permit of Hong Kong, Macao and Taiwan residents."""
-
-    name: PersonName
-    kind: Literal["natural_person"]
-    id_type: Literal["resident_identity_card", "hk_macao_taiwan_residence_permit"]
-    id_no: IdentityNumber
-    phone: Phone | None = None
-
-
-class ApplicantWithUscc(Request):
-    """An enterprise, by its unified social credit code."""
-
-    name: PersonName
-    kind: Literal["enterprise"]
-    id_type: Literal["uscc"]
-    id_no: Uscc
-    phone: Phone | None = None
-
-
-class ApplicantOtherwise(Request):
-    """Whoever has a document of another kind."""
-
-    name: PersonName
-    kind: Literal["natural_person", "enterprise"]
-    id_type: Literal["passport", "other"]
-    id_no: OtherNumber
-    phone: Phone | None = None
-
-
-AnyApplicant = Annotated[
-    ApplicantWithCard | ApplicantWithUscc | ApplicantOtherwise, Field(discriminator="id_type")
-]
 
 
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
@@ -159,7 +76,7 @@ AnyMaterial = Annotated[
 ]
 
 
-class CaseSubmission(Promises):
+class CaseSubmission(Filed):
     """An application: one thing, stated once.
 
     `forms_sha256`: what a preview said of the generated forms that the applicant has confirmed.
@@ -193,6 +110,9 @@ class CaseSubmission(Promises):
             materials=materials_given(self.materials),
             forms_sha256=self.forms_sha256,
             undertakings=self.to_undertakings(),
+            duplicate=self.to_intended(),
+            agent=self.to_agent(),
+            filing=self.to_filing(),
         )
 
 
@@ -363,6 +283,9 @@ class CaseShape(Answer):
     steps: list[StepShape]
     reapplies: Origin | None = None
     links: CaseLinks
+    duplicate_of: str | None = None
+    channel: str | None = None
+    assistance: dict[str, str] | None = None
     tracking_secret: str | None = None
 
 

@@ -24,7 +24,7 @@ from onenet.domain.procedures import Suspension
 from onenet.domain.promises import Signature, Tolerance
 from onenet.domain.rating_handling import ratable
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
-from onenet.domain.visibility import WHOLE, View
+from onenet.domain.visibility import WHOLE, Content, View
 from onenet.recent import Recent
 from onenet.store.events import Event
 
@@ -95,6 +95,9 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
                 "ratings": f"{here}/ratings",
                 "progress": f"/v1/progress/{case.number}",
             },
+            "duplicate_of": _duplicate_of(case, view),
+            "channel": case.content.filing.channel,
+            "assistance": _assistance(case, view),
             **tracking,
         }
     )
@@ -103,6 +106,19 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
 def _origin(case: Case) -> dict[str, str] | None:
     again = reapplications.origin(case.content)
     return {"case": str(again.case), "number": again.number, "step": again.step} if again else None
+
+
+def _assistance(case: Case, view: View) -> dict[str, Any] | None:
+    """Who helped at the counter, and how the applicant agreed."""
+    helped = case.content.filing.assistance
+    is_shown = view.has_record or view.content is Content.WHOLE
+    return {"by": helped.by, "consent": helped.consent} if helped and is_shown else None
+
+
+def _duplicate_of(case: Case, view: View) -> str | None:
+    """The case beside which this one was wanted: for who sees all that the applicant said."""
+    intended = case.content.duplicate
+    return str(intended.case) if intended and view.content is Content.WHOLE else None
 
 
 _TEXTS: Recent[tuple[UUID, int, str, tuple[Waiting | None, ...]], str] = Recent(2_000)

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from onenet.api import case_views, cursors, examples
 from onenet.api.answers import answer, answer_text, as_json, page, stored
-from onenet.api.applying import Applying, applying
+from onenet.api.applying import Applying, applying, filed
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_queries import CaseId, CaseListQuery, CaseQuery
 from onenet.api.case_shapes import CaseShape, CaseSubmission, StepList
@@ -74,7 +74,7 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
     """
     said = body.value.to_submission()
     meant = await applying(request, caller(request), said.bundle, said.jurisdiction)
-    return await send_in(request, said, meant, body.raw)
+    return await send_in(request, *filed(request, said, meant), body.raw)
 
 
 Around = Callable[[Callable[[], Awaitable[Result]]], Awaitable[Result]]

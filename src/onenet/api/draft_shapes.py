@@ -12,10 +12,12 @@ from pydantic import Field, StringConstraints, ValidationError
 
 from onenet.api import faults
 from onenet.api.case_shapes import MAX_MATERIALS, AnyMaterial, CaseSubmission, Sha256
+from onenet.api.filing_shapes import AssistanceShape, DuplicateIntended
 from onenet.api.form_values import GivenAnswers, GivenForm
 from onenet.api.preconditions import entity_tag
 from onenet.api.promise_shapes import Promises
 from onenet.api.shapes import LINE_PATTERN, Answer, Code, FaultShape, Moment, Request, extensible, moment
+from onenet.domain.filing import Channel
 from onenet.errors import Fault
 from onenet.ids import to_text
 from onenet.store.drafts import DraftRow
@@ -36,6 +38,26 @@ class DraftApplicant(Request):
     phone: Piece | None = None
 
 
+class DraftMandate(Request):
+    """By which paper the agent acts, as far as it is filled in."""
+
+    begins_on: Piece | None = None
+    ends_on: Piece | None = None
+    material: Piece | None = None
+    items: Annotated[list[Code], Field(max_length=100)] | None = None
+
+
+class DraftAgent(Request):
+    """Who acts for the applicant, as far as it is filled in."""
+
+    name: Piece | None = None
+    id_type: Piece | None = None
+    id_no: Piece | None = None
+    phone: Piece | None = None
+    relation: Piece | None = None
+    mandate: DraftMandate | None = None
+
+
 class DraftContent(Request):
     """An application that may be incomplete: only where it is for is needed. Its bundle stays the same."""
 
@@ -46,6 +68,9 @@ class DraftContent(Request):
     answers: GivenAnswers = Field(default={})
     form: GivenForm = Field(default={})
     materials: Annotated[list[AnyMaterial], Field(max_length=MAX_MATERIALS)] = Field(default=[])
+    agent: DraftAgent | None = None
+    channel: Channel | None = None
+    assistance: AssistanceShape | None = None
 
     def content(self) -> dict[str, Any]:
         """What was filled in, as it is kept: all but where it is for."""
@@ -94,12 +119,16 @@ class DraftInFull(DraftShape):
     answers: dict[str, Any]
     form: dict[str, Any]
     materials: list[dict[str, Any]]
+    agent: dict[str, Any] | None = None
+    channel: str | None = None
+    assistance: dict[str, Any] | None = None
 
 
 class DraftSubmission(Promises):
     """Sends the draft in as it is. What is signed is said now, as in an application sent in at once."""
 
     forms_sha256: Sha256 | None = None
+    duplicate: DuplicateIntended | None = None
 
 
 def submission_in(row: DraftRow) -> tuple[CaseSubmission | None, tuple[Fault, ...]]:

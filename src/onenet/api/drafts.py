@@ -14,7 +14,7 @@ from starlette.responses import Response
 from onenet.api import applying_examples as examples
 from onenet.api import preconditions
 from onenet.api.answers import PERSONAL, answer, as_json, stored
-from onenet.api.applying import Applying, applying
+from onenet.api.applying import Applying, applying, filed
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_shapes import CaseShape, materials_given
 from onenet.api.cases import repeated, send_in
@@ -49,7 +49,7 @@ from onenet.errors import (
     PreconditionRequired,
 )
 from onenet.ids import from_text, new_id
-from onenet.services import cases, drafts
+from onenet.services import cases, contents, drafts
 from onenet.services.change import Once
 from onenet.services.once import answered
 from onenet.store.accesses import Access
@@ -192,15 +192,17 @@ async def submit_draft(request: Request, draft_id: DraftId, body: SubmissionBody
     said, lacks = submission_in(row)
     if said is None:
         raise FormInvalid(f"{len(lacks)} entries are wrong or missing", faults=lacks)
-    now = known.machine_clock.now()
+    now, by_delegation = known.machine_clock.now(), sight.rule == "delegation"
+    application = replace(
+        said.to_submission(),
+        forms_sha256=body.value.forms_sha256,
+        undertakings=body.value.to_undertakings(),
+        duplicate=body.value.duplicate.to_intended() if body.value.duplicate else None,
+    )
+    meant = Applying(row.owner, sight.view, who.name_for(row.owner), by_delegation=by_delegation)
     return await send_in(
         request,
-        replace(
-            said.to_submission(),
-            forms_sha256=body.value.forms_sha256,
-            undertakings=body.value.to_undertakings(),
-        ),
-        Applying(row.owner, sight.view, who.name_for(row.owner)),
+        *filed(request, application, meant),
         body.raw,
         under=under,
         case_id=drafts.case_id_of(id),
@@ -253,7 +255,7 @@ async def _findings(request: Request, row: DraftRow) -> tuple[Fault, ...]:
     except Conflict as error:  # it was taken back since then
         return lacks + error.faults
     given = materials_given(content.materials)
-    return lacks + cases.not_right_yet(bundle, content.answers, content.form, given)
+    return lacks + contents.not_right_yet(bundle, content.answers, content.form, given)
 
 
 async def _note(request: Request, row: DraftRow, sight: Sight) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from onenet.api.case_shapes import AnyApplicant, BundleMark
+from onenet.api.case_shapes import BundleMark
 from onenet.api.form_values import GivenForm
+from onenet.api.person_shapes import AnyApplicant
 from onenet.api.shapes import Answer, Code, LongText, Moment, Names, Query, Request, extensible
 from onenet.domain.case import Applicant
 

@@ -278,7 +278,8 @@ class Item(Shape):
     """One departmental service.
 
     `answers`: questions whose answers its department is told. `identity`: whether it is told the applicant's
-    identity number. `needs`: how it needs a material, where that is otherwise than the material says.
+    identity number. `agent`: whether one may apply for somebody else, and whether its department is told who.
+    `needs`: how it needs a material, where that is otherwise than the material says.
     `retention_days`: how long what was said is kept after the case was closed. `tolerance`: what applicants
     sign whose secondary materials follow later; without it they may not. `after_supplement`: whether its
     limits go on or begin anew with it. `renews`: of a renewal, the field with the day of expiry.
@@ -296,6 +297,7 @@ class Item(Shape):
     materials: list[Code] = []
     needs: dict[Code, Need] = {}
     identity: bool = False
+    agent: Literal["allowed", "told", "refused"] = "allowed"
     retention_days: int = Field(default=RETENTION_DAYS, ge=1, le=36_600)
     tolerance: Terms | None = None
     after_supplement: Literal["continue", "restart"] = "continue"
@@ -360,7 +362,10 @@ class Reform(Shape):
 
 
 class Bundle(Shape):
-    """One thing. `if_failed`: what its members do about that where they say nothing themselves."""
+    """One thing. `if_failed`: what its members do about that where they say nothing themselves.
+
+    `duplicates`: `ask` whoever has an open case of it before there is a second one.
+    """
 
     code: Code
     names: Names
@@ -373,6 +378,7 @@ class Bundle(Shape):
     reform: Reform | None = None
     if_failed: Policy = "hold"
     partial_withdrawal: bool = False
+    duplicates: Literal["ask", "allow"] = "allow"
     questions: list[Question] = Field(default=[], max_length=50)
     members: list[Member] = Field(min_length=1, max_length=100)
     provenance: dict[str, Text] = {}

@@ -45,6 +45,7 @@ class Refused(Exception):
             f"{what}: {status} {problem.get('title', '')} {problem.get('detail', '')} {faults}".strip()
         )
         self.status = status
+        self.present: Mapping[str, Any] = problem.get("present", {})
 
 
 async def ask(
@@ -174,7 +175,13 @@ class FrontEnd:
                     self._news.put_nowait(view["id"])
 
     async def _send(self, key: str, body: Mapping[str, Any]) -> Opened:
-        view = await ask(self._client, "POST", "/v1/cases", body=body, key=key)
+        try:
+            view = await ask(self._client, "POST", "/v1/cases", body=body, key=key)
+        except Refused as refusal:
+            if "case" not in refusal.present:
+                raise
+            named = {"case": refusal.present["case"], "reason": "示例：另行申请"}
+            view = await ask(self._client, "POST", "/v1/cases", body={**body, "duplicate": named}, key=key)
         opened = Opened(view["id"], view["number"], view["tracking_secret"])
         self.notebook.note(key, opened)
         self.views.setdefault(view["id"], view)

@@ -27,6 +27,8 @@ EdgePolicy = Literal["hold", "cancel", "go_on"]
 well, or it goes on without that one.
 """
 
+Duplicates = Literal["ask", "allow"]
+AgentPolicy = Literal["allowed", "told", "refused"]
 DepartmentKind = Literal["government", "public_institution", "vertical", "non_government"]
 
 RETENTION_DAYS = 180
@@ -186,6 +188,7 @@ class Member:
     `fields` maps each form field the department needs to whether it is required: always, never, or where a
     condition over the answers says so. `answers`: codes of the questions whose answers it is told.
     `materials`: codes of the materials it needs; `needs`: how, where it is otherwise than the material says.
+    `agent`: whether somebody may apply in the applicant's place, and whether its department is told who.
     `identity`: it needs the applicant's identity number; who does not is told it masked. `offline`: an
     officer records the outcome. `retention_days`: how long what was said is kept after the case was closed.
     `tolerance`: what is signed where secondary materials follow later; None: none may (domain.md section 6).
@@ -211,6 +214,7 @@ class Member:
     alternative: str | None = None
     waits: tuple[Wait, ...] = ()
     offline: bool = False
+    agent: AgentPolicy = "allowed"
     identity: bool = False
     retention_days: int = RETENTION_DAYS
     after_supplement: AfterSupplement = "continue"
@@ -228,6 +232,7 @@ class Member:
 class Bundle:
     """One published, immutable version of a bundle. Members come in an order that respects `after`.
 
+    `duplicates`: whether an applicant who has an open case of it is asked before there is a second one.
     `reform`: what the reform cut, before and after: `days`, `materials`, `trips`, `steps`. `provenance`:
     where the facts come from, in free words. Both are for display alone. `partial_withdrawal`: one step
     can be withdrawn without the others.
@@ -247,6 +252,7 @@ class Bundle:
     fields: Mapping[str, Field]
     departments: Mapping[str, Department]
     sources: Mapping[str, Source] = field(default_factory=dict)
+    duplicates: Duplicates = "allow"
     fees: Names | None = None
     reform: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -303,19 +309,9 @@ def _member(content: Json) -> Member:
         for wait in content.get("waits", ())
     )
     plain = (
-        "compensation",
-        "code",
-        "item",
-        "names",
-        "department",
-        "item_type",
-        "when",
-        "alternative",
-        "offline",
-        "retention_days",
-        "after_supplement",
-        "renews",
-    )
+        "compensation", "code", "item", "names", "department", "item_type", "when",
+        "alternative", "offline", "retention_days", "agent", "after_supplement", "renews",
+    )  # fmt: skip
     return Member(
         **{key: content[key] for key in plain if key in content},
         promised=_limit(content.get("promised")),
@@ -361,6 +357,7 @@ def read_bundle(content: Mapping[str, Json], version: int) -> Bundle:
         jurisdictions=tuple(content["jurisdictions"]),
         promised=_limit(content.get("promised")),
         statutory=_limit(content.get("statutory")),
+        duplicates=content.get("duplicates", "allow"),
         questions=tuple(_question(question) for question in content["questions"]),
         members=tuple(_member(member) for member in content["members"]),
         materials={code: _material(material) for code, material in content["materials"].items()},

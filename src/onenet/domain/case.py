@@ -14,9 +14,12 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
+from onenet.domain.agents import Agent
 from onenet.domain.bundle import Bundle
 from onenet.domain.clocks import Clock
+from onenet.domain.duplicates import Intended
 from onenet.domain.events import NewEvent
+from onenet.domain.filing import NOTHING_SAID, Filing
 from onenet.domain.outcome import ResultGiven, SupplementRequest
 from onenet.domain.procedures import Procedure
 from onenet.domain.rules import LAW, Rules
@@ -212,6 +215,8 @@ class CaseContent:
 
     `procedures`: what goes on in the case as a whole beside its state.
     `forms_sha256`: of the generated forms as the applicant was shown and confirmed them (`generated`).
+    `duplicate`: the open case of the same thing beside which this one is wanted. `agent`: who applied in the
+    applicant's place. `filing`: how it was handed in.
     """
 
     applicant: Applicant
@@ -220,6 +225,9 @@ class CaseContent:
     materials: tuple[MaterialGiven, ...]
     procedures: tuple[Procedure, ...] = ()
     forms_sha256: str | None = None
+    duplicate: Intended | None = None
+    agent: Agent | None = None
+    filing: Filing = NOTHING_SAID
 
 
 _NONE: Mapping[Any, Any] = MappingProxyType({})

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from onenet.domain.case import MaterialGiven
+from onenet.domain.duplicates import OpenCase
 from onenet.domain.outcome import Outcome, ResultGiven
 from onenet.domain.procedures import WhichLimit
 from onenet.domain.promises import Later, Undertaking
@@ -17,9 +18,15 @@ from onenet.domain.ratings import Act, Channel, Stage, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """Begin a case that was just put together: its first command. `undertakings`: what is to follow later."""
+    """Begin a case that was just put together: its first command.
+
+    `undertakings`: what is to follow later. `others`: open cases of the same thing. `by_agent`: somebody
+    applies in the applicant's place.
+    """
 
     undertakings: tuple[Undertaking, ...] = ()
+    by_agent: bool = False
+    others: tuple[OpenCase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +58,27 @@ class RecordAnswer:
 
 @dataclass(frozen=True, slots=True)
 class HandInSupplement:
-    """The applicant hands in what a step asked for: materials, corrected form fields, or both."""
+    """The applicant hands in what a step asked for: materials, corrected form fields, or both.
+
+    `by_agent`: it is the agent that the application names who does.
+    """
 
     step: str
     materials: tuple[MaterialGiven, ...]
     form: Mapping[str, Any]
+    by_agent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """The applicant takes the case back, or one step of it where the bundle lets that be done."""
+    """The applicant takes the case back, or one step of it where the bundle lets that be done.
+
+    `by_agent`: as of a supplement.
+    """
 
     reason: str | None = None
     step: str | None = None
+    by_agent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from onenet.domain import guidance
-from onenet.domain.bundle import Bundle, Member
+from onenet.domain import agents, guidance
+from onenet.domain.bundle import Member
 from onenet.domain.case import Case
 from onenet.domain.identifiers import masked
 from onenet.domain.sheet import handed_in
@@ -19,6 +19,7 @@ from onenet.domain.states import StepState
 from onenet.domain.visibility import Content, Identity, View
 
 APPLICANTS_NUMBER = "applicant.id_no"
+AGENTS_NUMBER = "agent.id_no"
 IDENTITY_FORMATS = frozenset({"cn-ric"})
 
 
@@ -35,11 +36,13 @@ class Shown:
     materials: tuple[Mapping[str, Any], ...]
     masked: tuple[str, ...]
     forms_sha256: str | None = None
+    agent: Mapping[str, Any] | None = None
 
     def fields(self) -> tuple[str, ...]:
         """Names of all that is shown in full, for the access record."""
         named = [f"applicant.{name}" for name in self.applicant]
         named += [f"answers.{code}" for code in self.answers] + [f"form.{code}" for code in self.form]
+        named += [f"agent.{name}" for name in self.agent or {}]
         named += [f"materials.{each['code']}" for each in self.materials]
         return tuple(sorted(set(named) - set(self.masked)))
 
@@ -59,7 +62,7 @@ def shown(case: Case, view: View) -> Shown:
         papers = {code for member in members for code in member.materials}
         materials = tuple(each for each in materials if each.code in papers)
     applicant = {name: value for name, value in asdict(content.applicant).items() if value is not None}
-    hidden = tuple(_hidden(case.bundle, form, view, members))
+    hidden = tuple(_hidden(case, form, view, members))
     if APPLICANTS_NUMBER in hidden:
         applicant["id_no"] = masked(content.applicant.id_no)
     for code in list(form):
@@ -70,13 +73,24 @@ def shown(case: Case, view: View) -> Shown:
         for each in materials
     )
     confirmed = content.forms_sha256 if view.content is Content.WHOLE else None
-    return Shown(applicant, answers, form, given, hidden, confirmed)
+    agent = _agent(case, view, members, is_masked=AGENTS_NUMBER in hidden)
+    return Shown(applicant, answers, form, given, hidden, confirmed, agent)
+
+
+def _agent(case: Case, view: View, members: list[Member], *, is_masked: bool) -> dict[str, Any] | None:
+    """Who applied in the applicant's place: departments see that where one of their items needs it."""
+    agent, is_needed = case.content.agent, any(member.agent == "told" for member in members)
+    if agent is None or (view.content is Content.NEEDED and not is_needed):
+        return None
+    return agents.as_json(agent, is_masked=is_masked)
 
 
 def value_of(case: Case, field: str) -> Any:
     """What a field that is masked says in full."""
     if field == APPLICANTS_NUMBER:
         return case.content.applicant.id_no
+    if field == AGENTS_NUMBER and case.content.agent:
+        return case.content.agent.id_no
     return case.content.form[field.removeprefix("form.")]
 
 
@@ -88,7 +102,7 @@ def _members(case: Case, view: View) -> Iterator[Member]:
             yield member
 
 
-def _hidden(bundle: Bundle, form: Mapping[str, Any], view: View, members: list[Member]) -> Iterator[str]:
+def _hidden(case: Case, form: Mapping[str, Any], view: View, members: list[Member]) -> Iterator[str]:
     """The fields to mask: identity numbers that this view does not show in full."""
     if view.identity is Identity.FULL:
         return
@@ -96,8 +110,12 @@ def _hidden(bundle: Bundle, form: Mapping[str, Any], view: View, members: list[M
         # What of the form is left at all was declared by one of the steps.
         if not any(member.identity for member in members):
             yield APPLICANTS_NUMBER
+        if case.content.agent and not any(m.identity and m.agent == "told" for m in members):
+            yield AGENTS_NUMBER
         return
     yield APPLICANTS_NUMBER
+    if case.content.agent:
+        yield AGENTS_NUMBER
     for code in form:
-        if bundle.fields[code].schema.get("format") in IDENTITY_FORMATS:
+        if case.bundle.fields[code].schema.get("format") in IDENTITY_FORMATS:
             yield f"form.{code}"

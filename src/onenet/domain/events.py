@@ -202,6 +202,7 @@ PLAIN = frozenset(
         *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock"),
         *("phase", "correction", "not_said_at_once", "left"),
         *_OF_RATINGS,
+        *("without", "duplicate_of", "channel", "assisted", "by_agent"),
     }
 )
 """Members of an event's data in which nobody wrote anything. All others are private: whoever adds one that is

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from typing import Any
 
-from onenet.domain import ending, guidance, moves
+from onenet.domain import duplicates, ending, filing, guidance, moves
 from onenet.domain.bundle import Limit, Member
 from onenet.domain.case import WITHDRAWAL, MaterialGiven, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
@@ -53,7 +53,7 @@ def start_of_day(day: date, utc_offset_minutes: int) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def open_case(draft: Draft) -> None:
+def open_case(draft: Draft, *, by_agent: bool = False) -> None:
     """Makes the steps: those that apply wait, the others are skipped; sets the timers of waiting periods.
 
     A case that applies again brings the steps along that it does not apply for.
@@ -73,6 +73,9 @@ def open_case(draft: Draft) -> None:
         jurisdiction=case.jurisdiction,
         steps={step.code: step.state for step in draft.steps.values()},
         reapplies={"case": str(again.case), "step": again.step} if again else None,
+        **duplicates.told(draft.content.duplicate),
+        **filing.told(draft.content.filing),
+        by_agent=by_agent or None,
     )
     for member in case.bundle.members:
         if member.waits and draft.steps[member.code].state is StepState.WAITING:

@@ -6,17 +6,21 @@ its steps. Each handler below reads in that order; what a handler does to other 
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from functools import singledispatch
 
 from onenet.domain import (
+    agents,
     answers,
     corrections,
     desk,
     dues,
+    duplicates,
     ending,
     extensions,
     flow,
+    guidance,
     moves,
     polls,
     rating_handling,
@@ -86,9 +90,22 @@ def _apply(command: Command, draft: Draft) -> Reply:
     raise TypeError(f"no such command: {type(command).__name__}")
 
 
+def _today(draft: Draft) -> date:
+    """The day that it is in the place of the case."""
+    return agents.day_of(draft.now.at, draft.case.utc_offset_minutes)
+
+
 @_apply.register
 def _(command: Open, draft: Draft) -> Reply:
-    flow.open_case(draft)
+    if command.by_agent:
+        applies = guidance.plan(draft.case.bundle, draft.content.answers).members
+        given = {material.code for material in draft.content.materials}
+        members = [draft.case.bundle.member(code) for code in applies]
+        agents.check(draft.content.agent, members, given, _today(draft))
+    named = duplicates.check(command.others, draft.content.duplicate)
+    if named is not draft.content.duplicate:
+        draft.content = replace(draft.content, duplicate=named)
+    flow.open_case(draft, by_agent=command.by_agent)
     tolerance.begin(draft, command.undertakings)
     return "applied"
 
@@ -173,6 +190,8 @@ def _(command: RecordAnswer, draft: Draft) -> Reply:
 
 @_apply.register
 def _(command: HandInSupplement, draft: Draft) -> Reply:
+    if command.by_agent:
+        agents.check_period(draft.content.agent, _today(draft))
     return corrections.hand_in(draft, command)
 
 
@@ -192,6 +211,8 @@ def _(command: Erase, draft: Draft) -> Reply:
 
 @_apply.register
 def _(command: Withdraw, draft: Draft) -> Reply:
+    if command.by_agent:
+        agents.check_period(draft.content.agent, _today(draft))
     moves.check_case(draft, "withdraw", "the case is already closed")
     if command.step is not None:
         return ending.withdraw_step(draft, command.step)

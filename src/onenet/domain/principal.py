@@ -77,6 +77,9 @@ EVERY_PERMISSION = frozenset[str]().union(*PERMISSIONS.values())
 LONGEST_ACTOR = 255
 """Characters that the record has room for."""
 
+FOR_APPLICANT = " for the applicant"
+"""Who the applicant is stands sealed in the case: a record that stays for ever names accounts alone."""
+
 _ACTING = frozenset({Role.FRONTEND, Role.CITIZEN, Role.AGENT, Role.CLERK})
 
 BY_SUBJECT = frozenset({Role.FRONTEND, Role.CLERK})
@@ -116,10 +119,15 @@ class Principal:
         """Its name in records and as the owner of Idempotency-Keys; outlives a change of keys and tokens."""
         return f"{self.role}:{self.client}" + (f"/{self.subject}" if self.subject else "")
 
-    def name_for(self, owner: Owner) -> str:
-        """Its name in the record of this owner's case: both, where one acts for another (ASVS 8.3.3)."""
+    def name_for(self, owner: Owner, *, by_agent: bool = False) -> str:
+        """Its name in the record of this owner's case: both, where one acts for another (ASVS 8.3.3).
+
+        `by_agent`: the account is that of the agent whom the application names beside its applicant.
+        """
         acts_for = self.role in _ACTING and owner != (self.client, self.subject)
-        return f"{self.id} for {owner}" if acts_for else self.id
+        if acts_for:
+            return f"{self.id} for {owner}"
+        return f"{self.id}{FOR_APPLICANT}" if by_agent else self.id
 
     def acting_for(self, subject: str) -> Principal:
         """The same, acting for this subject; whoever acts for nobody but itself stays as it is."""
@@ -134,5 +142,5 @@ class Principal:
 
 def is_name_for(actor: str, owner: Owner) -> bool:
     """Whether that is how `name_for` writes somebody who opens a case of this owner."""
-    name = actor.partition(":")[2]
+    name = actor.partition(":")[2].removesuffix(FOR_APPLICANT)
     return name == str(owner) or name.endswith(f" for {owner}")

@@ -39,6 +39,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "names": dict(member.names),
         "submission": draft.steps[code].submission,
         "applicant": told.applicant(draft.content.applicant, member),
+        **told.agent(draft.content.agent, member),
         "answers": told.answers(case.bundle, member, draft.content.answers),
         "form": told.fields(member, draft.content.form),
         "materials": _materials(draft, member),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onenet.domain import guidance
+from onenet.domain import agents, guidance
+from onenet.domain.agents import Agent
 from onenet.domain.bundle import Bundle, Json, Member
 from onenet.domain.case import Applicant
 from onenet.domain.identifiers import masked
@@ -15,6 +16,13 @@ def applicant(who: Applicant, member: Member) -> dict[str, str | None]:
     """The applicant as this member's department is told."""
     whole = {name: getattr(who, name) for name in Applicant.__dataclass_fields__}
     return whole if member.identity else whole | {"id_no": masked(who.id_no)}
+
+
+def agent(who: Agent | None, member: Member) -> dict[str, Any]:
+    """Who applied in the applicant's place, where the item needs to know."""
+    if who is None or member.agent != "told":
+        return {}
+    return {"agent": agents.as_json(who, is_masked=not member.identity)}
 
 
 def answers(bundle: Bundle, member: Member, given: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -246,6 +246,9 @@ class Gate:
         serials = await reserve(connection, _templates(changes, done), now.at)
         opened = {change.case_id for change in changes if change.opening}
         wanted = [id for c in changes for id in c.case_ids if id not in opened and id not in known]
+        # Behind the counter: who opens a case in the same place waits there for the other's commit.
+        things = [thing for c in changes if c.opening and (thing := c.opening.thing)]
+        open_cases = await store_cases.open_cases_of(connection, things)
         before = await store_cases.load(connection, wanted, self._bundle_of, for_update=True)
         if directory is None:
             directory = await endpoints.directory(connection)
@@ -258,6 +261,7 @@ class Gate:
             endpoints=directory.rows,
             crew=self._crew,
             ring=self.ring,
+            open_cases=open_cases,
         )
 
     # ---- what the gate remembers

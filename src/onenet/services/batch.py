@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from onenet.domain.case import Case, Decision, Moment, Task
+from onenet.domain.commands import Command, Open
+from onenet.domain.duplicates import OpenCase, Thing
 from onenet.domain.machine import decide
 from onenet.domain.states import TaskState
 from onenet.encryption import KeyRing
@@ -64,8 +67,11 @@ class Batch:
         endpoints: Sequence[EndpointRow],
         crew: Crew | None,
         ring: KeyRing,
+        open_cases: Mapping[Thing, Sequence[OpenCase]] = MappingProxyType({}),
     ):
         """`done`: what was done before under the keys of these changes. `crew` takes what falls due.
+
+        `open_cases`: of the same things as those that are to be opened.
 
         `ring` makes the data keys of new cases, and seals.
         """
@@ -79,6 +85,7 @@ class Batch:
         self._endpoints = endpoints
         self._crew = crew
         self._ring = ring
+        self._open_cases = {thing: tuple(found) for thing, found in open_cases.items()}
         self._token = new_id()
         self._begun: list[tuple[_Entry, UUID, Hand]] = []
         self._new_done: list[Done] = []
@@ -106,7 +113,7 @@ class Batch:
             entry = self._entry(change)
             if change.if_seq is not None and change.if_seq != entry.after.seq:
                 raise PreconditionFailed
-            decision = decide(entry.after, change.command, self._now)
+            decision = decide(entry.after, self._command(change), self._now)
         except Conflict as refusal:
             if once and change.render_refusal and not isinstance(refusal, StaleWrite | once.conflict):
                 answer = change.render_refusal(refusal)
@@ -123,6 +130,9 @@ class Batch:
         entry.after = after
         if change.opening:
             self._entries[after.id] = entry
+            if thing := change.opening.thing:
+                opened = OpenCase(after.id, after.number, after.state)
+                self._open_cases[thing] = (*self._open_cases.get(thing, ()), opened)
             self._new_numbers.append((change.opening.template.organisation, after.number, after.id))
         if once and stored:
             self._note_done(change, stored)
@@ -136,6 +146,13 @@ class Batch:
         if other is None:
             raise NotFound
         return other, decide(other.after, change.beside.command, self._now)
+
+    def _command(self, change: Change) -> Command:
+        """The command; that to open a case with what is open of the same thing by now, also in this batch."""
+        thing = change.opening.thing if change.opening else None
+        if thing is None or not isinstance(change.command, Open):
+            return change.command
+        return replace(change.command, others=self._open_cases.get(thing, ()))
 
     def _entry(self, change: Change) -> _Entry:
         """The case as this batch has it by now; one that is opened gets number and key. Raises: NotFound."""

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import generated, guidance, tolerance
+from onenet.domain import duplicates, generated
+from onenet.domain.agents import Agent
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
 from onenet.domain.commands import (
@@ -22,16 +23,16 @@ from onenet.domain.commands import (
     Withdraw,
 )
 from onenet.domain.delegation import Owner
+from onenet.domain.duplicates import Intended
+from onenet.domain.filing import NOTHING_SAID, Filing
 from onenet.domain.generated import GeneratedForm
 from onenet.domain.promises import Undertaking
-from onenet.domain.questions import check_answers
 from onenet.domain.states import CaseState
 from onenet.domain.tracking import hash_of
 from onenet.domain.visibility import Visible
-from onenet.errors import Fault, FormInvalid, FormsDiffer, NotFound, UnknownReference
+from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
 from onenet.ids import new_id
-from onenet.recent import Recent
-from onenet.services import forms, reuse
+from onenet.services import contents, forms, reuse
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change, Once, Opening, Result
@@ -54,7 +55,8 @@ _UNSET = datetime.min.replace(tzinfo=UTC)
 class Submission:
     """What a front-end submits for a subject. `version` None means the latest.
 
-    `forms_sha256`: of the generated forms that the applicant has seen and confirmed, if any.
+    `forms_sha256`: of the generated forms that the applicant has seen and confirmed, if any. `by_agent`: who
+    sends it in does so in the applicant's place.
     """
 
     bundle: str
@@ -66,11 +68,21 @@ class Submission:
     materials: tuple[MaterialGiven, ...]
     forms_sha256: str | None = None
     undertakings: tuple[Undertaking, ...] = ()
+    duplicate: Intended | None = None
+    agent: Agent | None = None
+    filing: Filing = NOTHING_SAID
+    by_agent: bool = False
 
     def content(self) -> CaseContent:
         """What is said in it."""
         said = (self.applicant, dict(self.answers), dict(self.form), self.materials)
-        return CaseContent(*said, forms_sha256=self.forms_sha256)
+        return CaseContent(
+            *said,
+            forms_sha256=self.forms_sha256,
+            duplicate=self.duplicate,
+            agent=self.agent,
+            filing=self.filing,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,94 +134,8 @@ async def preview(catalogue: Catalogue, submission: Submission) -> tuple[Bundle,
     bundle = await find_bundle(catalogue, submission.bundle, submission.version)
     await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
     content = submission.content()
-    check_content(bundle, replace(content, forms_sha256=None), is_whole=False)
+    contents.check(bundle, replace(content, forms_sha256=None), is_whole=False)
     return bundle, generated.generated(bundle, content)
-
-
-def check_content(
-    bundle: Bundle,
-    content: CaseContent,
-    undertakings: Sequence[Undertaking] = (),
-    *,
-    is_whole: bool = True,
-) -> None:
-    """Checks answers, form, materials and promises against the bundle. `is_whole`: no material is missing.
-
-    Raises: UnknownReference, FormInvalid, FormsDiffer.
-    """
-    if faults := check_answers(bundle, content.answers):
-        raise UnknownReference("the answers do not fit the bundle's questions", faults=faults)
-    plan = guidance.plan(bundle, content.answers)
-    if faults := guidance.check_plan(bundle, plan):
-        raise FormInvalid("the answers do not settle what is to be done", faults=faults)
-    strangers = [index for index, given in enumerate(content.materials) if given.code not in bundle.materials]
-    if strangers:
-        raise unknown(f"/materials/{strangers[0]}/code", "没有此材料", "the bundle has no such material")
-    faults = forms.check(_schema(bundle, plan, content.answers), content.form)
-    if is_whole:
-        faults += _missing_materials(plan, content.materials)
-        given = [material.code for material in content.materials]
-        faults += tuple(tolerance.faults(bundle, plan, given, undertakings))
-    if faults:
-        raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
-    confirmed = content.forms_sha256
-    if confirmed is not None and confirmed != generated.digest_of(generated.generated(bundle, content)):
-        raise FormsDiffer(faults=(FORMS_DIFFER,))
-
-
-FORMS_DIFFER = Fault(
-    "forms_sha256",
-    "所确认的表单与本次申请不一致，请重新预览并确认",
-    "The confirmed forms are not those of this application: preview and confirm them again",
-    pointer="/forms_sha256",
-)
-
-
-def not_right_yet(
-    bundle: Bundle, answers: Mapping[str, Any], form: Mapping[str, Any], materials: Sequence[MaterialGiven]
-) -> tuple[Fault, ...]:
-    """All that `check_content` would refuse, of something that is still being filled in."""
-    faults = tuple(
-        Fault("unknown", "没有此材料", "the bundle has no such material", pointer=f"/materials/{place}/code")
-        for place, given in enumerate(materials)
-        if given.code not in bundle.materials
-    )
-    if wrong := check_answers(bundle, answers):
-        return wrong + faults
-    plan = guidance.plan(bundle, answers)
-    open_ones = guidance.check_plan(bundle, plan)
-    in_form = forms.check(_schema(bundle, plan, answers), form)
-    if open_ones:  # a field that is of no member yet may be of one soon
-        in_form = tuple(fault for fault in in_form if fault.code != "additionalProperties")
-    return open_ones + faults + in_form + _missing_materials(plan, materials)
-
-
-_SCHEMAS: Recent[tuple[int, str], tuple[guidance.Plan, str]] = Recent(1_000)
-"""By the plan's identity, which the entry keeps alive, and the answers."""
-
-
-def _schema(bundle: Bundle, plan: guidance.Plan, answers: Mapping[str, Any]) -> str:
-    """The schema of the form that these answers ask for, as text."""
-    key = (id(plan), repr(answers))
-    found = _SCHEMAS.get(key)
-    if found is None:
-        found = (plan, forms.as_text(guidance.form_schema(bundle, plan.members, answers)))
-        _SCHEMAS.put(key, found)
-    return found[1]
-
-
-def _missing_materials(plan: guidance.Plan, materials: Sequence[MaterialGiven]) -> tuple[Fault, ...]:
-    given = [material.code for material in materials]
-    faults = [
-        Fault("material_repeated", "材料重复", "this material is given twice", f"/materials/{index}/code")
-        for index, code in enumerate(given)
-        if code in given[:index]
-    ]
-    for material in guidance.needed_materials(plan):
-        if material.code not in given:
-            zh, en = f"缺少材料：{material.names['zh']}", f"missing: {material.code} ({material.names['en']})"
-            faults.append(Fault("material_missing", zh, en, pointer="/materials"))
-    return tuple(faults)
 
 
 async def submit(
@@ -236,19 +162,18 @@ async def submit(
     content = submission.content()
     if custody is not None:
         content = custody.with_evidence(bundle, content, Owner(client, subject))
-    check_content(bundle, content, submission.undertakings)
+    contents.check(bundle, content, submission.undertakings)
     case_id = case_id or _id_of(submission, replying)
     template = await catalogue.number_template(submission.jurisdiction)
-    blank = Case(
-        id=case_id, number="", bundle=bundle, jurisdiction=submission.jurisdiction,
-        subject=subject, client=client, state=CaseState.RECEIVED,
-        created_at=_UNSET, updated_at=_UNSET, secret_hash=hash_of(secret),
-        content=content, utc_offset_minutes=jurisdiction.utc_offset_minutes,
-    )  # fmt: skip
+    blank = _blank(case_id, bundle, jurisdiction, content, hash_of(secret))._replace(
+        subject=subject, client=client
+    )
+    await _check_duplicates(gate, Opening(blank, template), content.duplicate)
 
     async def opened(materials: Sequence[MaterialGiven]) -> Result:
         case = blank._replace(content=replace(content, materials=tuple(materials)))
-        opens = change(case_id, Open(submission.undertakings), replying, Opening(case, template))
+        command = Open(submission.undertakings, by_agent=submission.by_agent)
+        opens = change(case_id, command, replying, Opening(case, template))
         return await _submit(gate, opens, materials, custody)
 
     if custody is None or custody.owner != (client, subject):
@@ -257,6 +182,28 @@ async def submit(
         case_id, custody.who, bundle, content.answers, replying.once, jurisdiction.utc_offset_minutes
     )
     return await reuse.around(opened, custody.vault, content.materials, receiving, custody.charge)
+
+
+def _blank(
+    id: UUID, bundle: Bundle, jurisdiction: Jurisdiction, content: CaseContent, secret_hash: bytes
+) -> Case:
+    """The case before its first command, of nobody yet."""
+    return Case(
+        id=id, number="", bundle=bundle, jurisdiction=jurisdiction.code, subject="", client="",
+        state=CaseState.RECEIVED, created_at=_UNSET, updated_at=_UNSET, secret_hash=secret_hash,
+        content=content, utc_offset_minutes=jurisdiction.utc_offset_minutes,
+    )  # fmt: skip
+
+
+async def _check_duplicates(gate: Gate, opening: Opening, intended: Intended | None) -> None:
+    """Passes when none is open. The gate looks again; who is refused here takes no number: no gap is left.
+
+    Raises: DuplicateCase.
+    """
+    if thing := opening.thing:
+        async with gate.database.read() as connection:
+            found = await store_cases.open_cases_of(connection, [thing])
+        duplicates.check(found.get(thing, ()), intended)
 
 
 def change(case_id: UUID, command: Command, replying: Replying, opening: Opening | None = None) -> Change:

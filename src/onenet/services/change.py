@@ -9,6 +9,8 @@ from uuid import UUID
 
 from onenet.domain.case import Case, Reply
 from onenet.domain.commands import Command
+from onenet.domain.duplicates import Thing
+from onenet.domain.reapplications import origin
 from onenet.errors import Conflict, OnenetError
 from onenet.services.leases import Claimed
 from onenet.services.numbering import NumberTemplate
@@ -31,6 +33,15 @@ class Opening:
 
     case: Case
     template: NumberTemplate
+
+    @property
+    def thing(self) -> Thing | None:
+        """What it is a case of, where its bundle wants an open one of the same to be looked for."""
+        case = self.case
+        if case.bundle.duplicates == "allow" or origin(case.content):
+            return None  # who applies again has said beside which case
+        id_no = case.content.applicant.id_no
+        return Thing(case.client, case.subject, case.bundle.code, case.jurisdiction, id_no)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,10 @@ EVERYBODY = "*"
 """The owner of an endpoint that hears of the cases of all clients."""
 
 
+RECEIVED = ("jurisdiction", "channel", "by_agent")
+"""What the message about a new case tells beside: nothing of it is personal."""
+
+
 def message(case: Case, event: Event) -> dict[str, Any]:
     """The thin message about an event: what happened and where to look, nothing personal."""
     data: dict[str, Any] = {"case": str(case.id), "number": case.number, "seq": event.seq}
@@ -26,6 +30,9 @@ def message(case: Case, event: Event) -> dict[str, Any]:
         data["step"] = event.step
     if (state := event.content().get("state")) is not None:
         data["state"] = state
+    if event.type == EventType.CASE_RECEIVED:
+        said = event.content()
+        data |= {name: said[name] for name in RECEIVED if name in said}
     return {"type": event.type, "timestamp": event.at, "data": data}
 
 

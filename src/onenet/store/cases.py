@@ -17,11 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, Step, Task, Timer
-from onenet.domain.states import CaseState
+from onenet.domain.duplicates import OpenCase, Thing
+from onenet.domain.states import FINAL_CASE, CaseState
 from onenet.domain.visibility import Visible
 from onenet.encryption import DataKey
 from onenet.ids import lane_of
-from onenet.store import bulk, rows, tables, visibility
+from onenet.store import bulk, contents, rows, tables, visibility
 from onenet.store.among import MOST_KEYS, among
 from onenet.store.changes import Changed, rows_of
 from onenet.store.sealing import key_of, ring_of, secret_hash
@@ -101,7 +102,7 @@ async def assemble(fetched: Fetched, bundle_of: BundleOf) -> dict[UUID, Case]:
             bundle=bundle,
             state=CaseState(row["state"]),
             secret_hash=secret_hash(key, dict(row)),
-            content=rows.read_content(fetched.contents[id], key, id),
+            content=contents.read(fetched.contents[id], key, id),
             timing=rows.read_timing(row),
             steps={member.code: fetched.steps[id][member.code] for member in bundle.members},
             tasks=fetched.tasks[id],
@@ -197,6 +198,30 @@ async def find_by_applicant(
     statement = select(c.id).where(c.applicant_index.in_(indexes), visibility.criterion(visible))
     statement = statement.order_by(c.created_at.desc(), c.lane, c.id).limit(limit)
     return list((await connection.execute(statement)).scalars())
+
+
+_SAME = select(
+    *(tables.cases.c[name] for name in ("id", "number", "state", "client", "subject", "applicant_index")),
+    tables.cases.c.bundle_code,
+    tables.cases.c.jurisdiction,
+).where(tables.cases.c.state.in_([state for state in CaseState if state not in FINAL_CASE]))
+
+
+async def open_cases_of(connection: AsyncConnection, things: Iterable[Thing]) -> dict[Thing, list[OpenCase]]:
+    """The open cases of each of these things, the oldest first: by the blind index, in one statement."""
+    wanted = set(things)
+    ring, found = ring_of(connection), dict[Thing, list[OpenCase]]()
+    number_of = {index: thing.id_no for thing in wanted for index in ring.blind_indexes(thing.id_no)}
+    if not number_of:
+        return found
+    c = tables.cases.c
+    narrowed, parameters = among(_SAME, (c.applicant_index,), [(index,) for index in number_of])
+    for row in await connection.execute(narrowed.order_by(c.created_at, c.id), parameters):
+        id_no = number_of[bytes(row.applicant_index)]
+        thing = Thing(row.client, row.subject, row.bundle_code, row.jurisdiction, id_no)
+        if thing in wanted:
+            found.setdefault(thing, []).append(OpenCase(row.id, row.number, CaseState(row.state)))
+    return found
 
 
 async def case_of_task(connection: AsyncConnection, task_id: UUID) -> tuple[UUID, str] | None:

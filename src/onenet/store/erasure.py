@@ -36,7 +36,16 @@ from onenet.domain.states import FINAL_CASE
 from onenet.encryption import DataKey, KeyRing, blobs
 from onenet.errors import Conflict, NotFound
 from onenet.ids import lane_of, to_text
-from onenet.store import documents, erasure_tables, idempotency, log_tables, ratings, rows, sealing, tables
+from onenet.store import (
+    contents,
+    documents,
+    erasure_tables,
+    idempotency,
+    log_tables,
+    ratings,
+    sealing,
+    tables,
+)
 from onenet.store.document_tables import document
 from onenet.store.sealing import ring_of
 
@@ -141,7 +150,7 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
             version=_CASE.version + 1,
         )
     )  # fmt: skip
-    content = rows.content_text(NOTHING_SAID)
+    content = contents.text_of(NOTHING_SAID)
     sealed = sealing.seal(key, content, sealing.CONTENT, case_id)
     await _set(connection, tables.case_content, case_id, content=sealed)
     await _set(
@@ -195,7 +204,7 @@ async def _documents(connection: AsyncConnection, case_id: UUID) -> list[UUID]:
     statement = select(wrapped, content.c.content).where(*_of(content, case_id))
     data_key, stored = (await connection.execute(statement)).one()
     key = sealing.key_of(ring_of(connection), data_key)
-    said = rows.read_content(stored, key, case_id)
+    said = contents.read(stored, key, case_id)
     return [material.document for material in said.materials if material.document is not None]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import RowMapping, Table, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.encryption import DataKey, KeyRing, blobs
-from onenet.store import log_tables, rows, sealing, tables
+from onenet.store import contents, log_tables, rows, sealing, tables
 from onenet.store.among import among
 from onenet.store.bulk import Row
 from onenet.store.encryption import Key
@@ -68,7 +68,7 @@ async def reseal(connection: AsyncConnection, keys: Sequence[Key]) -> list[UUID]
 
 def _rewrapped(ring: KeyRing, row: RowMapping, content: str) -> dict[str, Any]:
     key = ring.open(row["data_key"])
-    said = rows.read_content(content, key, row["id"])
+    said = contents.read(content, key, row["id"])
     return {
         "key_lane": row["lane"], "key_id": row["id"], "new_key": ring.rewrap(row["data_key"]),
         "new_index": ring.blind_index(said.applicant.id_no), "new_hash": sealing.secret_hash(key, dict(row)),

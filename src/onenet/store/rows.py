@@ -7,35 +7,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import orjson
 from sqlalchemy import RowMapping
 
 from onenet.domain.case import (
     UNTIMED,
-    Applicant,
     Case,
-    CaseContent,
     Claim,
-    Evidence,
-    MaterialGiven,
     Step,
     Task,
     Timer,
     Timing,
     Waiting,
 )
-from onenet.domain.chain import canonical
 from onenet.domain.clocks import Clock, Pause
 from onenet.domain.outcome import ResultGiven, SupplementRequest
 from onenet.domain.states import Light, StepState, TaskState, TimerState
 from onenet.domain.urging import urging_due_at
 from onenet.encryption import DataKey, KeyRing, blobs
-from onenet.store import procedures, sealing
+from onenet.store import contents, procedures, sealing
 
 Row = Mapping[str, Any]
 
@@ -140,58 +133,8 @@ def read_timing(row: Row | RowMapping) -> Timing:
 
 def content_row(case: Case, key: DataKey | None) -> dict[str, Any]:
     """The row of `case_content`."""
-    text = content_text(case.content)
+    text = contents.text_of(case.content)
     return {**case_key(case), "content": sealing.seal(key, text, sealing.CONTENT, case.id)}
-
-
-def content_text(content: CaseContent) -> str:
-    """What the applicant said, as it is sealed."""
-    return canonical(
-        {
-            "applicant": _plain(content.applicant),
-            "answers": content.answers,
-            "form": content.form,
-            "materials": [_material(material) for material in content.materials],
-            **({"procedures": procedures.as_json(content.procedures)} if content.procedures else {}),
-            **({"forms_sha256": content.forms_sha256} if content.forms_sha256 else {}),
-        }
-    )
-
-
-def _plain(value: Applicant | MaterialGiven) -> dict[str, Any]:
-    """The fields of a value that holds only texts; `asdict` would copy what they hold as well."""
-    return {name: getattr(value, name) for name in value.__dataclass_fields__}
-
-
-def _material(material: MaterialGiven) -> dict[str, Any]:
-    if material.evidence is not None:
-        return {"code": material.code, "evidence": asdict(material.evidence)}
-    if material.document is None:
-        return {"code": material.code, "reference": material.reference, "sha256": material.sha256}
-    return {"code": material.code, "document": str(material.document)}
-
-
-def _read_material(said: dict[str, Any]) -> MaterialGiven:
-    if "evidence" in said:
-        kept = said["evidence"]
-        evidence = Evidence(**kept | {"fields": tuple(kept["fields"])})
-        return MaterialGiven(said["code"], None, evidence=evidence)
-    if "document" in said:
-        return MaterialGiven(said["code"], None, document=UUID(said["document"]))
-    return MaterialGiven(**said)
-
-
-def read_content(stored: str, key: DataKey | None, case_id: UUID) -> CaseContent:
-    """What the applicant said. Raises: Unreadable."""
-    content = json.loads(sealing.unseal(key, stored, sealing.CONTENT, case_id))
-    return CaseContent(
-        applicant=Applicant(**content["applicant"]),
-        answers=content["answers"],
-        form=content["form"],
-        materials=tuple(map(_read_material, content["materials"])),
-        procedures=procedures.read(content.get("procedures")),
-        forms_sha256=content.get("forms_sha256"),
-    )
 
 
 def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+"""Filing: how an application was handed in: by which channel, and with whose help 帮办.
+
+Source: GB/T 39046 A.5 (channels); SHA article 25 (help through the whole process).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+Channel = Literal["window", "pc", "mobile", "post", "other"]
+"""The words of A.5, in its order."""
+
+CHANNEL_CODES: Mapping[str, int] = dict(zip(get_args(Channel), (1, 2, 3, 4, 9), strict=True))
+"""Their numbers there."""
+
+ConsentKind = Literal["signed", "spoken", "electronic"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assistance:
+    """Who helped an applicant who was present, and how the applicant agreed to what was filed.
+
+    `by`: the helper's name in the record. `proof`: the code of the material that shows the consent.
+    """
+
+    by: str
+    consent: ConsentKind
+    proof: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Filing:
+    """By which channel, and with whose help if with any."""
+
+    channel: Channel | None = None
+    assistance: Assistance | None = None
+
+
+NOTHING_SAID = Filing()
+
+
+def told(filing: Filing) -> dict[str, Any]:
+    """What the first event says of it; who helped is its actor."""
+    helped = {"assisted": filing.assistance.consent} if filing.assistance else {}
+    return {**({"channel": filing.channel} if filing.channel else {}), **helped}
+
+
+def as_json(filing: Filing) -> dict[str, Any]:
+    """As members; what there is not is left out."""
+    told = {name: value for name, value in asdict(filing).items() if value is not None}
+    if filing.assistance:
+        told["assistance"] = {key: value for key, value in told["assistance"].items() if value is not None}
+    return told
+
+
+def read(said: Mapping[str, Any] | None) -> Filing:
+    """The filing in such members."""
+    assistance = (said or {}).get("assistance")
+    return Filing((said or {}).get("channel"), Assistance(**assistance) if assistance else None)
