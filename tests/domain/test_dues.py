@@ -92,7 +92,7 @@ def test_the_limits_of_who_is_deemed_to_have_accepted_run_from_the_receipt() -> 
 )
 def test_who_said_something_in_time_has_not_been_silent(outcome: object) -> None:
     case = answered(received(replace(licence(), fields={"name": True})), outcome, at_nine(date(2026, 2, 5)))
-    late = passed(case, at_nine(date(2026, 4, 1)))
+    late = passed(case, at_nine(date(2026, 3, 1)))
     assert late.events == ()
 
 

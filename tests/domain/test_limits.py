@@ -84,6 +84,9 @@ def opened(*members: Member) -> Case:
 
 ASKS = SupplementNeeded((SupplementRequest("field", "name", "unreadable"),))
 
+HEARING = Suspended("hearing", expected=Limit(10, "workdays"))
+"""The clock stops for it, since it is told how long it takes."""
+
 
 # ---- the clock of the case (LIC art. 42 par. 2)
 
@@ -111,7 +114,7 @@ def test_the_clock_of_a_case_that_is_decided_on_the_spot_has_no_length() -> None
 def test_the_whole_goes_on_while_one_office_can_work() -> None:
     """LIC 45 leaves out what a special procedure needs, not what another office does meanwhile."""
     case = answered(answered(opened(item("a"), item("b")), "a", Accepted(), THU), "b", Accepted(), THU)
-    case = answered(case, "a", Suspended("expert_review"), date(2026, 3, 9))
+    case = answered(case, "a", Suspended("expert_review", expected=Limit(10, "workdays")), date(2026, 3, 9))
     assert case.timing.promised_due_at == end_of(date(2026, 3, 19))
     case = answered(case, "b", ASKS, date(2026, 3, 10))
     assert (case.timing.promised_due_at, case.timing.clock and case.timing.clock.stopped) == (
@@ -128,7 +131,7 @@ def test_what_is_refused_or_not_accepted_yet_stops_nothing() -> None:
     case = answered(case, "c", Rejected("refused", "no"), date(2026, 3, 6))
     assert case.timing.clock == Clock(at_nine(THU))
     # b has no clock yet, and a's stands still: nobody's limit runs.
-    case = answered(case, "a", Suspended("hearing"), date(2026, 3, 6))
+    case = answered(case, "a", HEARING, date(2026, 3, 6))
     assert case.timing.clock is not None
     assert case.timing.clock.stopped is not None
     case = answered(case, "b", Accepted(), date(2026, 3, 9))
@@ -240,7 +243,12 @@ def test_a_closed_step_and_a_limit_in_another_unit_have_no_extension() -> None:
 
 
 def test_a_limit_that_stands_still_can_be_extended() -> None:
-    case = answered(answered(opened(item("a")), "a", Accepted(), THU), "a", Suspended("hearing"), THU)
+    case = answered(
+        answered(opened(item("a")), "a", Accepted(), THU),
+        "a",
+        HEARING,
+        THU,
+    )
     (event,) = told(case, extend(5), LAST_DAY).events
     assert event.data.keys().isdisjoint({"from", "to"})
 
@@ -272,7 +280,7 @@ def test_a_supplement_lets_the_clock_go_on_or_begin_anew(policy: Any, due_on: da
 
 def test_a_special_procedure_lets_no_clock_begin_anew() -> None:
     case = answered(opened(item("a", after_supplement="restart")), "a", Accepted(), THU)
-    case = answered(case, "a", Suspended("hearing"), date(2026, 3, 9))
+    case = answered(case, "a", HEARING, date(2026, 3, 9))
     case = answered(case, "a", Resumed(), date(2026, 3, 11))
     assert case.steps["a"].timing.promised_due_at == end_of(date(2026, 3, 16))
 

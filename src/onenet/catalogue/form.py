@@ -51,6 +51,20 @@ def waits_count_from_dates(catalogue: Catalogue) -> Findings:
                     yield error(place, "not_a_date", f"{wait.from_field} is not a date; {expected}")
 
 
+def renewals_expire_on_a_date(catalogue: Catalogue) -> Findings:
+    """The field with the day on which a certificate expires is a date, and the item asks for it."""
+    fields = first_of(catalogue.fields)
+    for item in catalogue.items:
+        code = item.shape.renews
+        if code is None or code not in fields:
+            continue
+        if not _is_date(fields[code].shape.schema_):
+            expected = "expected a field with the schema {type: string, format: date}"
+            yield error(item.at("renews"), "not_a_date", f"{code} is not a date; {expected}")
+        if code not in item.shape.fields:
+            yield error(item.at("renews"), "not_asked", f"{code} is not among the fields of {item.code}")
+
+
 def _is_date(schema: dict[str, Any]) -> bool:
     return schema.get("type") == "string" and schema.get("format") == "date"
 

@@ -42,6 +42,7 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
     calendars.days_fit_their_year,
     form.schemas_are_sound,
     form.waits_count_from_dates,
+    form.renewals_expire_on_a_date,
     materials.modes_have_what_they_need,
     materials.needs_are_of_own_materials,
     conditions.conditions_fit_their_questions,

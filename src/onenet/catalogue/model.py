@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -12,18 +11,16 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    field_validator,
     model_validator,
 )
 
+from onenet.catalogue.office import TIME_PATTERN, YEARLY_PATTERN, Office
 from onenet.domain.bundle import RETENTION_DAYS
 
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 AREA_CODE_PATTERN = "^[0-9]{2,12}$"
 ITEM_TYPE_PATTERN = "^[0-9]{2}$"
 DAY_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-YEARLY_PATTERN = "^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
-TIME_PATTERN = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 LINE_PATTERN = r"^[^\r\n]+$"
 VERSION_PATTERN = "^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$"
@@ -73,6 +70,13 @@ class Limit(Shape):
 
     number: int = Field(ge=1, le=3650)
     unit: Literal["workdays", "days", "hours"]
+
+
+class DayLimit(Shape):
+    """A number of days."""
+
+    number: int = Field(ge=1, le=366)
+    unit: Literal["workdays", "days"]
 
 
 class Length(Shape):
@@ -135,32 +139,6 @@ class Yellow(Shape):
         return self
 
 
-Time = Annotated[str, StringConstraints(pattern=TIME_PATTERN)]
-
-
-class OfficeHours(Shape):
-    """When offices are open on working days, from a day of each year until others begin."""
-
-    begins: Annotated[str, StringConstraints(pattern=YEARLY_PATTERN)] = Field(alias="from")
-    open: list[Annotated[list[Time], Field(min_length=2, max_length=2)]] = Field(min_length=1, max_length=5)
-
-    @field_validator("open")
-    @classmethod
-    def _in_order(cls, spans: list[list[str]]) -> list[list[str]]:
-        times = [at for span in spans for at in span]
-        if any(before >= after for before, after in pairwise(times)):
-            raise ValueError("expected spans one after the other, each ending after it begins")
-        return spans
-
-
-class Office(Shape):
-    """When offices are open, and what goes by it."""
-
-    hours: list[OfficeHours] = Field(min_length=1, max_length=12)
-    ends_deadlines: bool = False
-    counts_hours: bool = False
-
-
 class Rules(Shape):
     """What holds in a place otherwise than above it: `domain.rules` tells of each, with the law's number."""
 
@@ -181,6 +159,10 @@ class Rules(Shape):
     rating_repair: Limit = Limit(number=5, unit="workdays")
     rating_follow_up: Limit = Limit(number=5, unit="workdays")
     rating_appeal: Limit = Limit(number=5, unit="workdays")
+    supplement: DayLimit = DayLimit(number=30, unit="workdays")
+    supplement_lapse: Literal["withdrawn", "rejected"] = "withdrawn"
+    reminder: DayLimit = DayLimit(number=3, unit="workdays")
+    renewal_days: int = Field(default=30, ge=0, le=366)
 
 
 class Jurisdiction(Shape):

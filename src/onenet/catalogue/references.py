@@ -168,6 +168,8 @@ def _of_items(catalogue: Catalogue) -> Iterator[tuple[str, str, Place]]:
             yield "fields", code, item.node.key_place(("fields", code))
         for i, code in enumerate(item.shape.materials):
             yield "materials", code, item.at("materials", i)
+        if item.shape.renews is not None:
+            yield "fields", item.shape.renews, item.at("renews")
         for code in item.shape.needs:
             yield "materials", code, item.node.key_place(("needs", code))
 

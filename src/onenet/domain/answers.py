@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 from uuid import UUID
 
-from onenet.domain import corrections, flow, moves, refusals, suspensions, tolerance
+from onenet.domain import corrections, flow, lapses, moves, refusals, suspensions, tolerance
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -46,6 +46,7 @@ TARGET: dict[type[Outcome], StepState] = {
 FINAL = (_S.COMPLETED, _S.REJECTED)
 
 NOT_THE_ITEMS = Unclear("asks for what the item does not name")
+DAY_IS_OVER = Unclear("asks for something until a day that is over")
 
 
 def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Reply:
@@ -62,12 +63,8 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
         return _note_stale(draft, task, word, seq)
     if isinstance(outcome, Received | Offered | AtDesk | TryLater):
         return "unchanged"
-    if isinstance(outcome, Unclear):
-        return _hold_unclear(draft, task, step, outcome)
-    if isinstance(outcome, SupplementNeeded) and not can_be_handed_in(draft, step, outcome):
-        return _hold_unclear(draft, task, step, NOT_THE_ITEMS)
-    if isinstance(outcome, Rejected) and refusals.names_no_body(outcome):
-        return _hold_unclear(draft, task, step, refusals.WHERE_ELSE)
+    if unclear := _for_a_person(draft, step, outcome):
+        return _hold_unclear(draft, task, step, unclear)
     if isinstance(outcome, Accepted) and step.state is _S.ACCEPTED:
         _settle_task(draft, task, outcome, seq)
         return "unchanged"
@@ -77,6 +74,21 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
     _settle_task(draft, task, outcome, seq)
     _move(draft, outcome, step)
     return "applied"
+
+
+def _for_a_person(draft: Draft, step: Step, outcome: Outcome) -> Unclear | None:
+    """What a person has to look at, if anything: it is never guessed."""
+    match outcome:
+        case Unclear():
+            return outcome
+        case SupplementNeeded() if not can_be_handed_in(draft, step, outcome):
+            return NOT_THE_ITEMS
+        case SupplementNeeded(due_on=due_on) if lapses.is_over(draft, due_on):
+            return DAY_IS_OVER
+        case Rejected() if refusals.names_no_body(outcome):
+            return refusals.WHERE_ELSE
+        case _:
+            return None
 
 
 def _is_over(draft: Draft, task: Task, step: Step) -> bool:

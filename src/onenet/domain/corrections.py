@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from onenet.domain import flow, moves, tolerance
+from onenet.domain import flow, lapses, moves, tolerance
 from onenet.domain.case import Reply, Step, Waiting
 from onenet.domain.commands import HandInSupplement
 from onenet.domain.draft import Draft
@@ -27,17 +27,18 @@ def ask(draft: Draft, step: Step, outcome: SupplementNeeded) -> None:
     phase: Phase = "after_acceptance" if is_accepted else "before_acceptance"
     asked = tuple(request.thing for request in outcome.requests)
     late = _not_said_at_once(step, phase, asked)
+    due_on = lapses.last_day(draft, outcome.due_on)
     correction = Correction("correction", phase, asked, draft.now.at, late)
     told: dict[str, Any] = {
         "requests": [as_told(request) for request in outcome.requests],
-        "due_on": outcome.due_on.isoformat() if outcome.due_on else None,
+        "due_on": due_on.isoformat() if due_on else None,
         "opinion": outcome.opinion,
         "phase": phase,
         "correction": number(step) + 1,
         **({"not_said_at_once": list(late)} if late else {}),
     }
     codes = tuple(request.code for request in outcome.requests)
-    until = flow.end_of_day(outcome.due_on, draft.case.utc_offset_minutes) if outcome.due_on else None
+    until = flow.end_of_day(due_on, draft.case.utc_offset_minutes) if due_on else None
     draft.move_step(
         step.code, StepState.SUPPLEMENT_NEEDED, EventType.STEP_SUPPLEMENT_NEEDED, told,
         waiting=Waiting("applicant", "supplement", codes, until),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from onenet.domain import lights, limits, notice, suspensions, tolerance, urging
+from onenet.domain import lapses, lights, limits, notice, renewals, suspensions, tolerance, urging
 from onenet.domain.case import Reply, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.draft import Draft
@@ -37,6 +37,9 @@ class CaseKind:
 
 KINDS: Mapping[str, Kind] = {
     "notice": Kind(notice.ends_at, notice.deem_accepted),
+    "renewal": Kind(renewals.ends_at, renewals.renew),
+    "reminder": Kind(lapses.reminds_at, lapses.remind),
+    "supplement": Kind(lapses.ends_at, lapses.lapse),
     "tolerance": Kind(tolerance.ends_at, tolerance.lapse),
     "special_procedure": Kind(suspensions.overdue_at, suspensions.note_overdue),
     "light": Kind(lights.turns_at, lights.turn),
@@ -97,13 +100,14 @@ def settle(draft: Draft, *, everything: bool = False) -> None:
     draft.timing = timing
     lights.note_case(draft)
     at = _earliest((*_ends(draft.steps.values()), *(kind.at(draft) for kind in CASE_KINDS.values())))
-    if not everything:
-        at = _earliest((at, _to_be_looked_at(draft)))
-    draft.timing = draft.timing._replace(next_due_at=at)
+    look_at = _to_be_looked_at(draft)
+    if look_at and everything and look_at <= draft.now.at:
+        look_at = None  # this is the look
+    draft.timing = draft.timing._replace(next_due_at=_earliest((at, look_at)))
 
 
 def _to_be_looked_at(draft: Draft) -> datetime | None:
-    """When somebody is to look whatever is due: a calendar or rules were published, and nobody did yet."""
+    """When somebody is to look whatever is due: what was published is known to all by then."""
     at = draft.case.timing.next_due_at
     if at is None or at in _ends(draft.case.steps.values()):
         return None

@@ -20,10 +20,15 @@ WITHDRAWN = "withdrawn_by_applicant"
 
 
 def end_step(
-    draft: Draft, code: str, state: StepState, reason: str, results: tuple[ResultGiven, ...] = ()
+    draft: Draft,
+    code: str,
+    state: StepState,
+    reason: str,
+    results: tuple[ResultGiven, ...] = (),
+    **further: Any,
 ) -> None:
     """Closes a step by a decision of ours or the applicant's; its task and timers end with it. A department
-    that may be at work is told. `results`: what was issued at the counter.
+    that may be at work is told. `results`: issued without its answer. `further`: what its event says.
     """
     for task in list(draft.tasks.values()):
         if task.step == code and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):
@@ -31,9 +36,10 @@ def end_step(
             if withdrawals.may_be_known(task):
                 withdrawals.tell(draft, task, reason)
     draft.cancel_timers(code)
-    told: dict[str, Any] = {"reason": reason}
+    told: dict[str, Any] = {"reason": reason, **further}
     if results:
         told["results"] = [result.as_issued() for result in results]
+        told["opinion"] = draft.steps[code].opinion
     draft.move_step(code, state, EventType(f"step.{state.value}"), told, reason=reason, results=results)
 
 

@@ -30,6 +30,7 @@ class EventType(Word):
     STEP_ACCEPTED = "step.accepted"
     STEP_SUPPLEMENT_NEEDED = "step.supplement_needed"
     STEP_SUPPLEMENT_SAVED = "step.supplement_saved"
+    STEP_SUPPLEMENT_DUE = "step.supplement_due"
     STEP_SUPPLEMENTED = "step.supplemented"
     STEP_SUSPENDED = "step.suspended"
     STEP_RESUMED = "step.resumed"
@@ -104,6 +105,7 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_SUPPLEMENT_SAVED: EventKind(
         "部分补正已收到", "The applicant handed in a part of what was asked for; the step waits for the rest"
     ),
+    EventType.STEP_SUPPLEMENT_DUE: EventKind("补正即将到期", "The time to hand it in runs out"),
     EventType.STEP_SUPPLEMENTED: EventKind("已补正", "The applicant handed in what was asked for"),
     EventType.STEP_SUSPENDED: EventKind("特别程序开始", "A special procedure began"),
     EventType.STEP_RESUMED: EventKind("特别程序结束", "The special procedure ended"),

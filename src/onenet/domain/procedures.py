@@ -54,6 +54,15 @@ class Urging:
     is_overdue: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """That the applicant was told that the time to hand something in ends then."""
+
+    kind: Literal["reminder"]
+    ends_at: datetime
+    at: datetime
+
+
 Phase = Literal["before_acceptance", "after_acceptance"]
 
 
@@ -130,5 +139,14 @@ class Reapplied:
 
 
 Procedure = (
-    Extension | Tolerance | Urging | Correction | Suspension | Refusal | Rating | Reapplied | Reapplies
+    Extension
+    | Reminder
+    | Tolerance
+    | Urging
+    | Correction
+    | Suspension
+    | Refusal
+    | Rating
+    | Reapplied
+    | Reapplies
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from onenet.domain.bundle import Limit, Names
 from onenet.domain.calendar import NO_HOURS, Calendar, Office, read_office
@@ -51,6 +51,10 @@ class Rules:
     `review_body`, `review_days`: where and how long administrative review can be asked for after a refusal
     (行政复议法 of 2023, art. 20 and 24); `court`, `lawsuit_months`: the same of a lawsuit (行政诉讼法, art.
     46).
+    `supplement`: how long an applicant has to hand in what was asked for, where the department names no day
+    (no law gives a number, so it is long); `supplement_lapse`: what it means when nothing came (ANY art. 36:
+    withdrawn); `reminder`: how long before the applicant is told. `renewal_days`: so long before expiry a
+    renewal is applied for, to be deemed renewed when nobody decides (LIC art. 50; days, not working days).
 
     Of bad ratings: `rating_contact`: until their raters are contacted (SHA art. 30). `rating_repair`: until
     they are repaired; 5 working days in Dezhou, 7 days and 15 working days elsewhere (domain.md section 10).
@@ -75,6 +79,10 @@ class Rules:
     rating_repair: Limit = Limit(5, "workdays")
     rating_follow_up: Limit = Limit(5, "workdays")
     rating_appeal: Limit = Limit(5, "workdays")
+    supplement: Limit = Limit(30, "workdays")
+    supplement_lapse: Literal["withdrawn", "rejected"] = "withdrawn"
+    reminder: Limit = Limit(3, "workdays")
+    renewal_days: int = 30
 
 
 LAW = Rules()
