@@ -38,6 +38,7 @@ from onenet.api import (
     own_data,
     previews,
     progress,
+    promises,
     pull,
     ratings,
     reapplications,
@@ -57,9 +58,10 @@ from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
 
 NOUNS = (
-    cases, previews, case_actions, reapplications, events, deadlines, progress, callbacks, documents, drafts,
-    catalogue, applications, evidence, delegations, consents, applicants, own_data, break_glass, endpoints,
-    operating, pull, desk, withdrawals, supervision, log, ratings, health, metrics, about,
+    cases, previews, case_actions, promises, reapplications, events, deadlines, progress, callbacks,
+    documents, drafts, catalogue, applications, evidence, delegations, consents, applicants, own_data,
+    break_glass, endpoints, operating, pull, desk, withdrawals, supervision, log, ratings, health, metrics,
+    about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

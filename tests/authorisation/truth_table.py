@@ -76,6 +76,13 @@ PROBES: Mapping[str, Probe] = {
     "POST /v1/cases/{case_id}/steps/{step}/deferrals": Probe(
         body={"material": "record", "due_on": "2026-12-24", "reason": "台风"}, headers=_KEY
     ),
+    "POST /v1/cases/{case_id}/steps/{step}/commitments": Probe(
+        body={"text_version": "2026-1", "signed_by": "示例一"}, headers=_KEY
+    ),
+    "POST /v1/cases/{case_id}/steps/{step}/commitments/withdrawal": Probe(body={}, headers=_KEY),
+    "POST /v1/cases/{case_id}/steps/{step}/checks": Probe(
+        body={"finding": "kept", "reason": "现场核查"}, headers=_KEY
+    ),
     "POST /v1/cases/{case_id}/steps/{step}/decisions": Probe(
         body={"action": "release", "reason": "查过"}, headers=_KEY
     ),

@@ -211,11 +211,12 @@ def test_the_answers_of_a_sample_choose_its_members(bundles: Mapping[str, Bundle
 def test_a_sample_is_taken_as_it_is(bundles: Mapping[str, Bundle], code: str, place: int) -> None:
     body = samples.submission(samples.read(code)[place], date(2026, 11, 26))
     given = [material["code"] for material in body["materials"]]
-    said = Promises.model_validate_json(json.dumps({"undertakings": body.get("undertakings", [])}))
+    signed = {name: body.get(name, []) for name in Promises.model_fields}
+    said = Promises.model_validate_json(json.dumps(signed))
     contents.check(
         bundles[code],
         make_content(answers=body["answers"], form=body["form"], materials=given),
-        said.to_undertakings(),
+        said.to_promised(),
     )
 
 

@@ -201,7 +201,7 @@ def in_case_state(state: CaseState) -> Walk:
 
 def test_every_command_is_somebodys_move_or_proves_otherwise_that_it_may() -> None:
     moved = {"RecordAnswer", "WorkAtDesk", "HandInSupplement", "DecideStep", "SendAgain", "Withdraw", "Erase"}
-    moved |= {"Urge", "DeferTolerance", "Reapply"}
+    moved |= {"Urge", "DeferTolerance", "SignCommitment", "TakeCommitmentBack", "CheckCommitment", "Reapply"}
     of_what_was_asked = {"AnswerUrging", "GiveRating", "HandleRating"}
     by_the_engine = {"Open", "RecordAttempt", "RecordPoll", "FireTimer", "LetTimePass", "Reconcile"}
     by_those_who_look = {"NoteEmergencyAccess", "ConfirmWithdrawal"}

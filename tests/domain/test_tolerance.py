@@ -31,7 +31,7 @@ from onenet.domain.outcome import (
     SupplementRequest,
     Unclear,
 )
-from onenet.domain.promises import Later, Undertaking
+from onenet.domain.promises import Later, Promised, Undertaking
 from onenet.domain.rules import Rules
 from onenet.domain.states import CaseState, StepState, TaskState
 from onenet.errors import Conflict, FormInvalid, MoveRefused
@@ -74,7 +74,7 @@ def at(moment: datetime, calendar: Calendar | None = None) -> Moment:
 def opened(*undertakings: Undertaking, calendar: Calendar | None = None) -> Case:
     """A case that was received on that Thursday without its lease."""
     blank = make_blank(shop(), content=make_content(materials=["plan"]))
-    return decide(blank, Open(undertakings or (promise(),)), at(THURSDAY, calendar)).case
+    return decide(blank, Open(Promised(undertakings or (promise(),))), at(THURSDAY, calendar)).case
 
 
 def answered(case: Case, outcome: Outcome, moment: datetime = THURSDAY) -> Case:

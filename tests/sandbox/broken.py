@@ -19,7 +19,7 @@ _ID = 'f"{task}_{seq}", json'
 _NEW_ID = 'f"{task}_{time.time_ns()}", json'
 _KNOWN = (
     "task submission created_at case bundle jurisdiction step item names applicant answers form materials"
-    " results_before not_granted results_expected promised tolerated"
+    " results_before not_granted results_expected promised tolerated commitment"
 )
 
 _SECOND_IN_VAIN = """\

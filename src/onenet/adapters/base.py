@@ -43,7 +43,8 @@ class TaskSheet:
     task, created_at, case {id, number}, bundle {code, version}, jurisdiction, step, item, names, submission,
     applicant, form, materials [{code, names, mode, reference?, sha256?}],
     results_before [{step, code, number, facts}], not_granted [{step, state}],
-    results_expected [codes], promised, tolerated [{material, due_on, text_version}].
+    results_expected [codes], promised, tolerated [{material, due_on, text_version}],
+    commitment {text_version, text_sha256, signed_by, signed_at} or null.
     `attempt` counts the calls begun, this one too: after the first, the department may have the task already.
     """
 

@@ -25,13 +25,11 @@ from onenet.api.contract import answers_with
 from onenet.api.desk_shapes import MOST_ENTRIES, GivenResult
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
-from onenet.api.promise_shapes import Deferral
 from onenet.api.shapes import Code, LongText
 from onenet.api.shapes import Request as RequestShape
-from onenet.domain.commands import DecideStep, DeferTolerance, Extend, HandInSupplement, Withdraw
+from onenet.domain.commands import DecideStep, Extend, HandInSupplement, Withdraw
 from onenet.domain.delegation import Owner
 from onenet.domain.outcome import ResultGiven
-from onenet.domain.promises import Later
 from onenet.errors import Fault, InvalidInput, NotFound
 from onenet.services import cases
 from onenet.services.cases import Replying
@@ -80,9 +78,6 @@ ExtensionBody = Annotated[
 DecisionBody = Annotated[Body[StepDecision], Depends(JsonBody(StepDecision, examples.DECISION))]
 
 
-DeferralBody = Annotated[Body[Deferral], Depends(JsonBody(Deferral, examples.DEFERRAL))]
-
-
 @operations(
     "POST",
     "/v1/cases/{case_id}/supplements",
@@ -98,12 +93,12 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
     seen, said = await load(request, case_id), body.value
     given = materials_given(said.materials)
     command = HandInSupplement(said.step, given, said.form, by_agent=_is_by_agent(seen))
-    replying = _replying(request, seen, body.raw)
+    replying = replying_as(request, seen, body.raw)
     known = parts(request)
     custody = custody_of(request, command.materials)
     result = await cases.hand_in_supplement(known.gate, seen.case, command, replying, custody)
     await note_evidence(known, caller(request), result, command.materials)
-    return _answer(result)
+    return answered(result)
 
 
 @operations(
@@ -119,9 +114,9 @@ async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody)
     What they still answer is only recorded.
     """
     seen, said = await load(request, case_id), body.value
-    replying = _replying(request, seen, body.raw)
+    replying = replying_as(request, seen, body.raw)
     command = Withdraw(said.reason, said.step, by_agent=_is_by_agent(seen))
-    return _answer(await cases.withdraw(parts(request).gate, seen.case.id, command, replying))
+    return answered(await cases.withdraw(parts(request).gate, seen.case.id, command, replying))
 
 
 @operations(
@@ -136,30 +131,14 @@ async def decide_step(request: Request, case_id: CaseId, step: StepCode, body: D
 
     `hold` stops a step that its department has, and has lost; it can be decided or sent again then.
     """
-    seen, said = await _load_step(request, case_id, step), body.value
+    seen, said = await load_step(request, case_id, step), body.value
     if said.results and said.action != "complete":
         raise InvalidInput(faults=(NO_RESULTS,))
     results = tuple(ResultGiven(each.code, each.number, each.facts) for each in said.results)
     command = DecideStep(step, said.action, said.reason, results)
     check_codes(seen.case.bundle.member(step), command)
-    replying = _replying(request, seen, body.raw)
-    return _answer(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
-
-
-@operations(
-    "POST",
-    "/v1/cases/{case_id}/steps/{step}/deferrals",
-    permission="steps:decide",
-    answers={200: answers_with("The case as it now is", CaseShape, examples.CASE)},
-    takes=TAKES,
-)
-async def defer_material(request: Request, case_id: CaseId, step: StepCode, body: DeferralBody) -> Response:
-    """Puts off the day by which a promised material is to follow: for force majeure, and only later."""
-    seen, said = await _load_step(request, case_id, step), body.value
-    later = Later(said.material, said.due_on)
-    command = DeferTolerance(step, later, by=caller(request).id, reason=said.reason)
-    replying = _replying(request, seen, body.raw)
-    return _answer(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
+    replying = replying_as(request, seen, body.raw)
+    return answered(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
 
 
 @operations(
@@ -171,7 +150,7 @@ async def defer_material(request: Request, case_id: CaseId, step: StepCode, body
 )
 async def extend_step(request: Request, case_id: CaseId, step: StepCode, body: ExtensionBody) -> Response:
     """Lengthens a limit of a step, once, as the head of the body approved; the applicant is told why."""
-    return await _extend(request, await _load_step(request, case_id, step), step, body)
+    return await _extend(request, await load_step(request, case_id, step), step, body)
 
 
 @operations(
@@ -191,11 +170,11 @@ async def _extend(
 ) -> Response:
     said = body.value
     command = Extend(step, said.limit, said.days, said.approved_by, said.reason)
-    replying = _replying(request, seen, body.raw)
-    return _answer(await cases.extend(parts(request).gate, seen.case.id, command, replying))
+    replying = replying_as(request, seen, body.raw)
+    return answered(await cases.extend(parts(request).gate, seen.case.id, command, replying))
 
 
-async def _load_step(request: Request, case_id: str, step: str) -> Seen:
+async def load_step(request: Request, case_id: str, step: str) -> Seen:
     """The case, if the caller may see this step of it. Raises: NotFound."""
     seen = await load(request, case_id)
     if step not in {shown["code"] for shown in step_views(seen.case, seen.sight.view)}:
@@ -209,7 +188,8 @@ def _is_by_agent(seen: Seen) -> bool:
     return agent is not None and agent.mandate is not None and seen.sight.rule == "own"
 
 
-def _replying(request: Request, seen: Seen, raw: bytes) -> Replying:
+def replying_as(request: Request, seen: Seen, raw: bytes) -> Replying:
+    """How a change that this caller asks for is made once and answered, if nothing has happened since."""
     who, (case, sight) = caller(request), seen
     if_match = preconditions.listed_tags(request.headers.getlist("if-match"))
     actor = who.name_for(Owner(case.client, case.subject), by_agent=_is_by_agent(seen))
@@ -217,7 +197,8 @@ def _replying(request: Request, seen: Seen, raw: bytes) -> Replying:
     return replying_to(request, who, sight.view, raw, actor=actor, if_seq=if_seq)
 
 
-def _answer(result: Result) -> Response:
+def answered(result: Result) -> Response:
+    """The answer that the gate stored."""
     if result.answer is None:
         raise RuntimeError("the gate gave no answer to a change that was to be rendered")
     return stored(result.answer, replayed=result.replayed)

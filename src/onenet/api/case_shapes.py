@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag
@@ -12,7 +11,8 @@ from onenet.api.filing_shapes import Filed
 from onenet.api.form_values import GivenAnswers, GivenForm
 from onenet.api.person_shapes import AnyApplicant
 from onenet.api.procedure_shapes import RefusalShape, RequestShape, SpecialProcedureShape
-from onenet.api.promise_shapes import ToleranceShape
+from onenet.api.promise_shapes import CommitmentShape, ToleranceShape
+from onenet.api.result_shapes import ResultShape
 from onenet.api.shapes import (
     Answer,
     Code,
@@ -109,7 +109,7 @@ class CaseSubmission(Filed):
             form=self.form,
             materials=materials_given(self.materials),
             forms_sha256=self.forms_sha256,
-            undertakings=self.to_undertakings(),
+            promised=self.to_promised(),
             duplicate=self.to_intended(),
             agent=self.to_agent(),
             filing=self.to_filing(),
@@ -178,17 +178,6 @@ class WaitingShape(Answer):
     until: Moment | None = None
 
 
-class ResultShape(Answer):
-    """A result that a department issued. `state`: whether it stands; if not, why and since which day."""
-
-    code: str
-    number: str | None = None
-    facts: dict[str, Any] | None = None
-    state: Annotated[str, Field(json_schema_extra=extensible(["issued", "recalled", "revoked"]))]
-    state_reason: str | None = None
-    state_on: date | None = None
-
-
 class WithdrawalShape(Answer):
     """A department is told that its task `withdraws` is withdrawn. `compensation`: what it is to undo."""
 
@@ -201,7 +190,8 @@ class WithdrawalShape(Answer):
 
 class StepShape(Answer):
     """One item inside the case. `light` stays as it was when the step is closed. `tolerances`: what follows
-    later, where anything does. `corrections`: how many were asked for, if any.
+    later, where anything does. `commitment`: what was signed in place of a proof or a check. `corrections`:
+    how many were asked for, if any.
 
     `promised_due_at`, `statutory_due_at`: when its limits are used up, as far as that is known;
     `is_provisional`: a year on the way has no published make-up days yet, so that they may still move.
@@ -229,6 +219,7 @@ class StepShape(Answer):
     refusal: RefusalShape | None = None
     reapplied_by: CaseId | None = None
     withdrawal: WithdrawalShape | None = None
+    commitment: CommitmentShape | None = None
 
 
 class BundleMark(Answer):

@@ -16,12 +16,12 @@ from uuid import UUID
 from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
-from onenet.domain import corrections, reapplications, refusals, suspensions, tolerance
+from onenet.domain import commitment, corrections, reapplications, refusals, suspensions, tolerance
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
 from onenet.domain.procedures import Suspension
-from onenet.domain.promises import Signature, Tolerance
+from onenet.domain.promises import Commitment, Signature, Tolerance
 from onenet.domain.rating_handling import ratable
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
 from onenet.domain.visibility import WHOLE, Content, View
@@ -260,6 +260,12 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
         said["reason"] = step.reason
     if step.opinion is not None:
         said["opinion"] = step.opinion
+    return said | _procedures(step)
+
+
+def _procedures(step: Step) -> dict[str, Any]:
+    """What goes on in the step beside its state."""
+    said: dict[str, Any] = {}
     if lines := tolerance.ledger(step):
         said["tolerances"] = [_tolerance(line) for line in lines]
     if number := corrections.number(step):
@@ -276,6 +282,8 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
         )
     if (by := reapplications.reapplied_by(step)) is not None:
         said["reapplied_by"] = str(by)
+    if (signed := commitment.of(step)) is not None:
+        said["commitment"] = _commitment(signed)
     return said
 
 
@@ -316,6 +324,19 @@ def withdrawal_view(task: Task) -> dict[str, Any]:
             "state": states.get(task.state, "outstanding"),
             "since": moment(task.created_at),
             "compensation": sheet.get("compensation"),
+        }
+    )
+
+
+def _commitment(found: Commitment) -> dict[str, Any]:
+    return _signature(found.signed) | given(
+        {
+            "state": found.state,
+            "check_due_on": found.check_due_on and found.check_due_on.isoformat(),
+            "repair_due_on": found.repair_due_on and found.repair_due_on.isoformat(),
+            "is_overdue": found.is_overdue or None,
+            "finding": found.finding,
+            "checked_at": moment(found.checked_at) if found.checked_at else None,
         }
     )
 

@@ -110,9 +110,15 @@ class TermsShape(Answer):
     sha256: str
 
 
+class CommitmentTermsShape(TermsShape):
+    """The same, of what may be signed in place of a proof or a check; `check`: how soon an officer looks."""
+
+    check: Limit
+
+
 class GuidanceMember(Answer):
     """An item that the answers lead to. `tolerance`: what is signed where secondary materials of mode 4
-    follow later; where it is, each of them is handed in or promised.
+    follow later; where it is, each of them is handed in or promised. `commitment`: what may be signed.
     """
 
     code: str
@@ -122,6 +128,7 @@ class GuidanceMember(Answer):
     promised: Limit | None = None
     statutory: Limit | None = None
     tolerance: TermsShape | None = None
+    commitment: CommitmentTermsShape | None = None
 
 
 class GuidanceAnswer(Answer):

@@ -11,7 +11,17 @@ from typing import Any
 from onenet.api.case_views import bundle_mark, department_view, limit_view
 from onenet.api.shapes import given
 from onenet.domain import guidance
-from onenet.domain.bundle import Asks, Bundle, Department, Jurisdiction, Material, Member, Question, Terms
+from onenet.domain.bundle import (
+    Asks,
+    Bundle,
+    CommitmentTerms,
+    Department,
+    Jurisdiction,
+    Material,
+    Member,
+    Question,
+    Terms,
+)
 from onenet.domain.calendar import Calendar, Office
 from onenet.services.guidance import Guidance
 
@@ -147,12 +157,17 @@ def _member(bundle: Bundle, member: Member) -> dict[str, Any]:
             "promised": limit_view(member.promised),
             "statutory": limit_view(member.statutory),
             "tolerance": _terms(member.tolerance) if member.tolerance else None,
+            "commitment": _commitment(member.commitment) if member.commitment else None,
         }
     )
 
 
 def _terms(terms: Terms) -> dict[str, Any]:
     return {"version": terms.version, "text": dict(terms.text), "sha256": terms.sha256}
+
+
+def _commitment(terms: CommitmentTerms) -> dict[str, Any]:
+    return _terms(terms) | {"check": limit_view(terms.check)}
 
 
 def _whole_member(bundle: Bundle, member: Member) -> dict[str, Any]:

@@ -196,7 +196,7 @@ async def submit_draft(request: Request, draft_id: DraftId, body: SubmissionBody
     application = replace(
         said.to_submission(),
         forms_sha256=body.value.forms_sha256,
-        undertakings=body.value.to_undertakings(),
+        promised=body.value.to_promised(),
         duplicate=body.value.duplicate.to_intended() if body.value.duplicate else None,
     )
     meant = Applying(row.owner, sight.view, who.name_for(row.owner), by_delegation=by_delegation)

@@ -159,6 +159,12 @@ DEFERRAL: dict[str, Any] = {
     "due_on": "2026-12-18",
     "reason": "台风停工停业，出租方暂时无法出具证明",
 }
+SIGNED_TEXT: dict[str, Any] = {"text_version": "2026-1", "signed_by": "示例甲"}
+CHECK: dict[str, Any] = {
+    "finding": "broken",
+    "reason": "疏散通道被占用，与承诺不符",
+    "repair_due_on": "2027-01-08",
+}
 WITHDRAWAL: dict[str, Any] = {"reason": "信息填写有误，重新申请"}
 DECISION: dict[str, Any] = {"action": "release", "reason": "已与部门核实，继续办理"}
 EXTENSION: dict[str, Any] = {

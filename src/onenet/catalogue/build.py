@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal, cast
 
-from onenet.catalogue import model
+from onenet.catalogue import model, texts
 from onenet.catalogue.load import Catalogue, Entry, first_of
 from onenet.domain import bundle as domain
 
@@ -126,11 +126,19 @@ def _member(
         tolerance=_terms(item.tolerance),
         after_supplement=item.after_supplement,
         renews=item.renews,
+        commitment=_commitment(item.commitment),
     )
 
 
-def _terms(shape: model.Terms | None) -> domain.Terms | None:
+def _terms(shape: texts.Terms | None) -> domain.Terms | None:
     return domain.Terms(shape.version, shape.text.model_dump()) if shape else None
+
+
+def _commitment(shape: model.Commitment | None) -> domain.CommitmentTerms | None:
+    if shape is None:
+        return None
+    check = domain.Limit(shape.check.number, shape.check.unit)
+    return domain.CommitmentTerms(shape.version, shape.text.model_dump(), check)
 
 
 def _need(said: model.Need, material: model.Material) -> domain.Need:

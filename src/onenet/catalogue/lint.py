@@ -50,6 +50,7 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
     conditions.questions_are_used,
     limits.promises_keep_within_the_law,
     promises.what_may_follow_is_there,
+    promises.no_commitment_where_a_check_protects,
 )
 """Rules about entries as they are written."""
 

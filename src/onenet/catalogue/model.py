@@ -15,15 +15,13 @@ from pydantic import (
 )
 
 from onenet.catalogue.office import TIME_PATTERN, YEARLY_PATTERN, Office
+from onenet.catalogue.texts import LINE_PATTERN, VERSION_PATTERN, LongNames, Terms
 from onenet.domain.bundle import RETENTION_DAYS
 
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 AREA_CODE_PATTERN = "^[0-9]{2,12}$"
 ITEM_TYPE_PATTERN = "^[0-9]{2}$"
 DAY_PATTERN = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-
-LINE_PATTERN = r"^[^\r\n]+$"
-VERSION_PATTERN = "^[0-9A-Za-z][0-9A-Za-z._-]{0,31}$"
 
 PATTERNS_IN_WORDS = {
     LINE_PATTERN: "text on one line",
@@ -41,6 +39,7 @@ ItemType = Annotated[str, StringConstraints(pattern=ITEM_TYPE_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 # Longer ones are refused by the reader of expressions, with a column.
 Condition = Annotated[str, StringConstraints(min_length=1)]
+Protected = Literal["national_security", "public_safety", "environment", "life_and_health", "property"]
 Policy = Literal["hold", "cancel", "go_on"]
 BeforeAfter = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=2, max_length=2)]
 
@@ -56,13 +55,6 @@ class Names(Shape):
 
     zh: Text
     en: Text
-
-
-class LongNames(Shape):
-    """A paragraph in both languages, each on one line."""
-
-    zh: Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=LINE_PATTERN)]
-    en: Annotated[str, StringConstraints(min_length=1, max_length=4_000, pattern=LINE_PATTERN)]
 
 
 class Limit(Shape):
@@ -249,11 +241,10 @@ class RequiredWhen(Shape):
     required_when: Condition
 
 
-class Terms(Shape):
-    """A text that applicants sign. Whoever changes the text changes the version."""
+class Commitment(Terms):
+    """Conditions and consequences, and within which time an officer looks whether they are kept."""
 
-    version: Annotated[str, StringConstraints(pattern=VERSION_PATTERN)]
-    text: LongNames
+    check: Limit
 
 
 class Item(Shape):
@@ -262,9 +253,9 @@ class Item(Shape):
     `answers`: questions whose answers its department is told. `identity`: whether it is told the applicant's
     identity number. `agent`: whether one may apply for somebody else, and whether its department is told who.
     `needs`: how it needs a material, where that is otherwise than the material says.
-    `retention_days`: how long what was said is kept after the case was closed. `tolerance`: what applicants
-    sign whose secondary materials follow later; without it they may not. `after_supplement`: whether its
-    limits go on or begin anew with it. `renews`: of a renewal, the field with the day of expiry.
+    `retention_days`: how long what was said is kept after the case was closed. `tolerance`: what is signed
+    where secondary materials follow later, `commitment`: in place of a check; `protects`: for what none may.
+    `after_supplement`: whether limits go on or begin anew. `renews`: the field with the day of expiry.
     """
 
     code: Code
@@ -285,6 +276,8 @@ class Item(Shape):
     after_supplement: Literal["continue", "restart"] = "continue"
     renews: Code | None = None
     compensation: Names | None = None
+    commitment: Commitment | None = None
+    protects: list[Protected] = []
 
 
 class Option(Shape):

@@ -1,4 +1,4 @@
-"""Rules about what applicants may promise: materials that follow later."""
+"""Rules about what applicants may promise: materials that follow later, conditions in place of a check."""
 
 from __future__ import annotations
 
@@ -22,6 +22,17 @@ def what_may_follow_is_there(catalogue: Catalogue) -> Findings:
         if not any(_may_follow(item.shape, code, materials) for code in item.shape.materials):
             what = f"{item.code} lets materials follow, but has no secondary one of mode 4"
             yield error(item.at("tolerance"), "nothing_to_follow", what)
+
+
+def no_commitment_where_a_check_protects(catalogue: Catalogue) -> Findings:
+    """Safety, health, environment and the like are looked at before, not after.
+
+    Source: ANY art. 25 and SHA art. 27, as domain.md section 7 has them.
+    """
+    for item in catalogue.items:
+        if item.shape.commitment is not None and item.shape.protects:
+            what = f"{item.code} protects {', '.join(item.shape.protects)}: no commitment stands in for it"
+            yield error(item.at("commitment"), "commitment_excluded", what)
 
 
 def _may_follow(item: model.Item, code: str, materials: dict[str, Entry[model.Material]]) -> bool:

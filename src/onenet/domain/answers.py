@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 from uuid import UUID
 
-from onenet.domain import corrections, flow, lapses, moves, refusals, suspensions, tolerance
+from onenet.domain import corrections, flow, lapses, moves, refusals, suspensions
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -121,11 +121,11 @@ def _take_back(draft: Draft, task: Task, step: Step, outcome: TakenBack, seq: in
         return "unchanged"
     if seq is not None:
         draft.tasks[task.id] = task._replace(applied_seq=seq)
-    _mark_taken_back(draft, step, taken, outcome)
+    mark_taken_back(draft, step, taken, outcome)
     return "applied"
 
 
-def _mark_taken_back(draft: Draft, step: Step, codes: Collection[str], what: TakenBack) -> None:
+def mark_taken_back(draft: Draft, step: Step, codes: Collection[str], what: TakenBack) -> None:
     """Marks results of a completed step. What comes after it and is still open is held, unless it goes on
     without that step by its edge; a closed case stays as it is.
     """
@@ -188,7 +188,6 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
                 code, _S.COMPLETED, EventType.STEP_COMPLETED,
                 told | ({"deficiency_open": True} if deficiency_open else {}),
                 results=results, opinion=opinion,
-                procedures=tolerance.decided(step, deficiency_open=deficiency_open),
             )  # fmt: skip
         case Rejected():
             refusals.reject(draft, step, outcome)

@@ -177,6 +177,13 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitmentTerms(Terms):
+    """Conditions and consequences, signed in place of a proof; looked at within `check` of the grant."""
+
+    check: Limit
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """One item inside the bundle; at run time one step of a case.
 
@@ -192,6 +199,7 @@ class Member:
     `identity`: it needs the applicant's identity number; who does not is told it masked. `offline`: an
     officer records the outcome. `retention_days`: how long what was said is kept after the case was closed.
     `tolerance`: what is signed where secondary materials follow later; None: none may (domain.md section 6).
+    `commitment`: what may be signed in place of a proof or a check; None: nothing (section 7).
     `after_supplement`: whether its limits go on or begin anew when a supplement asked for after acceptance is
     handed in (domain.md section 5.4). `renews`: the field of the form with the day on which the certificate
     to be renewed expires; None: it is no renewal.
@@ -222,6 +230,7 @@ class Member:
     if_failed: Mapping[str, EdgePolicy] = field(default_factory=dict)
     tolerance: Terms | None = None
     compensation: Names | None = None
+    commitment: CommitmentTerms | None = None
 
     def whose_failure(self, policy: EdgePolicy, failed: Collection[str]) -> tuple[str, ...]:
         """Which of the failed members before this one ask for that policy."""
@@ -298,6 +307,17 @@ def _terms(content: Json) -> Terms | None:
     return None if content is None else Terms(**content)
 
 
+def _commitment(content: Json) -> CommitmentTerms | None:
+    return None if content is None else CommitmentTerms(**content | {"check": Limit(**content["check"])})
+
+
+_PLAIN = (
+    "compensation", "code", "item", "names", "department", "item_type", "when", "alternative", "offline",
+    "retention_days", "agent", "after_supplement", "renews",
+)  # fmt: skip
+"""Members of a member that are kept as they are."""
+
+
 def _member(content: Json) -> Member:
     waits = tuple(
         Wait(
@@ -308,12 +328,8 @@ def _member(content: Json) -> Member:
         )
         for wait in content.get("waits", ())
     )
-    plain = (
-        "compensation", "code", "item", "names", "department", "item_type", "when",
-        "alternative", "offline", "retention_days", "agent", "after_supplement", "renews",
-    )  # fmt: skip
     return Member(
-        **{key: content[key] for key in plain if key in content},
+        **{key: content[key] for key in _PLAIN if key in content},
         promised=_limit(content.get("promised")),
         statutory=_limit(content.get("statutory")),
         results=tuple(Result(**result) for result in content.get("results", ())),
@@ -327,6 +343,7 @@ def _member(content: Json) -> Member:
         # A version that says nothing of it was published when every department was told the number.
         identity=content.get("identity", True),
         tolerance=_terms(content.get("tolerance")),
+        commitment=_commitment(content.get("commitment")),
     )
 
 

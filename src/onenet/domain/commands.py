@@ -12,7 +12,7 @@ from onenet.domain.case import MaterialGiven
 from onenet.domain.duplicates import OpenCase
 from onenet.domain.outcome import Outcome, ResultGiven
 from onenet.domain.procedures import WhichLimit
-from onenet.domain.promises import Later, Undertaking
+from onenet.domain.promises import NOTHING_PROMISED, Finding, Later, Promised, Signing
 from onenet.domain.ratings import Act, Channel, Stage, Verdict
 
 
@@ -20,11 +20,11 @@ from onenet.domain.ratings import Act, Channel, Stage, Verdict
 class Open:
     """Begin a case that was just put together: its first command.
 
-    `undertakings`: what is to follow later. `others`: open cases of the same thing. `by_agent`: somebody
-    applies in the applicant's place.
+    `promised`: what was signed with it. `others`: open cases of the same thing. `by_agent`: somebody applies
+    in the applicant's place.
     """
 
-    undertakings: tuple[Undertaking, ...] = ()
+    promised: Promised = NOTHING_PROMISED
     by_agent: bool = False
     others: tuple[OpenCase, ...] = ()
 
@@ -169,6 +169,29 @@ class DeferTolerance:
 
 
 @dataclass(frozen=True, slots=True)
+class SignCommitment:
+    """The applicant signs the commitment of a step after the case was sent in."""
+
+    signing: Signing
+
+
+@dataclass(frozen=True, slots=True)
+class TakeCommitmentBack:
+    """The applicant takes a commitment back: the step goes the ordinary way."""
+
+    step: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCommitment:
+    """An officer looked whether the commitment that a step was granted on is kept."""
+
+    step: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class Clerk:
     """Who works at a desk, by the name in the record. A supervisor may take a task from whoever has it."""
 
@@ -288,6 +311,9 @@ Command = (
     | Urge
     | AnswerUrging
     | DeferTolerance
+    | SignCommitment
+    | TakeCommitmentBack
+    | CheckCommitment
     | WorkAtDesk
     | GiveRating
     | HandleRating

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from onenet.domain import lapses, lights, limits, notice, renewals, suspensions, tolerance, urging
+from onenet.domain import commitment, lapses, lights, limits, notice, renewals, suspensions, tolerance, urging
 from onenet.domain.case import Reply, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.draft import Draft
@@ -40,6 +40,7 @@ KINDS: Mapping[str, Kind] = {
     "renewal": Kind(renewals.ends_at, renewals.renew),
     "reminder": Kind(lapses.reminds_at, lapses.remind),
     "supplement": Kind(lapses.ends_at, lapses.lapse),
+    "check": Kind(commitment.due_at, commitment.say_overdue),
     "tolerance": Kind(tolerance.ends_at, tolerance.lapse),
     "special_procedure": Kind(suspensions.overdue_at, suspensions.note_overdue),
     "light": Kind(lights.turns_at, lights.turn),

@@ -61,6 +61,11 @@ class EventType(Word):
     WITHDRAWAL_DUE = "withdrawal.due"
     WITHDRAWAL_CONFIRMED = "withdrawal.confirmed"
     WITHDRAWAL_HELD = "withdrawal.held"
+    STEP_COMMITTED = "step.committed"
+    STEP_COMMITMENT_TAKEN_BACK = "step.commitment_taken_back"
+    STEP_CHECK_PLANNED = "step.check_planned"
+    STEP_CHECK_OVERDUE = "step.check_overdue"
+    STEP_CHECKED = "step.checked"
     ANSWER_LATE = "answer.late"
     ANSWER_STALE = "answer.stale"
     ANSWER_REFUSED = "answer.refused"
@@ -144,6 +149,13 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
         "撤回已告知", "The department knows, and has undone what was to be undone"
     ),
     EventType.WITHDRAWAL_HELD: EventKind("撤回未能告知", "The department could not be told"),
+    EventType.STEP_COMMITTED: EventKind("已作告知承诺", "The applicant signed the commitment of the step"),
+    EventType.STEP_COMMITMENT_TAKEN_BACK: EventKind(
+        "撤回承诺", "The commitment was taken back: the step goes the ordinary way"
+    ),
+    EventType.STEP_CHECK_PLANNED: EventKind("待事后核查", "Granted on a commitment; an officer looks later"),
+    EventType.STEP_CHECK_OVERDUE: EventKind("核查或整改逾期", "The check, or the repair, is late"),
+    EventType.STEP_CHECKED: EventKind("已事后核查", "An officer looked whether the commitment is kept"),
     EventType.ANSWER_LATE: EventKind(
         "迟到的答复", "An answer came for a finished task; on record only", False
     ),
@@ -198,7 +210,7 @@ PLAIN = frozenset(
     {
         *("state", "waiting", "outcome", "seq", "applied_seq", "task", "codes", "steps", "by", "until"),
         *("from", "to", "deemed", "due_at", "light", "ends_at", "urging", "level", "limit", "days"),
-        *("is_provisional", "text_sha256", "deficiency_open"),
+        *("is_provisional", "text_sha256", "deficiency_open", "finding"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         *("without", "case", "reapplies"),
         *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock"),

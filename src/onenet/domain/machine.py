@@ -13,6 +13,7 @@ from functools import singledispatch
 from onenet.domain import (
     agents,
     answers,
+    commitment,
     corrections,
     desk,
     dues,
@@ -20,6 +21,7 @@ from onenet.domain import (
     ending,
     extensions,
     flow,
+    grant,
     guidance,
     moves,
     polls,
@@ -33,6 +35,7 @@ from onenet.domain import (
 from onenet.domain.case import WITHDRAWAL, Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     AnswerUrging,
+    CheckCommitment,
     Command,
     ConfirmWithdrawal,
     DecideStep,
@@ -52,6 +55,8 @@ from onenet.domain.commands import (
     RecordAttempt,
     RecordPoll,
     SendAgain,
+    SignCommitment,
+    TakeCommitmentBack,
     Urge,
     Withdraw,
     WorkAtDesk,
@@ -80,6 +85,7 @@ def decide(case: Case, command: Command, now: Moment) -> Decision:
     reply = _apply(command, draft)
     flow.release(draft)
     flow.close(draft)
+    grant.follow(draft)
     flow.say_held(draft)
     dues.settle(draft)
     return draft.decision(reply)
@@ -106,7 +112,10 @@ def _(command: Open, draft: Draft) -> Reply:
     if named is not draft.content.duplicate:
         draft.content = replace(draft.content, duplicate=named)
     flow.open_case(draft, by_agent=command.by_agent)
-    tolerance.begin(draft, command.undertakings)
+    tolerance.begin(draft, command.promised.undertakings)
+    for signing in command.promised.commitments:
+        if draft.steps[signing.step].state not in FINAL_STEP:
+            commitment.sign(draft, signing)
     return "applied"
 
 
@@ -294,6 +303,24 @@ def _(command: AnswerUrging, draft: Draft) -> Reply:
 @_apply.register
 def _(command: DeferTolerance, draft: Draft) -> Reply:
     tolerance.defer(draft, command.step, command.later, by=command.by, reason=command.reason)
+    return "applied"
+
+
+@_apply.register
+def _(command: SignCommitment, draft: Draft) -> Reply:
+    commitment.sign(draft, command.signing)
+    return "applied"
+
+
+@_apply.register
+def _(command: TakeCommitmentBack, draft: Draft) -> Reply:
+    commitment.take_back(draft, command.step, command.reason)
+    return "applied"
+
+
+@_apply.register
+def _(command: CheckCommitment, draft: Draft) -> Reply:
+    commitment.check(draft, command.step, command.finding)
     return "applied"
 
 

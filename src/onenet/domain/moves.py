@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import WORDS, Outcome
-from onenet.domain.promises import Tolerance
+from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, CaseState, StepState
 from onenet.errors import MoveRefused
 
@@ -94,6 +94,10 @@ def _is_awaited(step: Step) -> bool:
     return not is_over and any(line.outcome is None for line in lines)
 
 
+def _commitment(*states: str) -> Callable[[Step], bool]:
+    return lambda step: any(isinstance(each, Commitment) and each.state in states for each in step.procedures)
+
+
 class ProcedureMove(NamedTuple):
     """While what goes on in the step beside its state, and by whom."""
 
@@ -104,6 +108,10 @@ class ProcedureMove(NamedTuple):
 OF_PROCEDURES: Mapping[str, ProcedureMove] = {
     "make_good": ProcedureMove(_is_awaited, ("applicant",)),
     "defer": ProcedureMove(_is_awaited, _DECIDERS),
+    "take_commitment_back": ProcedureMove(
+        lambda step: step.state not in FINAL_STEP and _commitment("signed")(step), ("applicant",)
+    ),
+    "check": ProcedureMove(_commitment("to_check", "broken"), _DECIDERS),
 }
 """What can be done about a promise, whatever state the step is in."""
 

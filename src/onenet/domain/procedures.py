@@ -12,7 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from onenet.domain.bundle import Limit, Names
-from onenet.domain.promises import Tolerance
+from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.ratings import Rating
 
 WhichLimit = Literal["promised", "statutory"]
@@ -139,14 +139,15 @@ class Reapplied:
 
 
 Procedure = (
-    Extension
-    | Reminder
-    | Tolerance
-    | Urging
+    Commitment
     | Correction
-    | Suspension
-    | Refusal
+    | Extension
     | Rating
     | Reapplied
     | Reapplies
+    | Refusal
+    | Reminder
+    | Suspension
+    | Tolerance
+    | Urging
 )

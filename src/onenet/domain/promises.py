@@ -61,3 +61,60 @@ class Undertaking:
     version: str
     by: str
     materials: tuple[Later, ...]
+
+
+CommitmentState = Literal["signed", "taken_back", "to_check", "kept", "broken", "repaired", "revoked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """A commitment that was signed for a step, and how it stands.
+
+    `check_due_on`: the last day to look whether it is kept. `repair_due_on`: the last day to repair a broken
+    one. `is_overdue`: the day that is awaited now has passed. `finding`: what an officer found, in words.
+    """
+
+    kind: Literal["commitment"]
+    signed: Signature
+    state: CommitmentState = "signed"
+    check_due_on: date | None = None
+    repair_due_on: date | None = None
+    is_overdue: bool = False
+    finding: str | None = None
+    checked_by: str | None = None
+    checked_at: datetime | None = None
+
+    @property
+    def awaited_on(self) -> date | None:
+        """The day by which something is to happen to it, if anything is."""
+        return {"to_check": self.check_due_on, "broken": self.repair_due_on}.get(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """What an applicant signs for one step: its commitment."""
+
+    step: str
+    version: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What an officer found of a commitment; `repair_due_on`: by when a broken one is to be repaired."""
+
+    word: Literal["kept", "broken", "repaired", "revoked"]
+    reason: str
+    by: str
+    repair_due_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """All that is signed as an application is sent in."""
+
+    undertakings: tuple[Undertaking, ...] = ()
+    commitments: tuple[Signing, ...] = ()
+
+
+NOTHING_PROMISED = Promised()

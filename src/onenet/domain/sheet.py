@@ -13,7 +13,7 @@ from onenet.domain import generated, guidance, told
 from onenet.domain.bundle import Member
 from onenet.domain.case import MaterialGiven
 from onenet.domain.chain import canonical
-from onenet.domain.promises import Tolerance
+from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.states import FAILED, MET
 from onenet.ids import to_text
 
@@ -48,6 +48,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "results_expected": [result.code for result in member.results],
         "promised": asdict(member.promised) if member.promised else None,
         "tolerated": _tolerated(draft, code),
+        "commitment": _commitment(draft, code),
     }
     return canonical(sheet)
 
@@ -104,6 +105,16 @@ def _tolerated(draft: Draft, code: str) -> list[dict[str, str]]:
         for line in draft.steps[code].procedures
         if isinstance(line, Tolerance) and line.outcome is None
     ]
+
+
+def _commitment(draft: Draft, code: str) -> dict[str, str] | None:
+    """Which text was signed in place of a proof or a check, if one is in force."""
+    for each in draft.steps[code].procedures:
+        if isinstance(each, Commitment) and each.state == "signed":
+            signed = each.signed
+            said = {"text_version": signed.version, "text_sha256": signed.sha256}
+            return said | {"signed_by": signed.by, "signed_at": signed.at.isoformat()}
+    return None
 
 
 def _issued(draft: Draft, result: str) -> dict[str, Any] | None:

@@ -11,20 +11,18 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from onenet.domain import ending, flow, guidance, moves
+from onenet.domain import anew, ending, flow, guidance, moves
 from onenet.domain.bundle import Bundle, Member
 from onenet.domain.case import MaterialGiven, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.deadlines import deadline, local_day
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.procedures import Procedure
-from onenet.domain.promises import Later, Signature, Tolerance, TolerancesEnd, Undertaking
+from onenet.domain.promises import Later, Signature, Tolerance, Undertaking
 from onenet.domain.states import FINAL_STEP, StepState
 from onenet.errors import Fault, FormInvalid, NotFound
 
 LAPSED = "tolerance_lapsed"
-_WITH_DEPARTMENT = frozenset({StepState.READY, StepState.DISPATCHED, StepState.ACCEPTED, StepState.SUSPENDED})
 
 
 def may_follow(bundle: Bundle, member: Member) -> tuple[str, ...]:
@@ -180,28 +178,14 @@ def take(draft: Draft, code: str, materials: Sequence[MaterialGiven]) -> tuple[M
         )  # fmt: skip
     flow.take_supplement(draft, tuple(came), {})
     draft.tell(EventType.STEP_MADE_GOOD, code, codes=sorted(given.code for given in came))
-    _tell(draft, draft.steps[code])
+    anew.hand_out(draft, code)
     return tuple(given for given in materials if given.code not in lines or given.code in asked)
 
 
-def _tell(draft: Draft, step: Step) -> None:
-    """Hands the step out anew, with what came. One that waits is told when its turn comes; one that is held
-    when it is let go on; one that waits for a supplement together with that.
-    """
-    if step.state in _WITH_DEPARTMENT:
-        flow.say_reached(draft, step.code)
-        flow.hand_out(draft, step.code)
-    elif step.state is StepState.HELD:
-        flow.retire_task(draft, step.code)
-
-
-def decided(step: Step, *, deficiency_open: bool) -> tuple[Procedure, ...]:
-    """The procedures of a step that is granted now; its ledger stays open where the department says so."""
-    if deficiency_open or not step.procedures:
-        return step.procedures
-    excused: TolerancesEnd = "excused"
-    open_ = outstanding(step)
-    return tuple([replace(each, outcome=excused) if each in open_ else each for each in step.procedures])
+def excuse(draft: Draft, code: str) -> None:
+    """The step was granted without what is outstanding: it was not needed."""
+    for line in outstanding(draft.steps[code]):
+        draft.put_procedure(code, replace(line, outcome="excused"), instead_of=line)
 
 
 def defer(draft: Draft, code: str, later: Later, *, by: str, reason: str) -> None:

@@ -14,19 +14,22 @@ from onenet.domain.agents import Agent
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
 from onenet.domain.commands import (
+    CheckCommitment,
     Command,
     DecideStep,
     DeferTolerance,
     Extend,
     HandInSupplement,
     Open,
+    SignCommitment,
+    TakeCommitmentBack,
     Withdraw,
 )
 from onenet.domain.delegation import Owner
 from onenet.domain.duplicates import Intended
 from onenet.domain.filing import NOTHING_SAID, Filing
 from onenet.domain.generated import GeneratedForm
-from onenet.domain.promises import Undertaking
+from onenet.domain.promises import NOTHING_PROMISED, Promised
 from onenet.domain.states import CaseState
 from onenet.domain.tracking import hash_of
 from onenet.domain.visibility import Visible
@@ -44,6 +47,9 @@ from onenet.store import events as store_events
 from onenet.store.database import Database
 from onenet.store.events import Event
 from onenet.store.idempotency import StoredAnswer
+
+StepCommand = DecideStep | DeferTolerance | SignCommitment | TakeCommitmentBack | CheckCommitment
+"""What is done to one step, by a person."""
 
 Render = Callable[[Case, Reply], StoredAnswer]
 
@@ -67,7 +73,7 @@ class Submission:
     form: Mapping[str, Any]
     materials: tuple[MaterialGiven, ...]
     forms_sha256: str | None = None
-    undertakings: tuple[Undertaking, ...] = ()
+    promised: Promised = NOTHING_PROMISED
     duplicate: Intended | None = None
     agent: Agent | None = None
     filing: Filing = NOTHING_SAID
@@ -162,7 +168,7 @@ async def submit(
     content = submission.content()
     if custody is not None:
         content = custody.with_evidence(bundle, content, Owner(client, subject))
-    contents.check(bundle, content, submission.undertakings)
+    contents.check(bundle, content, submission.promised)
     case_id = case_id or _id_of(submission, replying)
     template = await catalogue.number_template(submission.jurisdiction)
     blank = _blank(case_id, bundle, jurisdiction, content, hash_of(secret))._replace(
@@ -172,7 +178,7 @@ async def submit(
 
     async def opened(materials: Sequence[MaterialGiven]) -> Result:
         case = blank._replace(content=replace(content, materials=tuple(materials)))
-        command = Open(submission.undertakings, by_agent=submission.by_agent)
+        command = Open(submission.promised, by_agent=submission.by_agent)
         opens = change(case_id, command, replying, Opening(case, template))
         return await _submit(gate, opens, materials, custody)
 
@@ -260,9 +266,7 @@ async def withdraw(gate: Gate, case_id: UUID, command: Withdraw, replying: Reply
     return await gate.submit(change(case_id, command, replying))
 
 
-async def decide_step(
-    gate: Gate, case_id: UUID, command: DecideStep | DeferTolerance, replying: Replying
-) -> Result:
+async def decide_step(gate: Gate, case_id: UUID, command: StepCommand, replying: Replying) -> Result:
     """Decides about a step. Raises: NotFound, Conflict, FormInvalid, PreconditionFailed."""
     return await gate.submit(change(case_id, command, replying))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from onenet.domain import generated, guidance, tolerance
+from onenet.domain import commitment, generated, guidance, tolerance
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import CaseContent, MaterialGiven
-from onenet.domain.promises import Undertaking
+from onenet.domain.promises import NOTHING_PROMISED, Promised
 from onenet.domain.questions import check_answers
 from onenet.errors import Fault, FormInvalid, FormsDiffer, UnknownReference
 from onenet.recent import Recent
@@ -18,7 +18,7 @@ from onenet.services import forms
 def check(
     bundle: Bundle,
     content: CaseContent,
-    undertakings: Sequence[Undertaking] = (),
+    promised: Promised = NOTHING_PROMISED,
     *,
     is_whole: bool = True,
 ) -> None:
@@ -37,7 +37,8 @@ def check(
     if is_whole:
         faults += _missing_materials(plan, content.materials)
         given = [material.code for material in content.materials]
-        faults += tuple(tolerance.faults(bundle, plan, given, undertakings))
+        faults += tuple(tolerance.faults(bundle, plan, given, promised.undertakings))
+        faults += tuple(commitment.faults(bundle, plan, promised.commitments))
     if faults:
         raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
     confirmed = content.forms_sha256

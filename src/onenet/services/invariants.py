@@ -161,7 +161,9 @@ def submissions_have_a_cause(looked: Looked) -> Said:
             yield step.code, f"it was handed out {step.submission} times, with cause for {most}"
 
 
-_CAUSES = ("step.supplemented", "step.made_good", "step.released")
+_CAUSES = frozenset(
+    {"step.supplemented", "step.made_good", "step.released", "step.committed", "step.commitment_taken_back"}
+)
 
 
 def inputs_come_first(looked: Looked) -> Said:
