@@ -103,6 +103,8 @@ def test_acceptance_is_rated_once_it_was_accepted_and_closing_once_it_is_closed(
 def test_who_gave_up_may_say_why() -> None:
     walk = begin(make_bundle(make_member()))
     walk.withdraw()
+    assert ratable(walk.case) == [CLOSING]
+    refused(walk, bad(ACCEPTANCE), StageNotReached)
     walk.tell(bad())
     assert rating(walk).level == 4
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from onenet.domain.bundle import Limit
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Reply, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.commands import GiveRating, HandleRating
 from onenet.domain.deadlines import deadline, local_day
@@ -55,17 +55,20 @@ _SAID = {
 }
 
 
-REACHED: Mapping[Stage, Callable[[CaseState], bool]] = {
-    Stage.ACCEPTANCE: lambda state: state is not CaseState.RECEIVED,
-    Stage.CLOSING: lambda state: state in FINAL_CASE,
-}
-"""From when on a stage can be rated; also by whom was refused, or gave up."""
+def _is_reached(stage: Stage, state: CaseState, steps: Iterable[Step]) -> bool:
+    """Whether it can be rated: acceptance once a step was accepted, or decided at once; closing once the case
+    is closed, also by whom was refused, or gave up.
+    """
+    if stage is Stage.CLOSING:
+        return state in FINAL_CASE
+    return any(step.timing.clock is not None or step.state is StepState.COMPLETED for step in steps)
 
 
 def ratable(case: Case) -> list[Stage]:
     """The stages that the case has come to and that were not rated yet."""
+    steps = case.steps.values()
     rated = {each.stage for each in ratings_of(case.content.procedures)}
-    return [stage for stage in Stage if stage not in rated and REACHED[stage](case.state)]
+    return [stage for stage in Stage if stage not in rated and _is_reached(stage, case.state, steps)]
 
 
 # ---- giving one
@@ -117,7 +120,7 @@ def _id(case: Case, stage: Stage) -> UUID:
 def _check(draft: Draft, command: GiveRating) -> None:
     if any(each.stage is command.stage for each in ratings_of(draft.content.procedures)):
         raise AlreadyRated
-    if not REACHED[command.stage](draft.state):
+    if not _is_reached(command.stage, draft.state, draft.steps.values()):
         raise StageNotReached
     if not draft.content.applicant.name:
         raise Conflict("what was said in the case has been erased: nothing is added to it")
