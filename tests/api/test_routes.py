@@ -15,6 +15,7 @@ from starlette.routing import Route
 from onenet.api.operations import WITHOUT_KEY, Operation, operation_of, require_permissions
 from onenet.api.parts import Parts
 from onenet.app import Application, create_app
+from onenet.console.rating_pages import RatingPages
 from onenet.console.views import ProgressPages
 from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS, Role
 from onenet.errors import MisconfiguredError
@@ -33,6 +34,9 @@ FREE = {
     "/docs": "public",
     "/problems/{code}": "public",
     "/v1/progress/{number}": "secret",
+    "/v1/progress/{number}/ratings": "secret",
+    "/v1/rating-words": "public",
+    "/v1/rating-figures": "public",
     "/v1/document-links/{token}": "secret",
     "/v1/callbacks/{department}": "signature",
 }
@@ -66,7 +70,8 @@ def test_what_is_no_operation_is_a_page_of_the_console(app: Application) -> None
     parts = app.state.parts
     others = {getattr(route, "path", "?") for route in app.routes if operation_of(route) is None}
     pages = ProgressPages(parts.database, parts.catalogue, parts.quotas, parts.public_url)
-    assert others == {route.path for route in pages.routes()}
+    rating = RatingPages(pages, parts.gate, parts.quotas, parts.public_url)
+    assert others == {route.path for route in (*pages.routes(), *rating.routes())}
 
 
 def test_a_route_without_permission_is_not_started_with() -> None:
