@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ class Live:
     frontend: str
     administrator: str
     log: Path
+    run: Callable[..., str]
+    """Runs a command of the command line to its end; gives what it said."""
 
     def headers(self, token: str, subject: str = "citizen-1") -> dict[str, str]:
         """What a caller with this token sends."""
@@ -58,7 +60,7 @@ def live(folder: Path, **settings: str) -> Iterator[Live]:
     log = folder / "server.log"
     server = Forked(("-m", "onenet", "serve"), environment, log, log)
     try:
-        made = Live(f"http://127.0.0.1:{port}", frontend, administrator, log)
+        made = Live(f"http://127.0.0.1:{port}", frontend, administrator, log, onenet)
         _wait_for(made.url, server)
         yield made
     finally:
