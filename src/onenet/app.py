@@ -31,6 +31,7 @@ from onenet.api import (
     evidence,
     handlers,
     health,
+    hearings,
     log,
     metrics,
     openapi,
@@ -60,8 +61,8 @@ from onenet.services.logins import Logins
 NOUNS = (
     cases, previews, case_actions, promises, reapplications, events, deadlines, progress, callbacks,
     documents, drafts, catalogue, applications, evidence, delegations, consents, applicants, own_data,
-    break_glass, endpoints, operating, pull, desk, withdrawals, supervision, log, ratings, health, metrics,
-    about,
+    break_glass, endpoints, operating, pull, desk, hearings, withdrawals, supervision, log, ratings, health,
+    metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -160,6 +160,10 @@ async def test_an_agent_whose_mandate_has_expired_changes_nothing_any_more(
     clock.advance(timedelta(days=8))
     answer = await frontend.post(case["links"]["withdrawal"], json={}, headers={"Idempotency-Key": "w"})
     assert problem_of(answer)[:2] == (409, "mandate-invalid")
+    wish = {"step": "certificate", "action": "waive"}
+    hearings = f"{case['links']['self']}/hearings"
+    answer = await frontend.post(hearings, json=wish, headers={"Idempotency-Key": "h"})
+    assert problem_of(answer)[:2] == (409, "mandate-invalid")
     assert (await frontend.get(case["links"]["self"])).json()["state"] == "received"
 
 

@@ -87,6 +87,10 @@ PROBES: Mapping[str, Probe] = {
         body={"action": "release", "reason": "查过"}, headers=_KEY
     ),
     "POST /v1/cases/{case_id}/steps/{step}/extensions": Probe(body=_EXTENSION, headers=_KEY),
+    "POST /v1/cases/{case_id}/steps/{step}/hearings": Probe(
+        body={"action": "tell", "reason": "涉及重大利益"}, headers=_KEY
+    ),
+    "POST /v1/cases/{case_id}/hearings": Probe(body={"step": "certificate", "action": "ask"}, headers=_KEY),
     "POST /v1/cases/{case_id}/extensions": Probe(body=_EXTENSION, headers=_KEY),
     "POST /v1/cases/{case_id}/reveals": Probe(
         body={"fields": ["applicant.id_no"], "purpose": "核对身份证原件"}

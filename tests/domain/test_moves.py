@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import get_args
 
 import pytest
@@ -10,18 +11,24 @@ import pytest
 from onenet.domain import commands, moves
 from onenet.domain.case import MaterialGiven
 from onenet.domain.commands import (
+    AskHearing,
     Clerk,
     Command,
     DecideStep,
     Erase,
     HandInSupplement,
     HandOver,
+    Hear,
     PutBack,
     Reapply,
     RecordAnswer,
+    RecordHearing,
     SendAgain,
+    SetHearing,
     TakeUp,
+    TellHearingRight,
     Urge,
+    WaiveHearing,
     Withdraw,
     WorkAtDesk,
 )
@@ -60,6 +67,21 @@ SAID: Mapping[str, Outcome] = {
     "rejected": REFUSED,
     "recalled": TakenBack("recalled", "the street is rebuilt"),
     "revoked": TakenBack("revoked", "false papers"),
+}
+CLAIMS: Mapping[str, TakeUp | HandOver | PutBack] = {
+    "claim": TakeUp(),
+    "hand_over": HandOver("officer:police/z-2", "away"),
+    "put_back": PutBack(),
+}
+HEARING_ACTS = {
+    act.action: act
+    for act in (
+        TellHearingRight("it touches others"),
+        AskHearing(),
+        WaiveHearing(),
+        SetHearing(date(2026, 12, 3), "room 3"),
+        RecordHearing("everybody was heard"),
+    )
 }
 PATHS: Mapping[StepState, list[Outcome]] = {
     S.DISPATCHED: [],
@@ -102,6 +124,21 @@ def in_state(state: StepState, *, at_desk: bool = False) -> Walk:
     return walk
 
 
+def take_hearing_to(walk: Walk, move: moves.Move) -> None:
+    """Takes the hearing of the step to where that can be done, and the step back to where it was."""
+    if not move.hearing - {None}:
+        return
+    was = walk.step("card").state
+    if was is S.SUSPENDED:
+        walk.answer("card", Resumed())
+    walk.tell(Hear("card", TellHearingRight("it touches others")))
+    if "asked" in move.hearing:
+        walk.tell(Hear("card", AskHearing()))
+        if was is S.ACCEPTED:
+            walk.answer("card", Resumed())
+    assert walk.step("card").state is was
+
+
 def wanted(walk: Walk, action: str) -> Command:
     """The command by which that is done to the step."""
     task = walk.case.live_task("card")
@@ -109,6 +146,8 @@ def wanted(walk: Walk, action: str) -> Command:
     if action in SAID:
         return RecordAnswer(task_id, SAID[action])
     match action:
+        case "tell_hearing" | "ask_hearing" | "waive_hearing" | "set_hearing" | "record_hearing":
+            return Hear("card", HEARING_ACTS[action])
         case "hand_in":
             return HandInSupplement("card", (MaterialGiven("deed", "file:again"),), {})
         case "urge":
@@ -119,12 +158,8 @@ def wanted(walk: Walk, action: str) -> Command:
             return SendAgain(task_id, "lost there")
         case "hold" | "release" | "complete" | "reject" | "skip" | "cancel":
             return DecideStep("card", action, "by a person")
-        case "claim":
-            return WorkAtDesk(task_id, CLERK, TakeUp())
-        case "hand_over":
-            return WorkAtDesk(task_id, CLERK, HandOver("officer:police/z-2", "away"))
-        case "put_back":
-            return WorkAtDesk(task_id, CLERK, PutBack())
+        case "claim" | "hand_over" | "put_back":
+            return WorkAtDesk(task_id, CLERK, CLAIMS[action])
         case _:
             raise AssertionError(action)
 
@@ -158,6 +193,8 @@ def test_what_is_wanted_of_a_step_is_in_the_table_or_refused(state: StepState, a
     walk = in_state(state, at_desk=move.at_desk)
     if action in ("hand_over", "put_back") and state in move.states:
         walk.tell(wanted(walk, "claim"))
+    if state in move.states:
+        take_hearing_to(walk, move)
     has_task = walk.case.live_task("card") is not None
     is_there = has_task and (walk.step("card").desk_at is not None or not move.at_desk)
     needs_task = action in SAID or action == "send_again" or move.at_desk
@@ -201,7 +238,15 @@ def in_case_state(state: CaseState) -> Walk:
 
 def test_every_command_is_somebodys_move_or_proves_otherwise_that_it_may() -> None:
     moved = {"RecordAnswer", "WorkAtDesk", "HandInSupplement", "DecideStep", "SendAgain", "Withdraw", "Erase"}
-    moved |= {"Urge", "DeferTolerance", "SignCommitment", "TakeCommitmentBack", "CheckCommitment", "Reapply"}
+    moved |= {
+        "Hear",
+        "Urge",
+        "DeferTolerance",
+        "SignCommitment",
+        "TakeCommitmentBack",
+        "CheckCommitment",
+        "Reapply",
+    }
     of_what_was_asked = {"AnswerUrging", "GiveRating", "HandleRating"}
     by_the_engine = {"Open", "RecordAttempt", "RecordPoll", "FireTimer", "LetTimePass", "Reconcile"}
     by_those_who_look = {"NoteEmergencyAccess", "ConfirmWithdrawal"}

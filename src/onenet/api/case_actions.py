@@ -92,7 +92,7 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
     """
     seen, said = await load(request, case_id), body.value
     given = materials_given(said.materials)
-    command = HandInSupplement(said.step, given, said.form, by_agent=_is_by_agent(seen))
+    command = HandInSupplement(said.step, given, said.form, by_agent=is_by_agent(seen))
     replying = replying_as(request, seen, body.raw)
     known = parts(request)
     custody = custody_of(request, command.materials)
@@ -115,7 +115,7 @@ async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody)
     """
     seen, said = await load(request, case_id), body.value
     replying = replying_as(request, seen, body.raw)
-    command = Withdraw(said.reason, said.step, by_agent=_is_by_agent(seen))
+    command = Withdraw(said.reason, said.step, by_agent=is_by_agent(seen))
     return answered(await cases.withdraw(parts(request).gate, seen.case.id, command, replying))
 
 
@@ -182,7 +182,7 @@ async def load_step(request: Request, case_id: str, step: str) -> Seen:
     return seen
 
 
-def _is_by_agent(seen: Seen) -> bool:
+def is_by_agent(seen: Seen) -> bool:
     """Whether the account is that of the agent who is named beside the applicant, by a mandate."""
     agent = seen.case.content.agent
     return agent is not None and agent.mandate is not None and seen.sight.rule == "own"
@@ -192,7 +192,7 @@ def replying_as(request: Request, seen: Seen, raw: bytes) -> Replying:
     """How a change that this caller asks for is made once and answered, if nothing has happened since."""
     who, (case, sight) = caller(request), seen
     if_match = preconditions.listed_tags(request.headers.getlist("if-match"))
-    actor = who.name_for(Owner(case.client, case.subject), by_agent=_is_by_agent(seen))
+    actor = who.name_for(Owner(case.client, case.subject), by_agent=is_by_agent(seen))
     if_seq = seq_of_tags(if_match, case, sight.view)
     return replying_to(request, who, sight.view, raw, actor=actor, if_seq=if_seq)
 

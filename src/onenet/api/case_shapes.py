@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 from onenet.api.filing_shapes import Filed
 from onenet.api.form_values import GivenAnswers, GivenForm
 from onenet.api.person_shapes import AnyApplicant
-from onenet.api.procedure_shapes import RefusalShape, RequestShape, SpecialProcedureShape
+from onenet.api.procedure_shapes import HearingShape, RefusalShape, RequestShape, SpecialProcedureShape
 from onenet.api.promise_shapes import CommitmentShape, ToleranceShape
 from onenet.api.result_shapes import ResultShape
 from onenet.api.shapes import (
@@ -220,6 +220,7 @@ class StepShape(Answer):
     reapplied_by: CaseId | None = None
     withdrawal: WithdrawalShape | None = None
     commitment: CommitmentShape | None = None
+    hearing: HearingShape | None = None
 
 
 class BundleMark(Answer):

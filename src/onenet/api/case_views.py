@@ -20,7 +20,7 @@ from onenet.domain import commitment, corrections, reapplications, refusals, sus
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
-from onenet.domain.procedures import Suspension
+from onenet.domain.procedures import Suspension, hearing_of
 from onenet.domain.promises import Commitment, Signature, Tolerance
 from onenet.domain.rating_handling import ratable
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
@@ -284,7 +284,25 @@ def _procedures(step: Step) -> dict[str, Any]:
         said["reapplied_by"] = str(by)
     if (signed := commitment.of(step)) is not None:
         said["commitment"] = _commitment(signed)
-    return said
+    return said | _hearing(step)
+
+
+def _hearing(step: Step) -> dict[str, Any]:
+    found = hearing_of(step.procedures)
+    if found is None:
+        return {}
+    members = given(
+        {
+            "state": found.state,
+            "reason": found.reason,
+            "told_at": moment(found.told_at),
+            "asked_at": moment(found.asked_at) if found.asked_at else None,
+            "on": found.on.isoformat() if found.on else None,
+            "place": found.place,
+            "minutes": found.minutes,
+        }
+    )
+    return {"hearing": members}
 
 
 def _tolerance(line: Tolerance) -> dict[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, get_args
+from datetime import date
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
-from onenet.api.shapes import Answer, Limit, Moment, Names, extensible
+from onenet.api.shapes import Answer, Code, Limit, Line, LongText, Moment, Names, Request, extensible
+from onenet.domain.commands import AskHearing, RecordHearing, SetHearing, TellHearingRight, WaiveHearing
 from onenet.domain.outcome import ReasonKind, SpecialProcedure
+from onenet.domain.procedures import HearingState
 
 
 class RequestShape(Answer):
@@ -48,3 +51,75 @@ class RefusalShape(Answer):
     ]
     go_to: str | None = None
     remedies: list[RemedyShape]
+
+
+class HearingShape(Answer):
+    """The hearing of a step. `on`, `place`: where and when it is held; `minutes`: of what was said."""
+
+    state: Annotated[str, Field(json_schema_extra=extensible(get_args(HearingState)))]
+    reason: str
+    told_at: Moment
+    asked_at: Moment | None = None
+    on: Annotated[str | None, Field(json_schema_extra={"format": "date"})] = None
+    place: str | None = None
+    minutes: str | None = None
+
+
+class HearingTold(Request):
+    """The applicant is told that a hearing can be asked for, and why."""
+
+    action: Literal["tell"]
+    reason: LongText
+
+    def to_act(self) -> TellHearingRight:
+        """It as the domain knows it."""
+        return TellHearingRight(self.reason)
+
+
+class HearingSet(Request):
+    """Day and place are set; the applicant is told seven working days before."""
+
+    action: Literal["set"]
+    on: date
+    place: Line
+
+    def to_act(self) -> SetHearing:
+        """It as the domain knows it."""
+        return SetHearing(self.on, self.place)
+
+
+class HearingRecorded(Request):
+    """The hearing was held."""
+
+    action: Literal["record"]
+    minutes: LongText
+
+    def to_act(self) -> RecordHearing:
+        """It as the domain knows it."""
+        return RecordHearing(self.minutes)
+
+
+class HearingStep(
+    RootModel[Annotated[HearingTold | HearingSet | HearingRecorded, Field(discriminator="action")]]
+):
+    """What an officer does about a hearing."""
+
+
+class HearingWish(Request):
+    """What the applicant wants: the hearing, or none."""
+
+    step: Code
+    action: Literal["ask", "waive"]
+    reason: LongText | None = None
+
+    def to_act(self) -> AskHearing | WaiveHearing:
+        """It as the domain knows it."""
+        return AskHearing(self.reason) if self.action == "ask" else WaiveHearing()
+
+
+HEARING_SET: dict[str, Any] = {"action": "set", "on": "2026-12-08", "place": "政务服务中心三楼听证室"}
+HEARING_ASKED: dict[str, Any] = {
+    "step": "birth_certificate",
+    "action": "ask",
+    "reason": "与邻里有重大利益关系",
+}

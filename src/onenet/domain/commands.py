@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from onenet.domain.case import MaterialGiven
@@ -136,6 +136,55 @@ class DecideStep:
     action: Literal["hold", "release", "complete", "reject", "skip", "cancel"]
     reason: str
     results: tuple[ResultGiven, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TellHearingRight:
+    """The applicant is told that a hearing can be asked for, and why."""
+
+    reason: str
+    action: ClassVar[str] = "tell_hearing"
+
+
+@dataclass(frozen=True, slots=True)
+class AskHearing:
+    """The applicant asks for it."""
+
+    reason: str | None = None
+    action: ClassVar[str] = "ask_hearing"
+
+
+@dataclass(frozen=True, slots=True)
+class WaiveHearing:
+    """The applicant does without it."""
+
+    action: ClassVar[str] = "waive_hearing"
+
+
+@dataclass(frozen=True, slots=True)
+class SetHearing:
+    """Day and place of the hearing are set, or set anew."""
+
+    on: date
+    place: str
+    action: ClassVar[str] = "set_hearing"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordHearing:
+    """The hearing was held: its minutes, which the decision rests on (LIC 48)."""
+
+    minutes: str
+    action: ClassVar[str] = "record_hearing"
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """The hearing of a step goes one further. `by_agent`: as of a supplement."""
+
+    step: str
+    act: TellHearingRight | AskHearing | WaiveHearing | SetHearing | RecordHearing
+    by_agent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +357,7 @@ Command = (
     | LetTimePass
     | Extend
     | DecideStep
+    | Hear
     | Urge
     | AnswerUrging
     | DeferTolerance

@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from onenet.domain import commitment, lapses, lights, limits, notice, renewals, suspensions, tolerance, urging
+from onenet.domain import (
+    commitment,
+    hearings,
+    lapses,
+    lights,
+    limits,
+    notice,
+    renewals,
+    suspensions,
+    tolerance,
+    urging,
+)
 from onenet.domain.case import Reply, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.draft import Draft
@@ -42,6 +53,7 @@ KINDS: Mapping[str, Kind] = {
     "supplement": Kind(lapses.ends_at, lapses.lapse),
     "check": Kind(commitment.due_at, commitment.say_overdue),
     "tolerance": Kind(tolerance.ends_at, tolerance.lapse),
+    "hearing_right": Kind(hearings.right_ends_at, hearings.let_lapse),
     "special_procedure": Kind(suspensions.overdue_at, suspensions.note_overdue),
     "light": Kind(lights.turns_at, lights.turn),
     "urging": Kind(urging.overdue_at, urging.escalate),

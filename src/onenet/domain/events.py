@@ -35,6 +35,12 @@ class EventType(Word):
     STEP_SUSPENDED = "step.suspended"
     STEP_RESUMED = "step.resumed"
     STEP_PROCEDURE_OVERDUE = "step.procedure_overdue"
+    HEARING_TOLD = "hearing.told"
+    HEARING_ASKED = "hearing.asked"
+    HEARING_WAIVED = "hearing.waived"
+    HEARING_LAPSED = "hearing.lapsed"
+    HEARING_SET = "hearing.set"
+    HEARING_HELD = "hearing.held"
     STEP_COMPLETED = "step.completed"
     STEP_REJECTED = "step.rejected"
     STEP_SKIPPED = "step.skipped"
@@ -117,6 +123,14 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_PROCEDURE_OVERDUE: EventKind(
         "特别程序超过预计时间", "The special procedure takes longer than the applicant was told"
     ),
+    EventType.HEARING_TOLD: EventKind(
+        "告知听证权利", "The applicant was told that a hearing can be asked for"
+    ),
+    EventType.HEARING_ASKED: EventKind("申请听证", "The applicant asked for a hearing"),
+    EventType.HEARING_WAIVED: EventKind("放弃听证", "The applicant does without a hearing"),
+    EventType.HEARING_LAPSED: EventKind("逾期未申请听证", "Nobody asked for a hearing in time"),
+    EventType.HEARING_SET: EventKind("听证通知", "Day and place of the hearing were set"),
+    EventType.HEARING_HELD: EventKind("听证笔录", "The hearing was held and its minutes recorded"),
     EventType.STEP_COMPLETED: EventKind("环节办结", "The department completed the step"),
     EventType.STEP_REJECTED: EventKind("环节未通过", "The step was rejected"),
     EventType.STEP_SKIPPED: EventKind("环节无需办理", "The step is not needed"),
@@ -213,8 +227,7 @@ PLAIN = frozenset(
         *("is_provisional", "text_sha256", "deficiency_open", "finding"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         *("without", "case", "reapplies"),
-        *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock"),
-        *("phase", "correction", "not_said_at_once", "left"),
+        *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock", "on"),
         *_OF_RATINGS,
         *("without", "duplicate_of", "channel", "assisted", "by_agent"),
     }

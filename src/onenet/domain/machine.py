@@ -23,6 +23,7 @@ from onenet.domain import (
     flow,
     grant,
     guidance,
+    hearings,
     moves,
     polls,
     rating_handling,
@@ -46,6 +47,7 @@ from onenet.domain.commands import (
     GiveRating,
     HandInSupplement,
     HandleRating,
+    Hear,
     LetTimePass,
     NoteEmergencyAccess,
     Open,
@@ -288,6 +290,13 @@ def _(command: DecideStep, draft: Draft) -> Reply:
         case "cancel":
             ending.end_step(draft, step.code, StepState.CANCELLED, command.reason)
     return "applied"
+
+
+@_apply.register
+def _(command: Hear, draft: Draft) -> Reply:
+    if command.by_agent:
+        agents.check_period(draft.content.agent, _today(draft))
+    return hearings.hear(draft, command)
 
 
 @_apply.register

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import WORDS, Outcome
+from onenet.domain.procedures import HearingState, hearing_of
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, CaseState, StepState
 from onenet.errors import MoveRefused
@@ -34,13 +35,15 @@ _WITH_IT = frozenset({_S.READY, _S.DISPATCHED, _S.HELD})
 @dataclass(frozen=True, slots=True)
 class Move:
     """In which states, and by whom. `at_desk`: only where the task lies at a department's desk. `of_results`:
-    only where a result that was issued still stands.
+    only where a result that was issued still stands. `hearing`: only while its hearing is so; None: there
+    was none.
     """
 
     states: frozenset[StepState]
     by: tuple[Who, ...]
     at_desk: bool = False
     of_results: bool = False
+    hearing: frozenset[HearingState | None] = frozenset()
 
     def holds(self, step: Step) -> bool:
         """Whether it can be made now."""
@@ -48,6 +51,7 @@ class Move:
             step.state in self.states
             and (step.desk_at is not None or not self.at_desk)
             and (not self.of_results or any(each.state == "issued" for each in step.results))
+            and (not self.hearing or _hearing(step) in self.hearing)
         )
 
 
@@ -58,6 +62,7 @@ def _department(*states: StepState) -> Move:
 _AT_DESK = Move(
     frozenset({_S.DISPATCHED, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED, _S.SUSPENDED, _S.HELD}), _DEPARTMENT, True
 )
+_TO_BE_HELD: frozenset[HearingState | None] = frozenset({"asked", "set"})
 _TAKING_BACK = Move(frozenset({_S.COMPLETED}), _DEPARTMENT, of_results=True)
 _DECISION = Move(frozenset({_S.HELD}), _DECIDERS)
 
@@ -75,6 +80,11 @@ OF_STEP: Mapping[str, Move] = {
     "put_back": _AT_DESK,
     "hand_in": Move(frozenset({_S.SUPPLEMENT_NEEDED}), ("applicant",)),
     "reapply": Move(FAILED, ("applicant",)),
+    "tell_hearing": Move(frozenset({_S.ACCEPTED}), _DECIDERS, hearing=frozenset({None})),
+    "ask_hearing": Move(frozenset({_S.ACCEPTED}), ("applicant",), hearing=frozenset({"told"})),
+    "waive_hearing": Move(frozenset({_S.ACCEPTED}), ("applicant",), hearing=frozenset({"told"})),
+    "set_hearing": Move(frozenset({_S.SUSPENDED}), _DECIDERS, hearing=_TO_BE_HELD),
+    "record_hearing": Move(frozenset({_S.ACCEPTED, _S.SUSPENDED}), _DECIDERS, hearing=_TO_BE_HELD),
     "hold": Move(frozenset({_S.DISPATCHED, _S.ACCEPTED}), _DECIDERS),
     "release": _DECISION,
     "complete": _DECISION,
@@ -132,6 +142,11 @@ OF_CASE: Mapping[str, CaseMove] = {
 _WORD: Mapping[type[Outcome], str] = {outcome: word for word, outcome in WORDS.items()}
 
 
+def _hearing(step: Step) -> HearingState | None:
+    found = hearing_of(step.procedures)
+    return found.state if found else None
+
+
 def is_answerable(step: Step, outcome: type[Outcome]) -> bool:
     """Whether a department can say that of the step now."""
     return OF_STEP[_WORD[outcome]].holds(step)
@@ -160,7 +175,7 @@ def refused(detail: str, draft: Draft, step: Step | None = None, **further: Any)
 
 def check_step(draft: Draft, step: Step, action: str, detail: str) -> None:
     """Passes when that can be done to the step now. Raises: MoveRefused."""
-    if step.state not in OF_STEP[action].states:
+    if not OF_STEP[action].holds(step):
         raise refused(detail, draft, step)
 
 

@@ -138,10 +138,30 @@ class Reapplied:
     at: datetime
 
 
+HearingState = Literal["told", "asked", "set", "held", "waived", "lapsed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """A hearing of a step. told: it can be asked for; asked: it is to be held; set: with day and place; held:
+    its minutes are recorded; waived and lapsed: nobody asked, and nobody will. `reason`: why it may be.
+    """
+
+    kind: Literal["hearing"]
+    state: HearingState
+    reason: str
+    told_at: datetime
+    asked_at: datetime | None = None
+    on: date | None = None
+    place: str | None = None
+    minutes: str | None = None
+
+
 Procedure = (
     Commitment
     | Correction
     | Extension
+    | Hearing
     | Rating
     | Reapplied
     | Reapplies
@@ -151,3 +171,8 @@ Procedure = (
     | Tolerance
     | Urging
 )
+
+
+def hearing_of(procedures: tuple[Procedure, ...]) -> Hearing | None:
+    """The hearing among them, the last one."""
+    return next((each for each in reversed(procedures) if isinstance(each, Hearing)), None)

@@ -20,6 +20,7 @@ from onenet.domain.commands import (
     DeferTolerance,
     Extend,
     HandInSupplement,
+    Hear,
     Open,
     SignCommitment,
     TakeCommitmentBack,
@@ -48,7 +49,7 @@ from onenet.store.database import Database
 from onenet.store.events import Event
 from onenet.store.idempotency import StoredAnswer
 
-StepCommand = DecideStep | DeferTolerance | SignCommitment | TakeCommitmentBack | CheckCommitment
+StepCommand = DecideStep | DeferTolerance | Hear | SignCommitment | TakeCommitmentBack | CheckCommitment
 """What is done to one step, by a person."""
 
 Render = Callable[[Case, Reply], StoredAnswer]

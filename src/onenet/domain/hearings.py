@@ -1,0 +1,103 @@
+"""Hearings 听证: the right is told, asked for within five working days, and held within twenty after that.
+
+The clock of the step stands still from the day on which it is asked for until its minutes are recorded, as
+for any special procedure (LIC art. 45); while an applicant only may ask, the office can go on with its work.
+The decision stays the department's. Source: LIC art. 46 to 48; all its days are working days (art. 82).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+
+from onenet.domain import moves, suspensions
+from onenet.domain.bundle import Limit
+from onenet.domain.case import Reply, Step
+from onenet.domain.clocks import Clock
+from onenet.domain.commands import AskHearing, Hear, RecordHearing, SetHearing, TellHearingRight, WaiveHearing
+from onenet.domain.deadlines import Deadline, deadline
+from onenet.domain.draft import Draft
+from onenet.domain.events import EventType
+from onenet.domain.outcome import Suspended
+from onenet.domain.procedures import Hearing, hearing_of
+from onenet.domain.states import FINAL_STEP
+from onenet.errors import NotFound
+
+ASKED_WITHIN, HELD_WITHIN, NOTICE = Limit(5, "workdays"), Limit(20, "workdays"), Limit(7, "workdays")
+"""LIC art. 47, 47, and 48(1)."""
+
+
+def hear(draft: Draft, command: Hear) -> Reply:
+    """Takes the hearing of a step one further. Raises: NotFound, MoveRefused."""
+    step = draft.steps.get(command.step)
+    if step is None:
+        raise NotFound
+    moves.check_step(draft, step, command.act.action, "its hearing is not there, or the step is not")
+    match command.act:
+        case TellHearingRight(reason):
+            _tell_right(draft, step, reason)
+        case AskHearing(reason):
+            _ask(draft, step, reason)
+        case WaiveHearing():
+            _put(draft, step, EventType.HEARING_WAIVED, state="waived")
+        case SetHearing(on, place):
+            _set(draft, step, on, place)
+        case RecordHearing(minutes):
+            _put(draft, step, EventType.HEARING_HELD, {"minutes": minutes}, state="held", minutes=minutes)
+            if suspensions.under_way(draft.steps[step.code]):
+                suspensions.end(draft, draft.steps[step.code])
+    return "applied"
+
+
+def right_ends_at(draft: Draft, step: Step) -> datetime | None:
+    """When the right to ask is over; None where nobody was told of one, or it was used or waived."""
+    found = hearing_of(step.procedures)
+    if step.state in FINAL_STEP or found is None or found.state != "told":
+        return None
+    return _counted(draft, ASKED_WITHIN, found.told_at).due_at
+
+
+def let_lapse(draft: Draft, step: Step, due_at: datetime) -> None:
+    """Notes that nobody asked in time."""
+    _put(draft, step, EventType.HEARING_LAPSED, {"due_at": due_at.isoformat()}, state="lapsed")
+
+
+def _tell_right(draft: Draft, step: Step, reason: str) -> None:
+    found = Hearing("hearing", "told", reason, told_at=draft.now.at)
+    draft.put_procedure(step.code, found)
+    until = _counted(draft, ASKED_WITHIN, found.told_at).due_at
+    draft.tell(EventType.HEARING_TOLD, step.code, reason=reason, until=until and until.isoformat())
+
+
+def _ask(draft: Draft, step: Step, reason: str | None) -> None:
+    _put(draft, step, EventType.HEARING_ASKED, {"reason": reason}, state="asked", asked_at=draft.now.at)
+    suspensions.begin(draft, draft.steps[step.code], Suspended("hearing", reason, HELD_WITHIN))
+
+
+def _set(draft: Draft, step: Step, on: date, place: str) -> None:
+    """Sets day and place, or others; the applicant hears of it seven working days before."""
+    first = _counted(draft, NOTICE, draft.now.at).due_on
+    is_open = draft.rules.calendar.day(on).is_workday
+    if first is None or on <= first or not is_open:
+        raise moves.refused(
+            f"on: expected a working day after {first}: seven are for the notice", draft, step
+        )
+    _put(
+        draft, step, EventType.HEARING_SET, {"on": on.isoformat(), "place": place},
+        state="set", on=on, place=place,
+    )  # fmt: skip
+
+
+def _put(
+    draft: Draft, step: Step, event: EventType, told: dict[str, Any] | None = None, **changes: Any
+) -> None:
+    found = hearing_of(step.procedures)
+    if found is None:
+        raise AssertionError("asked before: there is one")
+    draft.put_procedure(step.code, replace(found, **changes), instead_of=found)
+    draft.tell(event, step.code, **(told or {}))
+
+
+def _counted(draft: Draft, limit: Limit, since: datetime) -> Deadline:
+    return deadline(limit, Clock(since), draft.rules.calendar, draft.case.utc_offset_minutes)

@@ -1,0 +1,136 @@
+"""Hearings (LIC 46-48): asked for within five working days, held within twenty, with a notice of seven."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from onenet.domain.bundle import Limit
+from onenet.domain.commands import (
+    AskHearing,
+    Hear,
+    LetTimePass,
+    RecordHearing,
+    SetHearing,
+    TellHearingRight,
+    WaiveHearing,
+)
+from onenet.domain.outcome import Accepted, Rejected
+from onenet.domain.procedures import HearingState, hearing_of
+from onenet.domain.states import StepState
+from onenet.errors import MoveRefused
+from onenet.store import procedures as stored
+from tests.domain.walk import Walk, begin
+from tests.factories import make_bundle, make_member
+
+STEP = "household"
+
+
+def end_of(on: date) -> datetime:
+    """The midnight that ends the day there."""
+    return datetime(on.year, on.month, on.day, 16, tzinfo=UTC)
+
+
+def told() -> Walk:
+    """Accepted, with a limit of 20 working days, and told of the right on Monday 23 November 2026."""
+    walk = begin(make_bundle(replace(make_member(), statutory=Limit(20, "workdays"))))
+    walk.answer(STEP, Accepted())
+    walk.tell(Hear(STEP, TellHearingRight("it touches the neighbours")))
+    return walk
+
+
+def asked() -> Walk:
+    walk = told()
+    walk.tell(Hear(STEP, AskHearing("the smoke")))
+    return walk
+
+
+def state(walk: Walk) -> HearingState | None:
+    found = hearing_of(walk.step(STEP).procedures)
+    return found.state if found else None
+
+
+def test_the_right_lapses_when_nobody_asks_within_five_working_days() -> None:
+    # LIC art. 47. After Monday 23 November 2026: Tue 1, Wed 2, Thu 3, Fri 4, Monday 30 November 5.
+    walk = told()
+    due_at = end_of(date(2026, 11, 30))
+    assert walk.case.timing.next_due_at == due_at
+    for _ in range(2):
+        walk.now = due_at
+        walk.tell(LetTimePass())
+    assert (state(walk), walk.types().count("hearing.lapsed")) == ("lapsed", 1)
+    with pytest.raises(MoveRefused):
+        walk.tell(Hear(STEP, AskHearing()))
+
+
+def test_while_it_only_may_be_asked_for_the_clock_runs() -> None:
+    # Twenty working days after 23 November: Monday 21 December.
+    assert told().step(STEP).timing.statutory_due_at == end_of(date(2026, 12, 21))
+
+
+def test_once_it_is_asked_for_the_clock_stands_still_and_twenty_working_days_are_there_to_hold_it() -> None:
+    walk = asked()
+    step = walk.step(STEP)
+    assert (step.state, step.timing.statutory_due_at) == (StepState.SUSPENDED, None)
+    assert step.waiting is not None
+    assert step.waiting.until == end_of(date(2026, 12, 21))
+    assert walk.types()[-2:] == ["hearing.asked", "step.suspended"]
+
+
+def test_a_hearing_that_is_not_held_in_time_is_told_once() -> None:
+    walk = asked()
+    walk.now = end_of(date(2026, 12, 21))
+    walk.tell(LetTimePass())
+    walk.tell(LetTimePass())
+    assert walk.types().count("step.procedure_overdue") == 1
+
+
+@pytest.mark.parametrize(
+    ("on", "is_possible"),
+    [
+        # LIC art. 48(1). Notice on Mon 23 November: Tue 24 is 1, Fri 27 4, Mon 30 5, Wed 2 December 7.
+        (date(2026, 12, 2), False),
+        (date(2026, 12, 3), True),
+        (date(2026, 12, 5), False),  # a Saturday
+    ],
+)
+def test_the_applicant_hears_of_the_day_seven_working_days_before(on: date, is_possible: bool) -> None:
+    walk = asked()
+    before = walk.case
+    if is_possible:
+        walk.tell(Hear(STEP, SetHearing(on, "room 3")))
+        assert state(walk) == "set"
+        assert walk.events[-1].content()["on"] == on.isoformat()
+    else:
+        with pytest.raises(MoveRefused, match="expected a working day after 2026-12-02"):
+            walk.tell(Hear(STEP, SetHearing(on, "room 3")))
+        assert walk.case is before
+
+
+def test_with_the_minutes_the_step_goes_on_and_the_pause_was_in_working_days() -> None:
+    # Stopped from Monday 23 November until Friday 4 December: 24 to 27 and 30 November, 1 to 3 December are
+    # eight working days. Monday 21 December and eight more, 22 to 25 and 28 to 31: Thursday 31 December.
+    walk = asked()
+    walk.tell(Hear(STEP, SetHearing(date(2026, 12, 3), "room 3")))
+    walk.now = datetime(2026, 12, 4, 2, tzinfo=UTC)
+    walk.tell(Hear(STEP, RecordHearing("everybody was heard")))
+    step = walk.step(STEP)
+    assert (state(walk), step.state) == ("held", StepState.ACCEPTED)
+    assert step.timing.statutory_due_at == end_of(date(2026, 12, 31))
+    assert stored.read(stored.as_json(step.procedures)) == step.procedures
+
+
+def test_who_does_without_it_cannot_ask_any_more() -> None:
+    walk = told()
+    walk.tell(Hear(STEP, WaiveHearing()))
+    assert state(walk) == "waived"
+    with pytest.raises(MoveRefused):
+        walk.tell(Hear(STEP, AskHearing()))
+
+
+def test_a_step_that_was_decided_has_no_right_that_could_lapse() -> None:
+    walk = told()
+    walk.answer(STEP, Rejected("refused", "x"))
+    assert walk.case.timing.next_due_at is None
