@@ -92,6 +92,15 @@ def _rejection(reason_code: Literal["not_needed", "not_competent", "refused"]) -
     return read
 
 
+def _taken_back(state: Literal["recalled", "revoked"]) -> Reader:
+    def read(said: _Said) -> Outcome:
+        if not said.opinion:
+            return Unclear("/opinion: the reason why it is taken back was expected")
+        return TakenBack(state, said.opinion)
+
+    return read
+
+
 def _always(outcome: Outcome) -> Reader:
     return lambda said: outcome
 
@@ -118,8 +127,8 @@ CODES: Mapping[int, Reader] = {
     11: _granted,  # 办结通过
     12: _granted_with_deficiency,  # 办结(容缺通过)
     13: _rejection("refused"),  # 办结不通过
-    14: lambda said: TakenBack("recalled", said.opinion or "撤回"),
-    15: lambda said: TakenBack("revoked", said.opinion or "撤销"),
+    14: _taken_back("recalled"),  # 撤回
+    15: _taken_back("revoked"),  # 撤销
 }
 """What each code means. Those that are read as Unclear are ambiguous, and a person decides; so are 14 and 15
 where nothing was decided yet (`domain.answers`).
