@@ -18,6 +18,7 @@ from onenet.adapters import registry, signing
 from onenet.adapters.base import Answer, TaskSheet
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import SystemClock
+from onenet.domain.bundle import Limit
 from onenet.domain.outcome import (
     Accepted,
     Completed,
@@ -25,11 +26,15 @@ from onenet.domain.outcome import (
     Received,
     Rejected,
     ResultGiven,
+    Resumed,
     SupplementNeeded,
     SupplementRequest,
+    Suspended,
     TryLater,
     Unclear,
 )
+from onenet.simulator.dialects import Work
+from onenet.simulator.habits import HABITS
 from tests.adapters.departments import Department, department
 from tests.adapters.factories import KEY, SECRET, make_endpoint, make_task
 from tests.adapters.loopback import Loopback, answer, loopback
@@ -146,6 +151,27 @@ async def test_without_materials_it_asks_for_a_form_field(tmp_path: Path) -> Non
             (asked,) = await called_back(onenet, 1)
     assert isinstance(asked.outcome, SupplementNeeded)
     assert [(request.kind, request.code) for request in asked.outcome.requests] == [("field", "child_name")]
+
+
+@each_dialect
+async def test_one_that_inspects_says_how_long_and_when_it_is_over(tmp_path: Path, dialect: str) -> None:
+    async with loopback(answer(200)) as onenet:
+        with department(tmp_path, habit="inspects", dialect=dialect, callback=onenet.url) as police:
+            await hand_over(police, dialect)
+            answers = await called_back(onenet, 4, dialect)
+    inspection = Suspended("inspection", "现场检验", Limit(5, "workdays"))
+    assert outcomes(answers) == [ACCEPTED, inspection, Resumed(), completed()]
+
+
+@each_dialect
+async def test_one_that_is_overdue_completes_long_after_it_accepted(tmp_path: Path, dialect: str) -> None:
+    async with loopback(answer(200)) as onenet:
+        with department(tmp_path, habit="overdue", dialect=dialect, callback=onenet.url) as police:
+            await hand_over(police, dialect)
+            answers = await called_back(onenet, 2, dialect)
+    accepted, granted = HABITS["overdue"](Work(1, (), ()), 1).callbacks
+    assert outcomes(answers) == [ACCEPTED, completed()]
+    assert granted.delays > 5 * accepted.delays
 
 
 @each_dialect

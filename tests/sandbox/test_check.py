@@ -129,6 +129,8 @@ HABITS: Mapping[str, tuple[set[str], set[str]]] = {
     "slow": (set(), {"reject", "supplement"}),
     "flaky": (set(), {"reject", "supplement"}),
     "supplement": (set(), {"reject"}),
+    "inspects": (set(), {"reject", "supplement"}),
+    "overdue": (set(), {"reject", "supplement"}),
     "rejects": (set(), {"complete", "supplement"}),
     "twice": (set(), {"reject", "supplement"}),
     "late": (set(), {"reject", "supplement"}),

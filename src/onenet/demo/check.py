@@ -48,8 +48,8 @@ CASES = (
     Expected("school_enrolment", 0, "completed"),
     Expected("graduates", 0, "completed"),
 )
-"""A supplement and doubled answers; a refusal and a busy department; a waiting period; late answers; then the
-longest chain, the most members, checks that feed one decision, and somebody who settles."""
+"""A supplement and doubled answers; a refusal and an inspection; a waiting period; a limit used up; then the
+longest chain, the most members, checks that feed one decision, one of a busy office; somebody who settles."""
 
 
 @dataclass(slots=True)
@@ -210,6 +210,8 @@ async def _prove(run: Run, cases: Sequence[Told]) -> None:
     if run.subscriber.refused:
         run.failures.append(f"{run.subscriber.refused} webhooks were not signed as they should be")
     if not run.failures:
+        for what, times in proof.count_seen(cases).items():
+            run.tell(f"✓ {times:>2} × {what}")
         run.tell(f"✓ {proof.count_tasks(cases)} tasks, each done exactly once")
         run.tell(f"✓ {len(run.subscriber.received)} webhooks, each signed")
         run.tell(f"✓ {run.front_end.confirmed} materials confirmed by registers, each with consent")

@@ -22,8 +22,17 @@ class Told:
 
 
 SEEN: Mapping[str, Callable[[Event], bool]] = {
+    "a correction was asked for": lambda event: event["type"] == "step.supplement_needed",
     "a supplement was handed in": lambda event: event["type"] == "step.supplemented",
+    "a special procedure stopped a clock": lambda event: (
+        event["type"] == "step.suspended" and event["data"]["stops_clock"]
+    ),
+    "a special procedure was over": lambda event: event["type"] == "step.resumed",
+    "a limit was used up: a red light": lambda event: (
+        event["type"] == "step.light" and event["data"]["light"] == "red"
+    ),
     "a step was rejected": lambda event: event["type"] == "step.rejected",
+    "a case was granted in part": lambda event: event["type"] == "case.partly_completed",
     "a waiting period was waited for": lambda event: (
         event["data"].get("waiting", {}).get("reason") == "waiting_period"
     ),
@@ -75,12 +84,15 @@ def missing_webhooks(cases: Sequence[Told], received: Collection[tuple[str, int]
         yield f"{numbers[case_id]}: no webhook for event {seq}"
 
 
+def count_seen(cases: Sequence[Told]) -> Mapping[str, int]:
+    """How often each thing happened that the cases are chosen for."""
+    events = [event for told in cases for event in told.events]
+    return {what: sum(map(is_it, events)) for what, is_it in SEEN.items()}
+
+
 def unseen(cases: Sequence[Told]) -> Iterator[str]:
     """What should have happened in one of the cases, and did not."""
-    events = [event for told in cases for event in told.events]
-    for what, is_it in SEEN.items():
-        if not any(is_it(event) for event in events):
-            yield f"never seen: {what}"
+    yield from (f"never seen: {what}" for what, times in count_seen(cases).items() if not times)
     attempts = [attempt for told in cases for each in told.attempts.values() for attempt in each]
     if not any(attempt.get("status") == 503 for attempt in attempts):
         yield "never seen: a department was busy"

@@ -20,10 +20,14 @@ STYLES = {
     "rejected": "red",
     "supplement_needed": "bold yellow",
     "held": "bold magenta",
+    "suspended": "magenta",
     "accepted": "cyan",
     "dispatched": "cyan",
     "partly_completed": "yellow",
 }
+LIGHTS = {"yellow": "yellow", "red": "red"}
+"""The number of a case has the colour of its light."""
+
 PRESSING = ("applicant", "officer", "time", "department", "steps")
 """Of several steps that wait, the one whose wait comes first here is told."""
 
@@ -42,7 +46,7 @@ HEADINGS: Mapping[str, words.Words] = {
 }
 _LEGEND = (
     StepState.COMPLETED, StepState.ACCEPTED, StepState.DISPATCHED, StepState.WAITING,
-    StepState.SUPPLEMENT_NEEDED, StepState.HELD, StepState.REJECTED,
+    StepState.SUPPLEMENT_NEEDED, StepState.SUSPENDED, StepState.HELD, StepState.REJECTED,
 )  # fmt: skip
 
 _UNBROKEN = "\u00a0"
@@ -57,7 +61,7 @@ def draw(views: Sequence[View], footer: Sequence[str], *, language: Language, ro
     for view in list(reversed(views))[:rows]:
         state = str(view["state"])
         table.add_row(
-            str(view["number"]),
+            Text(str(view["number"]), style=LIGHTS.get(view["light"], "")),
             str(view["bundle"]["names"][language]),
             Text(words.CASE_STATES[CaseState(state)][language], style=STYLES.get(state, "")),
             _signs(view),

@@ -25,12 +25,16 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One thing that the department says. `results` are codes; they get their numbers when it is said."""
+    """One thing that the department says. `results` are codes; they get their numbers when it is said.
 
-    word: Literal["accepted", "completed", "supplement_needed", "rejected"]
+    `procedure`: the special one that begins with it, and how many working days it takes.
+    """
+
+    word: Literal["accepted", "completed", "supplement_needed", "suspended", "resumed", "rejected"]
     opinion: str
     results: tuple[str, ...] = ()
     requests: tuple[tuple[str, str], ...] = ()
+    procedure: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,13 @@ def _requests(said: Said) -> list[Json]:
     return [{"kind": kind, "code": code, **why} for kind, code in said.requests]
 
 
+def _procedure(said: Said) -> Json:
+    if said.procedure is None:
+        return {}
+    kind, workdays = said.procedure
+    return {"procedure": kind, "expected": {"number": workdays, "unit": "workdays"}}
+
+
 # onenet's own words, as the adapter `webhook` knows them
 
 
@@ -79,6 +90,10 @@ def _say_webhook(task: str, said: Said, results: list[Json]) -> Json:
             return told | {"opinion": said.opinion, "results": results}
         case "supplement_needed":
             return told | {"requests": _requests(said)}
+        case "suspended":
+            return told | _procedure(said) | {"reason": said.opinion}
+        case "resumed":
+            return told
         case "rejected":
             return told | {"reason_code": "refused", "reason": said.opinion}
 
@@ -99,7 +114,9 @@ def _call_row(task: str, said: Said, results: list[Json], seq: int, at: str) -> 
 
 # The 15-code exchange list, as the adapter `simulated` knows it
 
-_CODES = {"accepted": 8, "completed": 11, "supplement_needed": 6, "rejected": 13}
+_CODES = {
+    "accepted": 8, "completed": 11, "supplement_needed": 6, "suspended": 9, "resumed": 10, "rejected": 13,
+}  # fmt: skip
 
 
 def _read_codes(body: Json) -> Work:
@@ -108,6 +125,7 @@ def _read_codes(body: Json) -> Work:
 
 def _say_code(task: str, said: Said, results: list[Json]) -> Json:
     told: Json = {"task": task, "code": _CODES[said.word], "opinion": said.opinion, "results": results}
+    told |= _procedure(said)
     return told | {"requests": _requests(said)} if said.requests else told
 
 

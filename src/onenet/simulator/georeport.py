@@ -29,7 +29,10 @@ KINDS = ("realtime", "token", "batch")
 """The id at once; a token now and the id later; nothing now, and the request in the list later."""
 
 SERVICES: Mapping[str, str] = {"001": "一般事项 / General", "002": "其他事项 / Other"}
-_WORDS = {"accepted": "in_progress", "completed": "closed", "rejected": "not_councils_responsibility"}
+_WORDS = {
+    "accepted": "in_progress", "suspended": "in_progress", "resumed": "in_progress",
+    "completed": "closed", "rejected": "not_councils_responsibility",
+}  # fmt: skip
 _OVER = ("closed", "not_councils_responsibility")
 _WORK = Work(submission=1, correctable=(), results=())
 _KEY = re.compile(r"\btsk_[0-9A-Z]{26}\b")

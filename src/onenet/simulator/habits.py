@@ -68,6 +68,19 @@ def supplement(work: Work, call: int) -> Reaction:
     return Reaction(callbacks=(Later(asked, 1),))
 
 
+def inspects(work: Work, call: int) -> Reaction:
+    """Accepts, goes to look for as long as it says, then completes: a special procedure."""
+    begins = Said("suspended", "现场检验", procedure=("inspection", 5))
+    ends = Said("resumed", "检验完毕")
+    said = (_ACCEPTED, begins, ends, _completed(work))
+    return Reaction(callbacks=tuple(Later(each, delays) for delays, each in enumerate(said, 1)))
+
+
+def overdue(work: Work, call: int) -> Reaction:
+    """Accepts, and completes long after: a limit of a day or three is used up by then, in the demo."""
+    return Reaction(callbacks=(Later(_ACCEPTED, 1), Later(_completed(work), 7)))
+
+
 def rejects(work: Work, call: int) -> Reaction:
     """Refuses everything."""
     return Reaction(callbacks=(Later(Said("rejected", "不符合法定条件"), 1),))
@@ -114,5 +127,8 @@ def asked(work: Work, call: int) -> Reaction:
 
 HABITS: Mapping[str, Habit] = {
     habit.__name__: habit
-    for habit in (fast, slow, flaky, supplement, rejects, twice, late, garbage, silent, lost, down, asked)
+    for habit in (
+        *(fast, slow, flaky, supplement, inspects, overdue, rejects, twice, late),
+        *(garbage, silent, lost, down, asked),
+    )
 }

@@ -1,0 +1,40 @@
+"""What the demo's check must have seen: each thing by the event that shows it, and by no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from onenet.demo import proof
+from onenet.demo.proof import Told
+
+SHOWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "a correction was asked for": ("step.supplement_needed", {}),
+    "a special procedure stopped a clock": ("step.suspended", {"stops_clock": True}),
+    "a special procedure was over": ("step.resumed", {}),
+    "a case was granted in part": ("case.partly_completed", {}),
+    "a limit was used up: a red light": ("step.light", {"light": "red"}),
+}
+SHOWS_NOTHING: list[tuple[str, dict[str, Any]]] = [
+    ("step.suspended", {"stops_clock": False}),
+    ("step.light", {"light": "yellow"}),
+]
+
+
+def seen(*events: tuple[str, dict[str, Any]]) -> set[str]:
+    told = Told({}, [{"type": type_, "data": data} for type_, data in events], {})
+    return {what for what, times in proof.count_seen([told]).items() if times}
+
+
+@pytest.mark.parametrize("what", SHOWS)
+def test_an_event_shows_what_it_is_and_nothing_else(what: str) -> None:
+    assert seen(SHOWS[what]) == {what}
+
+
+def test_a_running_clock_and_a_yellow_light_show_nothing() -> None:
+    assert seen(*SHOWS_NOTHING) == set()
+
+
+def test_what_was_never_seen_is_told() -> None:
+    assert {f"never seen: {what}" for what in SHOWS} <= set(proof.unseen([Told({}, [], {})]))
