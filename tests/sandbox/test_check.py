@@ -141,7 +141,7 @@ HABITS: Mapping[str, tuple[set[str], set[str]]] = {
 }
 """What fails and what is not seen of a simulated department, by its habit."""
 
-SHORT = ("fast", "supplement", "rejects", "twice", "asked", "garbage", "silent")
+SHORT = ("fast", "supplement", "inspects", "rejects", "twice", "asked", "garbage", "silent")
 
 
 @pytest.fixture(scope="module")
