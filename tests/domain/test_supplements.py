@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from onenet.domain import corrections
@@ -75,6 +77,20 @@ def test_an_answer_to_the_task_before_the_supplement_is_late() -> None:
     walk.supplement("household", "deed", child="小明")
     assert walk.answer("household", Completed(), submission=1) == "recorded-late"
     assert walk.step("household").state is StepState.DISPATCHED
+
+
+def test_a_thing_that_is_asked_for_twice_is_handed_in_once_for_both_reasons() -> None:
+    deed = SupplementRequest("material", "deed", "blurred", "incorrect")
+    walk = asked()
+    walk.supplement("household", "deed", child="小明")
+    said = (deed, SupplementRequest("field", "child", "misspelt"), deed, replace(deed, reason="not signed"))
+    walk.answer("household", SupplementNeeded(said))
+    step = walk.step("household")
+    assert step.requests == (replace(deed, reason="blurred；not signed"), said[1])
+    assert step.waiting is not None
+    assert step.waiting.refs == ("deed", "child")
+    told = [event for event in walk.events if event.type == "step.supplement_needed"][-1].content()
+    assert [each["code"] for each in told["requests"]] == ["deed", "child"]
 
 
 def test_a_second_supplement_is_a_third_task() -> None:

@@ -7,7 +7,9 @@ it is on record, for supervision.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from typing import Any
 
 from onenet.domain import flow, lapses, moves, tolerance
@@ -20,31 +22,46 @@ from onenet.domain.procedures import Correction, Phase
 from onenet.domain.states import StepState
 from onenet.errors import NotFound
 
+AND = "；"
+"""Between the reasons of one thing."""
+
 
 def ask(draft: Draft, step: Step, outcome: SupplementNeeded) -> None:
     """Asks the applicant. What a second request could have said with the first one is told with it."""
+    requests = _each_thing_once(outcome.requests)
     is_accepted = step.state is StepState.ACCEPTED
     phase: Phase = "after_acceptance" if is_accepted else "before_acceptance"
-    asked = tuple(request.thing for request in outcome.requests)
+    asked = tuple(request.thing for request in requests)
     late = _not_said_at_once(step, phase, asked)
     due_on = lapses.last_day(draft, outcome.due_on)
     correction = Correction("correction", phase, asked, draft.now.at, late)
     told: dict[str, Any] = {
-        "requests": [as_told(request) for request in outcome.requests],
+        "requests": [as_told(request) for request in requests],
         "due_on": due_on.isoformat() if due_on else None,
         "opinion": outcome.opinion,
         "phase": phase,
         "correction": number(step) + 1,
         **({"not_said_at_once": list(late)} if late else {}),
     }
-    codes = tuple(request.code for request in outcome.requests)
+    codes = tuple(request.code for request in requests)
     until = flow.end_of_day(due_on, draft.case.utc_offset_minutes) if due_on else None
     draft.move_step(
         step.code, StepState.SUPPLEMENT_NEEDED, EventType.STEP_SUPPLEMENT_NEEDED, told,
         waiting=Waiting("applicant", "supplement", codes, until),
         resume=StepState.ACCEPTED if is_accepted else StepState.DISPATCHED,
-        requests=outcome.requests, opinion=outcome.opinion, procedures=(*step.procedures, correction),
+        requests=requests, opinion=outcome.opinion, procedures=(*step.procedures, correction),
     )  # fmt: skip
+
+
+def _each_thing_once(requests: Iterable[SupplementRequest]) -> tuple[SupplementRequest, ...]:
+    """A thing that is asked for twice is handed in once, for all the reasons that were given."""
+    of_thing: dict[str, list[SupplementRequest]] = defaultdict(list)
+    for request in requests:
+        of_thing[request.thing].append(request)
+    return tuple(
+        replace(same[0], reason=AND.join(dict.fromkeys(each.reason for each in same)))
+        for same in of_thing.values()
+    )
 
 
 def number(step: Step) -> int:
