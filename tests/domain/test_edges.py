@@ -12,6 +12,7 @@ from tests.domain.walk import Walk, begin
 from tests.factories import make_bundle, make_material, make_member
 
 REFUSED = Rejected("refused", "not entitled")
+RECALLED = TakenBack("recalled", "the street is rebuilt")
 FALSE_PAPERS = TakenBack("revoked", "obtained by false papers")
 
 
@@ -207,6 +208,23 @@ def test_what_was_taken_back_is_not_taken_back_twice() -> None:
     before = len(walk.events)
     assert walk.answer("licence", FALSE_PAPERS) == "unchanged"
     assert len(walk.events) == before
+
+
+def test_what_was_recalled_can_be_revoked_which_is_graver() -> None:
+    walk = with_licence()
+    walk.answer("licence", RECALLED)
+    assert walk.answer("licence", FALSE_PAPERS) == "applied"
+    assert [each.state for each in walk.step("licence").results] == ["revoked", "revoked"]
+    told = [event.type for event in walk.events if event.type.startswith("result.")]
+    assert told == ["result.recalled", "result.revoked"]
+
+
+def test_what_was_revoked_is_not_recalled_and_that_it_was_said_is_on_record() -> None:
+    walk = with_licence()
+    walk.answer("licence", FALSE_PAPERS)
+    assert walk.answer("licence", RECALLED) == "refused"
+    assert [each.state for each in walk.step("licence").results] == ["revoked", "revoked"]
+    assert walk.events[-1].type == "answer.refused"
 
 
 def test_an_older_message_takes_nothing_back() -> None:

@@ -116,13 +116,23 @@ def _take_back(draft: Draft, task: Task, step: Step, outcome: TakenBack, seq: in
     if set(outcome.results) - set(meant) or not meant:
         draft.add(EventType.ANSWER_REFUSED, step.code, outcome=outcome.state, reason="no such result")
         return "refused"
-    taken = [each.code for each in step.results if each.code in meant and each.state == "issued"]
+    taken = [code for code in to_take_back(step, outcome) if code in meant]
     if not taken:
-        return "unchanged"
+        if all(each.state == outcome.state for each in step.results if each.code in meant):
+            return "unchanged"
+        draft.add(EventType.ANSWER_REFUSED, step.code, outcome=outcome.state, reason="revoked already")
+        return "refused"
     if seq is not None:
         draft.tasks[task.id] = task._replace(applied_seq=seq)
     mark_taken_back(draft, step, taken, outcome)
     return "applied"
+
+
+def to_take_back(step: Step, what: TakenBack) -> list[str]:
+    """Codes of its results of which that can be said. What was recalled, as lawfully granted (LIC art. 8),
+    can still turn out to be wrongly obtained (LIC art. 69), which is graver; not the other way round.
+    """
+    return [each.code for each in step.results if each.state in moves.OF_STEP[what.state].of_results]
 
 
 def mark_taken_back(draft: Draft, step: Step, codes: Collection[str], what: TakenBack) -> None:

@@ -141,9 +141,10 @@ def check(draft: Draft, code: str, finding: Finding) -> None:
         EventType.STEP_CHECKED, code, finding=finding.word, reason=finding.reason, by=finding.by,
         until=finding.repair_due_on and finding.repair_due_on.isoformat(),
     )  # fmt: skip
-    standing = [each.code for each in step.results if each.state == "issued"]
+    revoked = TakenBack("revoked", finding.reason)
+    standing = answers.to_take_back(step, revoked)
     if finding.word == "revoked" and standing:
-        answers.mark_taken_back(draft, draft.steps[code], standing, TakenBack("revoked", finding.reason))
+        answers.mark_taken_back(draft, draft.steps[code], standing, revoked)
 
 
 def _check_day(draft: Draft, step: Step, before: Commitment, finding: Finding) -> None:

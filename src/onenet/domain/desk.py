@@ -53,7 +53,7 @@ def possible(step: Step, clerk: Clerk) -> tuple[str, ...]:
     if step.desk_at is None:
         return ()
     if step.state in FINAL_STEP:
-        return ("recalled", "revoked") if moves.is_answerable(step, TakenBack) else ()
+        return tuple(word for word in ("recalled", "revoked") if moves.OF_STEP[word].holds(step))
     if step.claim is None:
         return ("claim",)
     if step.claim.by != clerk.name:
@@ -105,7 +105,7 @@ def _take_back(draft: Draft, task_id: UUID, step: Step, clerk: Clerk, act: Taken
     """The claim ended with the step: whoever is of the department can say what does not stand any more."""
     reply = answers.apply(draft, task_id, act, None)
     if reply == "refused":
-        raise _refused("the step has no such result", draft, step, clerk)
+        raise _refused("the step has no such result to take back", draft, step, clerk)
     return reply
 
 

@@ -35,14 +35,14 @@ _WITH_IT = frozenset({_S.READY, _S.DISPATCHED, _S.HELD})
 @dataclass(frozen=True, slots=True)
 class Move:
     """In which states, and by whom. `at_desk`: only where the task lies at a department's desk. `of_results`:
-    only where a result that was issued still stands. `hearing`: only while its hearing is so; None: there
+    only where a result of the step is so. `hearing`: only while its hearing is so; None: there
     was none.
     """
 
     states: frozenset[StepState]
     by: tuple[Who, ...]
     at_desk: bool = False
-    of_results: bool = False
+    of_results: frozenset[str] = frozenset()
     hearing: frozenset[HearingState | None] = frozenset()
 
     def holds(self, step: Step) -> bool:
@@ -50,7 +50,7 @@ class Move:
         return (
             step.state in self.states
             and (step.desk_at is not None or not self.at_desk)
-            and (not self.of_results or any(each.state == "issued" for each in step.results))
+            and (not self.of_results or any(each.state in self.of_results for each in step.results))
             and (not self.hearing or _hearing(step) in self.hearing)
         )
 
@@ -63,7 +63,7 @@ _AT_DESK = Move(
     frozenset({_S.DISPATCHED, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED, _S.SUSPENDED, _S.HELD}), _DEPARTMENT, True
 )
 _TO_BE_HELD: frozenset[HearingState | None] = frozenset({"asked", "set"})
-_TAKING_BACK = Move(frozenset({_S.COMPLETED}), _DEPARTMENT, of_results=True)
+_GRANTED = frozenset({_S.COMPLETED})
 _DECISION = Move(frozenset({_S.HELD}), _DECIDERS)
 
 OF_STEP: Mapping[str, Move] = {
@@ -73,8 +73,8 @@ OF_STEP: Mapping[str, Move] = {
     "suspended": _department(_S.ACCEPTED),
     "resumed": _department(_S.SUSPENDED),
     "rejected": _department(*_WITH_IT, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED),
-    "recalled": _TAKING_BACK,
-    "revoked": _TAKING_BACK,
+    "recalled": Move(_GRANTED, _DEPARTMENT, of_results=frozenset({"issued"})),
+    "revoked": Move(_GRANTED, _DEPARTMENT, of_results=frozenset({"issued", "recalled"})),
     "claim": _AT_DESK,
     "hand_over": _AT_DESK,
     "put_back": _AT_DESK,
