@@ -82,6 +82,8 @@ async def test_of_two_at_once_one_applies_again(frontend: httpx2.AsyncClient, pa
     answers = await asyncio.gather(*(again(frontend, case, key=f"k{number}") for number in range(8)))
     assert sorted(each.status_code for each in answers) == [202] + [409] * 7
     assert len((await frontend.get("/v1/cases")).json()["items"]) == 2
+    made, *late = sorted(answers, key=lambda each: each.status_code)
+    assert {each.json()["present"]["reapplied_by"] for each in late} == {made.json()["id"]}
 
 
 async def test_what_is_refused_leaves_neither_a_case_nor_a_mark(

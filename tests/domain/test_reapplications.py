@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from onenet.domain import reapplications
+from onenet.domain import moves, reapplications
 from onenet.domain.bundle import EdgePolicy
 from onenet.domain.case import Case, MaterialGiven
 from onenet.domain.commands import Open, Reapply
 from onenet.domain.outcome import Completed, Rejected, ResultGiven
-from onenet.domain.procedures import Reapplies
+from onenet.domain.procedures import Reapplies, reapplied_by
 from onenet.domain.states import CaseState, StepState
 from onenet.errors import MoveRefused
 from tests.domain.walk import Walk, begin
@@ -74,6 +75,10 @@ def again(walk: Walk, step: str, *materials: str, **form: Any) -> Walk:
     return new
 
 
+def offered(allowed: Sequence[Mapping[str, object]]) -> set[object]:
+    return {each["action"] for each in allowed}
+
+
 def test_only_the_refused_step_and_what_comes_after_it_is_handed_out_again() -> None:
     walk = refused()
     assert walk.states() == "completed completed rejected cancelled"
@@ -114,7 +119,7 @@ def test_the_cases_name_each_other() -> None:
     origin = reapplications.origin(new.case.content)
     assert origin is not None
     assert (origin.case, origin.step) == (walk.case.id, "fire")
-    assert reapplications.reapplied_by(walk.step("fire")) == new.case.id
+    assert reapplied_by(walk.step("fire").procedures) == new.case.id
     assert new.events[0].content()["reapplies"] == {"case": str(walk.case.id), "step": "fire"}
     told = [event.step for event in walk.events if event.type == "step.reapplied"]
     assert told == ["fire", "sign"]
@@ -123,9 +128,12 @@ def test_the_cases_name_each_other() -> None:
 @pytest.mark.parametrize("step", ["fire", "sign"])
 def test_one_refusal_is_applied_for_again_once(step: str) -> None:
     walk = refused()
-    again(walk, "fire")
-    with pytest.raises(MoveRefused, match="applies for it again"):
+    new = again(walk, "fire")
+    with pytest.raises(MoveRefused, match="applies for it again") as refusal:
         again(walk, step)
+    assert refusal.value.present["reapplied_by"] == str(new.case.id)
+    assert "reapply" not in offered(refusal.value.allowed)
+    assert "reapply" not in offered(moves.allowed(walk.case.state, walk.step(step)))
 
 
 def test_refused_again_it_is_the_refusal_of_the_new_case() -> None:
@@ -174,8 +182,9 @@ def test_what_was_granted_or_is_open_is_not_applied_for_again(step: str) -> None
 def test_a_step_is_not_applied_for_again_without_what_it_comes_after() -> None:
     """Nothing may reach a department before what it rests on is granted."""
     walk = refused()
-    with pytest.raises(MoveRefused, match="it comes after fire"):
+    with pytest.raises(MoveRefused, match="it comes after fire") as refusal:
         again(walk, "sign")
+    assert "reapply" not in offered(refusal.value.allowed)
 
 
 def test_a_step_is_not_applied_for_again_while_another_before_it_is_open() -> None:

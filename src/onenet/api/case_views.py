@@ -20,7 +20,7 @@ from onenet.domain import commitment, corrections, reapplications, refusals, sus
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
-from onenet.domain.procedures import Suspension, hearing_of
+from onenet.domain.procedures import Suspension, hearing_of, reapplied_by
 from onenet.domain.promises import Commitment, Signature, Tolerance
 from onenet.domain.rating_handling import ratable
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
@@ -280,7 +280,7 @@ def _procedures(step: Step) -> dict[str, Any]:
                 "remedies": refusals.as_told(refusal.remedies),
             }
         )
-    if (by := reapplications.reapplied_by(step)) is not None:
+    if (by := reapplied_by(step.procedures)) is not None:
         said["reapplied_by"] = str(by)
     if (signed := commitment.of(step)) is not None:
         said["commitment"] = _commitment(signed)

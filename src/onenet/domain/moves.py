@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import WORDS, Outcome
-from onenet.domain.procedures import HearingState, hearing_of
+from onenet.domain.procedures import HearingState, hearing_of, reapplied_by
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, CaseState, StepState
 from onenet.errors import MoveRefused
@@ -35,8 +35,8 @@ _WITH_IT = frozenset({_S.READY, _S.DISPATCHED, _S.HELD})
 @dataclass(frozen=True, slots=True)
 class Move:
     """In which states, and by whom. `at_desk`: only where the task lies at a department's desk. `of_results`:
-    only where a result of the step is so. `hearing`: only while its hearing is so; None: there
-    was none.
+    only where a result of the step is so. `hearing`: only while its hearing is so; None: there was none.
+    `once`: only where no other case applies for the step yet.
     """
 
     states: frozenset[StepState]
@@ -44,6 +44,7 @@ class Move:
     at_desk: bool = False
     of_results: frozenset[str] = frozenset()
     hearing: frozenset[HearingState | None] = frozenset()
+    once: bool = False
 
     def holds(self, step: Step) -> bool:
         """Whether it can be made now."""
@@ -52,6 +53,7 @@ class Move:
             and (step.desk_at is not None or not self.at_desk)
             and (not self.of_results or any(each.state in self.of_results for each in step.results))
             and (not self.hearing or _hearing(step) in self.hearing)
+            and (not self.once or reapplied_by(step.procedures) is None)
         )
 
 
@@ -79,7 +81,7 @@ OF_STEP: Mapping[str, Move] = {
     "hand_over": _AT_DESK,
     "put_back": _AT_DESK,
     "hand_in": Move(frozenset({_S.SUPPLEMENT_NEEDED}), ("applicant",)),
-    "reapply": Move(FAILED, ("applicant",)),
+    "reapply": Move(FAILED, ("applicant",), once=True),
     "tell_hearing": Move(frozenset({_S.ACCEPTED}), _DECIDERS, hearing=frozenset({None})),
     "ask_hearing": Move(frozenset({_S.ACCEPTED}), ("applicant",), hearing=frozenset({"told"})),
     "waive_hearing": Move(frozenset({_S.ACCEPTED}), ("applicant",), hearing=frozenset({"told"})),

@@ -173,6 +173,11 @@ Procedure = (
 )
 
 
+def reapplied_by(procedures: tuple[Procedure, ...]) -> UUID | None:
+    """The case that applies again for the step, if one does."""
+    return next((each.case for each in procedures if isinstance(each, Reapplied)), None)
+
+
 def hearing_of(procedures: tuple[Procedure, ...]) -> Hearing | None:
     """The hearing among them, the last one."""
     return next((each for each in reversed(procedures) if isinstance(each, Hearing)), None)

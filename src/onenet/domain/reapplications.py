@@ -16,7 +16,7 @@ from uuid import UUID
 from onenet.domain import guidance, moves
 from onenet.domain.bundle import Bundle, Member
 from onenet.domain.case import Case, CaseContent, MaterialGiven, Step
-from onenet.domain.procedures import Reapplied, Reapplies
+from onenet.domain.procedures import Reapplies, reapplied_by
 from onenet.domain.states import FAILED, MET, CaseState, StepState
 from onenet.errors import MoveRefused, NotFound
 
@@ -28,11 +28,6 @@ NOT_AGAIN = "not_applied_for_again"
 
 UPSTREAM = "upstream_not_completed"
 """Why a step is held or cancelled whose edge says so of a failed step before it."""
-
-
-def reapplied_by(step: Step) -> UUID | None:
-    """The case that applies again for this step, if one does."""
-    return next((each.case for each in step.procedures if isinstance(each, Reapplied)), None)
 
 
 def origin(content: CaseContent) -> Reapplies | None:
@@ -54,10 +49,10 @@ def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: s
     step = steps.get(code)
     if step is None:
         raise NotFound
+    if (by := reapplied_by(step.procedures)) is not None:
+        raise _refused(f"the case {by} applies for it again", state, step, reapplied_by=str(by))
     if not moves.OF_STEP["reapply"].holds(step):
         raise _refused("only a step that was rejected or cancelled can be applied for again", state, step)
-    if (by := reapplied_by(step)) is not None:
-        raise _refused(f"the case {by} applies for it again", state, step)
     found = [code]
     for member in bundle.members:
         if member.code not in found and _goes_along(member, steps[member.code], found):
@@ -68,14 +63,16 @@ def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: s
     return tuple(found)
 
 
-def _refused(detail: str, state: CaseState, step: Step) -> MoveRefused:
-    return MoveRefused(detail, moves.present(state, step), moves.allowed(state, step))
+def _refused(detail: str, state: CaseState, step: Step, **further: str) -> MoveRefused:
+    """The error, which does not offer what it refuses: the table of moves knows nothing of what is before."""
+    allowed = [each for each in moves.allowed(state, step) if each["action"] != "reapply"]
+    return MoveRefused(detail, moves.present(state, step) | further, allowed)
 
 
 def _goes_along(member: Member, step: Step, found: Collection[str]) -> bool:
     """Whether the step has nothing to wait for any more without what is applied for again."""
     edges = [code for code in member.after if code in found]
-    if not edges or reapplied_by(step) is not None:
+    if not edges or reapplied_by(step.procedures) is not None:
         return False
     if step.state in FAILED:
         return True
