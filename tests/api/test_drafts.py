@@ -15,7 +15,7 @@ from sqlalchemy import select, text
 from onenet.api.draft_shapes import PREFIX
 from onenet.api.parts import Parts
 from onenet.clock import FrozenClock
-from onenet.errors import Unavailable
+from onenet.errors import Conflict, Unavailable
 from onenet.ids import from_text
 from onenet.services import drafts, encryption
 from onenet.services.document_upkeep import look_round
@@ -251,13 +251,108 @@ async def test_while_it_is_sent_in_nobody_changes_it(frontend: httpx2.AsyncClien
     assert (await frontend.get(here)).json()["state"] == "sending"
 
 
-async def test_what_was_left_before_the_case_is_a_draft_again(
+async def test_who_cannot_change_what_was_left_is_told_in_both_languages_to_send_it_in_again(
     frontend: httpx2.AsyncClient, parts: Parts, clock: FrozenClock
+) -> None:
+    here, tag = await complete(frontend)
+    async with parts.database.transaction() as connection:
+        await connection.execute(draft.update().values(sent_at=clock.now()))
+    for told in (
+        await frontend.put(here, json=submission(), headers={"If-Match": tag}),
+        await frontend.delete(here),
+        await sent(frontend, here),
+    ):
+        assert told.status_code == 409
+        assert told.json()["detail"].endswith("send it in again")
+        (fault,) = told.json()["errors"]
+        assert fault["message_zh"].endswith("请再次提交")
+    clock.advance(timedelta(seconds=int(told.headers["retry-after"])))
+    assert (await sent(frontend, here)).status_code == 202
+
+
+@BOTH
+async def test_what_is_saved_is_not_lost_while_others_send_the_draft_in(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    """One device sends it in; when its case is about to be opened, another is refused, and then saves."""
+    here, tag = await complete(frontend)
+    honest = parts.gate.submit
+    answers: list[httpx2.Response] = []
+
+    async def meanwhile(*args: Any, **named: Any) -> Any:
+        wrong = {"forms_sha256": "0" * 64}
+        headers = {"Idempotency-Key": "s-2"}
+        answers.append(await frontend.post(f"{here}/submission", json=wrong, headers=headers))
+        answers.append(await frontend.put(here, json=submission(form={}), headers={"If-Match": tag}))
+        return await honest(*args, **named)
+
+    with mock.patch.object(parts.gate, "submit", side_effect=meanwhile):
+        assert (await sent(frontend, here)).status_code == 202
+    assert [answer.json()["type"].rpartition("/")[2] for answer in answers] == ["draft-sent", "draft-sent"]
+    assert (await frontend.get(here)).status_code == 404
+
+
+@BOTH
+async def test_who_was_refused_may_change_the_draft_at_once(frontend: httpx2.AsyncClient) -> None:
+    here, tag = await complete(frontend)
+    wrong = {"forms_sha256": "0" * 64}
+    refused = await frontend.post(f"{here}/submission", json=wrong, headers={"Idempotency-Key": "s-1"})
+    assert refused.json()["type"].endswith("/forms-differ")
+    assert (await frontend.put(here, json=submission(), headers={"If-Match": tag})).status_code == 200
+
+
+async def test_who_is_refused_late_does_not_free_the_draft_that_another_sends_in(
+    frontend: httpx2.AsyncClient, parts: Parts, clock: FrozenClock
+) -> None:
+    """The first one takes so long that its mark counts as left, and the second one goes on from there."""
+    here, tag = await complete(frontend)
+
+    async def late(*args: Any, **named: Any) -> Any:
+        clock.advance(2 * drafts.SENDING)
+        with mock.patch.object(parts.gate, "submit", side_effect=Unavailable("killed")):
+            assert (await sent(frontend, here, "s-2")).status_code == 503
+        raise Conflict
+
+    with mock.patch.object(parts.gate, "submit", side_effect=late):
+        assert (await sent(frontend, here)).status_code == 409
+    assert (await frontend.put(here, json=submission(), headers={"If-Match": tag})).status_code == 409
+    assert (await sent(frontend, here, "s-2")).status_code == 202
+
+
+async def test_what_was_saved_after_the_version_that_was_sent_in_stays(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    here, tag = await complete(frontend)
+    honest = parts.gate.submit
+
+    async def meanwhile(*args: Any, **named: Any) -> Any:
+        async with parts.database.transaction() as connection:
+            await connection.execute(draft.update().values(sent_at=None))
+        assert (await frontend.put(here, json=submission(), headers={"If-Match": tag})).status_code == 200
+        return await honest(*args, **named)
+
+    with mock.patch.object(parts.gate, "submit", side_effect=meanwhile):
+        assert (await sent(frontend, here)).status_code == 202
+    assert (await frontend.get(here)).status_code == 200
+
+
+async def test_what_was_left_before_the_case_is_sent_in_again_at_once(
+    frontend: httpx2.AsyncClient, parts: Parts
 ) -> None:
     here, _ = await complete(frontend)
     with mock.patch.object(parts.gate, "submit", side_effect=Unavailable("killed")):
         assert (await sent(frontend, here)).status_code == 503
     assert (await frontend.get(here)).json()["state"] == "sending"
+    assert (await sent(frontend, here)).status_code == 202
+    assert await number_of_cases(frontend) == 1
+
+
+async def test_what_was_left_before_the_case_is_a_draft_again_by_itself(
+    frontend: httpx2.AsyncClient, parts: Parts, clock: FrozenClock
+) -> None:
+    here, _ = await complete(frontend)
+    with mock.patch.object(parts.gate, "submit", side_effect=Unavailable("killed")):
+        assert (await sent(frontend, here)).status_code == 503
     clock.advance(timedelta(hours=2))
     await drafts.look_round(parts.database, clock.now())
     assert (await frontend.get(here)).json()["state"] == "open"
@@ -270,19 +365,55 @@ async def test_what_was_left_after_the_case_is_no_second_one_and_goes(
     frontend: httpx2.AsyncClient, parts: Parts, clock: FrozenClock
 ) -> None:
     here, _ = await complete(frontend)
-    with mock.patch("onenet.store.drafts.remove", side_effect=Unavailable("killed")):
+    with mock.patch("onenet.store.drafts.remove_sent", side_effect=Unavailable("killed")):
         made = await sent(frontend, here)
     assert made.status_code == 202
     assert (await frontend.get(here)).json()["state"] == "sending"
-    assert (await sent(frontend, here)).json() == made.json()
-    assert (await sent(frontend, here, "s-2")).status_code == 409
     clock.advance(timedelta(hours=2))
     await drafts.look_round(parts.database, clock.now())
     assert (await frontend.get(here)).status_code == 404
     assert await number_of_cases(frontend) == 1
 
 
+@BOTH
+@pytest.mark.parametrize("key", ["s-1", "s-2"], ids=["the same request", "another one"])
+async def test_what_was_left_after_the_case_goes_when_it_is_sent_in_again(
+    frontend: httpx2.AsyncClient, key: str
+) -> None:
+    here, _ = await complete(frontend)
+    with mock.patch("onenet.store.drafts.remove_sent", side_effect=Unavailable("killed")):
+        made = await sent(frontend, here)
+    again = await sent(frontend, here, key)
+    assert made.json()["id"] in again.text
+    assert (await frontend.get("/v1/drafts")).json()["items"] == []
+
+
 # ---- gone
+
+
+@BOTH
+async def test_a_draft_whose_time_is_over_is_gone_before_the_upkeep_comes(
+    frontend: httpx2.AsyncClient, clock: FrozenClock
+) -> None:
+    here, tag = await complete(frontend)
+    clock.advance(drafts.LIFE)
+    answers = [
+        await frontend.get(here),
+        await frontend.put(here, json=submission(), headers={"If-Match": tag}),
+        await sent(frontend, here),
+        await frontend.delete(here),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert (await frontend.get("/v1/drafts")).json()["items"] == []
+
+
+async def test_drafts_whose_time_is_over_leave_room_for_others(
+    frontend: httpx2.AsyncClient, clock: FrozenClock
+) -> None:
+    for number in range(drafts.MOST):
+        await begun(frontend, f"d-{number}")
+    clock.advance(drafts.LIFE)
+    await begun(frontend, "more")
 
 
 @BOTH

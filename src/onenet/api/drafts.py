@@ -103,8 +103,9 @@ async def begin_draft(request: Request, body: ContentBody) -> Response:
 async def list_drafts(request: Request) -> Response:
     """Lists the drafts that the caller may go on with, at most 100."""
     known = parts(request)
-    ways = await known.reading.visible(caller(request), known.machine_clock.now())
-    found = await drafts.visible(known.database, ways)
+    now = known.machine_clock.now()
+    ways = await known.reading.visible(caller(request), now)
+    found = await drafts.visible(known.database, ways, now)
     return answer(request, {"items": [mark_view(row) for row in found]})
 
 
@@ -223,8 +224,9 @@ async def _check_place(request: Request, said: DraftContent) -> None:
 async def _load(request: Request, draft_id: str) -> tuple[DraftRow, Sight]:
     """The draft, if the caller may go on with it. Raises: NotFound."""
     known = parts(request)
-    ways = await known.reading.visible(caller(request), known.machine_clock.now())
-    return await drafts.find(known.database, _id(draft_id), ways)
+    now = known.machine_clock.now()
+    ways = await known.reading.visible(caller(request), now)
+    return await drafts.find(known.database, _id(draft_id), ways, now)
 
 
 def _id(draft_id: str) -> UUID:
@@ -279,14 +281,18 @@ def _once(request: Request, draft_id: str, raw: bytes) -> Once:
 
 
 async def _answered(request: Request, id: UUID, under: Once) -> StoredAnswer | None:
-    """The answer that this request got before.
+    """The answer that this request got before; what a crash left of the draft is taken away.
 
     Raises: DraftSent when another one was first; NotFound where that is not the caller's to know.
     """
     known = parts(request)
     try:
-        return await answered(known.database, under)
+        kept = await answered(known.database, under)
     except DraftSent:
         who, now = caller(request), known.machine_clock.now()
         case, _ = await known.reading.case(drafts.case_id_of(id), who, now)
+        await drafts.take_away_sent(known.database, id)
         raise DraftSent(f"its case is {case.id}") from None
+    if kept:
+        await drafts.take_away_sent(known.database, id)
+    return kept

@@ -1,9 +1,10 @@
 """Drafts 草稿: kept while somebody fills in an application, sent in once, gone when nobody comes back.
 
 A draft is no case. Sending one in takes three steps, each committed, so that whatever is killed when, there
-is one case or a draft that can be sent in again: the draft is marked, which keeps others from changing it;
-the case is opened, under an id that follows from the draft's and a key that is the draft's own; the draft is
-taken away. The upkeep finds what was left between two of them (decision 0045).
+is one case or a draft that can be sent in again: the draft is marked, which keeps others from changing it
+and from sending it in meanwhile; the case is opened, under an id that follows from the draft's and a key
+that is the draft's own; the draft is taken away. The upkeep finds what was left between two of them
+(decision 0045).
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from onenet import crashing
 from onenet.domain.delegation import Owner
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.domain.visibility import Column, Sight, Visible
-from onenet.errors import DraftQuota, DraftSent, NotFound, OnenetError, PreconditionFailed, Unavailable
+from onenet.errors import (
+    DraftQuota,
+    DraftSent,
+    Fault,
+    NotFound,
+    OnenetError,
+    PreconditionFailed,
+    Unavailable,
+)
 from onenet.ids import derived_id, to_text
 from onenet.services.change import Once, Result
 from onenet.services.custody import SETTLED_AFTER
@@ -36,6 +45,9 @@ LIFE = timedelta(days=30)
 
 MOST = 20
 """Of one owner; each is as long as a body may be at most."""
+
+SENDING = timedelta(minutes=1)
+"""Sending one in is over long before, by the time limits of the database: a mark this old was left."""
 
 MOST_SHOWN = 100
 BATCH = 100
@@ -64,7 +76,7 @@ async def begin(
     """Keeps a new one, under a key. Raises: DraftQuota."""
 
     async def effect(connection: AsyncConnection) -> StoredAnswer:
-        if await store.count_of(connection, row.owner) >= MOST:
+        if await store.count_of(connection, row.owner, row.created_at) >= MOST:
             raise DraftQuota(f"at most {MOST} drafts: send one in or delete one first")
         await store.add(connection, row)
         return render(row)
@@ -72,20 +84,20 @@ async def begin(
     return await do_once(database, once, row.created_at, effect)
 
 
-async def find(database: Database, id: UUID, ways: Visible) -> tuple[DraftRow, Sight]:
-    """The draft, and how it is seen. Raises: NotFound, also for one of somebody else."""
+async def find(database: Database, id: UUID, ways: Visible, now: datetime) -> tuple[DraftRow, Sight]:
+    """The draft, and how it is seen. Raises: NotFound, also for one of others, or whose time is over."""
     async with database.read() as connection:
         row = await store.find(connection, id)
     sight = sight_of(row, ways) if row else None
-    if row is None or sight is None:
+    if row is None or sight is None or row.expires_at <= now:
         raise NotFound
     return row, sight
 
 
-async def visible(database: Database, ways: Visible) -> list[DraftRow]:
+async def visible(database: Database, ways: Visible, now: datetime) -> list[DraftRow]:
     """Those that can be seen, the last changed first, at most a hundred."""
     async with database.read() as connection:
-        found = await store.visible(connection, ways, MOST_SHOWN)
+        found = await store.visible(connection, ways, now, MOST_SHOWN)
     return [row for row in found if sight_of(row, ways)]
 
 
@@ -116,7 +128,16 @@ async def _moved(connection: AsyncConnection, id: UUID) -> OnenetError:
     found = await store.find(connection, id)
     if found is None:
         return NotFound()
-    return DraftSent() if found.sent_at else PreconditionFailed()
+    return _being_sent() if found.sent_at else PreconditionFailed()
+
+
+def _being_sent() -> DraftSent:
+    zh, en = (
+        "草稿正在提交，或提交中断：请再次提交",
+        "It is being sent in, or that broke off: send it in again",
+    )
+    fault = Fault("sending", zh, en, parameter="draft_id")
+    return DraftSent(en, faults=(fault,), retry_after_s=int(SENDING.total_seconds()))
 
 
 async def send_in(
@@ -124,25 +145,38 @@ async def send_in(
 ) -> Result:
     """Opens the case of this draft, and takes the draft away.
 
-    Raises: as `open_case`, and then the draft stays; PreconditionFailed when somebody else changed it.
+    Raises: as `open_case`, and then the draft stays; PreconditionFailed when somebody else changed it,
+    DraftSent while somebody else sends it in.
     """
     async with database.transaction() as connection:
-        if not await store.mark_sent(connection, row, now):
+        if not await store.mark_sent(connection, row, now, left=now - SENDING):
             raise await _moved(connection, row.id)
     crashing.point("after_draft_marked")
     try:
         result = await open_case()
-    except (Unavailable, DraftSent):
-        raise  # it is not known what became of it, or somebody else was first
+    except DraftSent:
+        raise  # somebody else was first
+    except Unavailable:  # it is not known what became of it: it can be sent in again, and not be changed
+        with suppress(Unavailable):
+            async with database.transaction() as connection:
+                await store.change_mark(connection, row.id, now, now - SENDING)
+        raise
     except OnenetError:
         async with database.transaction() as connection:
-            await store.unmark(connection, row.id)
+            await store.change_mark(connection, row.id, now, None)
         raise
     crashing.point("after_draft_sent")
     with suppress(Unavailable):  # the case is there: the upkeep takes the draft away
         async with database.transaction() as connection:
-            await store.remove(connection, row.id)
+            await store.remove_sent(connection, row)
     return result
+
+
+async def take_away_sent(database: Database, id: UUID) -> None:
+    """Takes away what was left of a draft whose case is there."""
+    with suppress(Unavailable):  # the upkeep takes it away
+        async with database.transaction() as connection:
+            await store.remove_marked(connection, id)
 
 
 async def look_round(database: Database, now: datetime) -> None:
@@ -151,9 +185,9 @@ async def look_round(database: Database, now: datetime) -> None:
         await store.remove_expired(connection, now)
     async with database.read() as connection:
         left = await store.sent(connection, now - SETTLED_AFTER, BATCH)
-    for id in left:
+    for id, since in left:
         async with database.transaction() as connection:
             if await store_cases.versions(connection, [case_id_of(id)]):
-                await store.remove(connection, id)
+                await store.remove_marked(connection, id)
             else:
-                await store.unmark(connection, id)
+                await store.change_mark(connection, id, since, None)

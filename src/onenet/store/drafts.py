@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,25 +59,33 @@ async def save(connection: AsyncConnection, row: DraftRow) -> bool:
     return await _change(connection, row.id, *still, **_saved(ring_of(connection), row))
 
 
-async def mark_sent(connection: AsyncConnection, row: DraftRow, at: datetime) -> bool:
-    """Marks it as being sent in, as it is in this version; whether it still is."""
-    return await _change(connection, row.id, _c.version == row.version, sent_at=at)
+async def mark_sent(connection: AsyncConnection, row: DraftRow, at: datetime, left: datetime) -> bool:
+    """Marks it as being sent in, as it is in this version; whether it still is, and nobody else sends it in.
+
+    A mark that is as old as `left` is of somebody who did not come to an end.
+    """
+    free = or_(_c.sent_at.is_(None), _c.sent_at <= left)
+    return await _change(connection, row.id, _c.version == row.version, free, sent_at=at)
 
 
-async def unmark(connection: AsyncConnection, id: UUID) -> None:
-    """Nothing came of sending it in: it can be changed again."""
-    await _change(connection, id, sent_at=None)
+async def change_mark(connection: AsyncConnection, id: UUID, at: datetime, new: datetime | None) -> None:
+    """Puts `new` in the place of the mark of that moment; nobody else's is touched."""
+    await _change(connection, id, _c.sent_at == at, sent_at=new)
 
 
-async def remove(connection: AsyncConnection, id: UUID, *still: ColumnElement[bool]) -> bool:
-    """Takes it away with its key; whether it was there, and as `still` says."""
-    statement = delete(draft).where(_c.lane == lane_of(id), _c.id == id, *still)
-    return (await connection.execute(statement)).rowcount == 1
+async def remove_sent(connection: AsyncConnection, row: DraftRow) -> None:
+    """Takes away with its key what was sent in, in this version: a later one is what somebody saved."""
+    await _remove(connection, row.id, _c.version == row.version)
+
+
+async def remove_marked(connection: AsyncConnection, id: UUID) -> None:
+    """Takes it away with its key, if it is marked as being sent in."""
+    await _remove(connection, id, _c.sent_at.is_not(None))
 
 
 async def remove_unsent(connection: AsyncConnection, row: DraftRow) -> bool:
     """Takes away what is still in this version and was not sent in; whether it was."""
-    return await remove(connection, row.id, _c.version == row.version, _c.sent_at.is_(None))
+    return await _remove(connection, row.id, _c.version == row.version, _c.sent_at.is_(None))
 
 
 async def find(connection: AsyncConnection, id: UUID) -> DraftRow | None:
@@ -86,16 +94,17 @@ async def find(connection: AsyncConnection, id: UUID) -> DraftRow | None:
     return _read(ring_of(connection), row) if row else None
 
 
-async def count_of(connection: AsyncConnection, owner: Owner) -> int:
-    """How many this owner has."""
-    statement = select(func.count()).select_from(draft).where(*_of(owner))
+async def count_of(connection: AsyncConnection, owner: Owner, now: datetime) -> int:
+    """How many this owner has whose time is not over."""
+    statement = select(func.count()).select_from(draft).where(*_of(owner), _c.expires_at > now)
     return await connection.scalar(statement) or 0
 
 
-async def visible(connection: AsyncConnection, ways: Visible, limit: int) -> list[DraftRow]:
-    """Those that can be seen by one of these ways, the last changed first."""
+async def visible(connection: AsyncConnection, ways: Visible, now: datetime, limit: int) -> list[DraftRow]:
+    """Those that can be seen by one of these ways and whose time is not over, the last changed first."""
     seen = or_(false(), *(and_(*map(_condition, sight.conditions)) for sight in ways.sights))
-    statement = select(draft).where(seen).order_by(_c.updated_at.desc(), _c.lane, _c.id).limit(limit)
+    statement = select(draft).where(seen, _c.expires_at > now)
+    statement = statement.order_by(_c.updated_at.desc(), _c.lane, _c.id).limit(limit)
     ring = ring_of(connection)
     return [_read(ring, row) for row in await connection.execute(statement)]
 
@@ -113,10 +122,10 @@ async def remove_expired(connection: AsyncConnection, now: datetime) -> int:
     return (await connection.execute(statement)).rowcount
 
 
-async def sent(connection: AsyncConnection, before: datetime, limit: int) -> Sequence[UUID]:
-    """Those that were being sent in before that moment, the oldest first."""
-    statement = select(_c.id).where(_c.sent_at < before).order_by(_c.sent_at).limit(limit)
-    return list((await connection.execute(statement)).scalars())
+async def sent(connection: AsyncConnection, before: datetime, limit: int) -> list[tuple[UUID, datetime]]:
+    """Those that were being sent in before that moment, and since when, the oldest first."""
+    statement = select(_c.id, _c.sent_at).where(_c.sent_at < before).order_by(_c.sent_at).limit(limit)
+    return [(row.id, row.sent_at) for row in await connection.execute(statement)]
 
 
 _SEEN_BY: Mapping[Column, ColumnElement[Any]] = {
@@ -138,6 +147,11 @@ def _of(owner: Owner) -> tuple[ColumnElement[bool], ...]:
 
 async def _change(connection: AsyncConnection, id: UUID, *still: ColumnElement[bool], **columns: Any) -> bool:
     statement = update(draft).where(_c.lane == lane_of(id), _c.id == id, *still).values(**columns)
+    return (await connection.execute(statement)).rowcount == 1
+
+
+async def _remove(connection: AsyncConnection, id: UUID, *still: ColumnElement[bool]) -> bool:
+    statement = delete(draft).where(_c.lane == lane_of(id), _c.id == id, *still)
     return (await connection.execute(statement)).rowcount == 1
 
 
