@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy import select
 from onenet.api.parts import Parts
 from onenet.clock import FrozenClock
 from onenet.domain.commands import RecordAnswer
-from onenet.domain.outcome import Completed, ResultGiven
+from onenet.domain.outcome import Accepted, Completed, ResultGiven
 from onenet.domain.visibility import EVERYTHING
 from onenet.services import cases, erasure, keys, record
 from onenet.services.change import Change
@@ -29,11 +30,17 @@ pytestmark = pytest.mark.anyio
 sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 """For what depends on no engine."""
 
+A_DAY = timedelta(days=1)
+COMPLETED = Completed((ResultGiven("birth_certificate", "B-1"),))
 BAD = {"stage": "closing", "level": 4, "channel": "mobile", "tags": ["efficiency"], "text": "等了两周"}
 
 
 async def closed(
-    frontend: httpx2.AsyncClient, parts: Parts, key: str = "k", **changes: Any
+    frontend: httpx2.AsyncClient,
+    parts: Parts,
+    key: str = "k",
+    outcome: Accepted | Completed = COMPLETED,
+    **changes: Any,
 ) -> dict[str, Any]:
     """A case whose one step the health department completed."""
     body = submission(answers={"local": False}, **changes)
@@ -44,7 +51,6 @@ async def closed(
     case = await cases.get(parts.database, parts.catalogue, UUID(opened["id"]), EVERYTHING)
     task = case.live_task("certificate")
     assert task is not None
-    outcome = Completed((ResultGiven("birth_certificate", "B-1"),))
     await parts.gate.submit(Change(case.id, RecordAnswer(task.id, outcome), "department:health"))
     return opened
 
@@ -165,10 +171,12 @@ async def test_a_department_learns_who_gave_a_named_rating_and_that_is_on_record
 
 @sqlite
 async def test_a_department_cannot_tell_which_case_a_rating_without_a_name_is_of(
-    frontend: httpx2.AsyncClient, officer: httpx2.AsyncClient, department: httpx2.AsyncClient, parts: Parts
-) -> None:
+    frontend: httpx2.AsyncClient, officer: httpx2.AsyncClient, department: httpx2.AsyncClient, parts: Parts,
+    clock: FrozenClock,
+) -> None:  # fmt: skip
     case = await closed(frontend, parts)
     given = (await rate(frontend, case, named=False)).json()
+    clock.advance(A_DAY)
     where = await the_rating(officer)
     shown = await officer.get(where)
     classified = await act(officer, where, "classify", verdict="valid")
@@ -181,6 +189,62 @@ async def test_a_department_cannot_tell_which_case_a_rating_without_a_name_is_of
         events = (await who.get(f"{case['links']['events']}?limit=100")).json()["items"]
         assert [each for each in events if each["type"].startswith("rating.")] == []
     assert given["id"] not in case["id"]
+
+
+@sqlite
+async def test_nothing_moves_in_a_departments_view_of_the_case_when_it_is_rated_and_handled(
+    frontend: httpx2.AsyncClient, officer: httpx2.AsyncClient, department: httpx2.AsyncClient, parts: Parts,
+    clock: FrozenClock,
+) -> None:  # fmt: skip
+    case = await closed(frontend, parts)
+    before = [await looks(who, case) for who in (officer, department)]
+    owners = await looks(frontend, case)
+    clock.advance(timedelta(hours=1))
+    await rate(frontend, case, named=False)
+    await rate(frontend, case, key="a", named=False, stage="acceptance", level=1)
+    assert [await looks(who, case) for who in (officer, department)] == before
+    clock.advance(A_DAY)
+    bad = (await officer.get("/v1/ratings")).json()["items"]
+    where = next(each["links"]["self"] for each in bad if each["level"] == 4)
+    assert (await act(officer, where, "classify", verdict="valid")).status_code == 200
+    assert [await looks(who, case) for who in (officer, department)] == before
+    assert await looks(frontend, case) != owners
+
+
+async def looks(client: httpx2.AsyncClient, case: dict[str, Any]) -> list[object]:
+    """Everything by which somebody could tell that something happened to the case."""
+    whole, steps = await client.get(case["links"]["self"]), await client.get(case["links"]["steps"])
+    seq = whole.json()["seq"]
+    events = [(await client.get(f"{case['links']['events']}?since={n}&limit=1")).json() for n in (0, seq)]
+    listed = (await client.get("/v1/cases")).json()["items"]
+    return [whole.text, whole.headers["etag"], steps.text, steps.headers["etag"], *events, listed]
+
+
+@sqlite
+async def test_a_department_that_waits_is_not_woken_by_a_rating(
+    frontend: httpx2.AsyncClient, officer: httpx2.AsyncClient, parts: Parts
+) -> None:
+    case = await closed(frontend, parts, outcome=Accepted())
+    seq = (await officer.get(case["links"]["self"])).json()["seq"]
+    given = await rate(frontend, case, named=False, stage="acceptance")
+    assert given.status_code == 201
+    began = time.monotonic()
+    for what in ("self", "events"):
+        assert (await officer.get(f"{case['links'][what]}?since={seq}&wait=1")).status_code == 200
+    assert time.monotonic() - began >= 1.9
+
+
+@sqlite
+async def test_a_department_sees_a_rating_without_a_name_from_the_next_day_on(
+    frontend: httpx2.AsyncClient, officer: httpx2.AsyncClient, supervisor: httpx2.AsyncClient, parts: Parts,
+    clock: FrozenClock,
+) -> None:  # fmt: skip
+    given = (await rate(frontend, await closed(frontend, parts), named=False)).json()
+    assert (await officer.get("/v1/ratings")).json()["items"] == []
+    assert code(await officer.get(f"/v1/ratings/{given['id']}")) == (404, "not-found")
+    assert await the_rating(supervisor) == f"/v1/ratings/{given['id']}"
+    clock.advance(A_DAY)
+    assert await the_rating(officer) == f"/v1/ratings/{given['id']}"
 
 
 @sqlite
@@ -306,12 +370,14 @@ async def test_what_was_said_is_erased_with_the_case_and_the_rating_still_counts
 
 async def test_figures_agree_with_a_recount_from_the_events(
     frontend: httpx2.AsyncClient, officer: httpx2.AsyncClient, supervisor: httpx2.AsyncClient,
-    anonymous: httpx2.AsyncClient, parts: Parts, database: Database,
+    anonymous: httpx2.AsyncClient, parts: Parts, database: Database, clock: FrozenClock,
 ) -> None:  # fmt: skip
     for number, level in enumerate((1, 1, 2, 3, 4, 5, 5)):
         case = await closed(frontend, parts, f"c-{number}")
         await rate(frontend, case, key=f"r-{number}", level=level, named=number != 5)
         await rate(frontend, case, key=f"a-{number}", level=1, stage="acceptance", step="certificate")
+    assert (await anonymous.get("/v1/rating-figures?month=2026-11")).json()["items"] == []
+    clock.advance(A_DAY)
     bad = (await officer.get("/v1/ratings?state=contact_due")).json()["items"]
     worst = next(f"/v1/ratings/{each['id']}" for each in bad if each["level"] == 5)
     for who, what, said in (
@@ -328,6 +394,7 @@ async def test_figures_agree_with_a_recount_from_the_events(
         assert told["total"] == {**line, "of": "total"}
     told = (await anonymous.get("/v1/rating-figures?month=2026-11&by=item")).json()
     assert told["items"] == [{"of": "item_certificate", "ratings": 7, "satisfied": 7, "share": 1.0}]
+    assert (told["total"]["ratings"], told["withheld"]) == (13, 0)
 
 
 async def recounted(database: Database) -> tuple[dict[str, Counter[int]], Counter[str]]:
@@ -351,10 +418,11 @@ async def recounted(database: Database) -> tuple[dict[str, Counter[int]], Counte
 
 @sqlite
 async def test_figures_of_few_are_not_told(
-    frontend: httpx2.AsyncClient, anonymous: httpx2.AsyncClient, parts: Parts
+    frontend: httpx2.AsyncClient, anonymous: httpx2.AsyncClient, parts: Parts, clock: FrozenClock
 ) -> None:
     for number in range(4):
         await rate(frontend, await closed(frontend, parts, f"c-{number}"), key=f"r-{number}")
+    clock.advance(A_DAY)
     told = await anonymous.get("/v1/rating-figures?month=2026-11&jurisdiction=suzhou")
     assert told.json() == {
         "month": "2026-11", "by": "department", "jurisdiction": "suzhou", "items": [], "withheld": 1,

@@ -363,6 +363,22 @@ def test_a_line_of_fewer_than_five_is_not_told_nor_does_it_follow(
     assert (told.total and told.total.ratings) == total
 
 
+@pytest.mark.parametrize(
+    ("without", "shown"),
+    [
+        (3, [12]),  # total 22: 3 alone would follow from it, so the 7 goes too
+        (5, [12, 7]),
+    ],
+)
+def test_what_is_in_no_line_counts_in_the_total_and_does_not_follow_from_it(
+    without: int, shown: list[int]
+) -> None:
+    told = figures([Line("a", 12, 12), Line("b", 7, 7), Line(None, without, 0)])
+    assert [line.ratings for line in told.lines] == shown
+    assert told.total == Line("total", 19 + without, 19)
+    assert told.withheld == 2 - len(shown)
+
+
 def test_levels_one_to_three_are_satisfied() -> None:
     counts = [("police", level, 10) for level in (1, 2, 3, 4, 5)] + [(None, 5, 99)]
-    assert lines_of(counts) == [Line("police", 50, 30)]
+    assert lines_of(counts) == [Line("police", 50, 30), Line(None, 99, 0)]

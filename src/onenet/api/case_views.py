@@ -22,7 +22,7 @@ from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
 from onenet.domain.procedures import Suspension, hearing_of, reapplied_by
 from onenet.domain.promises import Commitment, Signature, Tolerance
-from onenet.domain.rating_handling import ratable
+from onenet.domain.rating_handling import ratable, without_news_of_ratings
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
 from onenet.domain.visibility import WHOLE, Content, View
 from onenet.recent import Recent
@@ -50,7 +50,8 @@ SHAPE_VERSION = 3
 
 def case_tag(case: Case, view: View, representation: str) -> str:
     """The strong ETag of one representation of a case in this view; it begins with the last seq."""
-    return f'"{case.seq}.{_view_mark(case, view, representation)}"'
+    seq = without_news_of_ratings(case, view).seq
+    return f'"{seq}.{_view_mark(case, view, representation)}"'
 
 
 def seq_of_tags(tags: list[str] | None, case: Case, view: View) -> int | None:
@@ -59,7 +60,8 @@ def seq_of_tags(tags: list[str] | None, case: Case, view: View) -> int | None:
         return None
     mark = _view_mark(case, view, "case")
     parts = [tag.strip('"').partition(".") for tag in tags]
-    return max((int(seq) for seq, _, of in parts if of == mark and _SEQ.fullmatch(seq)), default=-1)
+    told = max((int(seq) for seq, _, of in parts if of == mark and _SEQ.fullmatch(seq)), default=-1)
+    return case.seq if told == without_news_of_ratings(case, view).seq else told
 
 
 def _view_mark(case: Case, view: View, representation: str) -> str:
@@ -68,7 +70,7 @@ def _view_mark(case: Case, view: View, representation: str) -> str:
 
 def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
     """The members of a case. `tracking`: the last ones, where it is opened: its secret, or the seed of it."""
-    id = str(case.id)
+    id, case = str(case.id), without_news_of_ratings(case, view)
     here = f"/v1/cases/{id}"
     return given(
         {

@@ -27,10 +27,11 @@ from onenet.api.idempotency import HEADER, key_value, once
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import Parts, parts
 from onenet.api.shapes import Page, given
-from onenet.api.waiting import LONGEST_WAIT_S, preferred_wait_s
+from onenet.api.waiting import LONGEST_WAIT_S, preferred_wait_s, time_left
 from onenet.domain import tracking
 from onenet.domain.case import Case, MaterialGiven, Reply
 from onenet.domain.principal import Principal
+from onenet.domain.rating_handling import without_news_of_ratings
 from onenet.domain.visibility import Sight, View
 from onenet.errors import BadCursor, Conflict
 from onenet.services import cases, evidence
@@ -185,10 +186,14 @@ async def get_case(request: Request, case_id: CaseId, query: OneQuery) -> Respon
     """Shows a case, at once or as soon as something has happened to it after `since`."""
     known = parts(request)
     case, sight = await load(request, case_id)
-    since = case.seq if query.since is None else query.since
-    if query.wait and case.seq <= since and case_views.poll_after_s(case) is not None:
-        await known.watch.wait(case.id, since, min(query.wait, LONGEST_WAIT_S))
-        case, sight = await load(request, case_id)
+    told = without_news_of_ratings(case, sight.view).seq
+    since = told if query.since is None else query.since
+    if query.wait and told <= since and case_views.poll_after_s(case) is not None:
+        left, has_news = time_left(min(query.wait, LONGEST_WAIT_S)), True
+        while told <= since and has_news:
+            has_news = await known.watch.wait(case.id, max(since, case.seq), left())
+            case, sight = await load(request, case_id)
+            told = without_news_of_ratings(case, sight.view).seq
     return answer_text(
         request,
         lambda: case_views.case_text(case, sight.view),

@@ -20,7 +20,8 @@ from onenet.api.contract import answers_with
 from onenet.api.operations import Operations, identify
 from onenet.api.parts import Parts, parts
 from onenet.api.shapes import LARGEST_PAGE
-from onenet.api.waiting import LONGEST_WAIT_S
+from onenet.api.waiting import LONGEST_WAIT_S, time_left
+from onenet.domain.events import RATING_EVENTS
 from onenet.errors import Fault, InvalidInput, OnenetError, Unavailable
 from onenet.services import cases
 from onenet.services.reading import Seen
@@ -64,11 +65,13 @@ async def list_events(request: Request, case_id: CaseId, query: EventsAfter) -> 
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Authorization, Accept"}
         return StreamingResponse(_stream(request, case.id, since), headers=headers, media_type=STREAM)
     limit = min(query.limit, LARGEST_PAGE)
-    found = await _after(request, case.id, since, limit)
+    found = await _after(request, Seen(case, sight), since, limit)
     if not found and query.wait and case_views.poll_after_s(case) is not None:
-        await parts(request).watch.wait(case.id, since, min(query.wait, LONGEST_WAIT_S))
-        case, sight = await load(request, case_id, "events")
-        found = await _after(request, case.id, since, limit)
+        left, has_news = time_left(min(query.wait, LONGEST_WAIT_S)), True
+        while not found and has_news:
+            has_news = await parts(request).watch.wait(case.id, max(since, case.seq), left())
+            case, sight = await load(request, case_id, "events")
+            found = await _after(request, Seen(case, sight), since, limit)
     return _listed(request, Seen(case, sight), since, found)
 
 
@@ -92,14 +95,14 @@ async def _stream(request: Request, case_id: UUID, since: int) -> AsyncIterator[
                 who = await identify(request)
                 now = known.machine_clock.now()
                 case, sight = await known.reading.case(case_id, who, now, what="events")
-                found = await _after(request, case_id, since, LARGEST_PAGE)
+                found = await _after(request, Seen(case, sight), since, LARGEST_PAGE)
             except OnenetError:
                 return
             for members in case_views.event_views(found, case, sight.view):
                 yield _frame(members)
             if found:
                 since = found[-1].seq
-            elif not await _has_news(known, case_id, since):
+            elif not await _has_news(known, case_id, max(since, case.seq)):
                 if known.watch.has_ended:
                     return
                 yield b": still here\n\n"
@@ -113,8 +116,10 @@ async def _has_news(known: Parts, case_id: UUID, since: int) -> bool:
         return True
 
 
-async def _after(request: Request, case_id: UUID, since: int, limit: int) -> list[Event]:
-    return await cases.events(parts(request).database, case_id, since, limit)
+async def _after(request: Request, seen: Seen, since: int, limit: int) -> list[Event]:
+    """The events after `since`; for a department none of a rating, nor a gap that one filled."""
+    without = RATING_EVENTS if seen.sight.view.department is not None else ()
+    return await cases.events(parts(request).database, seen.case.id, since, limit, without)
 
 
 def _frame(members: dict[str, Any]) -> bytes:

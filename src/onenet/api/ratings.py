@@ -157,7 +157,7 @@ async def list_ratings(request: Request, query: ListQuery) -> Response:
     who, known = caller(request), parts(request)
     filters = {"list": "ratings", "of": who.id, "state": query.state, "overdue": query.overdue}
     now = known.gate.clock.now()
-    reach = await ratings.reach_of(known.catalogue, who)
+    reach = await ratings.reach_of(known.catalogue, who, now)
     wanted = Wanted(query.state, now if query.overdue else None)
     found, after = await ratings.page(
         known.database, reach, wanted, _place(query.cursor, filters), query.size
@@ -216,7 +216,7 @@ async def act_on_rating(request: Request, rating: RatingKey, body: ActBody) -> R
 
 async def _find(request: Request, rating: str) -> Found:
     known = parts(request)
-    reach = await ratings.reach_of(known.catalogue, caller(request))
+    reach = await ratings.reach_of(known.catalogue, caller(request), known.gate.clock.now())
     return await ratings.find(known.database, known.catalogue, reach, UUID(rating))
 
 
@@ -231,11 +231,13 @@ async def _find(request: Request, rating: str) -> Found:
     problems=(404,),
 )
 async def get_rating_figures(request: Request, query: Figures) -> Response:
-    """Shows how many ratings there were in a month, and how many of them satisfied, at most a minute old.
+    """Shows how many ratings there were in a month, up to yesterday, and how many of them satisfied.
 
     Ratings that were removed on appeal are not counted; lines of fewer than five ratings are not told.
     """
-    found = await parts(request).rating_figures.of(query.by, query.month, query.jurisdiction)
+    known = parts(request)
+    now = known.gate.clock.now()
+    found = await known.rating_figures.of(query.by, query.month, query.jurisdiction, now)
     members = {
         "month": query.month,
         "by": query.by,

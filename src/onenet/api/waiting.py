@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 
 LONGEST_WAIT_S = 25
 
@@ -19,3 +21,9 @@ def preferred_wait_s(lines: list[str]) -> int | None:
         return None
     found = next((match for wish in wishes if (match := _WAIT.fullmatch(wish))), None)
     return min(int(found.group(1)), LONGEST_WAIT_S) if found else None
+
+
+def time_left(wait_s: float) -> Callable[[], float]:
+    """Says how many of these seconds are left."""
+    ends_at = time.monotonic() + wait_s
+    return lambda: ends_at - time.monotonic()

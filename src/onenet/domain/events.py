@@ -205,6 +205,9 @@ class NewEvent(NamedTuple):
     data: Mapping[str, Any]
 
 
+RATING_EVENTS = frozenset(kind for kind in EventType if kind.startswith("rating."))
+"""What a department is not told of a case: which one a rating without a name is of."""
+
 _OF_RATINGS = frozenset(
     {
         "stage",

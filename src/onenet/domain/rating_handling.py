@@ -32,6 +32,7 @@ from onenet.domain.ratings import (
     tags_for,
 )
 from onenet.domain.states import FINAL_CASE, CaseState, StepState
+from onenet.domain.visibility import View
 from onenet.errors import (
     AlreadyRated,
     Conflict,
@@ -71,6 +72,21 @@ def ratable(case: Case) -> list[Stage]:
     return [stage for stage in Stage if stage not in rated and _is_reached(stage, case.state, steps)]
 
 
+def without_news_of_ratings(case: Case, view: View) -> Case:
+    """The case, for a department as if the ratings after its last other event had not been given.
+
+    Its last event and its last change would tell which case a rating without a name is of.
+    """
+    return case if view.department is None else _behind_ratings(case)
+
+
+def _behind_ratings(case: Case) -> Case:
+    newest = max(ratings_of(case.content.procedures), key=lambda each: each.seq, default=None)
+    if newest is None or newest.behind_at is None or newest.seq != case.seq:
+        return case
+    return case._replace(seq=newest.behind_seq, updated_at=newest.behind_at)
+
+
 # ---- giving one
 
 
@@ -95,6 +111,7 @@ def give(draft: Draft, command: GiveRating) -> Reply:
         tags=command.tags,
         text=command.text,
         due_at=_due_at(draft, draft.rules.rating_contact) if is_bad else None,
+        **_place(case),
     )
     _keep(draft, (*draft.content.procedures, rating))
     draft.add(
@@ -155,10 +172,17 @@ def handle(draft: Draft, command: HandleRating) -> Reply:
         since=draft.now.at,
         verdict=verdict,
         due_at=_next_due_at(draft, rule, command.due_on),
+        **_place(draft.case),
     )
     _keep(draft, tuple(changed if each is rating else each for each in draft.content.procedures))
     draft.add(_SAID[changed.state], verdict=verdict, reason=command.reason, **_standing(changed))
     return "applied"
+
+
+def _place(case: Case) -> dict[str, Any]:
+    """Where its event stands, and behind which one."""
+    behind = _behind_ratings(case)
+    return {"seq": case.seq + 1, "behind_seq": behind.seq, "behind_at": behind.updated_at}
 
 
 def _standing(rating: Rating) -> dict[str, Any]:

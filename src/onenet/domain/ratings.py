@@ -112,7 +112,8 @@ class Rating:
 
     `id` cannot be made of the case's id: whoever may not know who gave it must not find out by trying.
     `department` answers for it: that of the step it speaks of, or the lead of the bundle. `due_at`: until
-    when the next move is due; None where none is.
+    when the next move is due; None where none is. `seq`: its last event; `behind_seq` and `behind_at`: the
+    last event before it that was no rating's, which is the last that a department knows of.
     """
 
     kind: Literal["rating"]
@@ -131,6 +132,9 @@ class Rating:
     text: str | None = None
     verdict: Verdict | None = None
     due_at: datetime | None = None
+    seq: int = 0
+    behind_seq: int = 0
+    behind_at: datetime | None = None
 
     @property
     def is_bad(self) -> bool:

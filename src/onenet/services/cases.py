@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -311,10 +311,12 @@ async def id_of(database: Database, text: str) -> UUID:
         raise NotFound(f"no case {text}") from None
 
 
-async def events(database: Database, case_id: UUID, since: int, limit: int) -> list[Event]:
-    """Events of a case after `since`; whether the caller may see the case was settled before."""
+async def events(
+    database: Database, case_id: UUID, since: int, limit: int, without: Collection[str] = ()
+) -> list[Event]:
+    """Events after `since`, but of some types; whether the caller may see the case was settled before."""
     async with database.read() as connection:
-        return await store_events.after(connection, case_id, since, limit)
+        return await store_events.after(connection, case_id, since, limit, without)
 
 
 NOBODY = UUID(int=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from onenet.domain import rating_figures
@@ -48,11 +48,21 @@ class Found:
     rating: Rating | None
 
 
-async def reach_of(catalogue: Catalogue, who: Principal) -> Reach:
-    """Whose ratings this principal sees: its department's, in its jurisdictions and those below."""
+async def reach_of(catalogue: Catalogue, who: Principal, now: datetime) -> Reach:
+    """Whose ratings this principal sees: its department's, in its jurisdictions and those below.
+
+    A department sees one without a name from the next day on, or it would tell who was just there.
+    """
     within = await catalogue.below(who.jurisdictions) if who.jurisdictions else None
     is_of_department = who.role in (Role.OFFICER, Role.DEPARTMENT)
-    return Reach(who.department or "" if is_of_department else None, within)
+    if not is_of_department:
+        return Reach(None, within)
+    return Reach(who.department or "", within, today(now))
+
+
+def today(now: datetime) -> date:
+    """The day whose ratings are not told yet, in UTC: it ends at 08:00 in China, after the local one."""
+    return now.astimezone(UTC).date()
 
 
 async def page(
@@ -101,28 +111,28 @@ def look(found: Found, who: Principal, now: datetime, fields: tuple[str, ...]) -
 
 
 class RatingFigures:
-    """The public figures of one process, at most a minute old."""
+    """The public figures, up to yesterday: the newest rating would be told by its minute."""
 
     def __init__(self, database: Database, catalogue: Catalogue):
         """Has counted nothing yet."""
         self._database = database
         self._catalogue = catalogue
-        self._kept: Recent[tuple[str, str, str | None], tuple[float, Figures]] = Recent(1_000)
+        self._kept: Recent[tuple[str, str, str | None, date], tuple[float, Figures]] = Recent(1_000)
 
-    async def of(self, by: str, month: str, jurisdiction: str | None) -> Figures:
+    async def of(self, by: str, month: str, jurisdiction: str | None, now: datetime) -> Figures:
         """The figures of a month, by a column of the ratings. Raises: NotFound for an unknown place."""
-        key = (by, month, jurisdiction)
+        key = (by, month, jurisdiction, today(now))
         kept = self._kept.get(key)
         if kept is None or time.monotonic() - kept[0] >= FRESH_S:
-            kept = (time.monotonic(), await self._count(by, month, jurisdiction))
+            kept = (time.monotonic(), await self._count(*key))
             self._kept.put(key, kept)
         return kept[1]
 
-    async def _count(self, by: str, month: str, jurisdiction: str | None) -> Figures:
+    async def _count(self, by: str, month: str, jurisdiction: str | None, before: date) -> Figures:
         within = None
         if jurisdiction is not None:
             await self._catalogue.jurisdiction(jurisdiction)
             within = await self._catalogue.below([jurisdiction])
         async with self._database.read() as connection:
-            counts = await store.counts(connection, by, month, within)
+            counts = await store.counts(connection, by, month, within, before)
         return rating_figures.figures(rating_figures.lines_of(counts))

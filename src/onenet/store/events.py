@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -168,9 +168,16 @@ def read(row: RowMapping, ring: KeyRing) -> Event:
     return event._replace(private=open_private(key, row["payload"], place(event)))
 
 
-async def after(connection: AsyncConnection, case_id: UUID, seq: int, limit: int) -> list[Event]:
-    """The events of a case after `seq`, in order. Raises: Unreadable, MisconfiguredError."""
-    same = (_E.lane == lane_of(case_id), _E.case_id == case_id, _E.seq > seq)
+async def after(
+    connection: AsyncConnection, case_id: UUID, seq: int, limit: int, without: Collection[str] = ()
+) -> list[Event]:
+    """The events of a case after `seq`, in order, those of some types left out.
+
+    Raises: Unreadable, MisconfiguredError.
+    """
+    same = [_E.lane == lane_of(case_id), _E.case_id == case_id, _E.seq > seq]
+    if without:
+        same.append(_E.type.not_in(sorted(without)))
     found = (await connection.execute(WITH_PRIVATE.where(*same).limit(limit))).mappings().all()
     ring = sealing.ring_of(connection)
     return [read(row, ring) for row in found]

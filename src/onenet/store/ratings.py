@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.case import Case
@@ -46,10 +46,14 @@ def row(case: Case, given: Rating) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whose ratings somebody sees: of one department or of all, in these jurisdictions or everywhere."""
+    """Whose ratings somebody sees: of one department or of all, in these jurisdictions or everywhere.
+
+    `unnamed_before`: without a name only those of earlier days.
+    """
 
     department: str | None = None
     within: Collection[str] | None = None
+    unnamed_before: date | None = None
 
     def criterion(self) -> list[ColumnElement[bool]]:
         """As conditions on a row."""
@@ -58,6 +62,8 @@ class Reach:
             found.append(_r.department == self.department)
         if self.within is not None:
             found.append(_r.jurisdiction.in_(sorted(self.within)))
+        if self.unnamed_before is not None:
+            found.append(or_(_r.is_named == 1, _r.rated_on < self.unnamed_before.isoformat()))
         return found
 
 
@@ -118,11 +124,15 @@ class Count(NamedTuple):
 
 
 async def counts(
-    connection: AsyncConnection, by: str, month: str, within: Collection[str] | None
+    connection: AsyncConnection,
+    by: str,
+    month: str,
+    within: Collection[str] | None,
+    before: date | None = None,
 ) -> list[Count]:
     """The ratings given in a month (`2026-11`), by the values of a column and by level.
 
-    A rating that was removed is in none of them.
+    A rating that was removed is in none of them. `before`: of earlier days alone.
     """
     of = _r[by]
     statement = (
@@ -131,4 +141,6 @@ async def counts(
         .where(*Reach(within=within).criterion())
         .group_by(of, _r.level)
     )
+    if before is not None:
+        statement = statement.where(_r.rated_on < before.isoformat())
     return [Count(*each) for each in await connection.execute(statement)]
