@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
+from onenet.api.parts import Parts
+from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle, Limit, Terms
+from onenet.services import dues
 from onenet.store.database import Database
 from tests.api.conftest import Tokens, acting, city_bundle, publish, submission
 from tests.factories import make_material
@@ -92,6 +96,37 @@ async def test_without_a_promise_a_missing_material_is_named(
     answer = await post(frontend, "/v1/cases", submission(bundle="lenient"))
     assert answer.status_code == 409
     assert [fault["code"] for fault in answer.json()["errors"]] == ["undertaking_missing"]
+
+
+async def test_who_let_a_promise_lapse_applies_again_with_the_paper_or_another_promise(
+    frontend: httpx2.AsyncClient, database: Database, parts: Parts, clock: FrozenClock
+) -> None:
+    case = await opened(frontend, database)
+    clock.advance(timedelta(days=10))
+    await dues.let_pass(database, parts.gate, clock, 10)
+    old = (await frontend.get(case["links"]["self"])).json()["steps"][0]
+    assert (old["state"], old["reason"]) == ("cancelled", "tolerance_lapsed")
+    path = f"/v1/cases/{case['id']}/steps/certificate/reapplications"
+    without = await post(frontend, path, {}, "without")
+    assert (without.status_code, without.json()["type"].rpartition("/")[2]) == (409, "form-invalid")
+    assert [fault["code"] for fault in without.json()["errors"]] == ["undertaking_missing"]
+    later = PROMISE | {"materials": [{"code": "lease"}]}
+    promised = await post(frontend, path, {"undertakings": [later]}, "promised")
+    assert promised.status_code == 202, promised.text
+    (line,) = promised.json()["steps"][0]["tolerances"]
+    assert (line["material"], line.get("outcome")) == ("lease", None)
+
+
+async def test_who_let_a_promise_lapse_hands_the_paper_in_and_applies_again(
+    frontend: httpx2.AsyncClient, database: Database, parts: Parts, clock: FrozenClock
+) -> None:
+    case = await opened(frontend, database)
+    clock.advance(timedelta(days=10))
+    await dues.let_pass(database, parts.gate, clock, 10)
+    path = f"/v1/cases/{case['id']}/steps/certificate/reapplications"
+    lease = {"materials": [{"code": "lease", "reference": "mine/lease"}]}
+    made = await post(frontend, path, lease)
+    assert made.status_code == 202, made.text
 
 
 async def test_an_officer_puts_a_day_off_and_never_forward(

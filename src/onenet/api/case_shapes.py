@@ -11,7 +11,7 @@ from onenet.api.filing_shapes import Filed
 from onenet.api.form_values import GivenAnswers, GivenForm
 from onenet.api.person_shapes import AnyApplicant
 from onenet.api.procedure_shapes import HearingShape, RefusalShape, RequestShape, SpecialProcedureShape
-from onenet.api.promise_shapes import CommitmentShape, ToleranceShape
+from onenet.api.promise_shapes import CommitmentShape, Promises, ToleranceShape
 from onenet.api.result_shapes import ResultShape
 from onenet.api.shapes import (
     Answer,
@@ -124,8 +124,11 @@ class SupplementSubmission(Request):
     form: GivenForm = Field(default={})
 
 
-class Reapplication(Request):
-    """What is other than in the refused application: fields, materials; the rest goes along as it was."""
+class Reapplication(Promises):
+    """What is other than in the refused application: fields, materials; the rest goes along as it was.
+
+    What was signed then does not: it is signed anew, or what was promised is handed in.
+    """
 
     form: GivenForm = Field(default={})
     materials: Annotated[list[AnyMaterial], Field(max_length=MAX_MATERIALS)] = Field(default=[])

@@ -69,7 +69,7 @@ async def apply_again(request: Request, case_id: CaseId, step: StepCode, body: R
         known.gate,
         known.catalogue,
         case,
-        Repaired(step, body.value.form, materials_given(body.value.materials)),
+        Repaired(step, body.value.form, materials_given(body.value.materials), body.value.to_promised()),
         secret=tracking.secret_of(seed, key),
         replying=replying,
         custody=Custody(known.vault, who, partial(charge_copy, request, who)),

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from onenet.domain import guidance, reapplications
+from onenet.domain import commitment, guidance, reapplications, tolerance
 from onenet.domain.case import Case, CaseContent, MaterialGiven
 from onenet.domain.commands import Open, Reapply
 from onenet.domain.procedures import Reapplies
+from onenet.domain.promises import Promised
 from onenet.domain.states import CaseState
 from onenet.domain.tracking import hash_of
 from onenet.errors import Fault, FormInvalid
@@ -27,11 +28,12 @@ _UNSET = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The refused step, and what is other than it was: fields of the form, materials."""
+    """The refused step, and what is other than it was: fields of the form, materials; what is signed."""
 
     step: str
     form: Mapping[str, Any]
     materials: tuple[MaterialGiven, ...]
+    promised: Promised
 
 
 async def apply_again(
@@ -66,7 +68,7 @@ async def apply_again(
 
     async def opened(materials: Sequence[MaterialGiven]) -> Result:
         new = blank._replace(content=replace(blank.content, materials=tuple(materials)))
-        opening = cases.change(id, Open(), replying, Opening(new, template))
+        opening = cases.change(id, Open(repaired.promised), replying, Opening(new, template))
         both = replace(opening, beside=Beside(case.id, Reapply(repaired.step, id)))
         if both.once is None or not any(material.document for material in materials):
             return await gate.submit(both)
@@ -88,9 +90,13 @@ def _check(case: Case, codes: Sequence[str], content: CaseContent, repaired: Rep
     schema = guidance.form_schema(bundle, codes, content.answers)
     faults = forms.check(forms.as_text(schema), {**content.form, **repaired.form})
     handed_in = {material.code for material in content.materials}
-    for material in guidance.needed_materials(guidance.plan(bundle, content.answers)):
+    plan = guidance.plan(bundle, content.answers)
+    for material in guidance.needed_materials(plan):
         if material.code in papers - handed_in:
             zh, en = f"缺少材料：{material.names['zh']}", f"missing: {material.code} ({material.names['en']})"
             faults += (Fault("material_missing", zh, en, pointer="/materials"),)
+    alone = replace(plan, applies={code: code in codes for code in plan.applies})
+    faults += tuple(tolerance.faults(bundle, alone, handed_in, repaired.promised.undertakings))
+    faults += tuple(commitment.faults(bundle, alone, repaired.promised.commitments))
     if faults:
         raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
