@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +14,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from onenet.api import cursors
 from onenet.api.parts import Parts
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Limit
@@ -146,10 +149,49 @@ async def test_the_figures_are_those_of_a_recount_from_the_events(
 
 
 @sqlite
-@pytest.mark.parametrize(("first", "last"), [("2026-11-24", "2026-11-23"), ("2025-01-01", "2026-11-23")])
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("2026-11-24", "2026-11-23"),
+        ("2025-01-01", "2026-11-23"),
+        ("0001-01-01", "0001-01-02"),
+        ("9999-12-30", "9999-12-31"),
+    ],
+)
 async def test_a_period_is_ordered_and_not_too_long(
     supervisor: httpx2.AsyncClient, first: str, last: str
 ) -> None:
     told = await supervisor.get("/v1/supervision/figures", params={"from": first, "to": last})
     assert told.status_code == 400
     assert told.json()["errors"][0]["parameter"] == "to"
+
+
+@sqlite
+async def test_an_auditor_sees_that_somebody_urged_and_no_word_of_it(
+    anonymous: httpx2.AsyncClient, tokens: Tokens, supervisor: httpx2.AsyncClient, case_id: str
+) -> None:
+    here = f"/v1/cases/{case_id}/steps/{STEP}/urgings"
+    await post(supervisor, here, level="supervision", reason="the family waits")
+    auditor = acting(anonymous, tokens.auditor)
+    told = (await auditor.get(here)).json()["items"] + (await looked_at(auditor))[0]["urgings"]
+    assert [each["number"] for each in told] == [1, 2, 1, 2]
+    assert not any("reason" in each or "answer" in each for each in told)
+
+
+@sqlite
+@pytest.mark.parametrize("reason", [" ", "\u3000 ", "\n\t "])
+async def test_a_reason_of_blanks_is_none(supervisor: httpx2.AsyncClient, case_id: str, reason: str) -> None:
+    urged = await post(supervisor, f"/v1/cases/{case_id}/steps/{STEP}/urgings", reason=reason)
+    assert (urged.status_code, urged.json()["errors"][0]["pointer"]) == (400, "/reason")
+
+
+@sqlite
+async def test_a_cursor_of_half_a_character_is_no_cursor(
+    supervisor: httpx2.AsyncClient, case_id: str
+) -> None:
+    filters = {"list": "supervision", "of": "supervisor:city", "light": None, "urged": "False"}
+    filters |= {"department": None}
+    said = json.dumps([cursors._mark(filters), case_id, "\ud800"])
+    cursor = base64.urlsafe_b64encode(said.encode()).rstrip(b"=").decode()
+    told = await supervisor.get("/v1/supervision/steps", params={"cursor": cursor})
+    assert (told.status_code, told.json()["type"].rpartition("/")[2]) == (400, "bad-cursor")

@@ -107,3 +107,10 @@ def test_an_urging_is_answered_once_and_there_must_be_one(case: Case) -> None:
     answered = done(done(case, URGE, at_nine(MONDAY)).case, reply, at_nine(MONDAY)).case
     with pytest.raises(Conflict, match="answered before"):
         done(answered, reply, at_nine(MONDAY))
+
+
+def test_urgings_stay_in_their_order_when_the_first_is_answered(case: Case) -> None:
+    urged = done(case, URGE, at_nine(MONDAY)).case
+    both = done(urged, replace(URGE, level="supervision"), at_nine(MONDAY)).case
+    answered = done(both, AnswerUrging("household", 1, "at once", "officer:police"), at_nine(MONDAY)).case
+    assert [each.number for each in urgings(answered.steps["household"])] == [1, 2]

@@ -21,11 +21,12 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
+from onenet.api.case_shapes import CaseSubmission
 from onenet.clock import FrozenClock
 from onenet.demo import samples
 from onenet.domain.bundle import Limit, Member
 from onenet.domain.calendar import Calendar
-from onenet.domain.case import Applicant, Case, MaterialGiven
+from onenet.domain.case import Case
 from onenet.domain.commands import Command, GiveRating, HandInSupplement, HandleRating, RecordAnswer
 from onenet.domain.outcome import (
     Accepted,
@@ -43,7 +44,7 @@ from onenet.errors import Conflict, NotFound
 from onenet.resources import example_catalogue_dir
 from onenet.services import cases, catalogue, dues, steps
 from onenet.services.advance import Gate
-from onenet.services.cases import Replying, Submission
+from onenet.services.cases import Replying
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change
 from onenet.store import ratings, supervision, tables
@@ -133,16 +134,14 @@ class Month:
         self.opened += 1
         bundle = samples.BUNDLES[self.opened % len(samples.BUNDLES)]
         said = samples.submission(samples.read(bundle)[0], (self.clock.now() + OFFSET).date())
-        applicant = Applicant(**said["applicant"])
-        if applicant.kind == "natural_person":
-            applicant = replace(applicant, id_no=identity_number(self.opened))
-        materials = tuple(MaterialGiven(each["code"], each["reference"]) for each in said["materials"])
+        applied = CaseSubmission.model_validate_json(json.dumps(said)).to_submission()
+        if applied.applicant.kind == "natural_person":
+            nobody = replace(applied.applicant, id_no=identity_number(self.opened))
+            applied = replace(applied, applicant=nobody)
         result = await cases.submit(
             self.gate,
             self.catalogue,
-            Submission(
-                bundle, None, said["jurisdiction"], applicant, said["answers"], said["form"], materials
-            ),
+            applied,
             subject=f"s-{self.opened}",
             client="month",
             secret=f"secret-{self.opened}",
@@ -163,7 +162,9 @@ class Month:
             key = (case.id, step.code, step.submission)
             if step.state is StepState.DISPATCHED and key not in self._planned:
                 self._planned.add(key)
-                self._plan_step(case.id, step.code)
+                self._plan_step(
+                    case.id, step.code, is_licence=case.bundle.member(step.code).item_type == "01"
+                )
             elif (
                 step.state is StepState.SUPPLEMENT_NEEDED
                 and (case.id, step.code, -step.submission) not in self._planned
@@ -172,10 +173,11 @@ class Month:
                 if self.random.random() < 0.8:
                     self._later(case.id, step.code, "hand_in", self.random.uniform(0.2, 9))
 
-    def _plan_step(self, case_id: UUID, step: str) -> None:
-        """An office is silent for long once in twelve times, late once in eight; it asks or stops, too."""
+    def _plan_step(self, case_id: UUID, step: str, *, is_licence: bool) -> None:
+        """An office may be silent for long, most often about a licence; be late; ask; or stop."""
         draw = self.random.uniform
-        accept = draw(8, 20) if self.random.random() < 0.08 else draw(0.1, 4)
+        silent = 0.3 if is_licence else 0.08
+        accept = draw(8, 20) if self.random.random() < silent else draw(0.1, 4)
         decide = accept + (draw(5, 40) if self.random.random() < 0.13 else draw(0.1, 4))
         self._later(case_id, step, "accept", accept)
         if self.random.random() < 0.08:

@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from onenet.domain.bundle import Bundle, Limit
+from onenet.services import record
 from onenet.store.database import Database
 from tests.month import month
 from tests.month.month import Fact, Month
@@ -29,6 +30,7 @@ async def test_what_is_due_happens_once_within_a_tick_and_the_figures_agree(data
     found = await month.facts(database)
     kinds = {fact.type for fact in month.of_time(found)}
     assert {"step.accepted", "step.light", "step.urging_overdue"} <= kinds
+    assert (await record.verify(database)).tamperings == ()
     assert month.not_once(found) == []
     assert month.not_in_time(found, TICK) == []
     assert await month.left_due(database, lived.clock.now()) == 0

@@ -32,7 +32,7 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Text = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
 Id = Annotated[Text, BeforeValidator(_as_text)]
 Seq = Annotated[int, Field(ge=1, lt=2**31)]
 

@@ -104,13 +104,5 @@ CALENDAR: dict[str, Any] = {
     "workdays": 248,
     "holidays": [{"on": "2026-06-19", "names": {"zh": "端午节", "en": "Dragon Boat Festival"}}],
     "make_up": ["2026-01-04", "2026-02-14", "2026-02-28", "2026-05-09", "2026-09-20", "2026-10-10"],
-    "office": {
-        "hours": [
-            {"begins": "05-01", "open": [["09:00", "11:30"], ["13:30", "17:30"]]},
-            {"begins": "10-01", "open": [["09:00", "11:30"], ["13:00", "17:00"]]},
-        ],
-        "ends_deadlines": False,
-        "counts_hours": False,
-    },
     "source": "holidays 0.109, CN",
 }

@@ -42,9 +42,14 @@ def read(text: str | None, filters: Mapping[str, Any], *, parts: int) -> Place |
         raise _bad() from None
     if not isinstance(content, list) or len(content) != parts + 1:
         raise _bad()
-    if not all(isinstance(part, str) for part in content) or content[0] != _mark(filters):
+    if not all(isinstance(part, str) and _is_text(part) for part in content) or content[0] != _mark(filters):
         raise _bad()
     return content[1:]
+
+
+def _is_text(part: str) -> bool:
+    """Whether no half of a surrogate pair is in it, which no database takes."""
+    return not any("\ud800" <= character <= "\udfff" for character in part)
 
 
 def moment_and_id(text: str | None, filters: Mapping[str, Any]) -> tuple[datetime, UUID] | None:

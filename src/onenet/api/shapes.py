@@ -31,8 +31,15 @@ younger than its tables. Planes 15 and 16 are left in: listing them makes genera
 """
 LINE_PATTERN = rf"^[^\x00-\x1f{_HIDDEN}]*$"
 TEXT_PATTERN = rf"^[^\x00-\x08\x0b\x0c\x0e-\x1f{_HIDDEN}]*$"
+"""A line, and several lines."""
+
+SAID_LINE_PATTERN = rf"^[^\x00-\x1f{_HIDDEN}]*[^\s\x00-\x1f{_HIDDEN}][^\x00-\x1f{_HIDDEN}]*$"
+_TEXT = rf"[^\x00-\x08\x0b\x0c\x0e-\x1f{_HIDDEN}]*"
+SAID_TEXT_PATTERN = rf"^{_TEXT}[^\s\x00-\x1f{_HIDDEN}]{_TEXT}$"
+"""The same two with something in them: a reason of blanks is none."""
+
 NAME_PATTERN = rf"^[^\s\x00-\x1f{_HIDDEN}]([^\x00-\x1f{_HIDDEN}]*[^\s\x00-\x1f{_HIDDEN}])?$"
-"""A line, several lines, and a name, which neither begins nor ends with a space."""
+"""A name, which neither begins nor ends with a space."""
 
 _NO_PATH = rf"/\\:*?\"<>|\x00-\x1f{_HIDDEN}"
 FILENAME_PATTERN = rf"^[^\s.{_NO_PATH}][^{_NO_PATH}]*[^\s{_NO_PATH}]$"
@@ -42,8 +49,8 @@ DEFAULT_PAGE = 50
 LARGEST_PAGE = 100
 
 Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=LINE_PATTERN)]
-LongText = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=TEXT_PATTERN)]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=SAID_LINE_PATTERN)]
+LongText = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=SAID_TEXT_PATTERN)]
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 """A time in an answer: RFC 3339, UTC with Z, milliseconds."""
 

@@ -42,6 +42,7 @@ from onenet.domain.flow import start_of_day
 from onenet.domain.procedures import Urging
 from onenet.domain.states import Light
 from onenet.domain.urging import urgings
+from onenet.domain.visibility import View
 from onenet.errors import BadCursor, Fault, InvalidInput, NotFound
 from onenet.services import cases, supervision
 from onenet.services.cases import Replying
@@ -52,6 +53,7 @@ from onenet.store.supervision import Count, Place, Wanted
 
 operations = Operations("supervision")
 
+YEARS = 2000, 2199
 LONGEST_PERIOD = timedelta(days=366)
 
 ListQuery = Annotated[SupervisionQuery, Query()]
@@ -103,7 +105,7 @@ async def list_supervised_steps(request: Request, query: ListQuery) -> Response:
 async def list_urgings(request: Request, case_id: CaseId, step: StepCode) -> Response:
     """Lists who urged about a step, until when an answer was due, and what it was."""
     seen = await load(request, case_id)
-    return answer(request, _urgings(_own(seen, step)))
+    return answer(request, _urgings(_own(seen, step), seen.sight.view))
 
 
 @operations(
@@ -176,10 +178,11 @@ async def _put_through(request: Request, case_id: str, step: str, raw: bytes, co
     seen = await load(request, case_id)
     _own(seen, step)
     actor = who.name_for(Owner(seen.case.client, seen.case.subject))
+    view = seen.sight.view
     replying = Replying(
         actor=actor,
         once=once(request, who, raw),
-        render=lambda case, reply: StoredAnswer(200, as_json(_urgings(case.steps[step])), {}),
+        render=lambda case, reply: StoredAnswer(200, as_json(_urgings(case.steps[step], view)), {}),
     )
     result = await known.gate.submit(cases.change(seen.case.id, command(actor), replying))
     if result.answer is None:
@@ -187,21 +190,22 @@ async def _put_through(request: Request, case_id: str, step: str, raw: bytes, co
     return stored(result.answer, replayed=result.replayed)
 
 
-def _urgings(step: Step) -> dict[str, Any]:
-    return {"items": [_urging(each) for each in urgings(step)]}
+def _urgings(step: Step, view: View) -> dict[str, Any]:
+    return {"items": [_urging(each, view) for each in urgings(step)]}
 
 
-def _urging(each: Urging) -> dict[str, Any]:
+def _urging(each: Urging, view: View) -> dict[str, Any]:
+    """An urging; who sees no words of anybody sees that there was a reason and an answer, by their times."""
     return given(
         {
             "number": each.number,
             "level": each.level,
             "by": each.by,
-            "reason": each.reason,
+            "reason": each.reason if view.has_words else None,
             "at": moment(each.at),
             "due_at": moment(each.due_at),
             "is_overdue": each.is_overdue,
-            "answer": each.answer,
+            "answer": each.answer if view.has_words else None,
             "answered_by": each.answered_by,
             "answered_at": moment(each.answered_at) if each.answered_at else None,
         }
@@ -226,7 +230,7 @@ def _supervised(each: Supervised) -> dict[str, Any]:
             "promised_due_at": moment(timing.promised_due_at) if timing.promised_due_at else None,
             "statutory_due_at": moment(timing.statutory_due_at) if timing.statutory_due_at else None,
             "waiting": case_views.waiting_view(step.waiting) if step.waiting else None,
-            "urgings": _urgings(step)["items"],
+            "urgings": _urgings(step, each.seen.sight.view)["items"],
             "links": {
                 "case": f"/v1/cases/{case.id}",
                 "urgings": f"/v1/cases/{case.id}/steps/{step.code}/urgings",
@@ -238,11 +242,11 @@ def _supervised(each: Supervised) -> dict[str, Any]:
 def _period(query: FiguresQuery) -> tuple[datetime, datetime]:
     """The moments between which cases were received. Raises: InvalidInput."""
     first, last = query.first, query.last
-    if last < first or last - first >= LONGEST_PERIOD:
+    if last < first or last - first >= LONGEST_PERIOD or not YEARS[0] <= first.year <= last.year <= YEARS[1]:
         fault = Fault(
             "period",
-            "起止日期须先后有序，且不超过 366 天",
-            "the last day is not before the first, and at most 366 days are counted",
+            "起止日期须先后有序，不超过 366 天，在 2000 至 2199 年之间",
+            "the last day is not before the first, at most 366 days are counted, of the years 2000 to 2199",
             parameter="to",
         )
         raise InvalidInput("expected a period of at most 366 days", faults=(fault,))

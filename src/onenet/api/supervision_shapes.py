@@ -55,12 +55,15 @@ LevelWord = Annotated[str, Field(json_schema_extra=extensible(["urging", "superv
 
 
 class UrgingShape(Answer):
-    """An urging. `is_overdue`: it was not answered by `due_at`, which stays when an answer comes later."""
+    """An urging. `is_overdue`: it was not answered by `due_at`, which stays when an answer comes later.
+
+    What people wrote, `reason` and `answer`, auditors are not shown.
+    """
 
     number: int
     level: LevelWord
     by: str
-    reason: str
+    reason: str | None = None
     at: Moment
     due_at: Moment
     is_overdue: bool

@@ -74,5 +74,5 @@ def remind(draft: Draft, step: Step, due_at: datetime) -> None:
     codes = sorted(request.code for request in step.requests)
     draft.add(
         EventType.STEP_SUPPLEMENT_DUE, step.code,
-        state=step.state, codes=codes, due_at=ends.isoformat(),
+        state=step.state, codes=codes, until=ends.isoformat(),
     )  # fmt: skip

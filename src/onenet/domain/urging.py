@@ -104,8 +104,10 @@ def escalate(draft: Draft, step: Step, due_at: datetime) -> None:
 
 
 def _put(draft: Draft, step: Step, urging: Urging) -> None:
-    others = [each for each in step.procedures if not _is_same(each, urging)]
-    draft.steps[step.code] = step._replace(procedures=(*others, urging))
+    kept = tuple(urging if _is_same(each, urging) else each for each in step.procedures)
+    if urging not in kept:
+        kept = (*kept, urging)
+    draft.steps[step.code] = step._replace(procedures=kept)
 
 
 def _is_same(each: object, urging: Urging) -> bool:

@@ -13,7 +13,7 @@ from onenet.domain import tree
 from onenet.domain.chain import COMMITMENT, START
 from onenet.domain.note import MalformedNote, read_key
 from onenet.domain.principal import is_name_for
-from onenet.domain.states import FINAL_STEP
+from onenet.domain.states import FINAL_STEP, CaseState
 from onenet.domain.tree import HASH_BYTES, TILE_WIDTH, Tiles
 from onenet.encryption import KeyRing
 from onenet.ids import lane_of
@@ -158,12 +158,15 @@ def replay(events: Sequence[Event]) -> tuple[str, dict[str, str]]:
         content = event.content()
         if event.type == "case.received":
             steps = dict(content["steps"])
-        elif event.step is None and event.type.startswith("case."):
+        elif event.step is None and event.type in _STATES:
             case_state = event.type.removeprefix("case.")
         elif event.step is not None and event.type.startswith("step.") and "state" in content:
             steps[event.step] = content["state"]
     return case_state, steps
 
+
+_STATES = frozenset(f"case.{state.value}" for state in CaseState)
+"""Events that move the case; others of its own tell of a light, a limit, an application that follows."""
 
 _END = frozenset(f"step.{state.value}" for state in FINAL_STEP)
 
