@@ -16,7 +16,7 @@ from onenet.domain.commands import LetTimePass, Open, RecordAnswer
 from onenet.domain.events import EventType
 from onenet.domain.machine import decide
 from onenet.domain.outcome import Accepted, Completed, SupplementNeeded, SupplementRequest, Suspended
-from onenet.domain.rules import Rules, read_rules
+from onenet.domain.rules import KNOWN_EVERYWHERE, Rules, read_rules
 from onenet.domain.states import StepState
 from tests.factories import make_blank, make_bundle, make_member, moment
 
@@ -117,6 +117,29 @@ def test_a_year_that_is_published_moves_what_is_due() -> None:
     moved = passed(case, at_nine(date(2026, 1, 30)), rules)
     assert moved.events == ()
     assert moved.case.timing.next_due_at == end_of(date(2026, 2, 6))
+
+
+def looked_at(case: Case, at: datetime) -> Case:
+    """The case as somebody is to look at it then, whatever is due."""
+    return case._replace(timing=case.timing._replace(next_due_at=at))
+
+
+def test_what_is_due_just_before_the_look_after_a_publication_waits_for_it() -> None:
+    # Whoever came at the due moment may go by the calendar of before, and the look would be forgotten.
+    due_at = end_of(date(2026, 2, 5))
+    published_at = due_at - timedelta(seconds=25)
+    look_at = published_at + KNOWN_EVERYWHERE
+    case = passed(looked_at(received(licence()), look_at), published_at).case
+    assert case.timing.next_due_at == look_at
+    decision = passed(case, look_at)
+    assert decision.case.steps["household"].state is StepState.ACCEPTED
+    assert decision.case.timing.next_due_at is None  # that was the look
+
+
+def test_what_is_due_before_a_look_that_is_far_away_does_not_wait() -> None:
+    due_at = end_of(date(2026, 2, 5))
+    case = looked_at(received(licence()), due_at + timedelta(hours=1))
+    assert passed(case, due_at - timedelta(minutes=1)).case.timing.next_due_at == due_at
 
 
 def test_while_the_clock_stands_still_nobody_knows_when_the_limit_is_used_up() -> None:

@@ -388,16 +388,16 @@ def in_2027(year: Year) -> dict[str, Rules]:
 
 
 @pytest.mark.parametrize(
-    ("published", "moved"),
+    ("published", "moved", "of_case"),
     [
         # Two working days after Wed 30 December 2026: Thu 31, Fri 1 January. With New Year off: Mon 4.
-        (OFF, (end_of(date(2027, 1, 1)), end_of(date(2027, 1, 4)))),
-        # Nothing is off: it is where it was, and certain now.
-        (replace(DRAFT_2027, is_provisional=False), (end_of(date(2027, 1, 1)),) * 2),
+        (OFF, (end_of(date(2027, 1, 1)), end_of(date(2027, 1, 4))), ["promised", "statutory"]),
+        # Nothing is off: it is where it was, and certain now. The later limit of the case tells so.
+        (replace(DRAFT_2027, is_provisional=False), (end_of(date(2027, 1, 1)),) * 2, ["statutory"]),
     ],
 )
 def test_a_deadline_that_moved_or_is_certain_now_is_told_once(
-    published: Year, moved: tuple[datetime, datetime]
+    published: Year, moved: tuple[datetime, datetime], of_case: list[str]
 ) -> None:
     on, before = date(2026, 12, 30), in_2027(DRAFT_2027)
     case = told(opened(item("a", promised=Limit(2, "workdays"), statutory=None)), LetTimePass(), on).case
@@ -413,7 +413,8 @@ def test_a_deadline_that_moved_or_is_certain_now_is_told_once(
         "to": moved[1].isoformat(),
         "is_provisional": False,
     }
-    assert [each.type for each in decision.events].count(EventType.CASE_DEADLINE_MOVED) == 2
+    told_of_case = [each for each in decision.events if each.type is EventType.CASE_DEADLINE_MOVED]
+    assert [each.data["limit"] for each in told_of_case] == of_case
     again = told(decision.case, LetTimePass(), on, in_2027(published))
     assert (again.reply, again.events) == ("unchanged", ())
 

@@ -16,10 +16,11 @@ from onenet.domain.bundle import Limit, Member
 from onenet.domain.case import Case
 from onenet.domain.commands import LetTimePass, RecordAnswer
 from onenet.domain.outcome import Accepted, Outcome, SupplementNeeded, SupplementRequest
+from onenet.domain.rules import KNOWN_EVERYWHERE
 from onenet.resources import example_catalogue_dir
 from onenet.services import dues
 from onenet.services.advance import Gate
-from onenet.services.catalogue import KNOWN_EVERYWHERE, Catalogue, publish
+from onenet.services.catalogue import Catalogue, publish
 from onenet.services.change import Change
 from onenet.store import events as store_events
 from onenet.store.database import Database
@@ -183,3 +184,28 @@ async def test_who_remembers_a_case_does_not_write_over_that_it_is_to_be_looked_
     await said(gate, case, Accepted())
     changed = await load_one(database, shelf, case.id)
     assert changed.timing.next_due_at == clock.now() + KNOWN_EVERYWHERE
+
+
+async def test_a_light_that_is_due_between_publication_and_look_loses_nobody_the_look(
+    database: Database, shelf: Shelf, clock: FrozenClock, folder: Path
+) -> None:
+    """Of five days after Mon 23 November one is left after Fri 27; the thirty move as told above."""
+    await publish(database, folder, clock)
+    stale = Gate(database, shelf.bundle_of, clock, clock, Catalogue(database).rules)
+    member = item(promised=Limit(5, "workdays"), statutory=Limit(30, "workdays"))
+    case = await opened(stale, shelf, member)
+    await said(stale, case, Accepted())
+    yellow_at = end_of(date(2026, 11, 27))
+    clock.advance(yellow_at - timedelta(seconds=25) - clock.now())
+    (folder / "year.yaml").write_text(YEAR_2027, encoding="utf-8")
+    await publish(database, folder, clock)
+    await stale.submit(Change(case.id, LetTimePass(), "system:time"))
+    clock.advance(timedelta(seconds=25))
+    await dues.let_pass(database, stale, clock, 10)
+    clock.advance(KNOWN_EVERYWHERE - timedelta(seconds=25))
+    fresh = Gate(database, shelf.bundle_of, clock, clock, Catalogue(database).rules)
+    await dues.let_pass(database, fresh, clock, 10)
+    assert len(await told(database, case, "step.deadline_moved")) == 1
+    (light,) = await told(database, case, "step.light")
+    assert light.content()["due_at"] == yellow_at.isoformat()
+    assert await dues.let_pass(database, fresh, clock, 10) == 0

@@ -52,6 +52,7 @@ class Draft:
         self.timing = case.timing
         self.rules = now.rules_of(case.jurisdiction)
         self.events: list[NewEvent] = []
+        self.is_look = False  # whether time passes: whatever is due is looked at
 
     def add(self, type: EventType, step: str | None = None, **data: Any) -> None:
         """Appends an event; members without a value are left out."""

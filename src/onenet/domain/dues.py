@@ -27,6 +27,7 @@ from onenet.domain.case import Reply, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
+from onenet.domain.rules import KNOWN_EVERYWHERE
 from onenet.domain.states import StepState
 
 
@@ -78,6 +79,7 @@ MOST_AT_ONCE = 1_000
 
 def let_pass(draft: Draft) -> Reply:
     """Does everything that is due by now, the oldest first."""
+    draft.is_look = True
     settle(draft, everything=True)
     happened = 0
     while due := _first(draft):
@@ -114,8 +116,10 @@ def settle(draft: Draft, *, everything: bool = False) -> None:
     lights.note_case(draft)
     at = _earliest((*_ends(draft.steps.values()), *(kind.at(draft) for kind in CASE_KINDS.values())))
     look_at = _to_be_looked_at(draft)
-    if look_at and everything and look_at <= draft.now.at:
-        look_at = None  # this is the look
+    if look_at and draft.is_look and look_at <= draft.now.at:
+        look_at = None  # this is it
+    if look_at and look_at - draft.now.at <= KNOWN_EVERYWHERE:
+        at = None  # it waits for the look, which would be forgotten if somebody came before
     draft.timing = draft.timing._replace(next_due_at=_earliest((at, look_at)))
 
 

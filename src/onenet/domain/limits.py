@@ -92,11 +92,18 @@ def _noted(timing: Timing, found: Deadlines) -> Timing:
 
 
 def say_moved(draft: Draft, type: EventType, step: str | None, before: Timing, after: Timing) -> None:
-    """Tells of each deadline that moved, or may move no more, although nothing happened to its clock."""
-    for which in ("promised", "statutory"):
-        old, new = getattr(before, f"{which}_due_at"), getattr(after, f"{which}_due_at")
-        settled = before.is_provisional and not after.is_provisional
-        if old is None or new is None or (old == new and not settled):
-            continue
+    """Tells of each deadline that moved although nothing happened to its clock.
+
+    Where none did and they may move no more it tells so once, of the later one.
+    """
+    both = {
+        "promised": (before.promised_due_at, after.promised_due_at),
+        "statutory": (before.statutory_due_at, after.statutory_due_at),
+    }
+    known = [(which, old, new) for which, (old, new) in both.items() if old and new]
+    moved = [each for each in known if each[1] != each[2]]
+    if not moved and before.is_provisional and not after.is_provisional:
+        moved = sorted(known, key=lambda each: each[2])[-1:]
+    for which, old, new in moved:
         told = {"from": old.isoformat(), "to": new.isoformat(), "is_provisional": after.is_provisional}
         draft.add(type, step, limit=which, **told)

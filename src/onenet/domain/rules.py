@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any, Literal
 
 from onenet.domain.bundle import Limit, Names
 from onenet.domain.calendar import NO_HOURS, Calendar, Office, read_office
+
+KNOWN_EVERYWHERE = timedelta(seconds=45)
+"""So long after a publication every process decides by what was published."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from onenet.catalogue.lint import Report, lint
 from onenet.clock import Clock
 from onenet.domain.bundle import Bundle, Department, Jurisdiction, read_bundle
 from onenet.domain.calendar import Calendar
-from onenet.domain.rules import Rules, read_rules
+from onenet.domain.rules import KNOWN_EVERYWHERE, Rules, read_rules
 from onenet.errors import Conflict, NotFound
 from onenet.services.numbering import NumberTemplate
 from onenet.store import catalogue as store
@@ -32,9 +31,7 @@ from onenet.store.catalogue import Version
 from onenet.store.database import Database
 
 MAX_AGE_S = 1.0
-RULES_MAX_AGE_S = 30.0
-KNOWN_EVERYWHERE = timedelta(seconds=RULES_MAX_AGE_S + 15)
-"""So long after a publication every process decides by what was published."""
+RULES_MAX_AGE_S = KNOWN_EVERYWHERE.total_seconds() - 15
 
 
 @dataclass(frozen=True, slots=True)
