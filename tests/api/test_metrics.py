@@ -143,7 +143,7 @@ async def test_no_label_holds_what_somebody_sent_or_an_id(
     labels = {label for _, labels in await said(administrator) for label in labels}
     assert "/v1/cases/{case_id}" in labels
     few = {"", "GET", "POST", "PUT", "PATCH", "DELETE", *(f"{hundred}xx" for hundred in range(6))}
-    words = {"task", "poll", "delivery", "timer", "due", "answered", "transient", "permanent"}
+    words = {"task", "poll", "delivery", "timer", "case", "answered", "transient", "permanent"}
     words |= {"gone", "refused"}
     replies = {"applied", "recorded-late", "recorded-stale", "held", "unchanged"}
     assert labels - templates - few - words - replies - {"health", "police"} == set()

@@ -139,11 +139,16 @@ CALLED_BACK = "callback MESSAGE: {}; answered 200 applied"
 
 def test_enter_files_a_case_and_what_happens_is_told_to_its_end(runs: Runs) -> None:
     told = "\n".join(line.partition(" ")[2].partition(" ")[2] for line in runs.first.told)
-    for form, name in ((r"tsk_\w{26}", "TASK"), (r"msg_\w{26}", "MESSAGE"), (r"\d+ ms", "N ms")):
+    for form, name in (
+        (r"tsk_\w{26}", "TASK"),
+        (r"msg_\w{26}", "MESSAGE"),
+        (r"\d+ ms", "N ms"),
+        (r"\d{4}-\d\d-\d\d", "DAY"),
+    ):
         told = re.sub(form, name, told)
     assert [line.strip() for line in told.splitlines()] == [
         "filed, wish = supplement", "step dispatched, with_department",
-        SENT, CALLED_BACK.format("supplement_needed"), "step supplement_needed, supplement",
+        SENT, CALLED_BACK.format("supplement_needed"), "step supplement_needed, supplement until DAY",
         "step dispatched, submission 2, with_department",
         SENT, CALLED_BACK.format("accepted"), "step accepted, submission 2, being_decided",
         CALLED_BACK.format("completed"), "step completed, submission 2",

@@ -197,10 +197,15 @@ def _callback_text(line: Line) -> str:
     return f"callback {line['id']}: {line['outcome'] or 'unreadable'}; {answered}{trouble}"
 
 
+def _until(until: str, at: str) -> str:
+    """The time of a moment on this day, the day of any other."""
+    return _time(until) if until[:10] == at[:10] else until[:10]
+
+
 def _step_text(line: Line) -> str:
     told = f"step {line['state']}" + (f", submission {line['submission']}" if line["submission"] > 1 else "")
     told += f", {line['because']}" if line["because"] else ""
-    told += f" until {_time(line['until'])}" if line["until"] else ""
+    told += f" until {_until(line['until'], line['at'])}" if line["until"] else ""
     return told + (f": {line['reason']}" if line["reason"] else "")
 
 

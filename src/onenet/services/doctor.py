@@ -265,7 +265,7 @@ async def _due(database: Database, clocks: Clocks) -> list[Remark]:
         shut = [each for each in (await health.every(connection)).values() if each.is_shut]
         oldest = await inspection.oldest_due(connection, shut)
     return [
-        judge_due(name, due_at, (clocks.legal if name == "timer" else clocks.machine).now())
+        judge_due(name, due_at, (clocks.legal if name in ("timer", "case") else clocks.machine).now())
         for name, due_at in oldest.items()
     ]
 

@@ -119,7 +119,7 @@ async def _waiting(database: Database, at: datetime, now: datetime) -> dict[str,
         deliveries = await inspection.waiting_deliveries(connection)
         oldest = await inspection.oldest_due(connection, shut)
     overdue: Samples = {
-        (kind,): max(0.0, ((at if kind == "timer" else now) - due).total_seconds()) if due else 0.0
+        (kind,): max(0.0, ((at if kind in ("timer", "case") else now) - due).total_seconds()) if due else 0.0
         for kind, due in oldest.items()
     }
     return {

@@ -197,7 +197,7 @@ async def oldest_due(connection: AsyncConnection, shut: Collection[Health]) -> d
             delivery.next_at.is_not(None), ~DELIVERIES.is_held, delivery.endpoint_id.not_in(others)
         ),
         "timer": select(func.min(timer.due_at)).where(text("state = 'pending'"), timer.held_reason.is_(None)),
-        "due": select(func.min(tables.cases.c.next_due_at)),
+        "case": select(func.min(tables.cases.c.next_due_at)),
     }
     return {name: await connection.scalar(statement) for name, statement in statements.items()}
 
