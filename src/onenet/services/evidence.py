@@ -4,7 +4,7 @@ Asked before the case, since a person waits and can hand the paper in instead. W
 the front-end as a ticket: sealed for its owner, good for a day, and nowhere stored, so that nothing has to be
 cleared away of those who never apply. It is good for one bundle and one material, and for an application
 that says what was confirmed. That a source was asked is on the owner's access log before it is asked.
-Source: PIPL articles 6, 13 to 15, 17 and 23; ORD716 article 7; docs/decisions/0046.
+Source: PIPL articles 6, 13 to 15, 17 and 23; ORD716 article 7; docs/decisions/0048.
 """
 
 from __future__ import annotations
