@@ -169,7 +169,7 @@ def test_the_applicant_is_told_once_before_time_runs_out(due_on: date, on: date)
     assert case.timing.next_due_at == begins
     decision = passes(case, begins)
     (event,) = decision.events
-    assert (event.type, event.data["due_at"]) == (EventType.STEP_SUPPLEMENT_DUE, end_of(due_on).isoformat())
+    assert (event.type, event.data["until"]) == (EventType.STEP_SUPPLEMENT_DUE, end_of(due_on).isoformat())
     assert event.data["codes"] == ["name"]
     again = passes(decision.case, begins + timedelta(hours=30))
     assert of(EventType.STEP_SUPPLEMENT_DUE, again.events) == []

@@ -80,7 +80,7 @@ async def test_a_message_is_thin_and_holds_nothing_personal(
     for row in await told(database):
         message = json.loads(row["payload"])
         assert set(message) == {"type", "timestamp", "data"}
-        assert set(message["data"]) <= {"case", "number", "seq", "step", "state"}
+        assert set(message["data"]) <= {"case", "number", "seq", "step", "state", "jurisdiction"}
         assert message["data"]["seq"] == row["seq"]
         assert "某某" not in row["payload"]
         assert "secret" not in row["payload"]

@@ -112,7 +112,7 @@ async def test_an_event_arrives_as_a_cloud_event(
         "specversion": "1.0", "id": f"{case.id}.1", "source": "/onenet", "type": "case.received",
         "subject": str(case.id), "time": NOW.isoformat(timespec="microseconds"),
         "datacontenttype": "application/json",
-        "data": {"case": str(case.id), "number": case.number, "seq": 1},
+        "data": {"case": str(case.id), "number": case.number, "seq": 1, "jurisdiction": "suzhou"},
     }  # fmt: skip
 
 

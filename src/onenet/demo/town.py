@@ -141,7 +141,7 @@ def _ways(plan: Plan, department: Department, asks: str | None) -> list[str]:
     if department.adapter == exchange_table.NAME:
         return ["--exchange", asks]
     option = "--desk" if department.adapter == desk.NAME else "--queue"
-    return [option, plan.base_url + asks, "--key", credentials.department_keys[department.code]]
+    return [option, plan.base_url + asks, f"--key={credentials.department_keys[department.code]}"]
 
 
 async def _start_registers(plan: Plan) -> tuple[Child, str]:
@@ -149,7 +149,7 @@ async def _start_registers(plan: Plan) -> tuple[Child, str]:
     key = secrets.token_urlsafe()
     words = [
         *("onenet.simulator", "--department", "registers", "--habit", "fast", "--dialect", "certificates"),
-        *("--port", "0", "--key", key, "--folder", str(plan.folder.departments)),
+        *("--port", "0", f"--key={key}", "--folder", str(plan.folder.departments)),
     ]
     child = await processes.start("registers", words, plan.folder.logs / "registers.log", lock=plan.lock)
     url = f"http://127.0.0.1:{await processes.said_port(child)}/"
