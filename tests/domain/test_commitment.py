@@ -74,7 +74,7 @@ def answered(case: Case, outcome: Outcome, at: datetime = THURSDAY) -> Case:
 
 def found(case: Case, word: str, at: datetime, repair_due_on: date | None = None) -> Decision:
     """What comes of what an officer found."""
-    finding = Finding(word, "现场核查", "officer:fire/o-1", repair_due_on)  # type: ignore[arg-type]
+    finding = Finding(word, "现场核查", "officer:fire/o-1", repair_due_on)  # type: ignore[arg-type]  # one of the words
     return told(case, CheckCommitment("fire", finding), at)
 
 

@@ -15,7 +15,7 @@ from onenet.domain.clocks import Clock
 from onenet.domain.commands import LetTimePass, Open, RecordAnswer
 from onenet.domain.events import EventType
 from onenet.domain.machine import decide
-from onenet.domain.outcome import Accepted, Completed, SupplementNeeded, SupplementRequest, Suspended
+from onenet.domain.outcome import Accepted, Completed, Outcome, SupplementNeeded, SupplementRequest, Suspended
 from onenet.domain.rules import KNOWN_EVERYWHERE, Rules, read_rules
 from onenet.domain.states import StepState
 from tests.factories import make_blank, make_bundle, make_member, moment
@@ -45,10 +45,10 @@ def received(member: Member, rules: Mapping[str, Rules] | None = None) -> Case:
     return decide(make_blank(make_bundle(member)), Open(), now).case
 
 
-def answered(case: Case, outcome: object, at: datetime) -> Case:
+def answered(case: Case, outcome: Outcome, at: datetime) -> Case:
     """The case after its department said that."""
     (task,) = case.tasks.values()
-    return decide(case, RecordAnswer(task.id, outcome), moment(at)).case  # type: ignore[arg-type]
+    return decide(case, RecordAnswer(task.id, outcome), moment(at)).case
 
 
 def passed(case: Case, at: datetime, rules: Mapping[str, Rules] | None = None) -> Decision:
@@ -90,7 +90,7 @@ def test_the_limits_of_who_is_deemed_to_have_accepted_run_from_the_receipt() -> 
         SupplementNeeded((SupplementRequest("field", "name", "unreadable"),)),
     ],
 )
-def test_who_said_something_in_time_has_not_been_silent(outcome: object) -> None:
+def test_who_said_something_in_time_has_not_been_silent(outcome: Outcome) -> None:
     case = answered(received(replace(licence(), fields={"name": True})), outcome, at_nine(date(2026, 2, 5)))
     late = passed(case, at_nine(date(2026, 3, 1)))
     assert late.events == ()

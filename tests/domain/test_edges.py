@@ -71,7 +71,9 @@ def test_a_step_that_goes_on_waits_for_the_others_before_it() -> None:
     walk = after_two("go_on", "go_on")
     walk.answer("permit", REFUSED)
     assert walk.step("decision").waiting is not None
-    assert walk.step("decision").waiting.refs == ("property",)  # type: ignore[union-attr]
+    waiting = walk.step("decision").waiting
+    assert waiting is not None
+    assert waiting.refs == ("property",)
     assert list(stalls(walk.case)) == []
 
 

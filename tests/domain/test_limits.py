@@ -272,7 +272,7 @@ def test_a_supplement_lets_the_clock_go_on_or_begin_anew(policy: Any, due_on: da
     case = told(case, HandInSupplement("a", (), {"name": "y"}), date(2026, 3, 11)).case
     step = case.steps["a"]
     assert (step.state, step.timing.promised_due_at) == (StepState.ACCEPTED, end_of(due_on))
-    days = [(each.day.on.day, each.reason) for each in limits.of_step(case, step, CHINA).promised.days]  # type: ignore[union-attr]
+    days = [(each.day.on.day, each.reason) for each in limits.of_step(case, step, CHINA).promised.days]  # type: ignore[union-attr]  # a limit runs
     anew = [(6, "restart"), (9, "supplement"), (10, "supplement"), (11, "restart")]
     on = [(6, None), (9, "supplement"), (10, "supplement"), (11, None)]
     assert [day for day in days if day[0] in (6, 9, 10, 11)] == (anew if policy == "restart" else on)

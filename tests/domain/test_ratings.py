@@ -142,7 +142,7 @@ def test_a_bad_named_rating_is_due_to_be_contacted(level: int, is_named: bool, s
 )
 def test_what_the_lists_do_not_have_is_refused_by_its_place(wrong: dict[str, object], pointer: str) -> None:
     said = {"stage": CLOSING, "level": 2, "channel": Channel.PC, **wrong}
-    error = refused(closed(), GiveRating(**said), UnknownReference)  # type: ignore[arg-type]
+    error = refused(closed(), GiveRating(**said), UnknownReference)  # type: ignore[arg-type]  # some are wrong
     assert [fault.pointer for fault in error.faults] == [pointer]
 
 

@@ -38,7 +38,7 @@ async def test_a_case_is_due_at_the_end_of_the_fifth_working_day_and_once(
     assert step.state is StepState.ACCEPTED
     assert step.timing.statutory_due_at is not None
     assert step.timing.clock is not None
-    assert step.timing.clock.started_at == opening.opening.case.created_at  # type: ignore[union-attr]
+    assert step.timing.clock.started_at == opening.opening.case.created_at  # type: ignore[union-attr]  # it opens
 
 
 async def test_a_case_that_cannot_be_decided_keeps_no_other_back(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from onenet.api import examples
 from onenet.api.bodies import Body, JsonBody
-from onenet.api.case_actions import TAKES, answered, load_step, replying_as
+from onenet.api.case_actions import TAKES, answered, is_by_agent, load_step, replying_as
 from onenet.api.case_queries import CaseId, StepCode
 from onenet.api.case_shapes import CaseShape
 from onenet.api.contract import answers_with
@@ -21,6 +21,7 @@ from onenet.domain.commands import CheckCommitment, DeferTolerance, SignCommitme
 from onenet.domain.promises import Finding, Later, Signing
 from onenet.services import cases
 from onenet.services.cases import StepCommand
+from onenet.services.reading import Seen
 
 operations = Operations("cases")
 
@@ -44,7 +45,7 @@ async def defer_material(request: Request, case_id: CaseId, step: StepCode, body
     said = body.value
     later = Later(said.material, said.due_on)
     command = DeferTolerance(step, later, by=caller(request).id, reason=said.reason)
-    return await _do(request, case_id, step, command, body.raw)
+    return await _do(request, await load_step(request, case_id, step), command, body.raw)
 
 
 @operations(
@@ -56,8 +57,9 @@ async def defer_material(request: Request, case_id: CaseId, step: StepCode, body
 )
 async def sign_commitment(request: Request, case_id: CaseId, step: StepCode, body: SigningBody) -> Response:
     """Signs the commitment of a step that is not decided: the department is handed the step anew, with it."""
+    seen = await load_step(request, case_id, step)
     signing = Signing(step, body.value.text_version, body.value.signed_by)
-    return await _do(request, case_id, step, SignCommitment(signing), body.raw)
+    return await _do(request, seen, SignCommitment(signing, is_by_agent(seen)), body.raw)
 
 
 @operations(
@@ -71,7 +73,9 @@ async def take_commitment_back(
     request: Request, case_id: CaseId, step: StepCode, body: TakingBackBody
 ) -> Response:
     """Takes a commitment back before the decision: the step goes the ordinary way, under the same item."""
-    return await _do(request, case_id, step, TakeCommitmentBack(step, body.value.reason), body.raw)
+    seen = await load_step(request, case_id, step)
+    command = TakeCommitmentBack(step, body.value.reason, is_by_agent(seen))
+    return await _do(request, seen, command, body.raw)
 
 
 @operations(
@@ -85,10 +89,10 @@ async def check_commitment(request: Request, case_id: CaseId, step: StepCode, bo
     """Notes what an officer found of a commitment after the grant: kept, broken, repaired, or revoked."""
     said = body.value
     finding = Finding(said.finding, said.reason, caller(request).id, said.repair_due_on)
-    return await _do(request, case_id, step, CheckCommitment(step, finding), body.raw)
-
-
-async def _do(request: Request, case_id: str, step: str, command: StepCommand, raw: bytes) -> Response:
     seen = await load_step(request, case_id, step)
+    return await _do(request, seen, CheckCommitment(step, finding), body.raw)
+
+
+async def _do(request: Request, seen: Seen, command: StepCommand, raw: bytes) -> Response:
     replying = replying_as(request, seen, raw)
     return answered(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))

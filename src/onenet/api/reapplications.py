@@ -13,6 +13,7 @@ from starlette.responses import Response
 from onenet.api import examples
 from onenet.api.answers import stored
 from onenet.api.bodies import Body, JsonBody
+from onenet.api.case_actions import is_by_agent
 from onenet.api.case_queries import CaseId, StepCode
 from onenet.api.case_shapes import CaseShape, Reapplication, materials_given
 from onenet.api.case_views import step_views
@@ -56,11 +57,13 @@ async def apply_again(request: Request, case_id: CaseId, step: StepCode, body: R
     them; no other department gets a task. One refusal is applied for again once.
     """
     who, known = caller(request), parts(request)
-    case, sight = await load(request, case_id)
+    seen = await load(request, case_id)
+    case, sight = seen
+    by_agent = is_by_agent(seen)
     if step not in {shown["code"] for shown in step_views(case, sight.view)}:
         raise NotFound
     seed, key = secrets.token_urlsafe(tracking.SEED_BYTES), key_value(request.headers.getlist(HEADER))
-    actor = who.name_for(Owner(case.client, case.subject))
+    actor = who.name_for(Owner(case.client, case.subject), by_agent=by_agent)
     replying = replying_to(request, who, sight.view, body.raw, actor=actor, seed=seed)
     kept = await answered(known.database, replying.once) if replying.once else None
     if kept is not None:  # the step names the new case by now, so that nothing else than this can be said
@@ -69,7 +72,13 @@ async def apply_again(request: Request, case_id: CaseId, step: StepCode, body: R
         known.gate,
         known.catalogue,
         case,
-        Repaired(step, body.value.form, materials_given(body.value.materials), body.value.to_promised()),
+        Repaired(
+            step,
+            body.value.form,
+            materials_given(body.value.materials),
+            body.value.to_promised(),
+            by_agent=by_agent,
+        ),
         secret=tracking.secret_of(seed, key),
         replying=replying,
         custody=Custody(known.vault, who, partial(charge_copy, request, who)),

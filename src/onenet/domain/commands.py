@@ -91,10 +91,14 @@ class ConfirmWithdrawal:
 
 @dataclass(frozen=True, slots=True)
 class Reapply:
-    """The applicant applies again, in a case of that id, for a step that was rejected or cancelled."""
+    """The applicant applies again, in a case of that id, for a step that was rejected or cancelled.
+
+    `by_agent`: as of a supplement.
+    """
 
     step: str
     case_id: UUID
+    by_agent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,17 +223,25 @@ class DeferTolerance:
 
 @dataclass(frozen=True, slots=True)
 class SignCommitment:
-    """The applicant signs the commitment of a step after the case was sent in."""
+    """The applicant signs the commitment of a step after the case was sent in.
+
+    `by_agent`: as of a supplement.
+    """
 
     signing: Signing
+    by_agent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class TakeCommitmentBack:
-    """The applicant takes a commitment back: the step goes the ordinary way."""
+    """The applicant takes a commitment back: the step goes the ordinary way.
+
+    `by_agent`: as of a supplement.
+    """
 
     step: str
     reason: str | None = None
+    by_agent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,6 +355,9 @@ class SendAgain:
 class Reconcile:
     """Look at the case again: what waits for nothing goes on, or is held. Changes nothing in a sound case."""
 
+
+ByApplicant = HandInSupplement | Withdraw | Reapply | Hear | SignCommitment | TakeCommitmentBack
+"""What an applicant does in a case that is open: an agent may as long as the mandate holds."""
 
 Command = (
     Open

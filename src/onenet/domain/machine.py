@@ -36,6 +36,7 @@ from onenet.domain import (
 from onenet.domain.case import WITHDRAWAL, Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     AnswerUrging,
+    ByApplicant,
     CheckCommitment,
     Command,
     ConfirmWithdrawal,
@@ -84,6 +85,8 @@ def decide(case: Case, command: Command, now: Moment) -> Decision:
     Raises: Conflict, NotFound or StaleWrite when the command is not possible and leaves nothing on record.
     """
     draft = Draft(case, now)
+    if isinstance(command, ByApplicant) and command.by_agent:
+        agents.check_period(draft.content.agent, _today(draft))
     reply = _apply(command, draft)
     flow.release(draft)
     flow.close(draft)
@@ -201,8 +204,6 @@ def _(command: RecordAnswer, draft: Draft) -> Reply:
 
 @_apply.register
 def _(command: HandInSupplement, draft: Draft) -> Reply:
-    if command.by_agent:
-        agents.check_period(draft.content.agent, _today(draft))
     return corrections.hand_in(draft, command)
 
 
@@ -222,8 +223,6 @@ def _(command: Erase, draft: Draft) -> Reply:
 
 @_apply.register
 def _(command: Withdraw, draft: Draft) -> Reply:
-    if command.by_agent:
-        agents.check_period(draft.content.agent, _today(draft))
     moves.check_case(draft, "withdraw", "the case is already closed")
     if command.step is not None:
         return ending.withdraw_step(draft, command.step)
@@ -294,8 +293,6 @@ def _(command: DecideStep, draft: Draft) -> Reply:
 
 @_apply.register
 def _(command: Hear, draft: Draft) -> Reply:
-    if command.by_agent:
-        agents.check_period(draft.content.agent, _today(draft))
     return hearings.hear(draft, command)
 
 

@@ -28,12 +28,16 @@ _UNSET = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """The refused step, and what is other than it was: fields of the form, materials; what is signed."""
+    """The refused step, and what is other than it was: fields of the form, materials; what is signed.
+
+    `by_agent`: it is the agent that the application names who applies again.
+    """
 
     step: str
     form: Mapping[str, Any]
     materials: tuple[MaterialGiven, ...]
     promised: Promised
+    by_agent: bool = False
 
 
 async def apply_again(
@@ -69,7 +73,7 @@ async def apply_again(
     async def opened(materials: Sequence[MaterialGiven]) -> Result:
         new = blank._replace(content=replace(blank.content, materials=tuple(materials)))
         opening = cases.change(id, Open(repaired.promised), replying, Opening(new, template))
-        both = replace(opening, beside=Beside(case.id, Reapply(repaired.step, id)))
+        both = replace(opening, beside=Beside(case.id, Reapply(repaired.step, id, repaired.by_agent)))
         if both.once is None or not any(material.document for material in materials):
             return await gate.submit(both)
         return await custody.around(lambda: gate.submit(both), materials, both.once, case_id=id)
