@@ -306,6 +306,7 @@ def test_every_member_of_a_task_is_documented() -> None:
     ("mark", "shape"),
     [
         *model.SECTIONS.items(),
+        ("subjects", model.Subjects),
         ("questions", model.Question),
         ("members", model.Member),
         ("waits", model.Wait),

@@ -30,6 +30,8 @@ from onenet.domain.outcome import (
     Unclear,
 )
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, StepState
+from onenet.domain.subjects import Subjects
+from onenet.domain.unfolding import unfold
 from onenet.errors import Conflict, NotFound
 from tests.domain.walk import Action, Walk
 from tests.factories import make_blank, make_bundle, make_content, make_material, make_member, make_question
@@ -68,9 +70,9 @@ class Act:
 
 
 @st.composite
-def bundles(draw: st.DrawFn) -> Bundle:
+def bundles(draw: st.DrawFn, unfolded: bool = True) -> Bundle:
     """A bundle of up to six members: any graph and policies of its edges, three departments, conditions,
-    counters, waiting periods.
+    counters, waiting periods, several subjects.
     """
     members = []
     for number in range(draw(st.integers(1, len(CODES)))):
@@ -94,7 +96,12 @@ def bundles(draw: st.DrawFn) -> Bundle:
         questions=[make_question("small")],
         materials=[make_material("deed"), make_material("paper", mode=2, from_result="paper")],
     )
-    return replace(made, partial_withdrawal=True)
+    own = draw(st.lists(st.sampled_from([each.code for each in made.members]), min_size=1, unique=True))
+    family = Subjects(
+        {"zh": "人", "en": "One"}, 3, tuple(own), ("noticed_on",) if draw(st.booleans()) else ()
+    )
+    made = replace(made, partial_withdrawal=True, subjects=family)
+    return unfold(made, draw(st.sampled_from([1, 1, 1, 2, 3])) if unfolded else 1)
 
 
 WHO = ("worker", "worker", "department", "department", "zombie", "officer", "applicant", "clerk", "clerk")
@@ -111,7 +118,8 @@ acts = st.builds(random_acts, st.integers(0, 2**32), st.integers(0, 100))
 
 def blank(bundle: Bundle, small: bool) -> Case:
     """The case before it is opened; its waiting periods still have a day to go."""
-    content = make_content(answers={"small": small}, form={"noticed_on": "2026-11-22"}, materials=["deed"])
+    days = dict.fromkeys(("noticed_on", "noticed_on__2", "noticed_on__3"), "2026-11-22")
+    content = make_content(answers={"small": small}, form=days, materials=["deed"])
     return make_blank(bundle, content=content, number="32050020261123000001")
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 from onenet.catalogue import model, texts
 from onenet.catalogue.load import Catalogue, Entry, first_of
 from onenet.domain import bundle as domain
+from onenet.domain.subjects import Subjects
 
 
 def build_bundle(catalogue: Catalogue, shape: model.Bundle) -> domain.Bundle:
@@ -48,6 +49,7 @@ def build_bundle(catalogue: Catalogue, shape: model.Bundle) -> domain.Bundle:
         reform=_reform(shape.reform),
         provenance=shape.provenance,
         partial_withdrawal=shape.partial_withdrawal,
+        subjects=_subjects(shape.subjects),
     )
 
 
@@ -192,6 +194,13 @@ def _field(shape: model.FormField) -> domain.Field:
 
 def _limit(shape: model.Limit | None) -> domain.Limit | None:
     return domain.Limit(shape.number, shape.unit) if shape else None
+
+
+def _subjects(shape: model.Subjects | None) -> Subjects | None:
+    if shape is None:
+        return None
+    codes = {name: tuple(getattr(shape, name)) for name in ("members", "fields", "materials", "distinct")}
+    return Subjects(shape.names.model_dump(), shape.max, **codes)
 
 
 def _reform(shape: model.Reform | None) -> dict[str, tuple[int, int]]:

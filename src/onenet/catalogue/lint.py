@@ -17,6 +17,7 @@ from onenet.catalogue import (
     numbering,
     promises,
     references,
+    subjects,
 )
 from onenet.catalogue.build import build_bundle, build_department, build_jurisdiction
 from onenet.catalogue.findings import Finding, Findings, warning
@@ -57,6 +58,9 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
 BUNDLE_RULES: Sequence[Callable[[BundleView], Findings]] = (
     materials.results_come_before_their_use,
     materials.holders_are_told_in_the_form,
+    subjects.own_parts_are_there,
+    subjects.codes_have_room_for_a_number,
+    subjects.shared_members_depend_on_no_single_subject,
     limits.promises_cover_each_member,
     limits.promises_cover_the_longest_path,
 )

@@ -336,6 +336,17 @@ class Reform(Shape):
     steps: BeforeAfter | None = None
 
 
+class Subjects(Shape):
+    """That one case can be for several, such as twins; `domain.subjects` tells of each of these."""
+
+    names: Names
+    max: int = Field(ge=2, le=9)
+    members: list[Code] = Field(min_length=1)
+    fields: list[Code] = []
+    materials: list[Code] = []
+    distinct: list[Code] = []
+
+
 class Bundle(Shape):
     """One thing. `if_failed`: what its members do about that where they say nothing themselves.
 
@@ -354,6 +365,7 @@ class Bundle(Shape):
     if_failed: Policy = "hold"
     partial_withdrawal: bool = False
     duplicates: Literal["ask", "allow"] = "allow"
+    subjects: Subjects | None = None
     questions: list[Question] = Field(default=[], max_length=50)
     members: list[Member] = Field(min_length=1, max_length=100)
     provenance: dict[str, Text] = {}

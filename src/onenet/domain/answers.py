@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta, timezone
 from uuid import UUID
 
-from onenet.domain import corrections, flow, lapses, moves, refusals, suspensions
+from onenet.domain import corrections, flow, lapses, moves, refusals, suspensions, unfolding
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -52,6 +52,7 @@ DAY_IS_OVER = Unclear("asks for something until a day that is over")
 def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Reply:
     """Applies an answer to a task of the case, or keeps it on record where it changes nothing."""
     task = draft.task(task_id)
+    outcome = unfolding.taken(draft.case.bundle, task.step, outcome)
     word = type(outcome).__name__
     step = draft.steps[task.step]
     if isinstance(outcome, TakenBack):

@@ -13,6 +13,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from onenet.domain.subjects import Subjects, read_subjects
+
 Names = Mapping[str, str]
 """One text in each language: keys `zh` and `en`, both always present."""
 
@@ -244,7 +246,7 @@ class Bundle:
     `duplicates`: whether an applicant who has an open case of it is asked before there is a second one.
     `reform`: what the reform cut, before and after: `days`, `materials`, `trips`, `steps`. `provenance`:
     where the facts come from, in free words. Both are for display alone. `partial_withdrawal`: one step
-    can be withdrawn without the others.
+    can be withdrawn without the others. `subjects`: None where a case is for one alone.
     """
 
     code: str
@@ -266,6 +268,7 @@ class Bundle:
     reform: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     provenance: Mapping[str, str] = field(default_factory=dict)
     partial_withdrawal: bool = False
+    subjects: Subjects | None = None
 
     @property
     def retention_days(self) -> int:
@@ -385,4 +388,5 @@ def read_bundle(content: Mapping[str, Json], version: int) -> Bundle:
         reform={what: (before, after) for what, (before, after) in content.get("reform", {}).items()},
         provenance=content.get("provenance", {}),
         partial_withdrawal=content.get("partial_withdrawal", False),
+        subjects=read_subjects(content.get("subjects")),
     )

@@ -9,12 +9,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from onenet.domain import generated, guidance, told
+from onenet.domain import generated, guidance, subjects, told
 from onenet.domain.bundle import Member
 from onenet.domain.case import MaterialGiven
 from onenet.domain.chain import canonical
+from onenet.domain.outcome import ResultGiven
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.states import FAILED, MET
+from onenet.domain.subjects import Subject, plain
 from onenet.ids import to_text
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ DOCUMENT_PREFIX = "doc"
 def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
     """The canonical JSON text of the sheet. Its members are listed in docs/departments.md."""
     case = draft.case
-    member = case.bundle.member(code)
+    member, whose = case.bundle.member(code), subjects.of(case.bundle, code)
     sheet: dict[str, Any] = {
         "task": to_text(TASK_PREFIX, task_id),
         "created_at": draft.now.at.isoformat(),
@@ -36,24 +38,25 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "jurisdiction": case.jurisdiction,
         "step": code,
         "item": member.item,
+        **({"subject": whose._asdict()} if whose else {}),
         "names": dict(member.names),
         "submission": draft.steps[code].submission,
         "applicant": told.applicant(draft.content.applicant, member),
         **told.agent(draft.content.agent, member),
         "answers": told.answers(case.bundle, member, draft.content.answers),
-        "form": told.fields(member, draft.content.form),
-        "materials": _materials(draft, member),
-        "results_before": _results_before(draft, member),
+        "form": {plain(whose, name): said for name, said in told.fields(member, draft.content.form).items()},
+        "materials": _materials(draft, member, whose),
+        "results_before": _results_before(draft, member, whose),
         "not_granted": not_granted(draft, member),
-        "results_expected": [result.code for result in member.results],
+        "results_expected": [plain(whose, result.code) for result in member.results],
         "promised": asdict(member.promised) if member.promised else None,
-        "tolerated": _tolerated(draft, code),
+        "tolerated": _tolerated(draft, code, whose),
         "commitment": _commitment(draft, code),
     }
     return canonical(sheet)
 
 
-def _materials(draft: Draft, member: Member) -> list[dict[str, Any]]:
+def _materials(draft: Draft, member: Member, whose: Subject | None) -> list[dict[str, Any]]:
     """The member's own materials: as handed in, made here, or issued by a step before.
 
     One that the answers rule out is left out, so that what has nothing beside it is missing.
@@ -67,14 +70,15 @@ def _materials(draft: Draft, member: Member) -> list[dict[str, Any]]:
         material = bundle.materials[code]
         if code in ruled_out and code not in given:
             continue
-        entry: dict[str, Any] = {"code": code, "names": dict(material.names), "mode": material.mode}
+        name = plain(whose, code)
+        entry: dict[str, Any] = {"code": name, "names": dict(material.names), "mode": material.mode}
         if code in given:
             entry |= handed_in(given[code])
         if code in made:
             form = made[code]
             entry["generated"] = {"layout": generated.LAYOUT, "text": form.text, "sha256": form.sha256}
         if material.from_result is not None:
-            entry["issued"] = _issued(draft, material.from_result)
+            entry["issued"] = _issued(draft, material.from_result, whose)
         listed.append(entry)
     return listed
 
@@ -98,10 +102,14 @@ def not_granted(draft: Draft, member: Member) -> list[dict[str, str]]:
     return [{"step": step.code, "state": step.state.value} for step in before if step.state in FAILED]
 
 
-def _tolerated(draft: Draft, code: str) -> list[dict[str, str]]:
+def _tolerated(draft: Draft, code: str, whose: Subject | None) -> list[dict[str, str]]:
     """Materials that are to follow, and by which day."""
     return [
-        {"material": line.material, "due_on": line.due_on.isoformat(), "text_version": line.signed.version}
+        {
+            "material": plain(whose, line.material),
+            "due_on": line.due_on.isoformat(),
+            "text_version": line.signed.version,
+        }
         for line in draft.steps[code].procedures
         if isinstance(line, Tolerance) and line.outcome is None
     ]
@@ -117,7 +125,7 @@ def _commitment(draft: Draft, code: str) -> dict[str, str] | None:
     return None
 
 
-def _issued(draft: Draft, result: str) -> dict[str, Any] | None:
+def _issued(draft: Draft, result: str, whose: Subject | None) -> dict[str, Any] | None:
     """The result that is this material, and who issued it when; None where a step before issued none. One
     that is skipped may have issued it in an earlier case.
 
@@ -128,19 +136,23 @@ def _issued(draft: Draft, result: str) -> dict[str, Any] | None:
             for issued in step.results:
                 if issued.code == result and issued.state == "issued":
                     by = {"step": step.code, "department": step.department, "at": step.since.isoformat()}
-                    return by | issued.as_issued()
+                    return by | _as_issued(issued, whose)
     return None
 
 
-def _results_before(draft: Draft, member: Member) -> list[dict[str, Any]]:
+def _results_before(draft: Draft, member: Member, whose: Subject | None) -> list[dict[str, Any]]:
     """Results of other steps that are this member's materials."""
     wanted = {draft.case.bundle.materials[code].from_result for code in member.materials}
     if not wanted:
         return []
     return [
-        {"step": step.code, **result.as_issued()}
+        {"step": step.code, **_as_issued(result, whose)}
         for step in draft.steps.values()
         if step.state in MET
         for result in step.results
         if result.code in wanted and result.state == "issued"
     ]
+
+
+def _as_issued(result: ResultGiven, whose: Subject | None) -> dict[str, Any]:
+    return result.as_issued() | {"code": plain(whose, result.code)}

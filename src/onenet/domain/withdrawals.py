@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from onenet.domain import subjects
 from onenet.domain.case import WITHDRAWAL, Reply, Task
 from onenet.domain.chain import canonical
 from onenet.domain.events import EventType
@@ -39,7 +40,7 @@ def tell(draft: Draft, task: Task, reason: str, undo: bool = False) -> None:
     A call that is under way has ended when its lease has: the notice does not overtake it.
     """
     case, now = draft.case, draft.now
-    member = case.bundle.member(task.step)
+    member, whose = case.bundle.member(task.step), subjects.of(case.bundle, task.step)
     notice_id = case.derived_id(WITHDRAWAL, task.step, task.submission)
     key = to_text(TASK_PREFIX, notice_id)
     compensation = dict(member.compensation) if undo and member.compensation else None
@@ -52,6 +53,7 @@ def tell(draft: Draft, task: Task, reason: str, undo: bool = False) -> None:
         "jurisdiction": case.jurisdiction,
         "step": task.step,
         "item": member.item,
+        **({"subject": whose._asdict()} if whose else {}),
         "names": dict(member.names),
         "reason": reason,
         "compensation": compensation,

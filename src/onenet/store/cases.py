@@ -19,6 +19,7 @@ from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, Step, Task, Timer
 from onenet.domain.duplicates import OpenCase, Thing
 from onenet.domain.states import FINAL_CASE, CaseState
+from onenet.domain.unfolding import as_opened
 from onenet.domain.visibility import Visible
 from onenet.encryption import DataKey
 from onenet.ids import lane_of
@@ -96,7 +97,7 @@ async def assemble(fetched: Fetched, bundle_of: BundleOf) -> dict[UUID, Case]:
     loaded = {}
     for row in fetched.cases:
         id, bundle = row["id"], await bundle_of(row["bundle_code"], row["bundle_version"])
-        key = fetched.keys[id]
+        key, bundle = fetched.keys[id], as_opened(bundle, fetched.steps[id])
         loaded[id] = Case(
             **{name: row[name] for name in _PLAIN},
             bundle=bundle,

@@ -1,0 +1,113 @@
+"""Subjects: one case for several, such as twins: how they are declared, numbered and told apart.
+
+A member, field, material or result that is there for each of them has a code for each: `birth_certificate`,
+`birth_certificate__2`. `unfolding` makes those. Source: domain.md section 8; live practice has twins apply
+twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from onenet.errors import Fault
+
+if TYPE_CHECKING:
+    from onenet.domain.bundle import Bundle
+
+BEFORE_NUMBER = "__"
+"""Between a code and the number of the subject, from the second one on: fits the rule of codes, and URLs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """That one case can be for several, and what is there once for each.
+
+    `names`: what one is called. `max`: how many at most. `members`, `fields`, `materials`: codes of what each
+    has of its own; a result of such a member, and a material that is one, is each one's own as well.
+    `distinct`: fields of which at least one differs between any two.
+    """
+
+    names: Mapping[str, str]
+    max: int
+    members: tuple[str, ...]
+    fields: tuple[str, ...] = ()
+    materials: tuple[str, ...] = ()
+    distinct: tuple[str, ...] = ()
+
+
+def read_subjects(content: Mapping[str, Any] | None) -> Subjects | None:
+    """What a published version says of them."""
+    if content is None:
+        return None
+    codes = {name: tuple(content[name]) for name in ("members", "fields", "materials", "distinct")}
+    return Subjects(content["names"], content["max"], **codes)
+
+
+class Subject(NamedTuple):
+    """Which of how many subjects something is about."""
+
+    number: int
+    of: int
+
+
+def of(bundle: Bundle, member: str) -> Subject | None:
+    """Whom a member is about; None where it is about all there are, or there is only one."""
+    said = bundle.subjects
+    if said is None:
+        return None
+    code, number = parted(member)
+    count = sum(parted(each.code)[0] == said.members[0] for each in bundle.members)
+    return Subject(number, count) if count > 1 and code in said.members else None
+
+
+def plain(whose: Subject | None, code: str) -> str:
+    """The code of a field, a material or a result as the item itself has it."""
+    return code if whose is None or whose.number == 1 else code.removesuffix(f"{BEFORE_NUMBER}{whose.number}")
+
+
+def count_faults(bundle: Bundle, count: int) -> tuple[Fault, ...]:
+    """What is wrong with an application for so many."""
+    most = bundle.subjects.max if bundle.subjects else 1
+    if count < 1:
+        return (Fault("too_few_subjects", "至少一名", "at least 1", pointer="/subjects"),)
+    if count > most:
+        return (Fault("too_many_subjects", f"最多 {most} 名", f"at most {most}", pointer="/subjects"),)
+    return ()
+
+
+def repeated(bundle: Bundle, form: Mapping[str, Any]) -> tuple[Fault, ...]:
+    """Subjects that say the same as one before them where no two can: most likely one was entered twice."""
+    said = bundle.subjects
+    if said is None or not said.distinct:
+        return ()
+    count = sum(parted(code)[0] == said.distinct[0] for code in bundle.fields)
+    marks = {number: [_mark(form, code, number) for code in said.distinct] for number in range(1, count + 1)}
+    same = {b: a for a, b in combinations(marks, 2) if marks[a] == marks[b] and None not in marks[a]}
+    return tuple(
+        Fault(
+            "subject_repeated",
+            f"与{said.names['zh']} {before} 相同",
+            f"the same as {said.names['en'].lower()} {before}",
+            pointer=f"/form/{numbered(said.distinct[0], number)}",
+        )
+        for number, before in same.items()
+    )
+
+
+def _mark(form: Mapping[str, Any], code: str, number: int) -> str | None:
+    value = form.get(numbered(code, number))
+    return None if value is None else " ".join(str(value).split()).casefold()
+
+
+def numbered(code: str, number: int) -> str:
+    """The code of that subject's."""
+    return code if number == 1 else f"{code}{BEFORE_NUMBER}{number}"
+
+
+def parted(code: str) -> tuple[str, int]:
+    """A code without its number, and the number. The lint keeps other codes from looking like that."""
+    base, between, number = code.rpartition(BEFORE_NUMBER)
+    return (base, int(number)) if between and number.isdecimal() else (code, 1)
