@@ -59,3 +59,15 @@ async def test_an_officer_records_what_the_counter_issued(
     assert certificate["results"] == [issued[0] | {"state": "issued"}]
     assert household["state"] == "dispatched"
     assert (await record.verify(parts.database)).tamperings == ()
+
+
+async def test_whom_an_officer_refuses_is_told_the_remedies(
+    frontend: httpx2.AsyncClient, officer: httpx2.AsyncClient
+) -> None:
+    case = await opened(frontend)
+    refused = await decide(officer, case, "a", action="reject", reason="不符合条件")
+    assert refused.status_code == 200, refused.text
+    certificate = (await frontend.get(case["links"]["self"])).json()["steps"][0]
+    refusal = certificate["refusal"]
+    assert (certificate["reason"], refusal["reason_code"]) == ("不符合条件", "refused")
+    assert [each["way"] for each in refusal["remedies"]] == ["administrative_review", "lawsuit"]

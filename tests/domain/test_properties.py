@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from onenet.domain import refusals
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import WITHDRAWAL, Case
 from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, StepState, TaskState, TimerState
@@ -72,6 +73,14 @@ def assert_rows_are_possible(case: Case) -> None:
         assert task.next_at is None or task.state in (TaskState.PENDING, TaskState.SENDING)
 
 
+def assert_refusals_are_whole(case: Case) -> None:
+    """A refusal on the merits names its remedies, whoever said it (LIC art. 38)."""
+    for step in case.steps.values():
+        refusal = refusals.refusal_of(step)
+        assert (step.state is StepState.REJECTED) == (refusal is not None)
+        assert refusal is None or refusal.reason_code != "refused" or refusal.remedies
+
+
 def assert_order_is_kept(case: Case, events: list[Event]) -> None:
     """No step is dispatched before those before it were closed, and closed well unless a person let it go."""
     states = dict.fromkeys(case.steps, "waiting")
@@ -116,6 +125,7 @@ def test_after_every_act_each_open_step_waits_for_something_that_comes(
         perform(walk, act)
         assert_nothing_stalls(walk.case)
         assert_rows_are_possible(walk.case)
+        assert_refusals_are_whole(walk.case)
 
 
 @histories

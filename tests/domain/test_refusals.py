@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from onenet.domain import refusals
-from onenet.domain.bundle import Department
+from onenet.domain.bundle import Bundle, Department, Limit, Member, Wait
 from onenet.domain.calendar import Calendar
 from onenet.domain.case import Moment
-from onenet.domain.commands import RecordAnswer
+from onenet.domain.commands import LetTimePass, RecordAnswer
 from onenet.domain.machine import decide
-from onenet.domain.outcome import Accepted, Outcome, Rejected
+from onenet.domain.outcome import Accepted, Outcome, Rejected, SupplementNeeded, SupplementRequest
 from onenet.domain.procedures import Remedy
-from onenet.domain.rules import COURT, REVIEW_BODY, read_rules
+from onenet.domain.rules import COURT, REVIEW_BODY, Rules, read_rules
 from onenet.domain.states import StepState
 from onenet.store import procedures as stored
 from tests.domain.walk import Walk, begin
 from tests.factories import NOW, make_bundle, make_member
+
+TODAY = date(2026, 11, 23)
+DAYS_45, NO_DAYS = Limit(45, "days"), Limit(0, "days")
 
 
 def rejected(outcome: Outcome) -> Walk:
@@ -64,6 +68,50 @@ def test_a_bank_is_no_authority_and_its_refusal_has_no_remedies() -> None:
     refusal = refusals.refusal_of(walk.step("household"))
     assert refusal is not None
     assert refusal.remedies == ()
+
+
+# ---- whoever refuses, and whatever does
+
+
+def by_an_officer(bundle: Bundle) -> Walk:
+    """One at whose counter the step is decided."""
+    walk = begin(bundle)
+    walk.decide("household", "reject")
+    return walk
+
+
+def by_the_window(bundle: Bundle) -> Walk:
+    """It is applied for 59 days after the notice: 45 it has to wait, none it may take."""
+    return begin(bundle, form={"noticed_on": "2026-09-25"})
+
+
+def by_silence(bundle: Bundle) -> Walk:
+    """The applicant hands nothing in, where the place calls that refused."""
+    walk = begin(bundle)
+    walk.answer("household", SupplementNeeded((SupplementRequest("field", "name", "unreadable"),), TODAY))
+    walk.now += timedelta(days=1)
+    moment = Moment(walk.now, walk.now, rules={"suzhou": Rules(supplement_lapse="rejected")})
+    walk.case = decide(walk.case, LetTimePass(), moment).case
+    return walk
+
+
+@pytest.mark.parametrize(
+    ("way", "member", "until"),
+    [
+        # 60 days after Monday 23 November 2026, and after Tuesday 24 November.
+        (by_an_officer, make_member(offline=True), date(2027, 1, 22)),
+        (by_the_window, make_member(waits=[Wait("noticed_on", DAYS_45, NO_DAYS)]), date(2027, 1, 22)),
+        (by_silence, make_member(fields=["name"]), date(2027, 1, 23)),
+    ],
+)
+def test_no_way_of_refusing_leaves_the_remedies_out(
+    way: Callable[[Bundle], Walk], member: Member, until: date
+) -> None:
+    step = way(make_bundle(member)).step("household")
+    refusal = refusals.refusal_of(step)
+    assert step.state is StepState.REJECTED
+    assert refusal is not None
+    assert refusal.remedies[0] == Remedy("administrative_review", REVIEW_BODY, until)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ class StepLine:
     state: str
     since: Markup
     why: Markup | None
+    remedies: Markup | None
     results: str
 
 
@@ -92,6 +93,7 @@ class _Telling:
             state=words.STEP_STATES[step.state][self._language],
             since=_filled(PAGE["since"][self._language], day=self.time(step.since)),
             why=self._waiting(step, step.waiting) if step.waiting else self._end(step),
+            remedies=self._remedies(step),
             results=self._join(self._results(step)),
         )
 
@@ -112,13 +114,15 @@ class _Telling:
         return self._fill(template[self._language], step, waiting)
 
     def _end(self, step: Step) -> Markup | None:
-        refusal = refusals.refusal_of(step)
-        if refusal is not None and refusal.remedies:
-            return Markup(" ").join(map(self._remedy, refusal.remedies))
         reason, _, steps = (step.reason or "").partition(": ")
         known = words.END_REASONS.get(reason)
         named = self.steps(code for code in steps.split(", ") if code in self._case.steps)
         return _filled(known[self._language], steps=named) if known else None
+
+    def _remedies(self, step: Step) -> Markup | None:
+        """What can be done against a refusal."""
+        refusal = refusals.refusal_of(step)
+        return Markup(" ").join(map(self._remedy, refusal.remedies)) if refusal else None
 
     def _remedy(self, remedy: Remedy) -> Markup:
         day = self._stamp(datetime.combine(remedy.until, time(), self._zone), words.DAY)

@@ -191,6 +191,10 @@ END_REASONS: Mapping[str, Words] = {
         "zh": "公示期满后未在规定期限内申请",
         "en": "It was applied for after the time allowed for it",
     },
+    "supplement_lapsed": {
+        "zh": "逾期未补正",
+        "en": "What was asked for did not come in time",
+    },
     "withdrawn_by_applicant": {"zh": "申请人撤回", "en": "Withdrawn by the applicant"},
     "applied_for_again": {"zh": "已在新办件中重新申请", "en": "Applied for again in a new case"},
     "not_applied_for_again": {

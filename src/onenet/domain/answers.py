@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import timedelta, timezone
 from uuid import UUID
 
 from onenet.domain import corrections, flow, lapses, moves, refusals, suspensions, unfolding
@@ -140,8 +139,7 @@ def mark_taken_back(draft: Draft, step: Step, codes: Collection[str], what: Take
     """Marks results of a completed step. What comes after it and is still open is held, unless it goes on
     without that step by its edge; a closed case stays as it is.
     """
-    zone = timezone(timedelta(minutes=draft.case.utc_offset_minutes))
-    today = draft.now.at.astimezone(zone).date().isoformat()
+    today = draft.today.isoformat()
     results = tuple(
         replace(each, state=what.state, state_reason=what.reason, state_on=today)
         if each.code in codes

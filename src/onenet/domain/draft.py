@@ -6,6 +6,7 @@ Every state goes through the tables of `states`; every change of a step leaves a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta, timezone
 from typing import Any, cast
 from uuid import UUID
 
@@ -53,6 +54,11 @@ class Draft:
         self.rules = now.rules_of(case.jurisdiction)
         self.events: list[NewEvent] = []
         self.is_look = False  # whether time passes: whatever is due is looked at
+
+    @property
+    def today(self) -> date:
+        """The day that it is in the place of the case."""
+        return self.now.at.astimezone(timezone(timedelta(minutes=self.case.utc_offset_minutes))).date()
 
     def add(self, type: EventType, step: str | None = None, **data: Any) -> None:
         """Appends an event; members without a value are left out."""

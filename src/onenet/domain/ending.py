@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import moves, withdrawals
+from onenet.domain import moves, refusals, withdrawals
 from onenet.domain.case import Reply, Step
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -28,7 +28,8 @@ def end_step(
     **further: Any,
 ) -> None:
     """Closes a step by a decision of ours or the applicant's; its task and timers end with it. A department
-    that may be at work is told. `results`: issued without its answer. `further`: what its event says.
+    that may be at work is told. `results`: issued without its answer. `further`: what its event says. A step
+    that is rejected so is refused on the merits, and its remedies are told.
     """
     for task in list(draft.tasks.values()):
         if task.step == code and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):
@@ -40,7 +41,14 @@ def end_step(
     if results:
         told["results"] = [result.as_issued() for result in results]
         told["opinion"] = draft.steps[code].opinion
-    draft.move_step(code, state, EventType(f"step.{state.value}"), told, reason=reason, results=results)
+    procedures = draft.steps[code].procedures
+    if state is StepState.REJECTED:
+        refusal = refusals.refusal_today(draft, draft.steps[code])
+        procedures, told = (*procedures, refusal), told | refusals.event_of(refusal)
+    draft.move_step(
+        code, state, EventType(f"step.{state.value}"), told,
+        reason=reason, results=results, procedures=procedures,
+    )  # fmt: skip
 
 
 def withdraw_step(draft: Draft, code: str) -> Reply:

@@ -135,6 +135,10 @@ class Resumed:
     """The special procedure ended."""
 
 
+RefusedAs = Literal["not_needed", "not_competent", "refused"]
+"""Not accepted, as none is needed or as another body is competent; refused on the merits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """Not accepted, or refused on the merits; `reason_code` is not_needed, not_competent or refused.
@@ -142,7 +146,7 @@ class Rejected:
     `go_to`: the body that is competent, where this one is not.
     """
 
-    reason_code: Literal["not_needed", "not_competent", "refused"]
+    reason_code: RefusedAs
     reason: str
     go_to: str | None = None
 

@@ -12,6 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from onenet.domain.bundle import Limit, Names
+from onenet.domain.outcome import RefusedAs
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.ratings import Rating
 
@@ -113,7 +114,7 @@ class Refusal:
     """How a step was refused. `go_to`: the body that is competent."""
 
     kind: Literal["refusal"]
-    reason_code: Literal["not_needed", "not_competent", "refused"]
+    reason_code: RefusedAs
     at: datetime
     go_to: str | None
     remedies: tuple[Remedy, ...]

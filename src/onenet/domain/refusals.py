@@ -3,7 +3,8 @@
 Not accepted, as no licence is needed, and not accepted, as another body is competent, are two (LIC art.
 32(1)(1), (2)); the second one names that body. A refusal on the merits names the remedies, where and until
 when (LIC art. 38): review within 60 days (行政复议法 of 2023, art. 20), a lawsuit within six months
-(行政诉讼法, art. 46). A department need only give reasons: the rest is by the rules of the place (`Rules`).
+(行政诉讼法, art. 46). Who refuses need only give reasons: the rest is by the rules of the place (`Rules`), so
+that no way of refusing leaves it out: a department's answer, an officer's decision, time that ran out.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from onenet.domain.case import Step
-from onenet.domain.deadlines import local_day
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.outcome import Rejected, Unclear
+from onenet.domain.outcome import RefusedAs, Rejected, Unclear
 from onenet.domain.procedures import Refusal, Remedy
 from onenet.domain.states import StepState
 
@@ -30,20 +30,27 @@ def names_no_body(outcome: Rejected) -> bool:
 
 
 def reject(draft: Draft, step: Step, outcome: Rejected) -> None:
-    """Closes the step with it."""
-    is_refused = outcome.reason_code == "refused"
-    remedies = remedies_of(draft, step) if is_refused else ()
-    refusal = Refusal("refusal", outcome.reason_code, draft.now.at, outcome.go_to, remedies)
-    told: dict[str, Any] = {
-        "reason_code": outcome.reason_code,
-        "reason": outcome.reason,
-        "go_to": outcome.go_to,
-        **({"remedies": as_told(remedies)} if remedies else {}),
-    }
+    """Closes the step with what its department said."""
+    refusal = refusal_today(draft, step, outcome.reason_code, outcome.go_to)
+    told = {"reason": outcome.reason, "go_to": outcome.go_to, **event_of(refusal)}
     draft.move_step(
         step.code, StepState.REJECTED, EventType.STEP_REJECTED, told,
         reason=outcome.reason, procedures=(*step.procedures, refusal),
     )  # fmt: skip
+
+
+def refusal_today(
+    draft: Draft, step: Step, reason_code: RefusedAs = "refused", go_to: str | None = None
+) -> Refusal:
+    """A refusal of today, with its remedies where it is one on the merits, whoever says it."""
+    remedies = remedies_of(draft, step) if reason_code == "refused" else ()
+    return Refusal("refusal", reason_code, draft.now.at, go_to, remedies)
+
+
+def event_of(refusal: Refusal) -> dict[str, Any]:
+    """What the event of a step that is rejected tells of it, beside the reason."""
+    remedies = {"remedies": as_told(refusal.remedies)} if refusal.remedies else {}
+    return {"reason_code": refusal.reason_code, **remedies}
 
 
 def remedies_of(draft: Draft, step: Step) -> tuple[Remedy, ...]:
@@ -51,7 +58,7 @@ def remedies_of(draft: Draft, step: Step) -> tuple[Remedy, ...]:
     department = draft.case.bundle.departments.get(step.department)
     if department is not None and department.kind == "non_government":
         return ()
-    rules, today = draft.rules, local_day(draft.now.at, draft.case.utc_offset_minutes)
+    rules, today = draft.rules, draft.today
     return (
         Remedy("administrative_review", rules.review_body, today + timedelta(days=rules.review_days)),
         Remedy("lawsuit", rules.court, months_after(today, rules.lawsuit_months)),
