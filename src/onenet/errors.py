@@ -168,6 +168,18 @@ class StageNotReached(Conflict, code="stage-not-reached", zh="办件尚未到该
     """The case has not come to this stage yet: it cannot be rated."""
 
 
+class ReturnTooLate(Conflict, code="return-too-late", zh="已超过退单期限"):
+    """A ticket is returned within the hours that the place allows; now it is the unit's to answer."""
+
+
+class UnitNamed(Conflict, code="unit-named", zh="热线已指定承办单位，不得再退单"):
+    """The duty was disputed and the hotline has named this unit: it cannot return the ticket any more."""
+
+
+class TicketKnown(Conflict, code="ticket-known", zh="该热线工单编号已用于内容不同的工单"):
+    """The hotline's number was used for another ticket: one number is one ticket."""
+
+
 class DateNotPossible(Conflict, code="date-not-possible", zh="日期不可用"):
     """This date is not possible here."""
 

@@ -17,6 +17,7 @@ from pydantic import (
 from onenet.catalogue.office import TIME_PATTERN, YEARLY_PATTERN, Office
 from onenet.catalogue.texts import LINE_PATTERN, VERSION_PATTERN, LongNames, Terms
 from onenet.domain.bundle import RETENTION_DAYS
+from onenet.domain.tickets import TicketKind
 
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 AREA_CODE_PATTERN = "^[0-9]{2,12}$"
@@ -151,6 +152,10 @@ class Rules(Shape):
     rating_repair: Limit = Limit(number=5, unit="workdays")
     rating_follow_up: Limit = Limit(number=5, unit="workdays")
     rating_appeal: Limit = Limit(number=5, unit="workdays")
+    ticket: DayLimit = DayLimit(number=5, unit="workdays")
+    ticket_kinds: dict[TicketKind, DayLimit] = {}
+    ticket_extension: DayLimit = DayLimit(number=5, unit="workdays")
+    ticket_return_hours: int = Field(default=24, ge=1, le=720)
     supplement: DayLimit = DayLimit(number=30, unit="workdays")
     supplement_lapse: Literal["withdrawn", "rejected"] = "withdrawn"
     reminder: DayLimit = DayLimit(number=3, unit="workdays")

@@ -14,6 +14,7 @@ from onenet.domain.outcome import Outcome, ResultGiven
 from onenet.domain.procedures import WhichLimit
 from onenet.domain.promises import NOTHING_PROMISED, Finding, Later, Promised, Signing
 from onenet.domain.ratings import Act, Channel, Stage, Verdict
+from onenet.domain.tickets import TicketAct
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,6 +325,13 @@ class HandleRating:
 
 
 @dataclass(frozen=True, slots=True)
+class HandleTicket:
+    """Somebody does the next thing about a ticket; its time is lengthened as that of any case."""
+
+    act: TicketAct
+
+
+@dataclass(frozen=True, slots=True)
 class NoteEmergencyAccess:
     """Somebody was let look at the case by break-glass: the owner is told, nothing else changes."""
 
@@ -382,6 +390,7 @@ Command = (
     | WorkAtDesk
     | GiveRating
     | HandleRating
+    | HandleTicket
     | NoteEmergencyAccess
     | Erase
     | SendAgain

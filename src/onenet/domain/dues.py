@@ -20,6 +20,7 @@ from onenet.domain import (
     notice,
     renewals,
     suspensions,
+    ticket_handling,
     tolerance,
     urging,
 )
@@ -61,7 +62,10 @@ KINDS: Mapping[str, Kind] = {
 }
 """What is due to a step. In this order where two are due at the same moment."""
 
-CASE_KINDS: Mapping[str, CaseKind] = {"light": CaseKind(lights.case_turns_at, lights.turn_case)}
+CASE_KINDS: Mapping[str, CaseKind] = {
+    "light": CaseKind(lights.case_turns_at, lights.turn_case),
+    "ticket": CaseKind(ticket_handling.late_at, ticket_handling.note_late),
+}
 """What is due to a case as a whole, after what is due to its steps at the same moment."""
 
 

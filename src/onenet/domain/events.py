@@ -83,6 +83,15 @@ class EventType(Word):
     RATING_CLOSED = "rating.closed"
     RATING_APPEALED = "rating.appealed"
     RATING_REMOVED = "rating.removed"
+    TICKET_DISPATCHED = "ticket.dispatched"
+    TICKET_RETURNED = "ticket.returned"
+    TICKET_PART_GIVEN = "ticket.part_given"
+    TICKET_OVERDUE = "ticket.overdue"
+    TICKET_ANSWERED = "ticket.answered"
+    TICKET_CLOSED = "ticket.closed"
+    TICKET_CALLED_BACK = "ticket.called_back"
+    TICKET_REOPENED = "ticket.reopened"
+    TICKET_ENDED = "ticket.ended"
     ACCESS_GRANTED = "access.granted"
     DATA_ERASED = "data.erased"
 
@@ -189,6 +198,15 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.RATING_REMOVED: EventKind(
         "差评不计入统计", "A rating was taken out of the figures; it stays on record"
     ),
+    EventType.TICKET_DISPATCHED: EventKind("工单已派发", "The hotline gave the ticket to a lead unit"),
+    EventType.TICKET_RETURNED: EventKind("工单退回", "A unit returned the ticket: it is not its duty", False),
+    EventType.TICKET_PART_GIVEN: EventKind("协办意见", "A co-unit gave its part to the lead unit", False),
+    EventType.TICKET_OVERDUE: EventKind("工单逾期", "Units had not ended their parts in time", False),
+    EventType.TICKET_ANSWERED: EventKind("工单已答复", "The lead unit answered the ticket", False),
+    EventType.TICKET_CLOSED: EventKind("工单已办结", "The hotline closed the round with the unit's answer"),
+    EventType.TICKET_CALLED_BACK: EventKind("工单已回访", "The citizen was called back"),
+    EventType.TICKET_REOPENED: EventKind("工单重办", "What was not solved is handled in a new round"),
+    EventType.TICKET_ENDED: EventKind("工单终结", "The hotline ended a ticket that was not solved"),
     EventType.DATA_ERASED: EventKind("个人信息已删除", "What was said in the case was erased"),
     EventType.ACCESS_GRANTED: EventKind("应急查阅获批", "Somebody was let look in an emergency"),
 }
@@ -232,6 +250,7 @@ PLAIN = frozenset(
         *("without", "case", "reapplies"),
         *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock", "on"),
         *_OF_RATINGS,
+        *("round", "lead", "units", "is_named", "is_solved", "is_satisfied"),
         *("without", "duplicate_of", "channel", "assisted", "by_agent"),
     }
 )

@@ -17,6 +17,7 @@ from onenet.domain.deadlines import Deadline, deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.procedures import Extension
+from onenet.domain.tickets import ticket_of
 from onenet.errors import ExtensionRepeated, ExtensionTooLong, LimitUsedUp, NoLimitRunning, NotFound
 
 
@@ -24,7 +25,9 @@ def extend(draft: Draft, command: Extend) -> Reply:
     """Lengthens a limit of the step, or of the case. Raises: NotFound, or why it is not possible."""
     rules = draft.rules
     if command.step is None:
-        found, most = limits.of_case(draft.case, rules.calendar), rules.joint_extension
+        is_ticket = ticket_of(draft.content.procedures) is not None
+        most = rules.ticket_extension if is_ticket else rules.joint_extension
+        found = limits.of_case(draft.case, rules.calendar)
     else:
         step = draft.steps.get(command.step)
         if step is None:

@@ -344,8 +344,8 @@ WORK = frozenset({EventType.STEP_DISPATCHED, EventType.STEP_COMPLETED})
 
 
 def close(draft: Draft) -> None:
-    """The case follows its steps (domain.md 4.1)."""
-    if draft.state in FINAL_CASE:
+    """The case follows its steps (domain.md 4.1), where it has any: a ticket has none."""
+    if draft.state in FINAL_CASE or not draft.steps:
         return
     steps = {step.state for step in draft.steps.values()}
     if steps <= FINAL_STEP:

@@ -117,7 +117,8 @@ def _show(draft: Draft, lights: Set[Light], **told: str) -> None:
 def _of_case(draft: Draft) -> Turns | None:
     bundle = draft.case.bundle
     has_limits = bundle.promised is not None or bundle.statutory is not None
-    if not has_limits or draft.timing.clock is None or draft.state in FINAL_CASE:
+    clock = draft.timing.clock
+    if not has_limits or clock is None or clock.ended_at is not None or draft.state in FINAL_CASE:
         return None
     case = draft.case._replace(timing=draft.timing, content=draft.content)
     return _turns(draft, limits.of_case(case, draft.rules.calendar), None)

@@ -19,6 +19,14 @@ from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.procedures import Extension, Procedure, WhichLimit
 from onenet.domain.states import FINAL_CASE, CaseState
+from onenet.domain.tickets import ticket_of
+
+
+class _Own(NamedTuple):
+    """The limits of what has some that are not its bundle's."""
+
+    promised: Limit | None
+    statutory: Limit | None = None
 
 
 class Deadlines(NamedTuple):
@@ -35,8 +43,13 @@ def of_step(case: Case, step: Step, calendar: Calendar) -> Deadlines:
 
 
 def of_case(case: Case, calendar: Calendar) -> Deadlines:
-    """Until when the whole case has to be."""
-    return _on(case.timing.clock, case.bundle, case.content.procedures, case, calendar)
+    """Until when the whole case has to be; of a ticket, its round, which may be lengthened once as well."""
+    procedures = case.content.procedures
+    if (ticket := ticket_of(procedures)) is None:
+        return _on(case.timing.clock, case.bundle, procedures, case, calendar)
+    since, own = ticket.round.at, _Own(ticket.round.limit)
+    its = [each for each in procedures if not isinstance(each, Extension) or each.at >= since]
+    return _on(case.timing.clock, own, its, case, calendar)
 
 
 def extension_of(procedures: Iterable[Procedure], which: WhichLimit) -> Extension | None:
@@ -50,7 +63,7 @@ def extension_of(procedures: Iterable[Procedure], which: WhichLimit) -> Extensio
 
 def _on(
     clock: Clock | None,
-    whose: Member | Bundle,
+    whose: Member | Bundle | _Own,
     procedures: Iterable[Procedure],
     case: Case,
     calendar: Calendar,
@@ -73,8 +86,11 @@ def note_case(draft: Draft, *, everything: bool) -> Timing:
     timing = draft.timing
     if draft.state is CaseState.RECEIVED:
         return timing
-    clocks = [step.timing.clock for step in draft.steps.values() if step.timing.clock is not None]
-    clock = joint(timing.clock, clocks, draft.now.at, is_closed=draft.state in FINAL_CASE)
+    if ticket := ticket_of(draft.content.procedures):
+        clock = ticket.round.clock
+    else:
+        clocks = [step.timing.clock for step in draft.steps.values() if step.timing.clock is not None]
+        clock = joint(timing.clock, clocks, draft.now.at, is_closed=draft.state in FINAL_CASE)
     if clock == timing.clock and draft.content is draft.case.content and not everything:
         return timing
     timing = timing._replace(clock=clock)

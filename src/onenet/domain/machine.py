@@ -29,6 +29,7 @@ from onenet.domain import (
     rating_handling,
     reapplications,
     stalls,
+    ticket_handling,
     tolerance,
     urging,
     withdrawals,
@@ -48,6 +49,7 @@ from onenet.domain.commands import (
     GiveRating,
     HandInSupplement,
     HandleRating,
+    HandleTicket,
     Hear,
     LetTimePass,
     NoteEmergencyAccess,
@@ -231,6 +233,7 @@ def _(command: Withdraw, draft: Draft) -> Reply:
             ending.end_step(draft, step.code, StepState.CANCELLED, ending.WITHDRAWN)
         else:
             ending.undo(draft, step)
+    ticket_handling.withdraw(draft)
     draft.move_case(CaseState.WITHDRAWN, command.reason)
     return "applied"
 
@@ -343,6 +346,11 @@ def _(command: GiveRating, draft: Draft) -> Reply:
 @_apply.register
 def _(command: HandleRating, draft: Draft) -> Reply:
     return rating_handling.handle(draft, command)
+
+
+@_apply.register
+def _(command: HandleTicket, draft: Draft) -> Reply:
+    return ticket_handling.handle(draft, command.act)
 
 
 @_apply.register

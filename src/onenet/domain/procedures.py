@@ -15,6 +15,7 @@ from onenet.domain.bundle import Limit, Names
 from onenet.domain.outcome import RefusedAs
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.ratings import Rating
+from onenet.domain.tickets import Ticket
 
 WhichLimit = Literal["promised", "statutory"]
 
@@ -169,6 +170,7 @@ Procedure = (
     | Refusal
     | Reminder
     | Suspension
+    | Ticket
     | Tolerance
     | Urging
 )

@@ -63,6 +63,11 @@ class Rules:
     Of bad ratings: `rating_contact`: until their raters are contacted (SHA art. 30). `rating_repair`: until
     they are repaired; 5 working days in Dezhou, 7 days and 15 working days elsewhere (domain.md section 10).
     `rating_follow_up`, until raters are asked about it, and `rating_appeal`, until one is decided: as long.
+
+    Of hotline tickets (WEI art. 20-27): `ticket`: until the lead unit answers; `ticket_kinds`: of some kinds
+    otherwise, in one city 3 for consultation and help, 13 for complaints (domain.md section 12);
+    `ticket_extension`: by how much that is lengthened, once; `ticket_return_hours`: until when a unit may
+    return one, round the clock.
     """
 
     calendar: Calendar = Calendar("")
@@ -83,6 +88,10 @@ class Rules:
     rating_repair: Limit = Limit(5, "workdays")
     rating_follow_up: Limit = Limit(5, "workdays")
     rating_appeal: Limit = Limit(5, "workdays")
+    ticket: Limit = Limit(5, "workdays")
+    ticket_kinds: Mapping[str, Limit] = field(default_factory=dict)
+    ticket_extension: Limit = Limit(5, "workdays")
+    ticket_return_hours: int = 24
     supplement: Limit = Limit(30, "workdays")
     supplement_lapse: Literal["withdrawn", "rejected"] = "withdrawn"
     reminder: Limit = Limit(3, "workdays")
@@ -107,6 +116,8 @@ def _value(name: str, value: Any) -> Any:
         return (*own, FIFTH)
     if name == "office":
         return read_office(value)
+    if name == "ticket_kinds":
+        return {kind: Limit(**limit) for kind, limit in value.items()}
     if isinstance(value, dict) and value.keys() == {"number", "unit"}:
         return Limit(**value)
     return tuple(value) if isinstance(value, list) else value

@@ -51,7 +51,7 @@ def stalls(case: Case) -> Iterator[Stall]:
                 step.code, "left_open", f"the case is {case.state.value}, the step {step.state.value}"
             )
         return
-    if not open_:
+    if case.steps and not open_:
         yield Stall(None, "not_closed", "every step is closed and the case is not")
     for step in open_:
         yield from _of_step(case, step)
