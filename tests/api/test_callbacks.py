@@ -108,6 +108,24 @@ async def test_an_answer_that_the_state_does_not_allow_is_a_conflict_and_on_reco
     assert "answer.refused" in [event["type"] for event in events]
 
 
+async def test_a_department_tells_of_a_hearing_by_callback(
+    anonymous: httpx2.AsyncClient,
+    frontend: httpx2.AsyncClient,
+    clock: FrozenClock,
+    secret: str,
+    task: str,
+) -> None:
+    told = {"task": task, "outcome": "hearing_told", "reason": "邻里利益重大"}
+    early = await call(anonymous, clock, secret, told, "msg-1")
+    assert early.status_code == 409
+    await call(anonymous, clock, secret, {"task": task, "outcome": "accepted"}, "msg-2")
+    replies = [(await call(anonymous, clock, secret, told, f"msg-{n}")).json()["outcome"] for n in (3, 4)]
+    assert replies == ["applied", "unchanged"]
+    case = (await frontend.get("/v1/cases")).json()["items"][0]
+    whole = (await frontend.get(case["links"]["self"])).json()
+    assert whole["steps"][0]["hearing"]["reason"] == "邻里利益重大"
+
+
 async def test_a_front_end_does_not_see_what_was_refused(
     anonymous: httpx2.AsyncClient, frontend: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str
 ) -> None:

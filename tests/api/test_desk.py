@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from onenet.adapters.transport import Transport
 from onenet.api.parts import Parts
 from onenet.clock import FrozenClock
+from onenet.domain.bundle import Limit
 from onenet.domain.principal import PERMISSIONS, Principal, Role
 from onenet.errors import Unauthenticated
 from onenet.services import endpoints, keys, record, steps
@@ -19,7 +21,7 @@ from onenet.services.endpoints import Wanted
 from onenet.services.identity import Identity
 from onenet.store import queue
 from onenet.store.database import Database
-from tests.api.conftest import acting, submission
+from tests.api.conftest import acting, city_bundle, publish, submission
 
 pytestmark = pytest.mark.anyio
 sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -265,6 +267,36 @@ async def test_a_hearing_stops_the_step_and_a_refusal_says_why(
     assert (missing.status_code, missing.json()["errors"][0]["pointer"]) == (400, "/reason")
     await zhang.answer(task, "rejected", reason_code="refused", reason="不符合条件")
     assert (await step(frontend, case))["reason"] == "不符合条件"
+
+
+@sqlite
+async def test_a_clerk_lengthens_a_limit_once_and_leads_a_hearing(
+    frontend: httpx2.AsyncClient, zhang: Clerk, parts: Parts
+) -> None:
+    bundle = city_bundle()
+    members = tuple(replace(each, statutory=Limit(20, "workdays")) for each in bundle.members)
+    await publish(parts.database, replace(bundle, version=2, members=members))
+    case = await apply(frontend, parts)
+    (task,) = [each["task"] for each in await zhang.tasks()]
+    await zhang.claim(task)
+    accepted = await zhang.answer(task, "accepted")
+    assert {"extended", "hearing_told"} < set(accepted.json()["possible"])
+    more = {"days": 10, "approved_by": "局长", "reason": "专家外出"}
+    assert (await zhang.answer(task, "extended", **more)).status_code == 200
+    twice = await zhang.answer(task, "extended", **more | {"days": 5})
+    assert problem(twice) == (409, "extension-repeated")
+    assert (await zhang.answer(task, "hearing_told", reason="邻里利益重大")).status_code == 200
+    asked = {"step": "certificate", "action": "ask"}
+    wish = await frontend.post(
+        f"{case['links']['self']}/hearings", json=asked, headers={"Idempotency-Key": "wish"}
+    )
+    assert wish.status_code == 200, wish.text
+    late = await zhang.answer(task, "hearing_set", on="2199-01-01", place="三楼听证室")
+    assert late.status_code == 200, late.text
+    held = await zhang.answer(task, "hearing_held", minutes="各方意见均已记录")
+    assert held.json()["state"] == "accepted"
+    found = await step(frontend, case)
+    assert (found["hearing"]["state"], found["hearing"]["minutes"]) == ("held", "各方意见均已记录")
 
 
 @sqlite

@@ -26,6 +26,7 @@ from onenet.domain.outcome import (
     SupplementRequest,
     Suspended,
     TakenBack,
+    TellHearingRight,
     TryLater,
     Unclear,
 )
@@ -47,6 +48,7 @@ ANSWERS: tuple[Outcome, ...] = (
     Suspended("hearing"),
     Resumed(),
     TakenBack("revoked", "obtained by false papers"),
+    TellHearingRight("it touches others"),
     Unclear("code 99"),
     TryLater("transient", "503"),
     TryLater("permanent", "400"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
 from onenet.adapters.webhook import ANSWERS
 from onenet.domain import desk
+from onenet.domain.bundle import Limit
 from onenet.domain.case import Reply
 from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.outcome import (
@@ -15,12 +17,14 @@ from onenet.domain.outcome import (
     Accepted,
     AtDesk,
     Completed,
+    Extended,
     Outcome,
     Rejected,
     Resumed,
     SupplementNeeded,
     SupplementRequest,
     Suspended,
+    TellHearingRight,
 )
 from onenet.domain.states import StepState
 from onenet.errors import MoveRefused, NotFound, PreconditionFailed
@@ -34,8 +38,9 @@ S = StepState
 
 
 def at_desk() -> Walk:
+    household = make_member(materials=["deed"], results=["book"])
     bundle = make_bundle(
-        make_member(materials=["deed"], results=["book"]),
+        replace(household, statutory=Limit(20, "workdays")),
         make_member("card", department="bank", after=["household"]),
         materials=[make_material("deed")],
     )
@@ -140,7 +145,7 @@ def test_what_is_done_with_a_claim_is_on_record_with_who_and_why_and_told_to_nob
 
 POSSIBLE = {
     S.DISPATCHED: ["accepted", "supplement_needed", "completed", "rejected"],
-    S.ACCEPTED: ["supplement_needed", "suspended", "completed", "rejected"],
+    S.ACCEPTED: ["supplement_needed", "suspended", "completed", "rejected", "extended", "hearing_told"],
     S.SUPPLEMENT_NEEDED: ["accepted", "rejected"],
     S.SUSPENDED: ["resumed"],
 }
@@ -157,6 +162,8 @@ ANSWER: dict[str, Outcome] = {
     "resumed": Resumed(),
     "completed": Completed(),
     "rejected": Rejected("refused", "not entitled"),
+    "extended": Extended("statutory", 10, "the head of the body", "the experts are away"),
+    "hearing_told": TellHearingRight("it touches others"),
 }
 
 

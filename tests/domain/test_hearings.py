@@ -12,12 +12,9 @@ from onenet.domain.commands import (
     AskHearing,
     Hear,
     LetTimePass,
-    RecordHearing,
-    SetHearing,
-    TellHearingRight,
     WaiveHearing,
 )
-from onenet.domain.outcome import Accepted, Rejected
+from onenet.domain.outcome import Accepted, RecordHearing, Rejected, SetHearing, TellHearingRight
 from onenet.domain.procedures import HearingState, hearing_of
 from onenet.domain.states import StepState
 from onenet.errors import MoveRefused

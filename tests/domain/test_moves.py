@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from typing import get_args
 
 import pytest
 
 from onenet.domain import commands, moves
+from onenet.domain.bundle import Limit
 from onenet.domain.case import MaterialGiven
 from onenet.domain.commands import (
     AskHearing,
@@ -22,11 +24,8 @@ from onenet.domain.commands import (
     PutBack,
     Reapply,
     RecordAnswer,
-    RecordHearing,
     SendAgain,
-    SetHearing,
     TakeUp,
-    TellHearingRight,
     Urge,
     WaiveHearing,
     Withdraw,
@@ -37,15 +36,19 @@ from onenet.domain.outcome import (
     Accepted,
     AtDesk,
     Completed,
+    Extended,
     Outcome,
     Received,
+    RecordHearing,
     Rejected,
     ResultGiven,
     Resumed,
+    SetHearing,
     SupplementNeeded,
     SupplementRequest,
     Suspended,
     TakenBack,
+    TellHearingRight,
     Unclear,
 )
 from onenet.domain.states import CASE_MOVES, FINAL_CASE, FINAL_STEP, STEP_MOVES, CaseState, StepState
@@ -67,6 +70,10 @@ SAID: Mapping[str, Outcome] = {
     "rejected": REFUSED,
     "recalled": TakenBack("recalled", "the street is rebuilt"),
     "revoked": TakenBack("revoked", "false papers"),
+    "extended": Extended("statutory", 10, "the head of the body", "the experts are away"),
+    "hearing_told": TellHearingRight("it touches others"),
+    "hearing_set": SetHearing(date(2026, 12, 3), "room 3"),
+    "hearing_held": RecordHearing("everybody was heard"),
 }
 CLAIMS: Mapping[str, TakeUp | HandOver | PutBack] = {
     "claim": TakeUp(),
@@ -97,9 +104,10 @@ PATHS: Mapping[StepState, list[Outcome]] = {
 
 def in_state(state: StepState, *, at_desk: bool = False) -> Walk:
     """A case whose step `card` is in that state; `photo` comes after it, and `seal` before it."""
+    card = make_member("card", after=["seal"], materials=["deed"], results=["paper"])
     bundle = make_bundle(
         make_member("seal", department="bank"),
-        make_member("card", after=["seal"], materials=["deed"], results=["paper"]),
+        replace(card, statutory=Limit(20, "workdays")),
         make_member("photo", department="health", after=["card"]),
         make_member("other", department="police"),
         materials=[make_material("deed")],

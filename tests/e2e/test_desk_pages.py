@@ -86,6 +86,25 @@ async def test_a_supplement_a_hearing_and_a_refusal_are_forms_too(office: Office
     assert (await office.certificate(second))["reason"] == "不符合条件"
 
 
+async def test_a_clerk_tells_of_a_hearing_and_sets_it_by_forms(office: Office) -> None:
+    case = await office.apply("k")
+    zhang = await office.sit_down("z-1", dept="health")
+    (task,) = await zhang.list()
+    for act, said in (("claim", {}), ("accepted", {}), ("hearing_told", {"reason": "邻里利益重大"})):
+        assert (await zhang.press(task, act, **said)).status_code == 303
+    await office.client.post(
+        f"{case}/hearings",
+        json={"step": "certificate", "action": "ask"},
+        headers={**office.frontend, "Idempotency-Key": "wish"},
+    )
+    today = office.clock.now().date().isoformat()
+    soon = await zhang.press(task, "hearing_set", on=today, place="三楼")
+    assert (soon.status_code, DESK["desk_unfit"]["en"] in soon.text) == (409, True)
+    assert (await zhang.press(task, "hearing_set", on="2198-12-31", place="三楼")).status_code == 303
+    assert (await zhang.press(task, "hearing_held", minutes="各方意见均已记录")).status_code == 303
+    assert (await office.certificate(case))["hearing"]["state"] == "held"
+
+
 async def test_kinds_are_shown_in_words_and_materials_with_where_they_come_from(office: Office) -> None:
     await office.apply("k")
     zhang = await office.sit_down("z-1", dept="health")

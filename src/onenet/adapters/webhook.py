@@ -11,10 +11,10 @@ import functools
 import json
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import httpx2
-from pydantic import AwareDatetime, ValidationError, create_model
+from pydantic import AwareDatetime, Field, ValidationError, create_model
 
 from onenet.adapters import answers, cloud_events
 from onenet.adapters.answers import Id, LimitShape, Requests, ResultShape, Seq, Shape, Text
@@ -23,15 +23,20 @@ from onenet.domain.chain import canonical
 from onenet.domain.outcome import (
     Accepted,
     Completed,
+    Extended,
     Outcome,
     Received,
+    RecordHearing,
     Rejected,
     Resumed,
+    SetHearing,
     SpecialProcedure,
     SupplementNeeded,
     Suspended,
     TakenBack,
+    TellHearingRight,
     Unclear,
+    WhichLimit,
 )
 from onenet.errors import MalformedJson
 
@@ -117,6 +122,46 @@ class _TakenBack(_Said):
         return TakenBack("revoked" if self.outcome == "revoked" else "recalled", self.reason, self.results)
 
 
+class _Extended(_Said):
+    """A limit of the step is lengthened, once (LIC 42)."""
+
+    limit: WhichLimit = "statutory"
+    days: Annotated[int, Field(ge=1, le=366)]
+    approved_by: Text
+    reason: Text
+
+    def to_outcome(self) -> Outcome:
+        return Extended(self.limit, self.days, self.approved_by, self.reason)
+
+
+class _HearingTold(_Said):
+    """The applicant may ask for a hearing (LIC 47)."""
+
+    reason: Text
+
+    def to_outcome(self) -> Outcome:
+        return TellHearingRight(self.reason)
+
+
+class _HearingSet(_Said):
+    """Where and when it is held (LIC 48(1))."""
+
+    on: date
+    place: Text
+
+    def to_outcome(self) -> Outcome:
+        return SetHearing(self.on, self.place)
+
+
+class _HearingHeld(_Said):
+    """It was held: its minutes (LIC 48(5))."""
+
+    minutes: Text
+
+    def to_outcome(self) -> Outcome:
+        return RecordHearing(self.minutes)
+
+
 ANSWERS: Mapping[str, type[_Said]] = {
     "accepted": _Accepted,
     "completed": _Completed,
@@ -126,6 +171,10 @@ ANSWERS: Mapping[str, type[_Said]] = {
     "rejected": _Rejected,
     "recalled": _TakenBack,
     "revoked": _TakenBack,
+    "extended": _Extended,
+    "hearing_told": _HearingTold,
+    "hearing_set": _HearingSet,
+    "hearing_held": _HearingHeld,
 }
 """Every word that a department may say, and the shape of what goes with it."""
 

@@ -27,7 +27,7 @@ from onenet.api.shapes import (
     extensible,
 )
 from onenet.domain.bundle import LimitUnit
-from onenet.domain.outcome import WORDS, ReasonKind, SpecialProcedure
+from onenet.domain.outcome import WORDS, ReasonKind, SpecialProcedure, WhichLimit
 from onenet.domain.states import StepState
 from onenet.services.desk import OFFICER
 
@@ -147,6 +147,38 @@ class AnswerTakenBack(Request):
     results: Annotated[list[Code], Field(max_length=MOST_ENTRIES)] = Field(default=[])
 
 
+class AnswerExtended(Request):
+    """A limit of the step is lengthened, once, as the head of the body approved."""
+
+    outcome: Literal["extended"]
+    limit: WhichLimit = "statutory"
+    days: Annotated[int, Field(ge=1, le=366)]
+    approved_by: Line
+    reason: LongText
+
+
+class AnswerHearingTold(Request):
+    """The applicant is told that a hearing can be asked for, and why."""
+
+    outcome: Literal["hearing_told"]
+    reason: LongText
+
+
+class AnswerHearingSet(Request):
+    """Day and place of the hearing are set; the applicant is told seven working days before."""
+
+    outcome: Literal["hearing_set"]
+    on: date
+    place: Line
+
+
+class AnswerHearingHeld(Request):
+    """The hearing was held: its minutes."""
+
+    outcome: Literal["hearing_held"]
+    minutes: LongText
+
+
 AnyAnswer = (
     AnswerAccepted
     | AnswerCompleted
@@ -155,6 +187,10 @@ AnyAnswer = (
     | AnswerResumed
     | AnswerRejected
     | AnswerTakenBack
+    | AnswerExtended
+    | AnswerHearingTold
+    | AnswerHearingSet
+    | AnswerHearingHeld
 )
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, RootModel
 
 from onenet.api.shapes import Answer, Code, Limit, Line, LongText, Moment, Names, Request, extensible
-from onenet.domain.commands import AskHearing, RecordHearing, SetHearing, TellHearingRight, WaiveHearing
-from onenet.domain.outcome import ReasonKind, SpecialProcedure
+from onenet.domain.commands import AskHearing, WaiveHearing
+from onenet.domain.outcome import ReasonKind, RecordHearing, SetHearing, SpecialProcedure, TellHearingRight
 from onenet.domain.procedures import HearingState
 
 

@@ -23,6 +23,8 @@ REQUEST, WRONG, RESULT = "request:", "wrong:", "result:"
 of a result.
 """
 
+_OF_HEARINGS = {"hearing_told": ("reason",), "hearing_set": ("on", "place"), "hearing_held": ("minutes",)}
+
 Said = Mapping[str, str]
 
 
@@ -61,6 +63,11 @@ def _members(act: str, said: Said) -> dict[str, Any]:
         case "rejected":
             given = {name: _needed(said, name) for name in ("reason_code", "reason")}
             given["go_to"] = (_needed if given["reason_code"] == "not_competent" else _text)(said, "go_to")
+        case "extended":
+            given = {name: _needed(said, name) for name in ("limit", "approved_by", "reason")}
+            given["days"] = _number(said, "days")
+        case "hearing_told" | "hearing_set" | "hearing_held":
+            given = {name: _needed(said, name) for name in _OF_HEARINGS[act]}
         case "resumed":
             given = {}
         case _:
@@ -85,10 +92,14 @@ def _requests(said: Said) -> Iterator[dict[str, str]]:
 
 
 def _length(said: Said) -> dict[str, Any]:
-    number = _needed(said, "expected")
+    return {"number": _number(said, "expected"), "unit": "workdays"}
+
+
+def _number(said: Said, name: str) -> int:
+    number = _needed(said, name)
     if not (number.isascii() and number.isdigit() and len(number) < 5):
         raise InvalidInput
-    return {"number": int(number), "unit": "workdays"}
+    return int(number)
 
 
 def _needed(said: Said, name: str) -> str:

@@ -146,7 +146,7 @@ class DeskPages:
         try:
             await self._work(request, seated.who, said)
         except (Conflict, PreconditionFailed, IdempotencyKeyReused, InvalidInput) as error:
-            return await self._page(request, seated, said, _problem_of(error), error.status)
+            return await self._page(request, seated, said, _problem_of(error, said.get("act")), error.status)
         except OnenetError as error:
             return self._refused(request, error)
         return see(f"{HOME}/{request.path_params['task']}{language_query(request)}")
@@ -230,13 +230,15 @@ class DeskPages:
         return trouble(request, error, "no_desk" if is_of_role else None)
 
 
-def _problem_of(error: OnenetError) -> str:
+def _problem_of(error: OnenetError, act: str | None) -> str:
     """The words for what was not done."""
     match error:
         case UnknownReference():
             return "desk_stranger"
         case InvalidInput():
             return "desk_missing"
+        case Conflict() if act in ("extended", "hearing_set"):
+            return "desk_unfit"
         case _:
             return "desk_moved"
 

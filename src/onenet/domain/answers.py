@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from uuid import UUID
 
-from onenet.domain import corrections, flow, lapses, moves, refusals, suspensions, unfolding
+from onenet.domain import corrections, flow, lapses, moves, proceedings, refusals, suspensions, unfolding
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -17,18 +17,24 @@ from onenet.domain.outcome import (
     Accepted,
     AtDesk,
     Completed,
+    Extended,
     Offered,
     Outcome,
+    Proceeding,
     Received,
+    RecordHearing,
     Rejected,
     Resumed,
+    SetHearing,
     SupplementNeeded,
     Suspended,
     TakenBack,
+    TellHearingRight,
     TryLater,
     Unclear,
 )
 from onenet.domain.states import FINAL_STEP, STEP_MOVES, StepState, TaskState
+from onenet.errors import Conflict
 
 _S = StepState
 
@@ -63,6 +69,8 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
         return _note_stale(draft, task, word, seq)
     if isinstance(outcome, Received | Offered | AtDesk | TryLater):
         return "unchanged"
+    if isinstance(outcome, Proceeding):
+        return _proceed(draft, task, step, outcome, seq)
     if unclear := _for_a_person(draft, step, outcome):
         return _hold_unclear(draft, task, step, unclear)
     if isinstance(outcome, Accepted) and step.state is _S.ACCEPTED:
@@ -74,6 +82,19 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
     _settle_task(draft, task, outcome, seq)
     _move(draft, outcome, step)
     return "applied"
+
+
+def _proceed(draft: Draft, task: Task, step: Step, outcome: Proceeding, seq: int | None) -> Reply:
+    """What is done before the decision; what cannot be is on record, and says why."""
+    try:
+        reply = proceedings.take(draft, step, outcome)
+    except Conflict as error:
+        why, word = str(error), type(outcome).__name__
+        draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state, reason=why)
+        return "refused"
+    if seq is not None:
+        draft.tasks[task.id] = draft.task(task.id)._replace(applied_seq=seq)
+    return reply
 
 
 def _for_a_person(draft: Draft, step: Step, outcome: Outcome) -> Unclear | None:
@@ -207,6 +228,8 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
         case Resumed():
             suspensions.end(draft, step)
         case Received() | Offered() | AtDesk() | TryLater() | Unclear() | TakenBack():
+            raise AssertionError("handled before: these do not move a step by the table")
+        case Extended() | TellHearingRight() | SetHearing() | RecordHearing():
             raise AssertionError("handled before: these do not move a step by the table")
 
 

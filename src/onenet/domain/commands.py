@@ -10,8 +10,14 @@ from uuid import UUID
 
 from onenet.domain.case import MaterialGiven
 from onenet.domain.duplicates import OpenCase
-from onenet.domain.outcome import Outcome, ResultGiven
-from onenet.domain.procedures import WhichLimit
+from onenet.domain.outcome import (
+    Outcome,
+    RecordHearing,
+    ResultGiven,
+    SetHearing,
+    TellHearingRight,
+    WhichLimit,
+)
 from onenet.domain.promises import NOTHING_PROMISED, Finding, Later, Promised, Signing
 from onenet.domain.ratings import Act, Channel, Stage, Verdict
 from onenet.domain.tickets import TicketAct
@@ -144,14 +150,6 @@ class DecideStep:
 
 
 @dataclass(frozen=True, slots=True)
-class TellHearingRight:
-    """The applicant is told that a hearing can be asked for, and why."""
-
-    reason: str
-    action: ClassVar[str] = "tell_hearing"
-
-
-@dataclass(frozen=True, slots=True)
 class AskHearing:
     """The applicant asks for it."""
 
@@ -164,23 +162,6 @@ class WaiveHearing:
     """The applicant does without it."""
 
     action: ClassVar[str] = "waive_hearing"
-
-
-@dataclass(frozen=True, slots=True)
-class SetHearing:
-    """Day and place of the hearing are set, or set anew."""
-
-    on: date
-    place: str
-    action: ClassVar[str] = "set_hearing"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordHearing:
-    """The hearing was held: its minutes, which the decision rests on (LIC 48)."""
-
-    minutes: str
-    action: ClassVar[str] = "record_hearing"
 
 
 @dataclass(frozen=True, slots=True)

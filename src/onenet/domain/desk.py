@@ -12,12 +12,12 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import answers, flow, moves, refusals
+from onenet.domain import answers, flow, moves, proceedings, refusals
 from onenet.domain.case import Claim, Reply, Step, Waiting
 from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.outcome import WORDS, Outcome, Rejected, SupplementNeeded, TakenBack
+from onenet.domain.outcome import WORDS, Outcome, Proceeding, Rejected, SupplementNeeded, TakenBack
 from onenet.domain.states import FINAL_STEP, StepState
 from onenet.errors import MoveRefused, NotFound, PreconditionFailed
 
@@ -72,7 +72,7 @@ def _refused(detail: str, draft: Draft, step: Step, clerk: Clerk) -> MoveRefused
 
 
 def work(draft: Draft, command: WorkAtDesk) -> Reply:
-    """Does what the clerk wants. Raises: NotFound, PreconditionFailed, MoveRefused."""
+    """Does what the clerk wants. Raises: NotFound, PreconditionFailed, Conflict."""
     task, clerk = draft.tasks.get(command.task_id), command.clerk
     step = draft.steps[task.step] if task else None
     if task is None or step is None or step.desk_at is None:
@@ -97,8 +97,15 @@ def work(draft: Draft, command: WorkAtDesk) -> Reply:
             _claim(draft, step, None)
             return "applied"
         case outcome:
-            _check_answer(draft, step, clerk, outcome)
-            return answers.apply(draft, task.id, outcome, None)
+            return _answer(draft, task.id, step, clerk, outcome)
+
+
+def _answer(draft: Draft, task_id: UUID, step: Step, clerk: Clerk, outcome: Outcome) -> Reply:
+    """Applies an answer. Raises: Conflict, where a system would be held or on record as refused."""
+    _check_answer(draft, step, clerk, outcome)
+    if isinstance(outcome, Proceeding):
+        return proceedings.take(draft, step, outcome)
+    return answers.apply(draft, task_id, outcome, None)
 
 
 def _take_back(draft: Draft, task_id: UUID, step: Step, clerk: Clerk, act: TakenBack) -> Reply:

@@ -15,11 +15,11 @@ from onenet.domain import moves, suspensions
 from onenet.domain.bundle import Limit
 from onenet.domain.case import Reply, Step
 from onenet.domain.clocks import Clock
-from onenet.domain.commands import AskHearing, Hear, RecordHearing, SetHearing, TellHearingRight, WaiveHearing
+from onenet.domain.commands import AskHearing, Hear, WaiveHearing
 from onenet.domain.deadlines import Deadline, deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.outcome import Suspended
+from onenet.domain.outcome import RecordHearing, SetHearing, Suspended, TellHearingRight
 from onenet.domain.procedures import Hearing, hearing_of
 from onenet.domain.states import FINAL_STEP
 from onenet.errors import NotFound

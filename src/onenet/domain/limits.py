@@ -17,7 +17,8 @@ from onenet.domain.clocks import Clock, joint
 from onenet.domain.deadlines import Deadline, deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.procedures import Extension, Procedure, WhichLimit
+from onenet.domain.outcome import WhichLimit
+from onenet.domain.procedures import Extension, Procedure
 from onenet.domain.states import FINAL_CASE, CaseState
 from onenet.domain.tickets import ticket_of
 

@@ -2,8 +2,8 @@
 
 Whatever is not in it is refused, and changes nothing: a person is told how things are and what can be done
 instead, an answer of a department is on record as well. The page `docs/moves.md` is the same table. Time, the
-engine and its workers have no moves here: they prove by a lease or a moment that they may. An extension hangs
-on a limit that runs, not on a state.
+engine and its workers have no moves here: they prove by a lease or a moment that they may. An officer's
+extension hangs on a limit that runs, not on a state; a department lengthens one once it has accepted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WITH_IT = frozenset({_S.READY, _S.DISPATCHED, _S.HELD})
 class Move:
     """In which states, and by whom. `at_desk`: only where the task lies at a department's desk. `of_results`:
     only where a result of the step is so. `hearing`: only while its hearing is so; None: there was none.
-    `once`: only where no other case applies for the step yet.
+    `once`: only where no other case applies for the step yet. `limited`: only while a limit of it runs.
     """
 
     states: frozenset[StepState]
@@ -45,6 +45,7 @@ class Move:
     of_results: frozenset[str] = frozenset()
     hearing: frozenset[HearingState | None] = frozenset()
     once: bool = False
+    limited: bool = False
 
     def holds(self, step: Step) -> bool:
         """Whether it can be made now."""
@@ -54,6 +55,7 @@ class Move:
             and (not self.of_results or any(each.state in self.of_results for each in step.results))
             and (not self.hearing or _hearing(step) in self.hearing)
             and (not self.once or reapplied_by(step.procedures) is None)
+            and (not self.limited or bool(step.timing.promised_due_at or step.timing.statutory_due_at))
         )
 
 
@@ -77,6 +79,10 @@ OF_STEP: Mapping[str, Move] = {
     "rejected": _department(*_WITH_IT, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED),
     "recalled": Move(_GRANTED, _DEPARTMENT, of_results=frozenset({"issued"})),
     "revoked": Move(_GRANTED, _DEPARTMENT, of_results=frozenset({"issued", "recalled"})),
+    "extended": Move(frozenset({_S.ACCEPTED}), _DEPARTMENT, limited=True),
+    "hearing_told": Move(frozenset({_S.ACCEPTED}), _DEPARTMENT, hearing=frozenset({None})),
+    "hearing_set": Move(frozenset({_S.SUSPENDED}), _DEPARTMENT, hearing=_TO_BE_HELD),
+    "hearing_held": Move(frozenset({_S.ACCEPTED, _S.SUSPENDED}), _DEPARTMENT, hearing=_TO_BE_HELD),
     "claim": _AT_DESK,
     "hand_over": _AT_DESK,
     "put_back": _AT_DESK,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from onenet.domain.bundle import Limit
 
@@ -13,6 +13,8 @@ ResultState = Literal["issued", "recalled", "revoked"]
 """recalled 撤回: a lawful grant, taken back as the circumstances changed; revoked 撤销: one that was wrongly
 obtained (LIC 8, 69).
 """
+
+WhichLimit = Literal["promised", "statutory"]
 
 FailureClass = Literal["transient", "permanent", "gone", "refused"]
 """How a call failed: worth the whole schedule, two tries, none until resumed, never called."""
@@ -164,6 +166,47 @@ class TakenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Extended:
+    """A limit of the step is lengthened by `days` in its unit, once, as the head of the body approved (LIC
+    art. 42); the applicant is told the reason.
+    """
+
+    limit: WhichLimit
+    days: int
+    approved_by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TellHearingRight:
+    """The applicant is told that a hearing can be asked for, and why."""
+
+    reason: str
+    action: ClassVar[str] = "tell_hearing"
+
+
+@dataclass(frozen=True, slots=True)
+class SetHearing:
+    """Day and place of the hearing are set, or set anew."""
+
+    on: date
+    place: str
+    action: ClassVar[str] = "set_hearing"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordHearing:
+    """The hearing was held: its minutes, which the decision rests on (LIC 48)."""
+
+    minutes: str
+    action: ClassVar[str] = "record_hearing"
+
+
+Proceeding = Extended | TellHearingRight | SetHearing | RecordHearing
+"""What a department does in a step before it decides. It moves the step no further by itself."""
+
+
+@dataclass(frozen=True, slots=True)
 class TryLater:
     """No answer: the call failed. `retry_after_s` is what the department asked for, if it did."""
 
@@ -190,6 +233,10 @@ Outcome = (
     | Resumed
     | Rejected
     | TakenBack
+    | Extended
+    | TellHearingRight
+    | SetHearing
+    | RecordHearing
     | TryLater
     | Unclear
 )
@@ -203,5 +250,9 @@ WORDS: Mapping[str, type[Outcome]] = {
     "rejected": Rejected,
     "recalled": TakenBack,
     "revoked": TakenBack,
+    "extended": Extended,
+    "hearing_told": TellHearingRight,
+    "hearing_set": SetHearing,
+    "hearing_held": RecordHearing,
 }
 """What departments say, in their systems and at their desks."""

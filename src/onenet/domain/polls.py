@@ -6,7 +6,9 @@ between two polls was not seen. Source: docs/decisions/0037.
 
 from __future__ import annotations
 
-from onenet.domain import answers, flow, moves, refusals
+import contextlib
+
+from onenet.domain import answers, flow, moves, proceedings, refusals
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import (
@@ -14,6 +16,7 @@ from onenet.domain.outcome import (
     AtDesk,
     Offered,
     Outcome,
+    Proceeding,
     Received,
     Rejected,
     Resumed,
@@ -24,6 +27,7 @@ from onenet.domain.outcome import (
 )
 from onenet.domain.retry import GiveUp, after_failed_poll, after_giving_up
 from onenet.domain.states import STEP_MOVES, StepState, TaskState
+from onenet.errors import Conflict
 
 MOST_COUNTED = 32_000
 """As far as the columns count."""
@@ -99,6 +103,8 @@ def _apply(draft: Draft, task: Task, step: Step, outcome: Outcome) -> Reply:
         if StepState.HELD not in STEP_MOVES[step.state]:
             return "applied"
         return answers.apply(draft, task.id, outcome, None)
+    if isinstance(outcome, Proceeding):
+        return _proceed(draft, step, outcome)
     if answers.TARGET[type(outcome)] is step.state:
         return "applied"
     if isinstance(outcome, Accepted | Resumed):
@@ -106,6 +112,12 @@ def _apply(draft: Draft, task: Task, step: Step, outcome: Outcome) -> Reply:
     if not moves.is_answerable(step, type(outcome)):
         answers.apply(draft, task.id, _accepted(step, Accepted()), None)
     return answers.apply(draft, task.id, outcome, None)
+
+
+def _proceed(draft: Draft, step: Step, outcome: Proceeding) -> Reply:
+    with contextlib.suppress(Conflict):
+        proceedings.take(draft, step, outcome)
+    return "applied"
 
 
 def _accepted(step: Step, outcome: Accepted | Resumed) -> Outcome:

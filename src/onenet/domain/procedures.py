@@ -12,12 +12,10 @@ from typing import Literal
 from uuid import UUID
 
 from onenet.domain.bundle import Limit, Names
-from onenet.domain.outcome import RefusedAs
+from onenet.domain.outcome import RefusedAs, WhichLimit
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.ratings import Rating
 from onenet.domain.tickets import Ticket
-
-WhichLimit = Literal["promised", "statutory"]
 
 
 @dataclass(frozen=True, slots=True)
