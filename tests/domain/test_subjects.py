@@ -178,7 +178,6 @@ def test_a_department_speaks_in_the_codes_of_its_item(step: str, said: Outcome, 
 @pytest.mark.parametrize(
     ("bundle", "count", "expected"),
     [
-        (FAMILY, 0, ["too_few_subjects"]),
         (FAMILY, 1, []),
         (FAMILY, 3, []),
         (FAMILY, 4, ["too_many_subjects"]),

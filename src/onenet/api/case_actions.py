@@ -16,6 +16,7 @@ from onenet.api.case_queries import CaseId, StepCode
 from onenet.api.case_shapes import (
     CaseShape,
     ExtensionSubmission,
+    SubjectCount,
     SupplementSubmission,
     materials_given,
 )
@@ -42,6 +43,9 @@ operations = Operations("cases")
 TAKES = ("Idempotency-Key", "If-Match")
 
 
+ONE_OF_THEM = Fault(
+    "needless", "事项与对象只能选其一", "Expected no subject: a step is said", pointer="/subject"
+)
 NO_RESULTS = Fault(
     "needless",
     "只有办结时才能登记结果",
@@ -51,10 +55,13 @@ NO_RESULTS = Fault(
 
 
 class Withdrawal(RequestShape):
-    """Taking a case back, or one step of it where the bundle lets that be done."""
+    """Taking a case back, one step of it where the bundle lets that be done, or what is of one of several
+    subjects, such as the second of twins.
+    """
 
     reason: LongText | None = None
     step: Code | None = None
+    subject: SubjectCount | None = None
 
 
 class StepDecision(RequestShape):
@@ -109,13 +116,15 @@ async def hand_in_supplement(request: Request, case_id: CaseId, body: Supplement
     takes=TAKES,
 )
 async def withdraw_case(request: Request, case_id: CaseId, body: WithdrawalBody) -> Response:
-    """Takes a case back, or a step of it: what is open is cancelled, and departments at work are told.
+    """Takes a case back, a step, or one subject: what is open is cancelled, departments at work are told.
 
     What they still answer is only recorded.
     """
     seen, said = await load(request, case_id), body.value
+    if said.step is not None and said.subject is not None:
+        raise InvalidInput(faults=(ONE_OF_THEM,))
     replying = replying_as(request, seen, body.raw)
-    command = Withdraw(said.reason, said.step, by_agent=is_by_agent(seen))
+    command = Withdraw(said.reason, said.step, by_agent=is_by_agent(seen), subject=said.subject)
     return answered(await cases.withdraw(parts(request).gate, seen.case.id, command, replying))
 
 

@@ -76,10 +76,14 @@ AnyMaterial = Annotated[
 ]
 
 
+SubjectCount = Annotated[int, Field(ge=1, le=99)]
+
+
 class CaseSubmission(Filed):
     """An application: one thing, stated once.
 
-    `forms_sha256`: what a preview said of the generated forms that the applicant has confirmed.
+    `forms_sha256`: what a preview said of the generated forms that the applicant has confirmed. `subjects`:
+    for how many it is, such as 2 for twins; 1 where it is not said.
     """
 
     bundle: Code
@@ -90,6 +94,7 @@ class CaseSubmission(Filed):
     form: GivenForm
     materials: Annotated[list[AnyMaterial], Field(max_length=MAX_MATERIALS)] = Field(default=[])
     forms_sha256: Sha256 | None = None
+    subjects: SubjectCount | None = None
 
     def to_applicant(self) -> Applicant:
         """The applicant as the engine knows one."""
@@ -113,6 +118,7 @@ class CaseSubmission(Filed):
             duplicate=self.to_intended(),
             agent=self.to_agent(),
             filing=self.to_filing(),
+            subjects=self.subjects or 1,
         )
 
 
@@ -191,10 +197,17 @@ class WithdrawalShape(Answer):
     compensation: Names | None = None
 
 
+class SubjectShape(Answer):
+    """Which of how many something is about, such as the second of twins."""
+
+    number: int
+    of: int
+
+
 class StepShape(Answer):
     """One item inside the case. `light` stays as it was when the step is closed. `tolerances`: what follows
     later, where anything does. `commitment`: what was signed in place of a proof or a check. `corrections`:
-    how many were asked for, if any.
+    how many were asked for, if any. `subject`: which of several it is about, where the case is for several.
 
     `promised_due_at`, `statutory_due_at`: when its limits are used up, as far as that is known;
     `is_provisional`: a year on the way has no published make-up days yet, so that they may still move.
@@ -203,6 +216,7 @@ class StepShape(Answer):
     code: str
     names: Names
     department: Named
+    subject: SubjectShape | None = None
     state: StepStateWord
     since: Moment
     waiting: WaitingShape | None = None

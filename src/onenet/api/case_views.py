@@ -16,7 +16,7 @@ from uuid import UUID
 from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
-from onenet.domain import commitment, corrections, reapplications, refusals, suspensions, tolerance
+from onenet.domain import commitment, corrections, reapplications, refusals, subjects, suspensions, tolerance
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
@@ -164,14 +164,14 @@ def progress_view(case: Case) -> dict[str, Any]:
     """How a case stands, for whoever holds its number and secret: nothing that a person wrote."""
     fixed = _fixed(case.bundle)
     steps = [_step(fixed[step.code], step, WHOLE) for step in case.steps.values()]
-    shown = ("code", "names", "department", "state", "since")
+    shown = ("code", "names", "department", "subject", "state", "since")
     return {
         "number": case.number,
         "state": case.state.value,
         "bundle": bundle_mark(case.bundle),
         "created_at": moment(case.created_at),
         "updated_at": moment(case.updated_at),
-        "steps": [{name: step[name] for name in shown} for step in steps],
+        "steps": [{name: step[name] for name in shown if name in step} for step in steps],
         "ratable": [stage.value for stage in ratable(case)],
     }
 
@@ -231,6 +231,8 @@ def _fixed(bundle: Bundle) -> dict[str, _Fixed]:
 def _fixed_of(bundle: Bundle, member: Member) -> _Fixed:
     department = department_view(bundle, member.department)
     mark = {"code": member.code, "names": dict(member.names), "department": department}
+    if whose := subjects.of(bundle, member.code):
+        mark["subject"] = whose._asdict()
     return _Fixed(mark, _limits_of(member))
 
 

@@ -96,9 +96,8 @@ async def guide_through_bundle(request: Request, code: BundleCode, body: Answers
     Nothing is stored. Ask again with one answer more until `is_settled`.
     """
     said = body.value
-    return answer(
-        request, views.guidance_view(await guide(parts(request).catalogue, code, said.version, said.answers))
-    )
+    found = await guide(parts(request).catalogue, code, said.version, said.answers, said.subjects or 1)
+    return answer(request, views.guidance_view(found))
 
 
 @operations(

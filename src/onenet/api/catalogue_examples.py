@@ -48,6 +48,14 @@ GUIDANCE: dict[str, Any] = {
 }
 BUNDLE: dict[str, Any] = {
     **_BUNDLE,
+    "subjects": {
+        "names": {"zh": "孩子", "en": "Child"},
+        "max": 4,
+        "members": ["birth_certificate"],
+        "fields": ["child_name"],
+        "materials": ["newborn_record"],
+        "distinct": ["child_name"],
+    },
     "audience": ["natural_person"],
     "lead": _HEALTH,
     "jurisdictions": ["suzhou"],

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from onenet.api.case_shapes import BundleMark
+from onenet.api.case_shapes import BundleMark, SubjectCount, SubjectShape
 from onenet.api.form_values import GivenAnswers
 from onenet.api.shapes import (
     LINE_PATTERN,
@@ -34,10 +34,11 @@ class BundleListQuery(PageQuery):
 
 
 class GuidanceRequest(Request):
-    """The answers so far; the latest version when none is named."""
+    """The answers so far; the latest version when none is named. `subjects`: for how many."""
 
     answers: GivenAnswers = Field(default={})
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    subjects: SubjectCount | None = None
 
 
 class OptionShape(Answer):
@@ -125,6 +126,7 @@ class GuidanceMember(Answer):
     item: str
     names: Names
     department: Named
+    subject: SubjectShape | None = None
     promised: Limit | None = None
     statutory: Limit | None = None
     tolerance: TermsShape | None = None
@@ -189,8 +191,19 @@ class DepartmentShape(Answer):
     ]
 
 
+class SubjectsShape(Answer):
+    """That a case can be for at most `max`, and what each has of its own. `names`: what one is called."""
+
+    names: Names
+    max: int
+    members: list[str]
+    fields: list[str]
+    materials: list[str]
+    distinct: list[str]
+
+
 class BundleShape(BundleSummary):
-    """One published version of a bundle."""
+    """One published version of a bundle. `subjects`: absent where a case is for one."""
 
     lead: Named
     statutory: Limit | None = None
@@ -199,6 +212,7 @@ class BundleShape(BundleSummary):
     members: list[MemberShape]
     materials: list[MaterialView]
     departments: list[DepartmentShape]
+    subjects: SubjectsShape | None = None
 
 
 class ItemShape(Answer):

@@ -10,7 +10,7 @@ from typing import Any
 
 from onenet.api.case_views import bundle_mark, department_view, limit_view
 from onenet.api.shapes import given
-from onenet.domain import guidance
+from onenet.domain import guidance, subjects
 from onenet.domain.bundle import (
     Asks,
     Bundle,
@@ -23,6 +23,7 @@ from onenet.domain.bundle import (
     Terms,
 )
 from onenet.domain.calendar import Calendar, Office
+from onenet.domain.subjects import Subjects
 from onenet.services.guidance import Guidance
 
 
@@ -51,8 +52,14 @@ def bundle_view(bundle: Bundle) -> dict[str, Any]:
                 _material(bundle, material, bundle.members) for material in bundle.materials.values()
             ],
             "departments": [department(each) for each in bundle.departments.values()],
+            "subjects": _subjects(bundle.subjects) if bundle.subjects else None,
         }
     )
+
+
+def _subjects(said: Subjects) -> dict[str, Any]:
+    codes = {name: list(getattr(said, name)) for name in ("members", "fields", "materials", "distinct")}
+    return {"names": dict(said.names), "max": said.max, **codes}
 
 
 def item_view(code: str, bundles: Sequence[Bundle]) -> dict[str, Any] | None:
@@ -148,12 +155,14 @@ def _office(office: Office) -> dict[str, Any]:
 
 
 def _member(bundle: Bundle, member: Member) -> dict[str, Any]:
+    whose = subjects.of(bundle, member.code)
     return given(
         {
             "code": member.code,
             "item": member.item,
             "names": dict(member.names),
             "department": department_view(bundle, member.department),
+            "subject": whose._asdict() if whose else None,
             "promised": limit_view(member.promised),
             "statutory": limit_view(member.statutory),
             "tolerance": _terms(member.tolerance) if member.tolerance else None,

@@ -11,7 +11,7 @@ from fastapi import Path
 from pydantic import Field, StringConstraints, ValidationError
 
 from onenet.api import faults
-from onenet.api.case_shapes import MAX_MATERIALS, AnyMaterial, CaseSubmission, Sha256
+from onenet.api.case_shapes import MAX_MATERIALS, AnyMaterial, CaseSubmission, Sha256, SubjectCount
 from onenet.api.filing_shapes import AssistanceShape, DuplicateIntended
 from onenet.api.form_values import GivenAnswers, GivenForm
 from onenet.api.preconditions import entity_tag
@@ -71,6 +71,7 @@ class DraftContent(Request):
     agent: DraftAgent | None = None
     channel: Channel | None = None
     assistance: AssistanceShape | None = None
+    subjects: SubjectCount | None = None
 
     def content(self) -> dict[str, Any]:
         """What was filled in, as it is kept: all but where it is for."""
@@ -122,6 +123,7 @@ class DraftInFull(DraftShape):
     agent: dict[str, Any] | None = None
     channel: str | None = None
     assistance: dict[str, Any] | None = None
+    subjects: int | None = None
 
 
 class DraftSubmission(Promises):

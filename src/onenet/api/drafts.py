@@ -38,6 +38,8 @@ from onenet.api.examples import OPENED
 from onenet.api.idempotency import HEADER, key_value, once
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
+from onenet.domain import subjects
+from onenet.domain.unfolding import unfold
 from onenet.domain.visibility import Sight
 from onenet.errors import (
     Conflict,
@@ -256,7 +258,10 @@ async def _findings(request: Request, row: DraftRow) -> tuple[Fault, ...]:
         bundle = await cases.find_bundle(parts(request).catalogue, row.bundle, content.version)
     except Conflict as error:  # it was taken back since then
         return lacks + error.faults
-    given = materials_given(content.materials)
+    count = content.subjects or 1
+    if faults := subjects.count_faults(bundle, count):
+        return lacks + faults
+    bundle, given = unfold(bundle, count), materials_given(content.materials)
     return lacks + contents.not_right_yet(bundle, content.answers, content.form, given)
 
 

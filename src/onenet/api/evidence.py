@@ -18,6 +18,7 @@ from onenet.api.material_shapes import EvidenceRequest, EvidenceShape
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.shapes import given, moment
+from onenet.domain.unfolding import unfold
 from onenet.services import cases, evidence
 from onenet.services.evidence import Confirmed, Outcome, Wanted
 
@@ -60,7 +61,7 @@ async def ask_for_evidence(request: Request, body: AskBody) -> Response:
     bundle = await cases.find_bundle(known.catalogue, said.bundle, said.version)
     place = await cases.find_jurisdiction(known.catalogue, bundle, said.jurisdiction)
     wanted = Wanted(
-        bundle=bundle,
+        bundle=unfold(bundle, bundle.subjects.max) if bundle.subjects else bundle,
         material=said.material,
         applicant=said.to_applicant(),
         form=said.form,

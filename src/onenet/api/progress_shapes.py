@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onenet.api.case_shapes import BundleMark, CaseStateWord, StepStateWord
+from onenet.api.case_shapes import BundleMark, CaseStateWord, StepStateWord, SubjectShape
 from onenet.api.rating_shapes import StageWord
 from onenet.api.shapes import Answer, Moment, Named, Names
 
@@ -13,6 +13,7 @@ class ProgressStep(Answer):
     code: str
     names: Names
     department: Named
+    subject: SubjectShape | None = None
     state: StepStateWord
     since: Moment
 

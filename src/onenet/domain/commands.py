@@ -78,7 +78,8 @@ class HandInSupplement:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """The applicant takes the case back, or one step of it where the bundle lets that be done.
+    """The applicant takes the case back, one step of it where the bundle lets that be done, or one of several
+    subjects.
 
     `by_agent`: as of a supplement.
     """
@@ -86,6 +87,7 @@ class Withdraw:
     reason: str | None = None
     step: str | None = None
     by_agent: bool = False
+    subject: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

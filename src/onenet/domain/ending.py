@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import moves, refusals, withdrawals
+from onenet.domain import moves, refusals, subjects, withdrawals
 from onenet.domain.case import Reply, Step
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -65,6 +65,30 @@ def withdraw_step(draft: Draft, code: str) -> Reply:
         raise moves.refused("the step is closed", draft, step)
     end_step(draft, code, StepState.CANCELLED, WITHDRAWN)
     return "applied"
+
+
+def withdraw_subject(draft: Draft, number: int) -> Reply:
+    """The applicant takes back what is one subject's; the edges say what becomes of what is for all.
+
+    Raises: NotFound, MoveRefused.
+    """
+    whose = {code: subjects.of(draft.case.bundle, code) for code in draft.steps}
+    codes = [code for code, each in whose.items() if each is not None and each.number == number]
+    if not codes:
+        raise NotFound
+    if all(draft.steps[code].state in FINAL_STEP for code in codes):
+        raise moves.refused("its steps are closed", draft, draft.steps[codes[0]])
+    withdraw_steps(draft, codes)
+    return "applied"
+
+
+def withdraw_steps(draft: Draft, codes: Collection[str]) -> None:
+    """Closes those that are open; what was granted is undone where the item says so."""
+    for code in codes:
+        if draft.steps[code].state not in FINAL_STEP:
+            end_step(draft, code, StepState.CANCELLED, WITHDRAWN)
+        else:
+            undo(draft, draft.steps[code])
 
 
 def undo(draft: Draft, step: Step) -> None:

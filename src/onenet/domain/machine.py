@@ -228,11 +228,9 @@ def _(command: Withdraw, draft: Draft) -> Reply:
     moves.check_case(draft, "withdraw", "the case is already closed")
     if command.step is not None:
         return ending.withdraw_step(draft, command.step)
-    for step in list(draft.steps.values()):
-        if step.state not in FINAL_STEP:
-            ending.end_step(draft, step.code, StepState.CANCELLED, ending.WITHDRAWN)
-        else:
-            ending.undo(draft, step)
+    if command.subject is not None:
+        return ending.withdraw_subject(draft, command.subject)
+    ending.withdraw_steps(draft, list(draft.steps))
     ticket_handling.withdraw(draft)
     draft.move_case(CaseState.WITHDRAWN, command.reason)
     return "applied"

@@ -69,10 +69,8 @@ def plain(whose: Subject | None, code: str) -> str:
 
 
 def count_faults(bundle: Bundle, count: int) -> tuple[Fault, ...]:
-    """What is wrong with an application for so many."""
+    """What is wrong with an application for so many, 1 or more."""
     most = bundle.subjects.max if bundle.subjects else 1
-    if count < 1:
-        return (Fault("too_few_subjects", "至少一名", "at least 1", pointer="/subjects"),)
     if count > most:
         return (Fault("too_many_subjects", f"最多 {most} 名", f"at most {most}", pointer="/subjects"),)
     return ()

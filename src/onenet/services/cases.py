@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import duplicates, generated
+from onenet.domain import duplicates, generated, subjects
 from onenet.domain.agents import Agent
 from onenet.domain.bundle import Bundle, Jurisdiction
 from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
@@ -33,6 +33,7 @@ from onenet.domain.generated import GeneratedForm
 from onenet.domain.promises import NOTHING_PROMISED, Promised
 from onenet.domain.states import CaseState
 from onenet.domain.tracking import hash_of
+from onenet.domain.unfolding import unfold
 from onenet.domain.visibility import Visible
 from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
 from onenet.ids import new_id
@@ -63,7 +64,7 @@ class Submission:
     """What a front-end submits for a subject. `version` None means the latest.
 
     `forms_sha256`: of the generated forms that the applicant has seen and confirmed, if any. `by_agent`: who
-    sends it in does so in the applicant's place.
+    sends it in does so in the applicant's place. `subjects`: for how many it is.
     """
 
     bundle: str
@@ -79,6 +80,7 @@ class Submission:
     agent: Agent | None = None
     filing: Filing = NOTHING_SAID
     by_agent: bool = False
+    subjects: int = 1
 
     def content(self) -> CaseContent:
         """What is said in it."""
@@ -120,6 +122,14 @@ async def find_bundle(catalogue: Catalogue, code: str, version: int | None) -> B
         raise unknown(where, "没有已发布的此“一件事”", "no such bundle is published") from error
 
 
+async def bundle_for(catalogue: Catalogue, submission: Submission) -> Bundle:
+    """The bundle for as many as the application is for. Raises: UnknownReference, FormInvalid."""
+    bundle = await find_bundle(catalogue, submission.bundle, submission.version)
+    if faults := subjects.count_faults(bundle, submission.subjects):
+        raise FormInvalid("the bundle is not for so many", faults=faults)
+    return unfold(bundle, submission.subjects)
+
+
 async def find_jurisdiction(catalogue: Catalogue, bundle: Bundle, code: str) -> Jurisdiction:
     """The jurisdiction that a body names, where the bundle is offered. Raises: UnknownReference."""
     try:
@@ -138,7 +148,7 @@ async def preview(catalogue: Catalogue, submission: Submission) -> tuple[Bundle,
 
     Raises: UnknownReference, FormInvalid.
     """
-    bundle = await find_bundle(catalogue, submission.bundle, submission.version)
+    bundle = await bundle_for(catalogue, submission)
     await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
     content = submission.content()
     contents.check(bundle, replace(content, forms_sha256=None), is_whole=False)
@@ -164,7 +174,7 @@ async def submit(
     Whether it was opened before under this key, the gate finds out. A repetition that the catalogue no longer
     allows is refused here all the same: whoever answers looks for the stored answer then.
     """
-    bundle = await find_bundle(catalogue, submission.bundle, submission.version)
+    bundle = await bundle_for(catalogue, submission)
     jurisdiction = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
     content = submission.content()
     if custody is not None:
@@ -252,6 +262,7 @@ async def hand_in_supplement(
     }
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
     faults = forms.check(forms.as_text(schema), command.form)
+    faults = faults or subjects.repeated(case.bundle, {**case.content.form, **command.form})
     if faults:
         raise FormInvalid("the corrected fields are not right yet", faults=faults)
     # A repetition is answered by what was stored, however old its evidence is by now.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from onenet.domain import commitment, generated, guidance, tolerance
+from onenet.domain import commitment, generated, guidance, subjects, tolerance
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import CaseContent, MaterialGiven
 from onenet.domain.promises import NOTHING_PROMISED, Promised
@@ -34,6 +34,7 @@ def check(
     if strangers := _strangers(bundle, content.materials):
         raise UnknownReference("there is no such material", faults=strangers)
     faults = forms.check(_schema(bundle, plan, content.answers), content.form)
+    faults += subjects.repeated(bundle, content.form)
     if is_whole:
         faults += _missing_materials(plan, content.materials)
         given = [material.code for material in content.materials]
@@ -66,6 +67,7 @@ def not_right_yet(
     in_form = forms.check(_schema(bundle, plan, answers), form)
     if open_ones:  # a field that is of no member yet may be of one soon
         in_form = tuple(fault for fault in in_form if fault.code != "additionalProperties")
+    in_form += subjects.repeated(bundle, form)
     return open_ones + faults + in_form + _missing_materials(plan, materials)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from onenet.domain import commitment, guidance, reapplications, tolerance
+from onenet.domain import commitment, guidance, reapplications, subjects, tolerance
 from onenet.domain.case import Case, CaseContent, MaterialGiven
 from onenet.domain.commands import Open, Reapply
 from onenet.domain.procedures import Reapplies
@@ -93,6 +93,7 @@ def _check(case: Case, codes: Sequence[str], content: CaseContent, repaired: Rep
             raise cases.unknown(f"/materials/{place}/code", "无需此材料", "no such material is needed again")
     schema = guidance.form_schema(bundle, codes, content.answers)
     faults = forms.check(forms.as_text(schema), {**content.form, **repaired.form})
+    faults += subjects.repeated(bundle, {**case.content.form, **repaired.form})
     handed_in = {material.code for material in content.materials}
     plan = guidance.plan(bundle, content.answers)
     for material in guidance.needed_materials(plan):
