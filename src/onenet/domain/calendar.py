@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
+from functools import cache
 from typing import Any, Literal
 
 from onenet.domain.bundle import Names
@@ -18,6 +19,12 @@ from onenet.domain.bundle import Names
 Why = Literal["workday", "make_up", "weekend", "holiday"]
 SATURDAY = 5
 ONE_DAY = timedelta(days=1)
+
+
+@cache
+def zone_of(utc_offset_minutes: int) -> timezone:
+    """Local time, made once for each of the few offsets that there are."""
+    return timezone(timedelta(minutes=utc_offset_minutes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +127,7 @@ class Calendar:
 
     def opening(self, day: Day, utc_offset_minutes: int) -> list[tuple[datetime, datetime]]:
         """From when until when offices are open that day; empty where they are not, or nobody says when."""
-        zone = timezone(timedelta(minutes=utc_offset_minutes))
+        zone = zone_of(utc_offset_minutes)
         spans = self.office.open_on(day.on) if day.is_workday else ()
         return [
             (datetime.combine(day.on, since, zone), datetime.combine(day.on, until, zone))

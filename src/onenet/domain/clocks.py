@@ -72,7 +72,8 @@ def heard(clock: Clock | None, mark: Mark, *, restarts: bool = False) -> Clock |
     clock = go_on(clock, mark.at)
     if restarts and mark.type is EventType.STEP_SUPPLEMENTED:
         clock = clock._replace(restarted_at=mark.at)
-    return clock._replace(ended_at=mark.at if mark.type in _ENDS else None)
+    ended_at = mark.at if mark.type in _ENDS else None
+    return clock if clock.ended_at == ended_at else clock._replace(ended_at=ended_at)
 
 
 def stop(clock: Clock, at: datetime, reason: str) -> Clock:
@@ -81,7 +82,9 @@ def stop(clock: Clock, at: datetime, reason: str) -> Clock:
 
 
 def go_on(clock: Clock, at: datetime) -> Clock:
-    """The clock running again since then."""
+    """The clock running again since then; the same one where it runs."""
+    if clock.stopped is None:
+        return clock
     return clock._replace(
         pauses=tuple(each if each.until else each._replace(until=at) for each in clock.pauses)
     )
@@ -95,7 +98,8 @@ def joint(clock: Clock | None, steps: Collection[Clock], at: datetime, *, is_clo
     office can work the whole goes on, and gains no time from what another one waits for.
     """
     began_at = min([each.started_at for each in steps] + [clock.started_at if clock else at])
-    clock = clock._replace(started_at=began_at) if clock else Clock(began_at)
+    if clock is None or clock.started_at != began_at:
+        clock = clock._replace(started_at=began_at) if clock else Clock(began_at)
     if is_closed:
         return go_on(clock, at)._replace(ended_at=clock.ended_at or at)
     reasons = {each.stopped and each.stopped.reason for each in steps if each.ended_at is None}

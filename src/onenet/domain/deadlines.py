@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from onenet.domain.bundle import Limit
-from onenet.domain.calendar import ONE_DAY, Calendar, Day
+from onenet.domain.calendar import ONE_DAY, Calendar, Day, zone_of
 from onenet.domain.clocks import Clock, Pause
 from onenet.domain.flow import end_of_day
 from onenet.domain.procedures import Extension
@@ -62,7 +62,7 @@ class Deadline:
 
 def local_day(at: datetime, utc_offset_minutes: int) -> date:
     """The day of a moment in local time."""
-    return at.astimezone(timezone(timedelta(minutes=utc_offset_minutes))).date()
+    return at.astimezone(zone_of(utc_offset_minutes)).date()
 
 
 def deadline(
@@ -79,7 +79,8 @@ def deadline(
         )
     if clock.pauses or extension:
         return _in_days(limit, clock, calendar, utc_offset_minutes, extension)
-    key = (id(calendar), limit, local_day(clock.started_at, utc_offset_minutes), utc_offset_minutes)
+    begun_on = local_day(clock.started_at, utc_offset_minutes)
+    key = (id(calendar), limit.number, limit.unit, begun_on, utc_offset_minutes)
     found = _COUNTED.get(key)
     if found is None:
         found = (calendar, _in_days(limit, clock, calendar, utc_offset_minutes, None))
@@ -87,7 +88,7 @@ def deadline(
     return found[1]
 
 
-_COUNTED: Recent[tuple[int, Limit, date, int], tuple[Calendar, Deadline]] = Recent(1_000)
+_COUNTED: Recent[tuple[int, int, str, date, int], tuple[Calendar, Deadline]] = Recent(1_000)
 """By the calendar's identity, which the entry keeps alive: what begins on one day ends on one day."""
 
 

@@ -6,12 +6,24 @@ Every state goes through the tables of `states`; every change of a step leaves a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta, timezone
-from typing import Any, cast
+from datetime import date
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from onenet.domain.case import Case, Decision, Moment, Reply, Step, Task, Timer, Waiting, task_of
-from onenet.domain.clocks import Mark, heard
+from onenet.domain.calendar import zone_of
+from onenet.domain.case import (
+    Case,
+    CaseContent,
+    Decision,
+    Moment,
+    Reply,
+    Step,
+    Task,
+    Timer,
+    Waiting,
+    task_of,
+)
+from onenet.domain.clocks import Clock, Mark, heard
 from onenet.domain.events import EventType, NewEvent
 from onenet.domain.procedures import Procedure
 from onenet.domain.retry import next_poll
@@ -26,6 +38,9 @@ from onenet.domain.states import (
     TimerState,
     move,
 )
+
+if TYPE_CHECKING:
+    from onenet.domain.lights import Turns
 
 _LEFT_BEHIND: Mapping[StepState, Mapping[str, Any]] = {
     StepState.SUPPLEMENT_NEEDED: {"resume": None, "requests": ()},
@@ -54,11 +69,13 @@ class Draft:
         self.rules = now.rules_of(case.jurisdiction)
         self.events: list[NewEvent] = []
         self.is_look = False  # whether time passes: whatever is due is looked at
+        self.turns: tuple[tuple[Clock, CaseContent], Turns | None] | None = None
+        """When the light of the case turns, as last worked out, and of what (`lights`)."""
 
     @property
     def today(self) -> date:
         """The day that it is in the place of the case."""
-        return self.now.at.astimezone(timezone(timedelta(minutes=self.case.utc_offset_minutes))).date()
+        return self.now.at.astimezone(zone_of(self.case.utc_offset_minutes)).date()
 
     def add(self, type: EventType, step: str | None = None, **data: Any) -> None:
         """Appends an event; members without a value are left out."""

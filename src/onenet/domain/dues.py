@@ -34,10 +34,14 @@ from onenet.domain.states import StepState
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """When it is due to a step, and what happens then; the moment it was due at is told."""
+    """When it is due to a step, and what happens then; the moment it was due at is told.
+
+    `of_procedure`: never due to a step without procedures, which need not be asked then.
+    """
 
     at: Callable[[Draft, Step], datetime | None]
     happens: Callable[[Draft, Step, datetime], None]
+    of_procedure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,12 @@ KINDS: Mapping[str, Kind] = {
     "renewal": Kind(renewals.ends_at, renewals.renew),
     "reminder": Kind(lapses.reminds_at, lapses.remind),
     "supplement": Kind(lapses.ends_at, lapses.lapse),
-    "check": Kind(commitment.due_at, commitment.say_overdue),
-    "tolerance": Kind(tolerance.ends_at, tolerance.lapse),
-    "hearing_right": Kind(hearings.right_ends_at, hearings.let_lapse),
-    "special_procedure": Kind(suspensions.overdue_at, suspensions.note_overdue),
+    "check": Kind(commitment.due_at, commitment.say_overdue, of_procedure=True),
+    "tolerance": Kind(tolerance.ends_at, tolerance.lapse, of_procedure=True),
+    "hearing_right": Kind(hearings.right_ends_at, hearings.let_lapse, of_procedure=True),
+    "special_procedure": Kind(suspensions.overdue_at, suspensions.note_overdue, of_procedure=True),
     "light": Kind(lights.turns_at, lights.turn),
-    "urging": Kind(urging.overdue_at, urging.escalate),
+    "urging": Kind(urging.overdue_at, urging.escalate, of_procedure=True),
 }
 """What is due to a step. In this order where two are due at the same moment."""
 
@@ -67,6 +71,9 @@ CASE_KINDS: Mapping[str, CaseKind] = {
     "ticket": CaseKind(ticket_handling.late_at, ticket_handling.note_late),
 }
 """What is due to a case as a whole, after what is due to its steps at the same moment."""
+
+
+_WITHOUT_PROCEDURES = [kind for kind in KINDS.values() if not kind.of_procedure]
 
 
 class Due(NamedTuple):
@@ -118,13 +125,15 @@ def settle(draft: Draft, *, everything: bool = False) -> None:
         limits.say_moved(draft, EventType.CASE_DEADLINE_MOVED, None, draft.timing, timing)
     draft.timing = timing
     lights.note_case(draft)
-    at = _earliest((*_ends(draft.steps.values()), *(kind.at(draft) for kind in CASE_KINDS.values())))
+    at = _earliest([*_ends(draft.steps.values()), *(kind.at(draft) for kind in CASE_KINDS.values())])
     look_at = _to_be_looked_at(draft)
     if look_at and draft.is_look and look_at <= draft.now.at:
         look_at = None  # this is it
     if look_at and look_at - draft.now.at <= KNOWN_EVERYWHERE:
         at = None  # it waits for the look, which would be forgotten if somebody came before
-    draft.timing = draft.timing._replace(next_due_at=_earliest((at, look_at)))
+    next_due_at = _earliest([at, look_at])
+    if next_due_at != draft.timing.next_due_at:
+        draft.timing = draft.timing._replace(next_due_at=next_due_at)
 
 
 def _to_be_looked_at(draft: Draft) -> datetime | None:
@@ -141,7 +150,7 @@ def _ends(steps: Iterable[Step]) -> list[datetime | None]:
 
 
 def _earliest(moments: Iterable[datetime | None]) -> datetime | None:
-    return min((at for at in moments if at is not None), default=None)
+    return min([at for at in moments if at is not None], default=None)
 
 
 def _settled(draft: Draft, step: Step, old: Step | None) -> Step:
@@ -156,7 +165,8 @@ def _settled(draft: Draft, step: Step, old: Step | None) -> Step:
         if old is None and step is draft.case.steps.get(step.code):
             limits.say_moved(draft, EventType.STEP_DEADLINE_MOVED, step.code, before, timing)
         step = step if timing == before else step._replace(timing=timing)
-    at = _earliest(kind.at(draft, step) for kind in KINDS.values())
+    kinds = KINDS.values() if step.procedures else _WITHOUT_PROCEDURES
+    at = _earliest([kind.at(draft, step) for kind in kinds])
     return step if at == timing.next_due_at else step._replace(timing=timing._replace(next_due_at=at))
 
 

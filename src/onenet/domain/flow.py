@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from onenet.domain import duplicates, ending, filing, guidance, moves
 from onenet.domain.bundle import Limit, Member
+from onenet.domain.calendar import zone_of
 from onenet.domain.case import WITHDRAWAL, MaterialGiven, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -49,8 +50,7 @@ def end_of_day(day: date, utc_offset_minutes: int) -> datetime | None:
 
 def start_of_day(day: date, utc_offset_minutes: int) -> datetime:
     """The moment at which a local day begins, in UTC."""
-    zone = timezone(timedelta(minutes=utc_offset_minutes))
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+    return datetime.combine(day, time(), zone_of(utc_offset_minutes)).astimezone(UTC)
 
 
 def open_case(draft: Draft, *, by_agent: bool = False) -> None:
@@ -121,9 +121,9 @@ def _release_step(draft: Draft, member: Member) -> None:
     """Does with a waiting step what its edges say. Of several failed steps before it the strictest counts."""
     before = [draft.steps[code] for code in member.after]
     failed = [step.code for step in before if step.state in FAILED]
-    if ends := member.whose_failure("cancel", failed):
+    if failed and (ends := member.whose_failure("cancel", failed)):
         ending.end_step(draft, member.code, StepState.CANCELLED, f"{UPSTREAM}: {', '.join(ends)}")
-    elif stops := member.whose_failure("hold", failed):
+    elif failed and (stops := member.whose_failure("hold", failed)):
         words = "; ".join(_not_issued(draft, member, draft.steps[stop]) for stop in stops)
         hold(draft, member.code, UPSTREAM, words, stops)
     elif open_ := tuple([step.code for step in before if step.state not in FINAL_STEP]):

@@ -9,7 +9,7 @@ section 11.
 from __future__ import annotations
 
 from collections.abc import Set
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from onenet.domain import limits, urging
@@ -23,6 +23,7 @@ from onenet.domain.flow import end_of_day
 from onenet.domain.limits import Deadlines
 from onenet.domain.rules import Yellow
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, Light
+from onenet.recent import Recent
 
 
 class Turns(NamedTuple):
@@ -120,8 +121,11 @@ def _of_case(draft: Draft) -> Turns | None:
     clock = draft.timing.clock
     if not has_limits or clock is None or clock.ended_at is not None or draft.state in FINAL_CASE:
         return None
-    case = draft.case._replace(timing=draft.timing, content=draft.content)
-    return _turns(draft, limits.of_case(case, draft.rules.calendar), None)
+    asked = (clock, draft.content)
+    if draft.turns is None or draft.turns[0] != asked:
+        case = draft.case._replace(timing=draft.timing, content=draft.content)
+        draft.turns = (asked, _turns(draft, limits.of_case(case, draft.rules.calendar), None))
+    return draft.turns[1]
 
 
 # ---- by the rule table
@@ -144,10 +148,22 @@ def _yellow_at(
     if limit.unit == "hours":
         hours = rule.days_left * 24 if rule.days_left else limit.number * rule.percent_left / 100
         return red_at - timedelta(hours=min(hours, limit.number))
-    number = found.number - days_left(limit, rule)
-    begun_on = local_day(clock.counts_from, utc_offset_minutes)
+    key = (id(found), rule, local_day(clock.counts_from, utc_offset_minutes), utc_offset_minutes)
+    known = _KNOWN.get(key)
+    if known is None:
+        known = (found, _end_of_green(found, rule, *key[2:]) or red_at)
+        _KNOWN.put(key, known)
+    return known[1]
+
+
+_KNOWN: Recent[tuple[int, Yellow, date, int], tuple[Deadline, datetime]] = Recent(1_000)
+"""By the deadline's identity, which the entry keeps alive: it is the same for all that begins on one day."""
+
+
+def _end_of_green(found: Deadline, rule: Yellow, begun_on: date, utc_offset_minutes: int) -> datetime | None:
+    number = found.number - days_left(found.limit, rule)
     last = next((each.day.on for each in found.days if each.number == number), begun_on)
-    return end_of_day(last, utc_offset_minutes) or red_at
+    return end_of_day(last, utc_offset_minutes)
 
 
 def days_left(limit: Limit, rule: Yellow) -> int:
