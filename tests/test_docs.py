@@ -27,6 +27,7 @@ from onenet.catalogue.lint import lint
 from onenet.cli import app as command_line
 from onenet.console.words import PROCEDURES
 from onenet.domain import flow, moves, outcome, reapplications, stalls, states
+from onenet.domain.chain import canonical
 from onenet.domain.events import EVENT_KINDS
 from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS
 from onenet.quotas import POLICIES
@@ -408,6 +409,27 @@ def test_the_published_check_vector_is_right() -> None:
         b'{"test": 2432232314}', [secret], message_id="msg_p5jXN8AQM9LWM0D4loKWxJek", at=at
     )
     assert f"`{headers['webhook-signature']}`" in page
+
+
+SIGNED = re.compile(
+    r"webhook-id: (\S+)\nwebhook-timestamp: (\d+)\nwebhook-signature: (v1,\S+)\n(?:```\n\n```json)?\n(\{.*?)\n```",
+    re.DOTALL,
+)
+"""A message that is shown with its signature: id, timestamp, signature, body."""
+
+
+def test_every_message_that_is_shown_is_signed_by_the_secret_that_is_shown() -> None:
+    page = text_of("docs/departments.md")
+    (secret,) = re.findall(r"shown only now: (whsec_\S+)", page)
+    shown = SIGNED.findall(page)
+    assert len(shown) == len(re.findall("^webhook-signature: v1,", page, re.MULTILINE))
+    for message_id, timestamp, signature, body in shown:
+        line = json.dumps(json.loads(body), ensure_ascii=False, separators=(",", ":"))
+        at = datetime.fromtimestamp(int(timestamp), UTC)
+        headers = signing.sign(line.encode(), [secret], message_id=message_id, at=at)
+        assert signature == headers["webhook-signature"]
+    task = json.loads(shown[0][3])["data"]
+    assert json.dumps(task, ensure_ascii=False, separators=(",", ":")) == canonical(task)
 
 
 def test_the_documented_asymmetric_check_and_signature_are_right() -> None:
