@@ -18,7 +18,8 @@ from pydantic import BaseModel
 
 from onenet.adapters import message_signatures, open311_options, signing, simulated, webhook
 from onenet.adapters.base import Endpoint, TaskSheet
-from onenet.adapters.description import OUTCOMES, AnswerPart, AuthPart, Description, RequestPart
+from onenet.adapters.description import OUTCOMES
+from onenet.adapters.description_parts import AnswerPart, AuthPart, Description, RequestPart
 from onenet.adapters.registry import installed
 from onenet.adapters.rest import Rest
 from onenet.api import problems
@@ -412,7 +413,8 @@ def test_the_published_check_vector_is_right() -> None:
 
 
 SIGNED = re.compile(
-    r"webhook-id: (\S+)\nwebhook-timestamp: (\d+)\nwebhook-signature: (v1,\S+)\n(?:```\n\n```json)?\n(\{.*?)\n```",
+    r"webhook-id: (\S+)\nwebhook-timestamp: (\d+)\nwebhook-signature: (v1,\S+)\n"
+    r"(?:```\n\n```json)?\n(\{.*?)\n```",
     re.DOTALL,
 )
 """A message that is shown with its signature: id, timestamp, signature, body."""

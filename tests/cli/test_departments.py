@@ -31,7 +31,7 @@ EXCHANGE_LIST = str(example_descriptions_dir() / "exchange_list.yaml")
 async def test_a_department_is_added_with_its_description(database: Database, database_url: str) -> None:
     where = ("--url", "http://127.0.0.1:9", "--adapter", "rest")
     status, _, error = run(database_url, "department", "add", "urban", *where, "--description", EXCHANGE_LIST)
-    assert (status, "is reached" in error) == (0, False)
+    assert (status, "is reached" in error, "withdrawals" in error) == (0, False, False)
     (kept,) = await endpoints.list_endpoints(database)
     assert kept.options["answer"]["word"] == "/code"
 
@@ -46,7 +46,8 @@ async def test_credentials_come_from_files_stay_and_are_sealed(
     status, _, error = run(database_url, *words)
     assert (status, "expected the credentials pass as well" in error) == (2, True)
     assert run(database_url, *words, "--credential", f"pass={tmp_path / 'pass'}")[0] == 0
-    assert run(database_url, *words)[0] == 0
+    status, _, error = run(database_url, *words)
+    assert (status, "of withdrawals a person of department urban is told" in error) == (0, True)
     elsewhere = [word.replace("127.0.0.1:9", "127.0.0.1:99") for word in words]
     status, _, error = run(database_url, *elsewhere)
     assert (status, "expected the credentials pass as well" in error) == (2, True)

@@ -140,7 +140,8 @@ class Withdraws(Protocol):
         """Tells the department that a task is withdrawn; the notice has a key of its own.
 
         `content`: task, withdraws, created_at, case, bundle, jurisdiction, step, item, names, reason,
-        compensation (what is to be undone, in both languages, or None). Any 2xx is Received.
+        compensation (what is to be undone, in both languages, or None), and reference, what the department
+        called the withdrawn task, if it said. Any 2xx is Received.
         """
         ...
 

@@ -3,26 +3,37 @@
 It comes as YAML, is checked as it is registered, and is kept as the endpoint's options. `request` says what
 is sent, a template over the task's sheet; `answer` says where their word stands and what each word means, a
 template over their answer that gives onenet's own words (`webhook.ANSWERS`); `poll`, where they do not call
-back, how they are asked what became of a task.
+back, how they are asked what became of a task; `withdrawal`, how they are told that one is withdrawn.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Set
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, get_args
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import ValidationError
 
 from onenet.adapters import template, webhook, xml_body
 from onenet.adapters.answers import Shape
 from onenet.adapters.base import OUR_HEADERS
+from onenet.adapters.description_parts import (
+    CREDENTIAL,
+    SECRET,
+    AnswerPart,
+    AuthPart,
+    Basic,
+    Description,
+    HeaderAuth,
+    Meaning,
+    OAuth2,
+    PollPart,
+    RequestPart,
+    SaidPart,
+    WithdrawalPart,
+)
 from onenet.adapters.template import Fault, Where
-from onenet.destinations import NotAllowed, place_of
-from onenet.domain.retry import LEAST_POLL_S, MOST_POLL_S
 from onenet.errors import MisconfiguredError
 
 SHEET = frozenset(
@@ -32,8 +43,14 @@ SHEET = frozenset(
 )
 """The members of a task's sheet, in which every reference of a request begins."""
 
+NOTICE = frozenset(
+    {"task", "withdraws", "created_at", "case", "bundle", "jurisdiction", "step", "item", "names"}
+    | {"reason", "compensation"}
+)
+"""The same of a notice that a task is withdrawn."""
+
 REFERENCE = "reference"
-"""What the department calls a task; a reference of a poll may begin in it, too."""
+"""What the department calls a task; a reference of a poll or of a withdrawal may begin in it, too."""
 
 
 def _members(shape: type[Shape]) -> Mapping[str, bool]:
@@ -55,162 +72,12 @@ _SAID_BY_US = ("try_later", "unclear")
 """Outcomes whose reason is ours: it is shown to officers, and must not hold what was sent."""
 
 
-def _pointer(text: str) -> str:
-    if not template.POINTER.fullmatch(text):
-        raise PydanticCustomError("pointer", "expected a JSON Pointer, such as /data/status")
-    return text
-
-
-def _path(text: str) -> str:
-    if text and not text.startswith("/"):
-        raise PydanticCustomError("path", "expected a path that begins with /; the address is the endpoint's")
-    if re.search(r"[\s\x00-\x1f\x7f#]", template.literal(text)):
-        message = "expected a path without blanks, line breaks and #, such as /cases; %20 is a blank, %23 a #"
-        raise PydanticCustomError("path", message)
-    return text
-
-
-def _header(text: str) -> str:
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}", text):  # RFC 9110 section 5.6.2
-        raise PydanticCustomError("header", "expected the name of a header, such as authorization")
-    return text
-
-
-def _header_value(text: str) -> str:
-    if not re.fullmatch(r"[\t\x20-\x7e]*", template.literal(text)):
-        raise PydanticCustomError(
-            "header", "expected ASCII on one line; other letters are written as %E5%B0%8F"
-        )
-    return text
-
-
-def _with_secret(text: str) -> str:
-    if not _SECRET.search(text) or any(template.faults(text)):
-        message = "expected a reference such as ${/token}: the description is kept in the clear"
-        raise PydanticCustomError("secret", message)
-    return text
-
-
-def _secret(text: str) -> str:
-    return text if _SECRET.fullmatch(text) else _with_secret("")
-
-
-def _authority(text: str) -> str:
-    if not text.startswith("-----BEGIN CERTIFICATE-----\n"):
-        raise PydanticCustomError(
-            "authority", "expected -----BEGIN CERTIFICATE----- and what follows it in PEM"
-        )
-    return text
-
-
-def _token_url(text: str) -> str:
-    try:
-        place_of(text)
-    except NotAllowed:
-        message = "expected an address as https://login.example/token, without a user name or password"
-        raise PydanticCustomError("token_url", message) from None
-    return text
-
-
-_SECRET = re.compile(r"\$\{/([a-z][a-z0-9_]{0,63})\}")
-"""A credential by its name."""
-
-_CREDENTIAL = re.compile("/credentials/([a-z][a-z0-9_]{0,63})")
-"""The same in a body, where some systems want it; never in an address, which is written down on its way."""
-
-Secret = Annotated[str, AfterValidator(_secret)]
-Pointer = Annotated[str, AfterValidator(_pointer)]
-HeaderValue = Annotated[str, AfterValidator(_header_value)]
-Meaning = dict[str, Any]
-
-
-class RequestPart(Shape):
-    """How a task is handed over: `path` below the endpoint's address, `body` as it is sent."""
-
-    method: Literal["POST", "PUT", "PATCH"] = "POST"
-    format: Literal["json", "xml", "form"] = "json"
-    path: Annotated[str, AfterValidator(_path)] = ""
-    headers: dict[Annotated[str, AfterValidator(_header)], HeaderValue] = Field(default={})
-    body: Any
-
-
-class PollPart(Shape):
-    """How the department is asked what became of a task; every so many seconds at first."""
-
-    every: Annotated[int, Field(ge=LEAST_POLL_S, le=MOST_POLL_S)]
-    method: Literal["GET", "POST"] = "GET"
-    format: Literal["json", "xml", "form"] = "json"
-    path: Annotated[str, AfterValidator(_path)] = ""
-    headers: dict[Annotated[str, AfterValidator(_header)], HeaderValue] = Field(default={})
-    body: Any = None
-
-
-class AnswerPart(Shape):
-    """Where the word, our key, their number of the task and their count stand in an answer, and what each
-    word or status means. Without `task` no callback can be read.
-    """
-
-    format: Literal["json", "xml"] = "json"
-    word: Pointer
-    task: Pointer | None = None
-    reference: Pointer | None = None
-    seq: Pointer | None = None
-    words: Annotated[dict[str, Meaning], Field(min_length=1)]
-    statuses: dict[Annotated[str, Field(pattern="^[245][0-9]{2}$")], Meaning] = Field(default={})
-
-
-class HeaderAuth(Shape):
-    """A header with a secret in it: `Bearer ${/token}`."""
-
-    name: Annotated[str, AfterValidator(_header)]
-    value: Annotated[HeaderValue, AfterValidator(_with_secret)]
-
-
-class Basic(Shape):
-    """A user and a password, by HTTP Basic (RFC 7617)."""
-
-    user: str
-    password: Secret
-
-
-class OAuth2(Shape):
-    """A token for client credentials (RFC 6749 section 4.4), fetched from `token_url`."""
-
-    token_url: Annotated[str, AfterValidator(_token_url)]
-    client_id: str
-    client_secret: Secret
-    scope: str | None = None
-
-
-class AuthPart(Shape):
-    """How a department knows that it is onenet: by one of the first three, by a certificate, by a message
-    signature, or by several of these.
-
-    `authority`: PEM of who vouches for the department, where the public authorities do not.
-    """
-
-    header: HeaderAuth | None = None
-    basic: Basic | None = None
-    oauth2: OAuth2 | None = None
-    signature: Literal["rfc9421"] | None = None
-    certificate: Secret | None = None
-    authority: Annotated[str, AfterValidator(_authority)] | None = None
-
-
-class Description(Shape):
-    """A department's own API."""
-
-    request: RequestPart
-    answer: AnswerPart
-    poll: PollPart | None = None
-    auth: AuthPart | None = None
-
-
 _SHAPES: Mapping[Where, type[Shape]] = {
     (): Description,
     ("request",): RequestPart,
     ("answer",): AnswerPart,
     ("poll",): PollPart,
+    ("withdrawal",): WithdrawalPart,
     ("auth",): AuthPart,
     ("auth", "header"): HeaderAuth,
     ("auth", "basic"): Basic,
@@ -242,15 +109,17 @@ def faults(value: Any) -> list[Fault]:
         *_of_request(description.request, "request", SHEET),
         *_of_answer(description.answer),
         *_of_poll(description.poll, description.answer),
+        *_of_withdrawal(description.withdrawal, description.answer),
         *_of_auth(description.auth),
     ]
 
 
 def secrets(description: Description) -> frozenset[str]:
     """The names of the credentials that the endpoint must have."""
-    proof = _SECRET.findall(description.auth.model_dump_json() if description.auth else "")
-    bodies = [description.request.body, description.poll.body if description.poll else None]
-    named = (_CREDENTIAL.fullmatch(pointer) for _, pointer in template.references(bodies))
+    proof = SECRET.findall(description.auth.model_dump_json() if description.auth else "")
+    parts = (description.request, description.poll, description.withdrawal)
+    bodies = [part.body for part in parts if part is not None]
+    named = (CREDENTIAL.fullmatch(pointer) for _, pointer in template.references(bodies))
     return frozenset([*proof, *(found[1] for found in named if found)])
 
 
@@ -271,17 +140,17 @@ def shape_fault(error: Any, shape_at: Callable[[Where], type[Shape]]) -> Fault:
             return Fault(where[:-1] if is_key else where, message, "bad_key" if is_key else "bad_value")
 
 
-def _of_request(request: RequestPart | PollPart, where: str, known: Set[str]) -> Iterator[Fault]:
+def _of_request(request: SaidPart, where: str, known: Set[str]) -> Iterator[Fault]:
     for name in ("path", "headers", "body"):
         part, above = getattr(request, name), (where, name)
         yield from template.faults(part, above)
         for place, pointer in template.references(part):
-            if name == "body" and _CREDENTIAL.fullmatch(pointer):
+            if name == "body" and CREDENTIAL.fullmatch(pointer):
                 continue
             if pointer.split("/")[1] not in known:
                 message = f"{pointer} leads nowhere in a task; its members are: {', '.join(sorted(known))}"
                 yield Fault((*above, *place), message, "unknown_reference")
-    if not _has_no_body(request):
+    if not has_no_body(request):
         yield from _of_body(request, (where, "body"))
     for name in request.headers:
         if name.lower() in ("authorization", "cookie", "proxy-authorization"):
@@ -296,19 +165,29 @@ def _of_header(name: str, where: Where, code: str) -> Iterator[Fault]:
         yield Fault(where, f"expected no header {name.lower()}: onenet writes it, or leaves it out", code)
 
 
-def _has_no_body(request: RequestPart | PollPart) -> bool:
-    return isinstance(request, PollPart) and request.method == "GET"
+def has_no_body(request: SaidPart) -> bool:
+    """Whether its method goes without one."""
+    return request.method in ("GET", "DELETE")
 
 
 def _of_poll(poll: PollPart | None, answer: AnswerPart) -> Iterator[Fault]:
-    if poll is None:
-        return
-    yield from _of_request(poll, "poll", SHEET | {REFERENCE})
-    if _has_no_body(poll) and poll.body is not None:
-        yield Fault(("poll", "body"), "expected no body with GET, or method: POST", "bad_key")
-    asked_by = [pointer for _, pointer in template.references([poll.path, poll.headers, poll.body])]
-    if answer.reference is None and f"/{REFERENCE}" in asked_by:
-        message = f"the key {REFERENCE} is missing: where in their answer the number stands they are asked by"
+    if poll is not None:
+        yield from _of_later(poll, "poll", SHEET | {REFERENCE}, answer, "they are asked by")
+
+
+def _of_withdrawal(withdrawal: WithdrawalPart | None, answer: AnswerPart) -> Iterator[Fault]:
+    if withdrawal is not None:
+        yield from _of_later(withdrawal, "withdrawal", NOTICE | {REFERENCE}, answer, "they know the task by")
+
+
+def _of_later(said: SaidPart, where: str, known: Set[str], answer: AnswerPart, why: str) -> Iterator[Fault]:
+    """What is said of a task that they have: it may name it by their number."""
+    yield from _of_request(said, where, known)
+    if has_no_body(said) and said.body is not None:
+        yield Fault((where, "body"), f"expected no body with {said.method}, or method: POST", "bad_key")
+    named = [pointer for _, pointer in template.references([said.path, said.headers, said.body])]
+    if answer.reference is None and f"/{REFERENCE}" in named:
+        message = f"the key {REFERENCE} is missing: where in their answer the number stands {why}"
         yield Fault(("answer",), message, "missing_key")
 
 
@@ -327,7 +206,7 @@ def _is_one(value: Any) -> bool:
     return len(value) == 1 if isinstance(value, list) else not (isinstance(value, dict) and "$as" in value)
 
 
-def _of_body(request: RequestPart | PollPart, where: Where) -> Iterator[Fault]:
+def _of_body(request: SaidPart, where: Where) -> Iterator[Fault]:
     """What the format asks of the body: one element at the top, or one level of names."""
     body = request.body
     if request.format == "json":

@@ -18,7 +18,7 @@ import httpx2
 
 from onenet.adapters import template
 from onenet.adapters.base import APART, READS, TLS, Endpoint
-from onenet.adapters.description import AuthPart, Basic, HeaderAuth, OAuth2
+from onenet.adapters.description_parts import AuthPart, Basic, HeaderAuth, OAuth2
 from onenet.adapters.failures import NotCalled
 from onenet.adapters.json_reader import read_json
 from onenet.adapters.template import Unfilled

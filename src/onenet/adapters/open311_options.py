@@ -15,7 +15,8 @@ from pydantic import Field, ValidationError
 
 from onenet.adapters import description, template
 from onenet.adapters.answers import Id, Shape, Text
-from onenet.adapters.description import SHEET, Meaning
+from onenet.adapters.description import SHEET
+from onenet.adapters.description_parts import Meaning
 from onenet.adapters.template import Fault, Where
 from onenet.errors import MisconfiguredError
 

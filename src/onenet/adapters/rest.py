@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from onenet.adapters import answers, description, grants, signing, template, webhook
 from onenet.adapters.answers import Format
 from onenet.adapters.base import READS, SIGNED, TLS, Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
-from onenet.adapters.description import Meaning, PollPart, RequestPart
+from onenet.adapters.description_parts import Meaning, SaidPart
 from onenet.adapters.failures import NotCalled
 from onenet.adapters.grants import NoToken
 from onenet.adapters.template import NOTHING, Unfilled
@@ -26,6 +26,7 @@ from onenet.adapters.tls import Tls
 from onenet.adapters.xml_body import read_xml, write_xml
 from onenet.domain.outcome import (
     Accepted,
+    AtDesk,
     Outcome,
     Received,
     Resumed,
@@ -93,7 +94,7 @@ class Rest:
             response = yield from grants.answered(request, self._says.auth, self._endpoint)
         except NoToken as error:
             return TryLater("transient", str(error))
-        outcome = self._read(task, response)
+        outcome = self._read({task.key}, response)
         if self._says.answer.reference is None and self._says.poll is None:
             return outcome
         return self._taken(response, outcome)
@@ -109,8 +110,24 @@ class Rest:
             response = yield from grants.answered(request, self._says.auth, self._endpoint)
         except NoToken as error:
             return TryLater("transient", str(error))
-        outcome = self._read(task, response)
+        outcome = self._read({task.key}, response)
         return Received(self._reference(response)) if isinstance(outcome, Received) else outcome
+
+    def withdraw(self, notice: TaskSheet) -> Talk:
+        """What the description says of a withdrawal; where it says nothing, a person of theirs is told.
+
+        A word that means that they are busy, or that a person must look, is heard; any other is a receipt.
+        """
+        wanted = self._says.withdrawal
+        if wanted is None:
+            return AtDesk()
+        request = self._request(wanted, notice.content)
+        try:
+            response = yield from grants.answered(request, self._says.auth, self._endpoint)
+        except NoToken as error:
+            return TryLater("transient", str(error))
+        outcome = self._read({notice.key, notice.content["withdraws"]}, response)
+        return outcome if isinstance(outcome, TryLater | Unclear) else Received()
 
     def read_callback(self, body: bytes) -> Answer:
         """The answer in this body, by the same words. Raises: UnreadableAnswer."""
@@ -150,7 +167,7 @@ class Rest:
         word = template.as_word(template.look(said, pointer))
         return word if word and len(word) <= _MOST_OF_A_REFERENCE else None
 
-    def _request(self, wanted: RequestPart | PollPart, told: Mapping[str, Any]) -> httpx2.Request:
+    def _request(self, wanted: SaidPart, told: Mapping[str, Any]) -> httpx2.Request:
         """Raises: NotCalled when the task has no value for a reference."""
         try:
             path = template.fill_text(wanted.path, told, _in_path)
@@ -170,12 +187,12 @@ class Rest:
             request.headers.setdefault("content-type", media_type)
         return request
 
-    def _body(self, wanted: RequestPart | PollPart, told: Mapping[str, Any]) -> tuple[str, bytes]:
+    def _body(self, wanted: SaidPart, told: Mapping[str, Any]) -> tuple[str, bytes]:
         """What it calls itself, and its bytes. It may refer to credentials, for systems that want them there.
 
         Raises: Unfilled.
         """
-        if wanted.method == "GET":
+        if description.has_no_body(wanted):
             return "", b""
         media_type, write = BODIES[wanted.format]
         filled = template.fill(wanted.body, {**told, "credentials": self._endpoint.credentials})
@@ -192,7 +209,8 @@ class Rest:
         certificate = template.fill_text(auth.certificate, own) if auth.certificate else None
         return {TLS: Tls(certificate, auth.authority)}
 
-    def _read(self, task: TaskSheet, response: httpx2.Response) -> Outcome:
+    def _read(self, keys: Set[str], response: httpx2.Response) -> Outcome:
+        """What they answered to what was said about the task of these keys."""
         answer = self._says.answer
         meaning = answer.statuses.get(str(response.status_code))
         try:
@@ -201,7 +219,7 @@ class Rest:
             if meaning is None:
                 return Unclear(f"the answer: {error}")
             said = {}
-        if answer.task is not None and template.look(said, answer.task) not in (NOTHING, task.key):
+        if answer.task is not None and template.look(said, answer.task) not in (NOTHING, *keys):
             return Unclear(f"{answer.task}: the answer is about another task")
         if meaning is not None:
             return meant(meaning, said)

@@ -1,6 +1,7 @@
 """The adapter for the simulated departments: a dialect of its own, on the 15-code exchange list.
 
-A worked example of a department with its own words. Out: POST `{url}/tasks` with the fields of `_FIELDS`.
+A worked example of a department with its own words. Out: POST `{url}/tasks` with the fields of `_FIELDS`, and
+`{url}/withdrawals` with the key of a task that is withdrawn.
 In, at once or by callback: `{"task", "code", "opinion", "results", "requests", "due_on", "procedure",
 "expected", "go_to", "seq", "time"}`. Source: domain.md section 4.2.
 """
@@ -139,7 +140,7 @@ class Simulated:
     """Hands a task over in the dialect and reads the 15 codes."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._url = f"{endpoint.url.rstrip('/')}/tasks"
+        self._url = endpoint.url.rstrip("/")
         self._department = endpoint.department
 
     def submit(self, task: TaskSheet) -> Talk:
@@ -147,8 +148,17 @@ class Simulated:
         told = {theirs: task.content[ours] for theirs, ours in _FIELDS.items()}
         told |= {"task": task.key, "unit": self._department, "case_no": task.content["case"]["number"]}
         body = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
-        response = yield httpx2.Request("POST", self._url, content=body)
+        response = yield httpx2.Request("POST", f"{self._url}/tasks", content=body)
         return self._read(task, response)
+
+    def withdraw(self, notice: TaskSheet) -> Talk:
+        """One POST, and no answer but that it came."""
+        said = notice.content
+        told = {"task": notice.key, "withdraws": said["withdraws"], "unit": self._department}
+        told |= {"case_no": said["case"]["number"], "reason": said["reason"], "undo": said["compensation"]}
+        body = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
+        yield httpx2.Request("POST", f"{self._url}/withdrawals", content=body)
+        return Received()
 
     def read_callback(self, body: bytes) -> Answer:
         """The answer in this body. Raises: UnreadableAnswer."""

@@ -19,7 +19,7 @@ from onenet.cli.opening import with_database
 from onenet.cli.options import CredentialFiles, DescriptionFile, credentials_in, options_of
 from onenet.clock import SystemClock
 from onenet.ids import to_text
-from onenet.services import destinations, endpoints, handshakes
+from onenet.services import descriptions, destinations, endpoints, handshakes
 from onenet.services.catalogue import Catalogue
 from onenet.settings import read_settings
 from onenet.store.database import Database
@@ -188,7 +188,10 @@ def _show_keys(endpoint: EndpointRow) -> None:
 
 
 def _warn(endpoint: EndpointRow) -> None:
-    """Says so when the department cannot answer by callback."""
+    """Says so when the department cannot answer by callback, or its system cannot be told of a withdrawal."""
     if endpoints.believes_nothing(endpoint):
         says = f"no callback of department {endpoint.owner} will be believed"
         typer.echo(f"warning: {says} -> onenet department trust {endpoint.owner} whpk_…", err=True)
+    if endpoint.adapter in descriptions.LINTS and "withdrawal" not in endpoint.options:
+        says = f"of withdrawals a person of department {endpoint.owner} is told, not its system"
+        typer.echo(f"warning: {says} -> withdrawal: in the description, for the adapter rest", err=True)

@@ -57,6 +57,7 @@ def tell(draft: Draft, task: Task, reason: str, undo: bool = False) -> None:
         "names": dict(member.names),
         "reason": reason,
         "compensation": compensation,
+        **({"reference": task.reference} if task.reference else {}),
     }
     is_calling = task.state is TaskState.SENDING and task.fetch_at is None
     draft.tasks[notice_id] = Task(

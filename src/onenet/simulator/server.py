@@ -44,7 +44,7 @@ class Department:
         """Does with a task what it is in the habit of doing; the reaction, and the JSON to answer with."""
         try:
             message = json.loads(body)
-            if "withdraws" in message.get("data", ()):
+            if "withdraws" in message.get("data", message):
                 return Reaction(200), {}  # what it may still say of that task is late
             work = self.dialect.read(message)
         except (ValueError, KeyError, TypeError, AttributeError):
