@@ -53,10 +53,16 @@ async def test_a_clerk_claims_accepts_and_completes_with_forms_alone(office: Off
     assert "Claimed by you" in text_of(await zhang.page(task))
     assert (await zhang.press(task, "accepted")).headers["location"] == task
     done = {"result:birth_certificate": "O320000001", "opinion": "准予办理"}
+    holds = {"valid_from": "2026-12-01", "valid_until": "2031-11-30"}
+    wrong = {f"{name}:birth_certificate": "2031-11-30" for name in holds}
+    wrong["valid_until:birth_certificate"] = "2031-11-29"
+    assert (await zhang.press(task, "completed", **done, **wrong)).status_code == 400
+    done |= {f"{name}:birth_certificate": day for name, day in holds.items()}
     assert (await zhang.press(task, "completed", **done)).status_code == 303
     step = await office.certificate(case)
     assert (step["state"], step["opinion"]) == ("completed", "准予办理")
-    assert step["results"] == [{"code": "birth_certificate", "number": "O320000001", "state": "issued"}]
+    issued = {"code": "birth_certificate", "number": "O320000001", **holds, "state": "issued"}
+    assert step["results"] == [issued]
     assert await zhang.list() == []
 
 

@@ -9,10 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import httpx2
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from onenet.adapters.base import UnreadableAnswer
 from onenet.adapters.json_reader import read_json
@@ -32,7 +42,14 @@ def _as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
+def _as_day(text: str) -> str:
+    date.fromisoformat(text)
+    return text
+
+
 Text = Annotated[str, Field(min_length=1, pattern=r"\S")]
+Name = Annotated[Text, Field(max_length=200)]
+Day = Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(_as_day)]
 Id = Annotated[Text, BeforeValidator(_as_text)]
 Seq = Annotated[int, Field(ge=1, lt=2**31)]
 
@@ -44,11 +61,25 @@ class Shape(BaseModel):
 
 
 class ResultShape(Shape):
-    """A result as it was issued: `{"code": "birth_certificate", "number": "B-1", "facts": {…}}`."""
+    """A result as it was issued: `{"code": "food_licence", "number": "F-1", "facts": {…}, "name": …,
+    "issuer": …, "valid_from": "2026-12-01", "valid_until": "2031-11-30"}`; all but the code may be left out.
+    """
 
     code: Id
     number: Id | None = None
     facts: dict[str, Any] | None = None
+    name: Name | None = None
+    issuer: Name | None = None
+    valid_from: Day | None = None
+    valid_until: Day | None = None
+
+    @field_validator("valid_until")
+    @classmethod
+    def _ends_after_it_begins(cls, until: str | None, info: ValidationInfo) -> str | None:
+        begins = info.data.get("valid_from")
+        if until and begins and until < begins:
+            raise ValueError("expected no day before valid_from")
+        return until
 
 
 class RequestShape(Shape):
@@ -79,7 +110,7 @@ Requests = Annotated[tuple[RequestShape, ...], Field(min_length=1)]
 
 def results_given(shapes: Iterable[ResultShape]) -> tuple[ResultGiven, ...]:
     """The results as the domain knows them."""
-    return tuple(ResultGiven(shape.code, shape.number, shape.facts) for shape in shapes)
+    return tuple(ResultGiven(**shape.model_dump()) for shape in shapes)
 
 
 def supplement_requests(shapes: Iterable[RequestShape]) -> tuple[SupplementRequest, ...]:

@@ -30,7 +30,6 @@ from onenet.api.shapes import Code, LongText
 from onenet.api.shapes import Request as RequestShape
 from onenet.domain.commands import DecideStep, Extend, HandInSupplement, Withdraw
 from onenet.domain.delegation import Owner
-from onenet.domain.outcome import ResultGiven
 from onenet.errors import Fault, InvalidInput, NotFound
 from onenet.services import cases
 from onenet.services.cases import Replying
@@ -143,7 +142,7 @@ async def decide_step(request: Request, case_id: CaseId, step: StepCode, body: D
     seen, said = await load_step(request, case_id, step), body.value
     if said.results and said.action != "complete":
         raise InvalidInput(faults=(NO_RESULTS,))
-    results = tuple(ResultGiven(each.code, each.number, each.facts) for each in said.results)
+    results = tuple(each.to_result() for each in said.results)
     command = DecideStep(step, said.action, said.reason, results)
     check_codes(seen.case.bundle.member(step), command)
     replying = replying_as(request, seen, body.raw)

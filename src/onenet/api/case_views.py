@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -20,6 +19,7 @@ from onenet.domain import commitment, corrections, reapplications, refusals, sub
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
+from onenet.domain.outcome import ResultGiven
 from onenet.domain.procedures import Suspension, hearing_of, reapplied_by
 from onenet.domain.promises import Commitment, Signature, Tolerance
 from onenet.domain.rating_handling import ratable, without_news_of_ratings
@@ -258,13 +258,18 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
     said["light"] = step.timing.light
     if not view.has_words:
         return said | {"results": [], "requests": []}
-    said["results"] = [given(asdict(result)) for result in step.results]
+    said["results"] = [_result(result) for result in step.results]
     said["requests"] = [corrections.as_told(request) for request in step.requests]
     if step.reason is not None:
         said["reason"] = step.reason
     if step.opinion is not None:
         said["opinion"] = step.opinion
     return said | _procedures(step)
+
+
+def _result(result: ResultGiven) -> dict[str, Any]:
+    stands = {name: getattr(result, name) for name in ("state", "state_reason", "state_on")}
+    return given(result.as_issued() | stands)
 
 
 def _procedures(step: Step) -> dict[str, Any]:

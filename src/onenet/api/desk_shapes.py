@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, RootModel, StringConstraints
+from pydantic import Field, RootModel, StringConstraints, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from onenet.api.case_shapes import BundleMark, StepStateWord, WaitingShape
 from onenet.api.form_values import GivenForm
@@ -27,7 +28,7 @@ from onenet.api.shapes import (
     extensible,
 )
 from onenet.domain.bundle import LimitUnit
-from onenet.domain.outcome import WORDS, ReasonKind, SpecialProcedure, WhichLimit
+from onenet.domain.outcome import WORDS, ReasonKind, ResultGiven, SpecialProcedure, WhichLimit
 from onenet.domain.states import StepState
 from onenet.services.desk import OFFICER
 
@@ -70,11 +71,31 @@ class AnswerAccepted(Request):
 
 
 class GivenResult(Request):
-    """A result as it was issued."""
+    """A result as it was issued. `name`, `issuer`: where they are not the catalogue's and the department's.
+    `valid_from`, `valid_until`: the first and the last day on which it holds.
+    """
 
     code: Code
     number: Line | None = None
     facts: GivenForm | None = None
+    name: Line | None = None
+    issuer: Line | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+
+    @field_validator("valid_until")
+    @classmethod
+    def _ends_after_it_begins(cls, until: date | None, info: ValidationInfo) -> date | None:
+        begins = info.data.get("valid_from")
+        if until and begins and until < begins:
+            words = ("有效期不得早于开始日期结束", "Expected no day before valid_from")
+            raise PydanticCustomError("ends_before_it_begins", "ends before it begins", {"words": words})
+        return until
+
+    def to_result(self) -> ResultGiven:
+        """As the engine knows it."""
+        said = self.model_dump(mode="json", exclude={"facts"})
+        return ResultGiven(**said, facts=self.facts)
 
 
 class AnswerCompleted(Request):

@@ -22,6 +22,8 @@ REQUEST, WRONG, RESULT = "request:", "wrong:", "result:"
 """Before the kind and code of what must be handed in again, and of what is wrong with it; and before the code
 of a result.
 """
+VALID = ("valid_from", "valid_until")
+"""Before the code of a result and a colon: from and until when it holds."""
 
 _OF_HEARINGS = {"hearing_told": ("reason",), "hearing_set": ("on", "place"), "hearing_held": ("minutes",)}
 
@@ -78,7 +80,9 @@ def _members(act: str, said: Said) -> dict[str, Any]:
 def _results(said: Said) -> Iterator[dict[str, str]]:
     for name in said:
         if name.startswith(RESULT) and (number := _text(said, name)):
-            yield {"code": name.removeprefix(RESULT), "number": number}
+            code = name.removeprefix(RESULT)
+            days = {each: _text(said, f"{each}:{code}") for each in VALID}
+            yield {"code": code, "number": number, **{each: day for each, day in days.items() if day}}
 
 
 def _requests(said: Said) -> Iterator[dict[str, str]]:

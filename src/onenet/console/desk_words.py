@@ -97,6 +97,8 @@ DESK: Mapping[str, Words] = {
     },
     "desk_due_on": {"zh": "补正截止日期（可不填）", "en": "To be handed in by (may be left out)"},
     "desk_number_of": {"zh": "{result}编号", "en": "Number of: {result}"},
+    "desk_valid_from": {"zh": "{result}有效期自", "en": "First day on which it holds: {result}"},
+    "desk_valid_until": {"zh": "{result}有效期至", "en": "Last day on which it holds: {result}"},
     "desk_to": {"zh": "转交给（如 officer:city-id/z-0413）", "en": "To (such as officer:city-id/z-0413)"},
     "desk_done": {"zh": "已办结，结果：{state}", "en": "Decided: {state}"},
     "desk_back": {"zh": "返回列表", "en": "Back to the list"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onenet.domain import commitment, tolerance
+from onenet.domain import commitment, results, tolerance
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 
@@ -13,4 +13,5 @@ def follow(draft: Draft) -> None:
         if event.type is EventType.STEP_COMPLETED and event.step is not None:
             if not event.data.get("deficiency_open"):
                 tolerance.excuse(draft, event.step)
+            results.issue(draft, event.step)
             commitment.await_check(draft, event.step)

@@ -25,7 +25,9 @@ class ResultGiven:
     """A result as a department issued it: its code in the catalogue, its number, further facts.
 
     `state`: whether it still stands; `state_reason` and `state_on` (a local day) say why it does not, and
-    since when.
+    since when. `name`, `issuer`: where they are not as the catalogue and the department say. `valid_from`,
+    `valid_until`: first and last local day on which it holds, where it says so. `issued_on`: the local day of
+    the decision; None where a version before 0.1 recorded it. Source: GB/T 39046 table 8.
     """
 
     code: str
@@ -34,10 +36,20 @@ class ResultGiven:
     state: ResultState = "issued"
     state_reason: str | None = None
     state_on: str | None = None
+    name: str | None = None
+    issuer: str | None = None
+    valid_from: str | None = None
+    valid_until: str | None = None
+    issued_on: str | None = None
 
     def as_issued(self) -> dict[str, Any]:
         """What the department issued, whatever became of it."""
-        return {"code": self.code, "number": self.number, "facts": self.facts}
+        said = {name: getattr(self, name) for name in _SAID_BESIDE}
+        told = {name: value for name, value in said.items() if value is not None}
+        return {"code": self.code, "number": self.number, "facts": self.facts, **told}
+
+
+_SAID_BESIDE = ("name", "issuer", "valid_from", "valid_until")
 
 
 ReasonKind = Literal["incorrect", "incomplete", "outdated", "missing"]

@@ -1,0 +1,52 @@
+"""Results: what is issued with a decision, and how each stands on a day.
+
+Whether a result has expired is never stored: it is worked out for the local day on which somebody asks.
+Source: domain.md section 16, GB/T 39046 table 8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Literal
+
+from onenet.domain.bundle import Bundle, Names
+from onenet.domain.case import Step
+from onenet.domain.deadlines import local_day
+from onenet.domain.draft import Draft
+from onenet.domain.outcome import ResultGiven
+
+Standing = Literal["issued", "expired", "recalled", "revoked"]
+
+
+def issue(draft: Draft, code: str) -> None:
+    """Notes of the results of a step that is completed on which local day they were issued."""
+    step = draft.steps[code]
+    if step.results:
+        today = local_day(draft.now.at, draft.case.utc_offset_minutes).isoformat()
+        issued = tuple(replace(each, issued_on=today) for each in step.results)
+        draft.steps[code] = step._replace(results=issued)
+
+
+def standing(result: ResultGiven, today: date) -> tuple[Standing, str | None]:
+    """How it stands on that local day, and since which one. It holds through the whole of its last day."""
+    if result.state != "issued":
+        return result.state, result.state_on
+    if result.valid_until is not None and result.valid_until < today.isoformat():
+        return "expired", result.valid_until
+    return "issued", result.issued_on
+
+
+def name_of(bundle: Bundle, step: Step, result: ResultGiven) -> Names:
+    """What it is called: as the department said, else as the catalogue does."""
+    if result.name is not None:
+        return {"zh": result.name, "en": result.name}
+    known = (each.names for each in bundle.member(step.code).results if each.code == result.code)
+    return next(known, {"zh": result.code, "en": result.code})
+
+
+def issuer_of(bundle: Bundle, step: Step, result: ResultGiven) -> Names:
+    """Who issued it: as the department said, else the department."""
+    if result.issuer is not None:
+        return {"zh": result.issuer, "en": result.issuer}
+    return bundle.departments[step.department].names

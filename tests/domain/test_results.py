@@ -1,0 +1,32 @@
+"""How a result stands on a day. Source: domain.md section 16."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from onenet.domain import results
+from onenet.domain.outcome import ResultGiven
+
+GIVEN = ResultGiven("licence", "F-1", valid_until="2026-12-31", issued_on="2026-12-01")
+
+
+@pytest.mark.parametrize(
+    ("result", "today", "stands"),
+    [
+        (GIVEN, date(2026, 12, 1), ("issued", "2026-12-01")),
+        (GIVEN, date(2026, 12, 31), ("issued", "2026-12-01")),  # it holds through its last day
+        (GIVEN, date(2027, 1, 1), ("expired", "2026-12-31")),
+        (ResultGiven("licence", "F-1"), date(2099, 1, 1), ("issued", None)),  # of before 0.1, without end
+        (
+            ResultGiven("licence", valid_until="2026-12-31", state="revoked", state_on="2027-02-01"),
+            date(2027, 3, 1),  # revoked is graver than expired
+            ("revoked", "2027-02-01"),
+        ),
+    ],
+)
+def test_how_a_result_stands_is_worked_out_for_the_day(
+    result: ResultGiven, today: date, stands: tuple[str, str | None]
+) -> None:
+    assert results.standing(result, today) == stands
