@@ -43,6 +43,7 @@ from onenet.api import (
     pull,
     ratings,
     reapplications,
+    results,
     supervision,
     webhooks,
     withdrawals,
@@ -55,14 +56,15 @@ from onenet.console import trouble
 from onenet.console.desk_pages import DeskPages
 from onenet.console.login_pages import LoginPages
 from onenet.console.rating_pages import RatingPages
+from onenet.console.verify_pages import VerifyPages
 from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
 
 NOUNS = (
     cases, previews, case_actions, promises, reapplications, events, deadlines, progress, callbacks,
     documents, drafts, catalogue, applications, evidence, delegations, consents, applicants, own_data,
-    break_glass, endpoints, operating, pull, desk, hearings, withdrawals, supervision, log, ratings, health,
-    metrics, about,
+    break_glass, endpoints, operating, pull, desk, hearings, withdrawals, supervision, log, ratings, results,
+    health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 
@@ -115,6 +117,8 @@ def create_app(
     # After the check: pages for people bring a proof of their own, and are no part of the API.
     pages = ProgressPages(parts.database, parts.catalogue, parts.quotas, parts.public_url)
     app.router.routes.extend(pages.routes())
+    at_results = VerifyPages(parts.database, parts.catalogue, parts.quotas, parts.gate.clock)
+    app.router.routes.extend(at_results.routes())
     app.router.routes.extend(RatingPages(pages, parts.gate, parts.quotas, parts.public_url).routes())
     if logins is not None:
         login_pages = LoginPages(logins, parts.quotas)

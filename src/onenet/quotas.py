@@ -39,7 +39,7 @@ POLICIES: Mapping[str, Policy] = {
     "sources": Policy(120, 3_600, "subject: asking sources of certificates"),
     "applicants": Policy(60, 3_600, "official: looking for people by identity number"),
     "export": Policy(12, 3_600, "subject: exports of all its own data"),
-    "lookup": Policy(300, 60, "address: progress by number and secret"),
+    "lookup": Policy(300, 60, "address: progress by number and secret, results by number and code"),
     "login": Policy(30, 60, "address: logging in to the pages"),
     "failures": Policy(60, 60, "address: keys, signatures and secrets that were not right"),
     "callbacks": Policy(10_000, 10, "address: departments' answers"),

@@ -17,7 +17,7 @@ def said(**result: Any) -> Outcome:
 
 
 def test_a_result_has_a_name_an_issuer_and_a_validity() -> None:
-    beside = {
+    beside: dict[str, Any] = {
         "name": "食品经营许可证",
         "issuer": "示例局",
         "valid_from": "2026-12-01",
@@ -29,7 +29,6 @@ def test_a_result_has_a_name_an_issuer_and_a_validity() -> None:
 @pytest.mark.parametrize(
     ("result", "at"),
     [
-        ({"valid_from": "2026-12-02", "valid_until": "2026-12-01"}, "valid_until"),
         ({"valid_until": "2026-02-30"}, "valid_until"),
         ({"valid_from": "2026-12-01T00:00:00Z"}, "valid_from"),
         ({"valid_from": 20261201}, "valid_from"),

@@ -54,7 +54,7 @@ async def test_an_officer_records_what_the_counter_issued(
     assert (needless.status_code, needless.json()["errors"][0]["pointer"]) == (400, "/results")
     over = [issued[0] | {"valid_from": "2026-12-02", "valid_until": "2026-12-01"}]
     ended = await decide(officer, case, "d", action="complete", reason="已核验", results=over)
-    assert (ended.status_code, ended.json()["errors"][0]["pointer"]) == (400, "/results/0/valid_until")
+    assert (ended.status_code, ended.json()["errors"][0]["pointer"]) == (409, "/results/0/valid_until")
     assert ended.json()["errors"][0]["message_en"] == "Expected no day before valid_from"
     issued[0] |= {"name": "出生医学证明", "issuer": "示例妇幼保健院", "valid_from": "2026-12-01"}
     done = await decide(officer, case, "c", action="complete", reason="已核验", results=issued)

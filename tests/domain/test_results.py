@@ -7,7 +7,10 @@ from datetime import date
 import pytest
 
 from onenet.domain import results
-from onenet.domain.outcome import ResultGiven
+from onenet.domain.outcome import Completed, ResultGiven
+from onenet.domain.states import StepState
+from tests.domain.walk import begin
+from tests.factories import make_bundle, make_member
 
 GIVEN = ResultGiven("licence", "F-1", valid_until="2026-12-31", issued_on="2026-12-01")
 
@@ -30,3 +33,14 @@ def test_how_a_result_stands_is_worked_out_for_the_day(
     result: ResultGiven, today: date, stands: tuple[str, str | None]
 ) -> None:
     assert results.standing(result, today) == stands
+
+
+def test_what_would_end_before_it_begins_is_held_for_a_person_and_nothing_of_it_is_issued() -> None:
+    walk = begin(make_bundle(make_member("licence", results=["licence"])))
+    wrong = ResultGiven("licence", valid_from="2026-12-02", valid_until="2026-12-01")
+    assert walk.answer("licence", Completed((GIVEN, wrong))) == "held"
+    step = walk.step("licence")
+    assert (step.state, step.results) == (StepState.HELD, ())
+    assert step.reason == "/results/1/valid_until: expected no day before valid_from"
+    one_day = ResultGiven("licence", valid_from="2026-12-01", valid_until="2026-12-01")
+    assert walk.answer("licence", Completed((one_day,))) == "applied"

@@ -56,7 +56,7 @@ async def test_a_clerk_claims_accepts_and_completes_with_forms_alone(office: Off
     holds = {"valid_from": "2026-12-01", "valid_until": "2031-11-30"}
     wrong = {f"{name}:birth_certificate": "2031-11-30" for name in holds}
     wrong["valid_until:birth_certificate"] = "2031-11-29"
-    assert (await zhang.press(task, "completed", **done, **wrong)).status_code == 400
+    assert (await zhang.press(task, "completed", **done, **wrong)).status_code == 409
     done |= {f"{name}:birth_certificate": day for name, day in holds.items()}
     assert (await zhang.press(task, "completed", **done)).status_code == 303
     step = await office.certificate(case)

@@ -8,7 +8,7 @@ from onenet.api import about
 from onenet.app import NOUNS
 from tests.security.asvs import PAGE
 
-PAGES = ("/track", "/console")
+PAGES = ("/track", "/verify", "/console")
 """What is no operation of the API."""
 
 

@@ -20,8 +20,6 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
-    field_validator,
 )
 
 from onenet.adapters.base import UnreadableAnswer
@@ -72,14 +70,6 @@ class ResultShape(Shape):
     issuer: Name | None = None
     valid_from: Day | None = None
     valid_until: Day | None = None
-
-    @field_validator("valid_until")
-    @classmethod
-    def _ends_after_it_begins(cls, until: str | None, info: ValidationInfo) -> str | None:
-        begins = info.data.get("valid_from")
-        if until and begins and until < begins:
-            raise ValueError("expected no day before valid_from")
-        return until
 
 
 class RequestShape(Shape):

@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, RootModel, StringConstraints, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, RootModel, StringConstraints
 
 from onenet.api.case_shapes import BundleMark, StepStateWord, WaitingShape
 from onenet.api.form_values import GivenForm
@@ -82,15 +81,6 @@ class GivenResult(Request):
     issuer: Line | None = None
     valid_from: date | None = None
     valid_until: date | None = None
-
-    @field_validator("valid_until")
-    @classmethod
-    def _ends_after_it_begins(cls, until: date | None, info: ValidationInfo) -> date | None:
-        begins = info.data.get("valid_from")
-        if until and begins and until < begins:
-            words = ("有效期不得早于开始日期结束", "Expected no day before valid_from")
-            raise PydanticCustomError("ends_before_it_begins", "ends before it begins", {"words": words})
-        return until
 
     def to_result(self) -> ResultGiven:
         """As the engine knows it."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from onenet.api.shapes import Answer, extensible
+from onenet.api.shapes import Answer, Line, Named, Names, Request, extensible
+from onenet.domain.results import Standing
 
 
 class ResultShape(Answer):
@@ -25,3 +26,52 @@ class ResultShape(Answer):
     issuer: str | None = None
     valid_from: date | None = None
     valid_until: date | None = None
+
+
+StandingWord = Annotated[str, Field(json_schema_extra=extensible(get_args(Standing)))]
+
+
+class IssuedShape(Answer):
+    """A result as it stands today; `since`: from which day on it stands so. `issued_on`: the day of the
+    decision. `verification_code`: to the applicant alone, of what has a number.
+    """
+
+    step: str
+    department: Named
+    code: str
+    number: str | None = None
+    facts: dict[str, Any] | None = None
+    name: Names
+    issuer: Names
+    valid_from: date | None = None
+    valid_until: date | None = None
+    issued_on: date | None = None
+    state: StandingWord
+    since: date | None = None
+    state_reason: str | None = None
+    verification_code: str | None = None
+
+
+class IssuedList(Answer):
+    """All that was issued in a case."""
+
+    items: list[IssuedShape]
+
+
+class VerificationWish(Request):
+    """The number of a result, and its code as it was told, with or without strokes."""
+
+    number: Line
+    code: Annotated[str, StringConstraints(min_length=1, max_length=64)]
+
+
+class VerifiedShape(Answer):
+    """How a result stands today, and since which day; nothing of whose it is."""
+
+    number: str
+    name: Names
+    issuer: Names
+    valid_from: date | None = None
+    valid_until: date | None = None
+    state: StandingWord
+    since: date | None = None

@@ -5,15 +5,16 @@ Whoever holds number and secret may look, so nothing is shown that a person wrot
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 
 from markupsafe import Markup
 
 from onenet.console import words
+from onenet.console.result_words import RESULTS
 from onenet.console.words import PAGE, Language
-from onenet.domain import refusals, suspensions
+from onenet.domain import refusals, results, suspensions
 from onenet.domain.case import Case, Step, Waiting
 from onenet.domain.outcome import SupplementRequest
 from onenet.domain.procedures import Remedy
@@ -56,9 +57,9 @@ class CasePage:
     is_rated: bool
 
 
-def page_of(case: Case, language: Language) -> CasePage:
-    """The page of a case in that language."""
-    told = _Telling(case, language)
+def page_of(case: Case, language: Language, codes: Mapping[tuple[str, str, str], str]) -> CasePage:
+    """The page of a case in that language. `codes`: of what was issued, by step, result and number."""
+    told = _Telling(case, language, codes)
     shown = [step for step in case.steps.values() if step.state is not StepState.SKIPPED]
     skipped = [step.code for step in case.steps.values() if step.state is StepState.SKIPPED]
     return CasePage(
@@ -79,8 +80,9 @@ def page_of(case: Case, language: Language) -> CasePage:
 class _Telling:
     """Puts parts of one case into words of one language."""
 
-    def __init__(self, case: Case, language: Language):
+    def __init__(self, case: Case, language: Language, codes: Mapping[tuple[str, str, str], str]):
         self._case = case
+        self._codes = codes
         self._language = language
         self._zone = timezone(timedelta(minutes=case.utc_offset_minutes))
 
@@ -161,10 +163,16 @@ class _Telling:
         return known.names[self._language] if known else code
 
     def _results(self, step: Step) -> Iterable[str]:
-        names = {result.code: result.names for result in self._case.bundle.member(step.code).results}
         for result in step.results:
-            name = names[result.code][self._language] if result.code in names else result.code
-            yield f"{name} {result.number or ''}".strip()
+            name = results.name_of(self._case.bundle, step, result)[self._language]
+            told = f"{name} {result.number or ''}".strip()
+            code = self._codes.get((step.code, result.code, result.number or ""))
+            if code is not None:
+                told = RESULTS["with_code"][self._language].format(result=told, code=code)
+            if result.state != "issued":
+                state = RESULTS[f"stands_{result.state}"][self._language]
+                told = RESULTS["not_standing"][self._language].format(result=told, state=state)
+            yield told
 
     def _department(self, step: Step) -> str:
         return self._case.bundle.departments[step.department].names[self._language]

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from onenet import __version__
 from onenet.console.desk_words import DESK
 from onenet.console.rating_words import RATING
+from onenet.console.result_words import RESULTS
 from onenet.console.words import PAGE, Language
 
 HEADERS = {
@@ -26,7 +27,7 @@ HEADERS = {
 }
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
-_WORDS = {**PAGE, **DESK, **RATING}
+_WORDS = {**PAGE, **DESK, **RATING, **RESULTS}
 _STYLE = (files("onenet.console") / "static" / "page.css").read_text(encoding="utf-8")
 _STYLE_MARK = sha256(_STYLE.encode()).hexdigest()[:12]
 _TEMPLATES = jinja2.Environment(

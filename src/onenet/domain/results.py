@@ -6,6 +6,7 @@ Source: domain.md section 16, GB/T 39046 table 8.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Literal
@@ -26,6 +27,13 @@ def issue(draft: Draft, code: str) -> None:
         today = local_day(draft.now.at, draft.case.utc_offset_minutes).isoformat()
         issued = tuple(replace(each, issued_on=today) for each in step.results)
         draft.steps[code] = step._replace(results=issued)
+
+
+def out_of_order(given: Sequence[ResultGiven]) -> Iterator[int]:
+    """Which of them would cease to hold before they begin to."""
+    for place, each in enumerate(given):
+        if each.valid_from and each.valid_until and each.valid_until < each.valid_from:
+            yield place
 
 
 def standing(result: ResultGiven, today: date) -> tuple[Standing, str | None]:

@@ -31,10 +31,11 @@ OF_INDEX = "blind-index/v1"
 class DataKey:
     """Seals and opens values for their places: those of one case, or those that are of no case."""
 
-    __slots__ = ("_cipher", "_head")
+    __slots__ = ("_cipher", "_head", "_key", "_suite")
 
     def __init__(self, suite: Suite, key: bytes, kid: int = OF_CASE):
         """`kid` goes into each blob: 0 for the key of a case."""
+        self._suite, self._key = suite, key
         self._cipher: Cipher = suite.cipher(key)
         self._head = blobs.head(kid)
 
@@ -53,6 +54,10 @@ class DataKey:
     def unseal(self, text: str, *, place: str, row: UUID | str) -> str:
         """What a column of text holds, which must be sealed. Raises: Unreadable."""
         return self.decrypt(blobs.from_text(text, place=place, row=row), place=place, row=row).decode()
+
+    def mac(self, text: str, purpose: str) -> bytes:
+        """What only who has this key can make of the text, for this purpose alone: 32 bytes."""
+        return self._suite.mac(self._suite.derived(self._key, purpose), text.encode())
 
 
 class KeyRing:

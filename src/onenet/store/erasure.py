@@ -163,6 +163,7 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
         requests="[]",
         said=None,
         procedures="[]",
+        result_locator=None,
     )
     await _empty_tasks(connection, case_id, key)
     await ratings.give_up(connection, case_id)

@@ -28,7 +28,7 @@ from onenet.domain.outcome import ResultGiven, SupplementRequest
 from onenet.domain.states import Light, StepState, TaskState, TimerState
 from onenet.domain.urging import urging_due_at
 from onenet.encryption import DataKey, KeyRing, blobs
-from onenet.store import contents, procedures, sealing
+from onenet.store import contents, procedures, results, sealing
 
 Row = Mapping[str, Any]
 
@@ -157,6 +157,7 @@ def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:
         "claimed_at": step.claim and step.claim.at,
         "received_at": step.received_at,
         "urging_due_at": urging_due_at(step) if step.procedures else None,
+        "result_locator": results.locator_of(case.id, step, key) if step.results else None,
         **timing_columns(step.timing),
         **_said_columns(case, step, key),
     }

@@ -231,6 +231,8 @@ step = Table(
     Column("received_at", Timestamp),
     # When the first urging that is open is to be answered: of `procedures`, for looking up.
     Column("urging_due_at", Timestamp),
+    # Where what it issued is found by a verification code; tells nothing of it.
+    Column("result_locator", Integer),
     *_timing(),
     PrimaryKeyConstraint("lane", "case_id", "code"),
     to_case(),
@@ -240,6 +242,7 @@ step = Table(
         name="waiting_says_why",
     ),
     Index("ix_step_of_department", "department", "lane", "case_id"),
+    Index("ix_step_result", "lane", "result_locator", **only(text("result_locator IS NOT NULL"))),
     Index("ix_step_lit", "lane", "case_id", "code", **only(text(LIT))),
     Index(
         "ix_step_at_desk",
