@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,18 @@ async def test_sqlite_flushes_every_commit_and_keeps_parents(
     async with database.transaction() as writing, database.read() as reading:
         assert await scalar(writing, f"PRAGMA {pragma}") == value
         assert await scalar(reading, f"PRAGMA {pragma}") == value
+
+
+@on_sqlite
+async def test_a_new_file_that_somebody_else_has_begun_with_is_waited_for(
+    database: Database, database_url: str
+) -> None:
+    """SQLite refuses at once to switch it to a write-ahead log, as it does when two open it together."""
+    other = sqlite3.connect(sqlite_file(database_url), isolation_level=None)
+    assert other.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+    other.execute("BEGIN IMMEDIATE")
+    asyncio.get_running_loop().call_later(0.2, other.close)
+    await count_one(database)
 
 
 @on_sqlite

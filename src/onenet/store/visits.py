@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -20,6 +21,9 @@ FIRST_ROWS = 256
 unless it is asked for whole.
 """
 
+
+AGAIN_AFTER_S = 0.01
+"""How long a file is left alone that others have begun with."""
 
 FREE_WITHIN_S = 1.0
 """How long somebody who was cancelled waits for the thread."""
@@ -34,7 +38,7 @@ class Connection(aiosqlite.Connection):
 
     def __init__(self, file: str, **settings: Any):
         """Opens nothing yet."""
-        super().__init__(lambda: sqlite3.connect(file, **settings), iter_chunk_size=FIRST_ROWS)
+        super().__init__(lambda: _open(file, **settings), iter_chunk_size=FIRST_ROWS)
         self._thread.daemon = True  # as SQLAlchemy has it: one that nobody closed must not hold the process
 
     def cursor(self) -> Cursor:  # type: ignore[override]  # the driver's own costs a visit
@@ -57,6 +61,26 @@ class Connection(aiosqlite.Connection):
     async def visit(self, work: Callable[[sqlite3.Connection], None]) -> None:
         """Does this in the driver's thread."""
         await self._execute(lambda: work(self._conn))
+
+
+def _open(file: str, timeout: float = 5.0, **settings: Any) -> sqlite3.Connection:
+    """Opens a file with its write-ahead log.
+
+    Who opens a file first switches it, for good. SQLite refuses that at once, whatever the timeout, while
+    somebody else does it or writes, as a server and a worker that are started together on a new file.
+    """
+    connection: sqlite3.Connection = sqlite3.connect(file, timeout=timeout, **settings)
+    refused_from = time.monotonic() + timeout
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= refused_from:
+                connection.close()
+                raise
+            time.sleep(AGAIN_AFTER_S)
+        else:
+            return connection
 
 
 def connect(file: str, **settings: Any) -> Connection:
