@@ -126,9 +126,10 @@ class Month:
             pass
 
     async def _apply(self, count: int) -> None:
-        made = await asyncio.gather(*(self._submit() for _ in range(count)))
-        for case in made:
-            self._plan(case)
+        async with asyncio.TaskGroup() as group:  # where one fails, no other goes on with a closed database
+            made = [group.create_task(self._submit()) for _ in range(count)]
+        for each in made:
+            self._plan(each.result())
 
     async def _submit(self) -> Case:
         self.opened += 1
