@@ -15,6 +15,7 @@ from onenet.api import (
     about,
     applicants,
     applications,
+    awaited,
     break_glass,
     callbacks,
     case_actions,
@@ -63,8 +64,8 @@ from onenet.services.logins import Logins
 NOUNS = (
     cases, previews, case_actions, promises, reapplications, events, deadlines, progress, callbacks,
     documents, drafts, catalogue, applications, evidence, delegations, consents, applicants, own_data,
-    break_glass, endpoints, operating, pull, desk, hearings, withdrawals, supervision, log, ratings, results,
-    health, metrics, about,
+    break_glass, endpoints, operating, pull, desk, hearings, withdrawals, awaited, supervision, log, ratings,
+    results, health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

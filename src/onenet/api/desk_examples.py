@@ -46,6 +46,18 @@ _WITHDRAWAL: dict[str, Any] = {
     "reason": "withdrawn_by_applicant",
 }
 OUTSTANDING_PAGE: dict[str, Any] = {"items": [_WITHDRAWAL], "links": {"self": "/v1/desk/withdrawals"}}
+_AWAITED: dict[str, Any] = {
+    **{name: _WITHDRAWAL[name] for name in ("case", "number", "bundle", "jurisdiction", "step")},
+    **{name: _STEP[name] for name in ("names", "department")},
+    "state": "completed",
+    "due_on": "2027-01-25",
+    "awaited": [{"what": "check", "due_on": "2027-01-25", "is_overdue": False}],
+    "links": {
+        "case": f"/v1/cases/{CASE['id']}",
+        "checks": f"/v1/cases/{CASE['id']}/steps/{_STEP['code']}/checks",
+    },
+}
+AWAITED_PAGE: dict[str, Any] = {"items": [_AWAITED], "links": {"self": "/v1/desk/awaited"}}
 CONFIRMATION: dict[str, Any] = {"opinion": "已注销户口登记"}
 CONFIRMED: dict[str, Any] = {**_WITHDRAWAL, "state": "confirmed"}
 CLAIM: dict[str, Any] = {"reason": "承办人请假，由我办理"}

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from sqlalchemy import RowMapping
 
+from onenet.domain import awaited
 from onenet.domain.case import (
     UNTIMED,
     Case,
@@ -158,6 +159,7 @@ def step_row(case: Case, step: Step, key: DataKey | None) -> dict[str, Any]:
         "received_at": step.received_at,
         "urging_due_at": urging_due_at(step) if step.procedures else None,
         "result_locator": results.locator_of(case.id, step, key) if step.results else None,
+        "awaited_on": awaited.first_on(step) if step.procedures else None,
         **timing_columns(step.timing),
         **_said_columns(case, step, key),
     }

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -233,6 +234,8 @@ step = Table(
     Column("urging_due_at", Timestamp),
     # Where what it issued is found by a verification code; tells nothing of it.
     Column("result_locator", Integer),
+    # The first day by which something that was promised is to follow or to be looked at: likewise.
+    Column("awaited_on", Date),
     *_timing(),
     PrimaryKeyConstraint("lane", "case_id", "code"),
     to_case(),
@@ -243,6 +246,7 @@ step = Table(
     ),
     Index("ix_step_of_department", "department", "lane", "case_id"),
     Index("ix_step_result", "lane", "result_locator", **only(text("result_locator IS NOT NULL"))),
+    Index("ix_step_awaited", "lane", "department", "awaited_on", **only(text("awaited_on IS NOT NULL"))),
     Index("ix_step_lit", "lane", "case_id", "code", **only(text(LIT))),
     Index(
         "ix_step_at_desk",
