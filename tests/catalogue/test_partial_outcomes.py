@@ -85,4 +85,4 @@ def test_a_negative_finding_does_not_end_an_enrolment(bundles: dict[str, Bundle]
         {"step": "insurance_check", "state": "rejected"}
     ]
     granted(walk, "enrolment_information")
-    assert walk.case.state is CaseState.PARTLY_COMPLETED
+    assert walk.case.state is CaseState.COMPLETED

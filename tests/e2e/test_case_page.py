@@ -65,6 +65,16 @@ async def test_what_the_applicant_must_do_comes_before_everything_else(desk: Des
     assert -1 < told.find(task) < told.find("Case number")
 
 
+async def test_what_could_not_be_verified_is_no_refusal_and_can_be_corrected(desk: Desk) -> None:
+    case = await desk.answer(
+        await desk.open("school_enrolment", 2), "household_check", Rejected("refused", "x")
+    )
+    told = text_of(await desk.page(case))
+    assert "Could not be verified since" in told
+    assert "Correct what you stated, and apply for this step again." in told
+    assert "administrative review" not in told
+
+
 async def test_what_a_person_wrote_is_not_shown(desk: Desk) -> None:
     case = await desk.open("newborn", 1)
     asked = SupplementRequest("material", "informed_consent", "the stamp of Zhang San is missing")

@@ -257,7 +257,6 @@ SCHOOL = (
     Story(  # a negative finding does not end the case: the school decides with it
         "school_enrolment", "refusal", 1,
         says={"insurance_check": (accepted, refuses("缴费月数不足"))},
-        ends="partly_completed",
         but={"insurance_check": "rejected"},
     ),
     Story(

@@ -144,7 +144,7 @@ async def decide_step(request: Request, case_id: CaseId, step: StepCode, body: D
         raise InvalidInput(faults=(NO_RESULTS,))
     results = tuple(each.to_result() for each in said.results)
     command = DecideStep(step, said.action, said.reason, results)
-    check_codes(seen.case.bundle.member(step), command)
+    check_codes(seen.case.bundle, step, command)
     replying = replying_as(request, seen, body.raw)
     return answered(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
 

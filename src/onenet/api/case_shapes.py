@@ -208,6 +208,7 @@ class StepShape(Answer):
     """One item inside the case. `light` stays as it was when the step is closed. `tolerances`: what follows
     later, where anything does. `commitment`: what was signed in place of a proof or a check. `corrections`:
     how many were asked for, if any. `subject`: which of several it is about, where the case is for several.
+    `verifies`: it decides nothing, and the case ends as the others do.
 
     `promised_due_at`, `statutory_due_at`: when its limits are used up, as far as that is known;
     `is_provisional`: a year on the way has no published make-up days yet, so that they may still move.
@@ -217,6 +218,7 @@ class StepShape(Answer):
     names: Names
     department: Named
     subject: SubjectShape | None = None
+    verifies: bool | None = None
     state: StepStateWord
     since: Moment
     waiting: WaitingShape | None = None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -164,7 +164,7 @@ def progress_view(case: Case) -> dict[str, Any]:
     """How a case stands, for whoever holds its number and secret: nothing that a person wrote."""
     fixed = _fixed(case.bundle)
     steps = [_step(fixed[step.code], step, WHOLE) for step in case.steps.values()]
-    shown = ("code", "names", "department", "subject", "state", "since")
+    shown = ("code", "names", "department", "subject", "verifies", "state", "since")
     return {
         "number": case.number,
         "state": case.state.value,
@@ -230,9 +230,11 @@ def _fixed(bundle: Bundle) -> dict[str, _Fixed]:
 
 def _fixed_of(bundle: Bundle, member: Member) -> _Fixed:
     department = department_view(bundle, member.department)
-    mark = {"code": member.code, "names": dict(member.names), "department": department}
+    mark: dict[str, Any] = {"code": member.code, "names": dict(member.names), "department": department}
     if whose := subjects.of(bundle, member.code):
         mark["subject"] = whose._asdict()
+    if member.verifies:
+        mark |= {"verifies": True}
     return _Fixed(mark, _limits_of(member))
 
 
@@ -264,7 +266,7 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
         said["reason"] = step.reason
     if step.opinion is not None:
         said["opinion"] = step.opinion
-    return said | _procedures(step)
+    return said | _procedures(step, fixed.mark)
 
 
 def _result(result: ResultGiven) -> dict[str, Any]:
@@ -272,7 +274,7 @@ def _result(result: ResultGiven) -> dict[str, Any]:
     return given(result.as_issued() | stands)
 
 
-def _procedures(step: Step) -> dict[str, Any]:
+def _procedures(step: Step, mark: Collection[str]) -> dict[str, Any]:
     """What goes on in the step beside its state."""
     said: dict[str, Any] = {}
     if lines := tolerance.ledger(step):
@@ -282,13 +284,8 @@ def _procedures(step: Step) -> dict[str, Any]:
     if special := suspensions.under_way(step):
         said["special_procedure"] = _special(special)
     if refusal := refusals.refusal_of(step):
-        said["refusal"] = given(
-            {
-                "reason_code": refusal.reason_code,
-                "go_to": refusal.go_to,
-                "remedies": refusals.as_told(refusal.remedies),
-            }
-        )
+        told = refusals.shown(refusal, verifies="verifies" in mark)
+        said["refusal"] = given(told | {"go_to": refusal.go_to})
     if (by := reapplied_by(step.procedures)) is not None:
         said["reapplied_by"] = str(by)
     if (signed := commitment.of(step)) is not None:

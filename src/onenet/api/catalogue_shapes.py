@@ -120,6 +120,7 @@ class CommitmentTermsShape(TermsShape):
 class GuidanceMember(Answer):
     """An item that the answers lead to. `tolerance`: what is signed where secondary materials of mode 4
     follow later; where it is, each of them is handed in or promised. `commitment`: what may be signed.
+    `verifies`: it decides nothing.
     """
 
     code: str
@@ -127,6 +128,7 @@ class GuidanceMember(Answer):
     names: Names
     department: Named
     subject: SubjectShape | None = None
+    verifies: bool | None = None
     promised: Limit | None = None
     statutory: Limit | None = None
     tolerance: TermsShape | None = None

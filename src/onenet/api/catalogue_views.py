@@ -163,6 +163,7 @@ def _member(bundle: Bundle, member: Member) -> dict[str, Any]:
             "names": dict(member.names),
             "department": department_view(bundle, member.department),
             "subject": whose._asdict() if whose else None,
+            "verifies": member.verifies or None,
             "promised": limit_view(member.promised),
             "statutory": limit_view(member.statutory),
             "tolerance": _terms(member.tolerance) if member.tolerance else None,

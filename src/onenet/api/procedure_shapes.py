@@ -36,18 +36,22 @@ class SpecialProcedureShape(Answer):
 
 
 class RemedyShape(Answer):
-    """What can be done against a refusal: where, and until which day."""
+    """What can be done after a refusal: where, and until which day. `correct_data` has neither: what could
+    not be verified is corrected, and applied for again.
+    """
 
-    way: Annotated[str, Field(json_schema_extra=extensible(["administrative_review", "lawsuit"]))]
-    where: Names
-    until: Annotated[str, Field(json_schema_extra={"format": "date"})]
+    way: Annotated[
+        str, Field(json_schema_extra=extensible(["administrative_review", "lawsuit", "correct_data"]))
+    ]
+    where: Names | None = None
+    until: Annotated[str | None, Field(json_schema_extra={"format": "date"})] = None
 
 
 class RefusalShape(Answer):
     """How a step was refused. `go_to`: the body that is competent; `remedies`: of a refusal on the merits."""
 
     reason_code: Annotated[
-        str, Field(json_schema_extra=extensible(["not_needed", "not_competent", "refused"]))
+        str, Field(json_schema_extra=extensible(["not_needed", "not_competent", "refused", "not_verified"]))
     ]
     go_to: str | None = None
     remedies: list[RemedyShape]

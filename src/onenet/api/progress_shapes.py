@@ -14,6 +14,7 @@ class ProgressStep(Answer):
     names: Names
     department: Named
     subject: SubjectShape | None = None
+    verifies: bool | None = None
     state: StepStateWord
     since: Moment
 

@@ -129,6 +129,7 @@ def _member(
         after_supplement=item.after_supplement,
         renews=item.renews,
         commitment=_commitment(item.commitment),
+        verifies=item.verifies,
     )
 
 

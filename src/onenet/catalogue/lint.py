@@ -52,6 +52,7 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
     limits.promises_keep_within_the_law,
     promises.what_may_follow_is_there,
     promises.no_commitment_where_a_check_protects,
+    promises.a_verification_grants_nothing,
 )
 """Rules about entries as they are written."""
 

@@ -260,6 +260,7 @@ class Item(Shape):
     `needs`: how it needs a material, where that is otherwise than the material says.
     `retention_days`: how long what was said is kept after the case was closed. `tolerance`: what is signed
     where secondary materials follow later, `commitment`: in place of a check; `protects`: for what none may.
+    `verifies`: it decides nothing; what it finds is for the items after it.
     `after_supplement`: whether limits go on or begin anew. `renews`: the field with the day of expiry.
     """
 
@@ -283,6 +284,7 @@ class Item(Shape):
     compensation: Names | None = None
     commitment: Commitment | None = None
     protects: list[Protected] = []
+    verifies: bool = False
 
 
 class Option(Shape):

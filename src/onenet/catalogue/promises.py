@@ -35,6 +35,20 @@ def no_commitment_where_a_check_protects(catalogue: Catalogue) -> Findings:
             yield error(item.at("commitment"), "commitment_excluded", what)
 
 
+def a_verification_grants_nothing(catalogue: Catalogue) -> Findings:
+    """What is found out is no licence (type 01), is never renewed, and there is nothing in it to undo."""
+    for item in catalogue.items:
+        shape = item.shape
+        granted = {
+            "item_type": shape.item_type == "01",
+            "renews": shape.renews,
+            "compensation": shape.compensation,
+        }
+        for key in (key for key, said in granted.items() if shape.verifies and said):
+            what = f"{item.code} verifies, and so grants nothing; expected no {key} that says otherwise"
+            yield error(item.at(key), "verification_grants", what)
+
+
 def _may_follow(item: model.Item, code: str, materials: dict[str, Entry[model.Material]]) -> bool:
     if code not in materials:
         return True  # it leads nowhere; another rule says so

@@ -92,7 +92,7 @@ class _Telling:
             department=self._department(step),
             kind=step.state.value,
             sign=words.SIGNS[step.state],
-            state=words.STEP_STATES[step.state][self._language],
+            state=self._state(step),
             since=_filled(PAGE["since"][self._language], day=self.time(step.since)),
             why=self._waiting(step, step.waiting) if step.waiting else self._end(step),
             remedies=self._remedies(step),
@@ -121,8 +121,18 @@ class _Telling:
         named = self.steps(code for code in steps.split(", ") if code in self._case.steps)
         return _filled(known[self._language], steps=named) if known else None
 
+    def _state(self, step: Step) -> str:
+        known = words.NOT_VERIFIED if self._is_unverified(step) else words.STEP_STATES[step.state]
+        return known[self._language]
+
+    def _is_unverified(self, step: Step) -> bool:
+        member = self._case.bundle.member(step.code)
+        return refusals.is_unverified(refusals.refusal_of(step), verifies=member.verifies)
+
     def _remedies(self, step: Step) -> Markup | None:
         """What can be done against a refusal."""
+        if self._is_unverified(step):
+            return _filled(words.CORRECT_DATA[self._language])
         refusal = refusals.refusal_of(step)
         return Markup(" ").join(map(self._remedy, refusal.remedies)) if refusal else None
 

@@ -87,6 +87,12 @@ REMEDIES: Mapping[str, Words] = {
 }
 """What can be done against a refusal."""
 
+NOT_VERIFIED: Words = {"zh": "未通过核验", "en": "Could not be verified"}
+CORRECT_DATA: Words = {
+    "zh": "请更正信息后重新申请此环节。",
+    "en": "Correct what you stated, and apply for this step again.",
+}
+
 WRONG: Words = {"zh": "{thing}（{kind}）", "en": "{thing} ({kind})"}
 
 WAITS: Mapping[str, Words] = {

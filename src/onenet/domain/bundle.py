@@ -204,7 +204,7 @@ class Member:
     `commitment`: what may be signed in place of a proof or a check; None: nothing (section 7).
     `after_supplement`: whether its limits go on or begin anew when a supplement asked for after acceptance is
     handed in (domain.md section 5.4). `renews`: the field of the form with the day on which the certificate
-    to be renewed expires; None: it is no renewal.
+    to be renewed expires; None: it is no renewal. `verifies`: it finds out something and decides nothing.
     """
 
     code: str
@@ -233,6 +233,7 @@ class Member:
     tolerance: Terms | None = None
     compensation: Names | None = None
     commitment: CommitmentTerms | None = None
+    verifies: bool = False
 
     def whose_failure(self, policy: EdgePolicy, failed: Collection[str]) -> tuple[str, ...]:
         """Which of the failed members before this one ask for that policy."""
@@ -316,7 +317,7 @@ def _commitment(content: Json) -> CommitmentTerms | None:
 
 _PLAIN = (
     "compensation", "code", "item", "names", "department", "item_type", "when", "alternative", "offline",
-    "retention_days", "agent", "after_supplement", "renews",
+    "retention_days", "agent", "after_supplement", "renews", "verifies",
 )  # fmt: skip
 """Members of a member that are kept as they are."""
 

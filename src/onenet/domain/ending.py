@@ -43,8 +43,9 @@ def end_step(
         told["opinion"] = draft.steps[code].opinion
     procedures = draft.steps[code].procedures
     if state is StepState.REJECTED:
+        member = draft.case.bundle.member(code)
         refusal = refusals.refusal_today(draft, draft.steps[code])
-        procedures, told = (*procedures, refusal), told | refusals.event_of(refusal)
+        procedures, told = (*procedures, refusal), told | refusals.event_of(refusal, member)
     draft.move_step(
         code, state, EventType(f"step.{state.value}"), told,
         reason=reason, results=results, procedures=procedures,

@@ -349,7 +349,7 @@ def close(draft: Draft) -> None:
         return
     steps = {step.state for step in draft.steps.values()}
     if steps <= FINAL_STEP:
-        draft.move_case(_final_state(steps))
+        draft.move_case(_final_state(draft))
         return
     if draft.state is CaseState.RECEIVED and steps & BEGUN:
         draft.move_case(CaseState.ACCEPTED)
@@ -357,10 +357,14 @@ def close(draft: Draft) -> None:
         draft.move_case(CaseState.IN_PROGRESS)
 
 
-def _final_state(steps: set[StepState]) -> CaseState:
-    refused = StepState.REJECTED in steps or StepState.CANCELLED in steps
-    if StepState.COMPLETED in steps:
-        return CaseState.PARTLY_COMPLETED if refused else CaseState.COMPLETED
-    if StepState.REJECTED in steps:
+def _final_state(draft: Draft) -> CaseState:
+    """How it ended, by the steps that decide something; by all where nothing but verifications applied."""
+    every = {step.state for step in draft.steps.values()}
+    deciding = {draft.steps[member.code].state for member in draft.case.bundle.members if not member.verifies}
+    granted = deciding if deciding - {StepState.SKIPPED} else every
+    if StepState.COMPLETED in granted:
+        is_part = StepState.REJECTED in granted or StepState.CANCELLED in granted
+        return CaseState.PARTLY_COMPLETED if is_part else CaseState.COMPLETED
+    if StepState.REJECTED in every:
         return CaseState.REJECTED
-    return CaseState.WITHDRAWN if StepState.CANCELLED in steps else CaseState.COMPLETED
+    return CaseState.WITHDRAWN if StepState.CANCELLED in every else CaseState.COMPLETED

@@ -31,6 +31,7 @@ from onenet.domain import (
     stalls,
     ticket_handling,
     tolerance,
+    unfolding,
     urging,
     withdrawals,
 )
@@ -282,7 +283,8 @@ def _(command: DecideStep, draft: Draft) -> Reply:
         case "release":
             flow.let_go_on(draft, step.code, command.reason)
         case "complete":
-            ending.end_step(draft, step.code, StepState.COMPLETED, command.reason, command.results)
+            results = unfolding.issued(draft.case.bundle, step.code, command.results)
+            ending.end_step(draft, step.code, StepState.COMPLETED, command.reason, results)
         case "reject":
             ending.end_step(draft, step.code, StepState.REJECTED, command.reason)
         case "skip":

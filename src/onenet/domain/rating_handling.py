@@ -144,6 +144,8 @@ def _check(draft: Draft, command: GiveRating) -> None:
     step = draft.steps.get(command.step) if command.step else None
     if command.step and (step is None or step.state is StepState.SKIPPED):
         raise _unknown("/step", "办件没有此环节", "the case has no such step")
+    if command.step and draft.case.bundle.member(command.step).verifies:
+        raise _unknown("/step", "核验环节不评价", "a step that only verifies is not rated")
     strangers = [n for n, tag in enumerate(command.tags) if tag not in tags_for(command.channel)]
     if strangers:
         raise _unknown(f"/tags/{strangers[0]}", "该渠道没有此评价标签", "this channel has no such tag")

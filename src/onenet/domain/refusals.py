@@ -14,6 +14,7 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
+from onenet.domain.bundle import Member
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -21,6 +22,8 @@ from onenet.domain.outcome import RefusedAs, Rejected, Unclear
 from onenet.domain.procedures import Refusal, Remedy
 from onenet.domain.states import StepState
 
+NOT_VERIFIED = "not_verified"
+CORRECT_DATA = "correct_data"
 WHERE_ELSE = Unclear("not_competent: the body that is competent was expected in go_to")
 
 
@@ -32,7 +35,11 @@ def names_no_body(outcome: Rejected) -> bool:
 def reject(draft: Draft, step: Step, outcome: Rejected) -> None:
     """Closes the step with what its department said."""
     refusal = refusal_today(draft, step, outcome.reason_code, outcome.go_to)
-    told = {"reason": outcome.reason, "go_to": outcome.go_to, **event_of(refusal)}
+    told = {
+        "reason": outcome.reason,
+        "go_to": outcome.go_to,
+        **event_of(refusal, draft.case.bundle.member(step.code)),
+    }
     draft.move_step(
         step.code, StepState.REJECTED, EventType.STEP_REJECTED, told,
         reason=outcome.reason, procedures=(*step.procedures, refusal),
@@ -47,16 +54,34 @@ def refusal_today(
     return Refusal("refusal", reason_code, draft.now.at, go_to, remedies)
 
 
-def event_of(refusal: Refusal) -> dict[str, Any]:
+def event_of(refusal: Refusal, member: Member) -> dict[str, Any]:
     """What the event of a step that is rejected tells of it, beside the reason."""
-    remedies = {"remedies": as_told(refusal.remedies)} if refusal.remedies else {}
-    return {"reason_code": refusal.reason_code, **remedies}
+    told = shown(refusal, verifies=member.verifies)
+    return told if told["remedies"] else {"reason_code": told["reason_code"]}
+
+
+def shown(refusal: Refusal, *, verifies: bool) -> dict[str, Any]:
+    """Why, and what can be done. That something could not be verified is no decision: there is nothing to
+    contest, and something to correct.
+    """
+    if is_unverified(refusal, verifies=verifies):
+        return {"reason_code": NOT_VERIFIED, "remedies": [{"way": CORRECT_DATA}]}
+    return {"reason_code": refusal.reason_code, "remedies": as_told(refusal.remedies)}
+
+
+def is_unverified(refusal: Refusal | None, *, verifies: bool) -> bool:
+    """Whether what was refused was a verification, on its merits."""
+    return verifies and refusal is not None and refusal.reason_code == "refused"
 
 
 def remedies_of(draft: Draft, step: Step) -> tuple[Remedy, ...]:
-    """What can be done against a refusal of today. A bank's or a utility's is no act of an authority."""
-    department = draft.case.bundle.departments.get(step.department)
-    if department is not None and department.kind == "non_government":
+    """What can be done against a refusal of today. A bank's is no act of an authority, a finding decides
+    nothing.
+    """
+    bundle = draft.case.bundle
+    department = bundle.departments.get(step.department)
+    is_no_authority = department is not None and department.kind == "non_government"
+    if is_no_authority or bundle.member(step.code).verifies:
         return ()
     rules, today = draft.rules, draft.today
     return (

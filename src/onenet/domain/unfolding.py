@@ -7,11 +7,11 @@ stored beside the steps, which tell how many there are (decision 0049).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from onenet.domain.bundle import Asks, Bundle, Field, Material, Member, Names, Result, Wait
-from onenet.domain.outcome import Completed, Outcome, SupplementNeeded, TakenBack
+from onenet.domain.outcome import Completed, Outcome, ResultGiven, SupplementNeeded, TakenBack
 from onenet.domain.subjects import Subjects, numbered, of
 from onenet.recent import Recent
 
@@ -39,25 +39,11 @@ def as_opened(bundle: Bundle, steps: Collection[str]) -> Bundle:
 
 
 def taken(bundle: Bundle, step: str, outcome: Outcome) -> Outcome:
-    """What a department says of a step in the codes of its item, in those of the case."""
-    whose = of(bundle, step)
-    if whose is None or whose.number == 1:
-        return outcome
-    member = bundle.member(step)
-    known = {
-        "result": {result.code for result in member.results},
-        "material": set(member.materials),
-        "field": set(member.fields),
-    }
-
-    def own(kind: str, code: str) -> str:
-        found = numbered(code, whose.number)
-        return found if found in known[kind] else code
-
+    """What is said of a step in the codes of its item, in those of the case."""
+    own = _own_codes(bundle, step)
     match outcome:
         case Completed(results=results):
-            issued = tuple(replace(each, code=own("result", each.code)) for each in results)
-            return replace(outcome, results=issued)
+            return replace(outcome, results=issued(bundle, step, results))
         case TakenBack(results=codes):
             return replace(outcome, results=tuple(own("result", code) for code in codes))
         case SupplementNeeded(requests=requests):
@@ -65,6 +51,31 @@ def taken(bundle: Bundle, step: str, outcome: Outcome) -> Outcome:
             return replace(outcome, requests=asked)
         case _:
             return outcome
+
+
+def issued(bundle: Bundle, step: str, results: tuple[ResultGiven, ...]) -> tuple[ResultGiven, ...]:
+    """The same, of results."""
+    own = _own_codes(bundle, step)
+    return tuple(replace(each, code=own("result", each.code)) for each in results)
+
+
+def _own_codes(bundle: Bundle, step: str) -> Callable[[str, str], str]:
+    """From the kind and the code of something to the code that it has for this step."""
+    whose = of(bundle, step)
+    if whose is None or whose.number == 1:
+        return lambda kind, code: code
+    member, number = bundle.member(step), whose.number
+    known = {
+        "result": {result.code for result in member.results},
+        "material": {*member.materials},
+        "field": {*member.fields},
+    }
+
+    def own(kind: str, code: str) -> str:
+        found = numbered(code, number)
+        return found if found in known[kind] else code
+
+    return own
 
 
 def own_materials(bundle: Bundle, said: Subjects) -> frozenset[str]:

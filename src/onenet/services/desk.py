@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from onenet.domain import content, results
-from onenet.domain.bundle import Member
+from onenet.domain import content, results, subjects
+from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, Step, Task
 from onenet.domain.commands import Clerk, DecideStep, HandOver, WorkAtDesk
 from onenet.domain.outcome import Completed, Outcome, ResultGiven, SupplementNeeded, TakenBack
@@ -131,7 +131,7 @@ async def work(gate: Gate, found: DeskTask, command: WorkAtDesk, replying: Reply
     if isinstance(act, HandOver):
         _check_name(act.to, found.step.department)
     else:
-        check_codes(found.case.bundle.member(found.step.code), act)
+        check_codes(found.case.bundle, found.step.code, act)
     return await gate.submit(change(found.case.id, command, replying))
 
 
@@ -142,18 +142,19 @@ def _check_name(name: str, department: str) -> None:
         raise unknown("/to", "不是该部门的人员", "this is nobody of the department")
 
 
-def check_codes(member: Member, act: object) -> None:
+def check_codes(bundle: Bundle, step: str, act: object) -> None:
     """Passes when the item names all that is asked for or issued: a person can mend a slip at once.
 
     Raises: UnknownReference; FormInvalid for a result that ends before it begins.
     """
+    member, whose = bundle.member(step), subjects.of(bundle, step)
     known: dict[str, set[str]] = {
         "result": {result.code for result in member.results},
         "material": set(member.materials),
         "field": set(member.fields),
     }
     for pointer, kind, code in _codes(act):
-        if code not in known[kind]:
+        if code not in known[kind] | {subjects.plain(whose, each) for each in known[kind]}:
             raise unknown(pointer, "该事项没有此代码", f"the item has no such {kind}")
     if isinstance(act, Completed | DecideStep) and (wrong := tuple(_ending_too_soon(act.results))):
         raise FormInvalid("a result ends before it begins", faults=wrong)
