@@ -37,6 +37,7 @@ from onenet.api import (
     metrics,
     openapi,
     operating,
+    opinions,
     own_data,
     previews,
     progress,
@@ -64,8 +65,8 @@ from onenet.services.logins import Logins
 NOUNS = (
     cases, previews, case_actions, promises, reapplications, events, deadlines, progress, callbacks,
     documents, drafts, catalogue, applications, evidence, delegations, consents, applicants, own_data,
-    break_glass, endpoints, operating, pull, desk, hearings, withdrawals, awaited, supervision, log, ratings,
-    results, health, metrics, about,
+    break_glass, endpoints, operating, pull, desk, hearings, withdrawals, awaited, opinions, supervision, log,
+    ratings, results, health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -21,7 +21,7 @@ from onenet.api.parts import Parts
 from onenet.app import Application, create_app
 from onenet.catalogue.build import content_text
 from onenet.clock import FrozenClock
-from onenet.domain.bundle import Bundle, Jurisdiction
+from onenet.domain.bundle import Bundle, Department, Jurisdiction
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Accepted
 from onenet.domain.visibility import EVERYTHING
@@ -169,6 +169,7 @@ async def _publish(database: Database) -> None:
     async with database.transaction() as connection:
         district = Jurisdiction("wujiang", names("吴江"), "district", "320509", parent="suzhou")
         await store_catalogue.save_jurisdictions(connection, [district], NOW)
+        await store_catalogue.save_departments(connection, [Department("bank", names("银行"))], NOW)
         await store_catalogue.add(
             connection, Version("moving", 1, "1" * 64, NOW), content_text(Bundle(**members))
         )
@@ -203,6 +204,7 @@ async def _open_cases(city: City) -> None:
 
     await _offer_tasks(city)
     await _rate(city, owner)
+    await _ask_bank(city)
 
 
 async def _rate(city: City, owner: Mapping[str, str]) -> None:
@@ -216,6 +218,19 @@ async def _rate(city: City, owner: Mapping[str, str]) -> None:
     headers = {**owner, "Idempotency-Key": "rating"}
     given = await city.ask("POST", f"/v1/cases/{id}/ratings", headers, bad)
     city.words["rating"] = given["id"]
+
+
+async def _ask_bank(city: City) -> None:
+    """The health department asked a bank, which has no step anywhere, about the second case; it answered."""
+    health, bank = (city.token("department", "system", dept=code) for code in ("health", "bank"))
+    here = f"/v1/cases/{city.words['second']}/steps/certificate/opinions"
+    question = {"department": "bank", "question": "账户是否属实？", "fields": ["child_name"]}
+    for key in ("answered", "asked"):
+        made = await city.ask("POST", here, {**health, "Idempotency-Key": key}, question)
+        city.words.setdefault("opinion", made["id"])
+        if key == "answered":
+            answers = f"/v1/opinions/{made['id']}/answers"
+            await city.ask("POST", answers, {**bank, "Idempotency-Key": "g"}, {"answer": "agree"})
 
 
 async def _begin_drafts(city: City, owner: Mapping[str, str], other: Mapping[str, str]) -> None:
@@ -288,6 +303,8 @@ async def _offices(city: City) -> None:
     city.add(
         "department", "of a step, in another district", await city.key("department", "health", "wujiang")
     )
+    away = city.token("officer", "o-bank-away", dept="bank", area=["wujiang"])
+    city.add("officer", "without a step, in another district", away)
     city.add("department", "of a step, by token", city.token("department", "system", dept="health"))
     for role in ("supervisor", "auditor"):
         for relation, area in (("of the city", "suzhou"), ("of the district", "kunshan"),

@@ -33,6 +33,8 @@ SHOWING = (
     "GET /v1/deliveries",
     "GET /v1/desk/tasks",
     "GET /v1/desk/tasks/{task}",
+    "GET /v1/opinions",
+    "GET /v1/opinions/{opinion}",
     "GET /v1/break-glass/{break_glass_id}/case",
 )
 
@@ -110,12 +112,15 @@ def mutants() -> Iterator[tuple[str, Rule, Rule]]:
                 yield f"{rule.name} shows {what}", rule, replace(rule, view=shown)
 
 
-UNREACHABLE = {
-    (rule, what)
-    for rule in ("supervision", "audit", "technical")
-    for what in ("every part of the application", "numbers")
-} | {("technical", "actors")}
-"""These roles have no permission for a route that shows such things: the layer before takes care of it."""
+WIDER = ("actors", "every part of the application", "numbers")
+
+UNREACHABLE = {(rule, what) for rule in ("supervision", "audit", "technical") for what in WIDER[1:]} | {
+    ("technical", "actors"),
+    *(("asked", what) for what in WIDER),
+}
+"""These roles have no permission for a route that shows such things: the layer before takes care of it. Of a
+case whoever is asked for an opinion sees nothing by any view: what it sees was put to it, as text.
+"""
 
 
 @sqlite

@@ -83,7 +83,7 @@ async def test_lists_and_single_cases_agree_on_what_is_seen(database: Database) 
             one = chance.choice(cases).id
             assert await sees(connection, seen, one) is (one in listed)
             told += len(listed)
-    assert rules == {rule.name for rule in RULES}
+    assert rules == {rule.name for rule in RULES if rule.of is not Subject.OPINIONS}
     assert 1_000 < told < 14_000
 
 

@@ -129,6 +129,13 @@ PROBES: Mapping[str, Probe] = {
         },
         headers=_KEY,
     ),
+    "POST /v1/cases/{case_id}/steps/{step}/opinions": Probe(
+        body={"department": "bank", "question": "是否属实？"}, headers=_KEY
+    ),
+    "POST /v1/cases/{case_id}/steps/{step}/opinions/{opinion}/withdrawal": Probe(
+        body={"reason": "不再需要"}, headers=_KEY
+    ),
+    "POST /v1/opinions/{opinion}/answers": Probe(body={"answer": "agree"}, headers=_KEY),
     "POST /v1/desk/tasks/{task}/claims": Probe(body={}, headers={**_KEY, "If-Match": '"another"'}),
     "POST /v1/desk/tasks/{task}/handovers": Probe(
         body={"to": "officer:bank", "reason": "请接手"}, headers=_KEY
@@ -196,6 +203,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
         "consent_id": "cns_01JDC0PSQ6YWF8N2G6W1B9ZK3M",
         "task": city.words["desk_task"],
         "rating": city.words["rating"],
+        "opinion": city.words["opinion"],
         "attempt_id": "att_00000000000000000000000000_1", "job_id": "job_00000000000000000000000000",
         "endpoint_id": city.words["endpoint"], "lease": "lse_00000000000000000000000000",
         "break_glass_id": actor.words.get("glass", city.words["glass"]),
@@ -246,8 +254,8 @@ def _members(said: Any, path: str) -> str:
         return _application(said)
     if path == "/v1/endpoints/{endpoint_id}/queue":
         return f"{said['waiting']} waiting"
-    if path.startswith(("/v1/desk/", "/v1/ratings")):
-        return _at_desk(said) if "desk" in path else _ratings(said)
+    if path.startswith(("/v1/desk/", "/v1/ratings", "/v1/opinions")):
+        return _at_work(said, path)
     if path == "/v1/deliveries":
         return f"about {len({each['case'] for each in said['items']})} of 4 cases"
     return ""
@@ -257,11 +265,23 @@ def _events(events: Sequence[Mapping[str, Any]]) -> str:
     return f"{len(events)} events{' with actors' if any('actor' in event for event in events) else ''}"
 
 
+def _at_work(said: Mapping[str, Any], path: str) -> str:
+    if "desk" in path:
+        return _at_desk(said)
+    return _ratings(said) if "ratings" in path else _opinions(said)
+
+
 def _ratings(said: Mapping[str, Any]) -> str:
     if "items" in said:
         return f"{len(said['items'])} ratings"
     shown = {"text": "words", "case": "its case", "rater": "who gave it", "possible": "what can be done"}
     return ", ".join(what for name, what in shown.items() if name in said)
+
+
+def _opinions(said: Mapping[str, Any]) -> str:
+    if "items" in said:
+        return f"{len(said['items'])} opinions"
+    return "+".join(said["put"]["fields"])
 
 
 def _at_desk(said: Mapping[str, Any]) -> str:

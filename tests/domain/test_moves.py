@@ -31,6 +31,7 @@ from onenet.domain.commands import (
     Withdraw,
     WorkAtDesk,
 )
+from onenet.domain.opinion_acts import AskOpinion
 from onenet.domain.outcome import (
     WORDS,
     Accepted,
@@ -54,7 +55,7 @@ from onenet.domain.outcome import (
 from onenet.domain.states import CASE_MOVES, FINAL_CASE, FINAL_STEP, STEP_MOVES, CaseState, StepState
 from onenet.errors import MoveRefused, NotFound
 from tests.domain.walk import Walk, begin
-from tests.factories import make_bundle, make_material, make_member
+from tests.factories import make_bundle, make_material, make_member, names
 
 S = StepState
 CLERK = Clerk("officer:police/z-1")
@@ -156,6 +157,8 @@ def wanted(walk: Walk, action: str) -> Command:
     match action:
         case "tell_hearing" | "ask_hearing" | "waive_hearing" | "set_hearing" | "record_hearing":
             return Hear("card", HEARING_ACTS[action])
+        case "ask_opinion":
+            return AskOpinion("card", "bank", names("银行"), "is it so?", "officer:police/z-1")
         case "hand_in":
             return HandInSupplement("card", (MaterialGiven("deed", "file:again"),), {})
         case "urge":
@@ -254,6 +257,9 @@ def test_every_command_is_somebodys_move_or_proves_otherwise_that_it_may() -> No
         "TakeCommitmentBack",
         "CheckCommitment",
         "Reapply",
+        "AskOpinion",
+        "GiveOpinion",
+        "WithdrawOpinion",
     }
     of_what_was_asked = {"AnswerUrging", "GiveRating", "HandleRating"}
     by_the_engine = {"Open", "RecordAttempt", "RecordPoll", "FireTimer", "LetTimePass", "Reconcile"}
@@ -279,6 +285,7 @@ def test_whoever_is_refused_is_told_how_it_is_and_who_can_do_what() -> None:
     assert refusal.value.present == {"case": "in_progress", "step": "card", "state": "suspended"}
     assert refusal.value.allowed == [
         {"action": "resumed", "by": ["department"]},
+        {"action": "ask_opinion", "by": ["department", "officer"]},
         {"action": "urge", "by": ["supervisor"]},
         {"action": "withdraw", "by": ["applicant"]},
     ]

@@ -68,9 +68,11 @@ class _Completed(_Said):
 
     results: tuple[ResultShape, ...] = ()
     deficiency_open: bool = False
+    without_opinions: Text | None = None
 
     def to_outcome(self) -> Outcome:
-        return Completed(answers.results_given(self.results), self.opinion, self.deficiency_open)
+        given = answers.results_given(self.results)
+        return Completed(given, self.opinion, self.deficiency_open, self.without_opinions)
 
 
 class _SupplementNeeded(_Said):
@@ -107,9 +109,10 @@ class _Rejected(_Said):
     reason_code: Literal["not_needed", "not_competent", "refused"]
     reason: Text
     go_to: Text | None = None
+    without_opinions: Text | None = None
 
     def to_outcome(self) -> Outcome:
-        return Rejected(self.reason_code, self.reason, self.go_to)
+        return Rejected(self.reason_code, self.reason, self.go_to, self.without_opinions)
 
 
 class _TakenBack(_Said):

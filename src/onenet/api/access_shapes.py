@@ -30,6 +30,7 @@ LOOKED_AT = [
     *("certificate", "evidence"),
     "draft",
     "rating",
+    "opinion",
 ]
 FIELD_PATTERN = r"^((applicant|agent)\.id_no|form\.[a-z][a-z0-9_]{0,62})$"
 

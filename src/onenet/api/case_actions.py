@@ -66,12 +66,14 @@ class Withdrawal(RequestShape):
 class StepDecision(RequestShape):
     """What a person decides about a step that is held; `hold` stops one that its department has.
 
-    `results`: what was issued at the counter, with `complete` alone.
+    `results`: what was issued at the counter, with `complete` alone. `without_opinions`: why it is completed
+    or rejected although opinions were asked that are not given.
     """
 
     action: Literal["hold", "release", "complete", "reject", "skip", "cancel"]
     reason: LongText
     results: Annotated[list[GivenResult], Field(max_length=MOST_ENTRIES)] = Field(default=[])
+    without_opinions: LongText | None = None
 
 
 SupplementBody = Annotated[
@@ -143,7 +145,7 @@ async def decide_step(request: Request, case_id: CaseId, step: StepCode, body: D
     if said.results and said.action != "complete":
         raise InvalidInput(faults=(NO_RESULTS,))
     results = tuple(each.to_result() for each in said.results)
-    command = DecideStep(step, said.action, said.reason, results)
+    command = DecideStep(step, said.action, said.reason, results, said.without_opinions)
     check_codes(seen.case.bundle, step, command)
     replying = replying_as(request, seen, body.raw)
     return answered(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))

@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from onenet.api.filing_shapes import Filed
 from onenet.api.form_values import GivenAnswers, GivenForm
+from onenet.api.opinion_shapes import OpinionShape
 from onenet.api.person_shapes import AnyApplicant
 from onenet.api.procedure_shapes import HearingShape, RefusalShape, RequestShape, SpecialProcedureShape
 from onenet.api.promise_shapes import CommitmentShape, Promises, ToleranceShape
@@ -209,6 +210,7 @@ class StepShape(Answer):
     later, where anything does. `commitment`: what was signed in place of a proof or a check. `corrections`:
     how many were asked for, if any. `subject`: which of several it is about, where the case is for several.
     `verifies`: it decides nothing, and the case ends as the others do.
+    `opinions`: those asked of other departments, which stop no clock.
 
     `promised_due_at`, `statutory_due_at`: when its limits are used up, as far as that is known;
     `is_provisional`: a year on the way has no published make-up days yet, so that they may still move.
@@ -240,6 +242,7 @@ class StepShape(Answer):
     withdrawal: WithdrawalShape | None = None
     commitment: CommitmentShape | None = None
     hearing: HearingShape | None = None
+    opinions: list[OpinionShape] | None = None
 
 
 class BundleMark(Answer):

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from onenet.api import opinion_views
 from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
 from onenet.domain import commitment, corrections, reapplications, refusals, subjects, suspensions, tolerance
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timing, Waiting
-from onenet.domain.events import EVENT_KINDS, PLAIN, EventType
+from onenet.domain.events import EVENT_KINDS, EventType
 from onenet.domain.outcome import ResultGiven
 from onenet.domain.procedures import Suspension, hearing_of, reapplied_by
 from onenet.domain.promises import Commitment, Signature, Tolerance
@@ -266,7 +267,7 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
         said["reason"] = step.reason
     if step.opinion is not None:
         said["opinion"] = step.opinion
-    return said | _procedures(step, fixed.mark)
+    return said | _procedures(step, fixed.mark) | opinion_views.members(step, view)
 
 
 def _result(result: ResultGiven) -> dict[str, Any]:
@@ -388,10 +389,6 @@ def _event(event: Event, view: View) -> dict[str, Any]:
             "at": moment(datetime.fromisoformat(event.at)),
             "step": event.step,
             "actor": event.actor if view.has_record else None,
-            "data": _told(event.content(), view),
+            "data": opinion_views.told(event.type, event.content(), view),
         }
     )
-
-
-def _told(data: dict[str, Any], view: View) -> dict[str, Any]:
-    return data if view.has_words else {name: value for name, value in data.items() if name in PLAIN}

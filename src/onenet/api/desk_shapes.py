@@ -89,12 +89,15 @@ class GivenResult(Request):
 
 
 class AnswerCompleted(Request):
-    """Decided in the applicant's favour; `deficiency_open`: although something promised is to follow."""
+    """Decided in the applicant's favour; `deficiency_open`: although something promised is to follow;
+    `without_opinions`: why, although opinions were asked that are not given.
+    """
 
     outcome: Literal["completed"]
     results: Annotated[list[GivenResult], Field(max_length=MOST_ENTRIES)] = Field(default=[])
     opinion: LongText | None = None
     deficiency_open: bool = False
+    without_opinions: LongText | None = None
 
 
 class GivenRequest(Request):
@@ -146,6 +149,7 @@ class AnswerRejected(Request):
     reason_code: Literal["not_needed", "not_competent", "refused"]
     reason: LongText
     go_to: Line | None = None
+    without_opinions: LongText | None = None
 
 
 class AnswerTakenBack(Request):

@@ -125,7 +125,7 @@ async def get_document(request: Request, document_id: DocumentId) -> Response:
 async def get_document_content(request: Request, document_id: DocumentId) -> Response:
     """Gives the file, to whoever uploaded it and to departments with a step that needs it."""
     found = await _find(request, document_id)
-    return _file(found, await documents.content(parts(request).vault, found))
+    return file_answer(found, await documents.content(parts(request).vault, found))
 
 
 @operations(
@@ -216,9 +216,9 @@ async def follow_link(request: Request, token: Token) -> Response:
     link, found, case = await document_links.find(vault, token, parts(request).case_of, department=department)
     plain = await documents.content(vault, found)
     if request.state.is_head:
-        return _file(found, iter(()))
+        return file_answer(found, iter(()))
     await _note_link(request, link, case)
-    return _file(found, plain, link=await document_links.use(vault, link), request=request)
+    return file_answer(found, plain, link=await document_links.use(vault, link), request=request)
 
 
 async def _note_link(request: Request, link: LinkRow, case: Case) -> None:
@@ -288,7 +288,7 @@ def _id(prefix: str, text: str) -> UUID:
     return found
 
 
-def _file(
+def file_answer(
     found: Document, plain: Iterator[bytes], *, link: LinkRow | None = None, request: Request | None = None
 ) -> Response:
     """The file as an attachment that no browser shows or runs."""

@@ -41,6 +41,7 @@ TAGS = [
     {"name": "catalogue", "description": "What can be applied for, and guidance to it."},
     {"name": "cases", "description": "Applications and what becomes of them."},
     {"name": "results", "description": "What was issued, and whether it still stands."},
+    {"name": "opinions", "description": "What departments ask of one another inside a step."},
     {"name": "ratings", "description": "What applicants think of it, what is done about it, and figures."},
     {"name": "documents", "description": "Files that are handed in, and handed on."},
     {"name": "departments", "description": "What departments answer."},

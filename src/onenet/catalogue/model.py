@@ -141,6 +141,7 @@ class Rules(Shape):
     urges_on_red: bool = True
     urging: Limit = Limit(number=2, unit="workdays")
     supervision: Limit = Limit(number=5, unit="workdays")
+    opinion: DayLimit = DayLimit(number=5, unit="workdays")
     office: Office | None = None
     extension: Limit = Limit(number=10, unit="workdays")
     joint_extension: Limit = Limit(number=15, unit="workdays")

@@ -7,9 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from onenet.domain import corrections, flow, lapses, moves, proceedings, refusals, suspensions, unfolding
+from onenet.domain import (
+    corrections,
+    flow,
+    lapses,
+    moves,
+    opinions,
+    proceedings,
+    refusals,
+    suspensions,
+    unfolding,
+)
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -79,6 +90,9 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
         return "unchanged"
     if not moves.is_answerable(step, type(outcome)):
         draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state)
+        return "refused"
+    if opinions.are_passed_over(step, outcome):
+        draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state, reason=opinions.OPEN)
         return "refused"
     _settle_task(draft, task, outcome, seq)
     _move(draft, outcome, step)
@@ -215,8 +229,9 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
                 code, _S.ACCEPTED, EventType.STEP_ACCEPTED, {"opinion": opinion},
                 waiting=flow.with_department(department, "being_decided"), opinion=opinion,
             )  # fmt: skip
-        case Completed(results, opinion, deficiency_open):
-            told = {"results": [result.as_issued() for result in results], "opinion": opinion}
+        case Completed(results, opinion, deficiency_open, without_opinions):
+            told: dict[str, Any] = {"results": [r.as_issued() for r in results], "opinion": opinion}
+            told["without_opinions"] = without_opinions
             draft.move_step(
                 code, _S.COMPLETED, EventType.STEP_COMPLETED,
                 told | ({"deficiency_open": True} if deficiency_open else {}),

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from onenet.domain.case import MaterialGiven
 from onenet.domain.duplicates import OpenCase
+from onenet.domain.opinion_acts import OpinionAct
 from onenet.domain.outcome import (
     Outcome,
     RecordHearing,
@@ -142,13 +143,15 @@ class DecideStep:
 
     hold: stop one that its department has, and has lost. release: go on where it stopped. complete and
     reject: record an outcome for an offline step. skip: what depends on it may go on. cancel: it ends here.
-    `results`: what was issued at the counter, with complete alone.
+    `results`: what was issued at the counter, with complete alone. `without_opinions`: why it is completed or
+    rejected although opinions were asked that are not given.
     """
 
     step: str
     action: Literal["hold", "release", "complete", "reject", "skip", "cancel"]
     reason: str
     results: tuple[ResultGiven, ...] = ()
+    without_opinions: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +369,7 @@ Command = (
     | Hear
     | Urge
     | AnswerUrging
+    | OpinionAct
     | DeferTolerance
     | SignCommitment
     | TakeCommitmentBack

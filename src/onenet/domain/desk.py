@@ -12,7 +12,7 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import answers, flow, moves, proceedings, refusals
+from onenet.domain import answers, flow, moves, opinions, proceedings, refusals
 from onenet.domain.case import Claim, Reply, Step, Waiting
 from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.draft import Draft
@@ -152,6 +152,8 @@ def _check_answer(draft: Draft, step: Step, clerk: Clerk, outcome: Outcome) -> N
     """Passes when the answer is possible. Raises: MoveRefused, where a system would be held."""
     if type(outcome) not in WORDS.values() or not moves.is_answerable(step, type(outcome)):
         raise _refused("the step is in another state", draft, step, clerk)
+    if opinions.are_passed_over(step, outcome):
+        raise _refused(opinions.OPEN, draft, step, clerk)
     if isinstance(outcome, Rejected) and refusals.names_no_body(outcome):
         raise _refused("go_to: expected the body that is competent", draft, step, clerk)
     if isinstance(outcome, SupplementNeeded):

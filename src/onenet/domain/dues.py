@@ -18,6 +18,7 @@ from onenet.domain import (
     lights,
     limits,
     notice,
+    opinions,
     renewals,
     suspensions,
     ticket_handling,
@@ -61,6 +62,7 @@ KINDS: Mapping[str, Kind] = {
     "tolerance": Kind(tolerance.ends_at, tolerance.lapse, of_procedure=True),
     "hearing_right": Kind(hearings.right_ends_at, hearings.let_lapse, of_procedure=True),
     "special_procedure": Kind(suspensions.overdue_at, suspensions.note_overdue, of_procedure=True),
+    "opinion": Kind(opinions.overdue_at, opinions.note_overdue, of_procedure=True),
     "light": Kind(lights.turns_at, lights.turn),
     "urging": Kind(urging.overdue_at, urging.escalate, of_procedure=True),
 }

@@ -52,6 +52,11 @@ class EventType(Word):
     STEP_URGED = "step.urged"
     STEP_URGING_ANSWERED = "step.urging_answered"
     STEP_URGING_OVERDUE = "step.urging_overdue"
+    OPINION_ASKED = "opinion.asked"
+    OPINION_GIVEN = "opinion.given"
+    OPINION_OVERDUE = "opinion.overdue"
+    OPINION_WITHDRAWN = "opinion.withdrawn"
+    OPINION_ENDED = "opinion.ended"
     STEP_DEADLINE_MOVED = "step.deadline_moved"
     STEP_EXTENDED = "step.extended"
     STEP_REAPPLIED = "step.reapplied"
@@ -151,6 +156,13 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_URGED: EventKind("催办或督办", "The department was told to act, and to answer", False),
     EventType.STEP_URGING_ANSWERED: EventKind("催办已答复", "The department answered an urging", False),
     EventType.STEP_URGING_OVERDUE: EventKind("催办逾期未答复", "An urging was not answered in time", False),
+    EventType.OPINION_ASKED: EventKind(
+        "征求意见", "Another department was asked for its opinion inside the step"
+    ),
+    EventType.OPINION_GIVEN: EventKind("意见已反馈", "The department that was asked gave its opinion"),
+    EventType.OPINION_OVERDUE: EventKind("意见逾期未反馈", "An opinion was not given in time"),
+    EventType.OPINION_WITHDRAWN: EventKind("撤回征求意见", "The opinion is not wanted any more"),
+    EventType.OPINION_ENDED: EventKind("征求意见终止", "The step was closed before the opinion was given"),
     EventType.STEP_DEADLINE_MOVED: EventKind(
         "环节期限已调整", "A deadline of the step is another now, or no longer provisional"
     ),
@@ -226,6 +238,9 @@ class NewEvent(NamedTuple):
 RATING_EVENTS = frozenset(kind for kind in EventType if kind.startswith("rating."))
 """What a department is not told of a case: which one a rating without a name is of."""
 
+OPINION_EVENTS = frozenset(kind for kind in EventType if kind.startswith("opinion."))
+"""Their words are between the two departments: whoever else sees the case is told without them."""
+
 _OF_RATINGS = frozenset(
     {
         "stage",
@@ -248,7 +263,7 @@ PLAIN = frozenset(
         *("is_provisional", "text_sha256", "deficiency_open", "finding"),
         *("number", "bundle", "version", "jurisdiction", "basis", "submission", "reason_code", "procedure"),
         *("without", "case", "reapplies"),
-        *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock", "on"),
+        *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock", "on", "opinion_id"),
         *_OF_RATINGS,
         *("round", "lead", "units", "is_named", "is_solved", "is_satisfied"),
         *("without", "duplicate_of", "channel", "assisted", "by_agent"),

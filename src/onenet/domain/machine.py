@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, datetime
 from functools import singledispatch
+from typing import Any
 
 from onenet.domain import (
     agents,
@@ -25,6 +26,7 @@ from onenet.domain import (
     guidance,
     hearings,
     moves,
+    opinions,
     polls,
     rating_handling,
     reapplications,
@@ -69,6 +71,7 @@ from onenet.domain.commands import (
 )
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
+from onenet.domain.opinion_acts import OpinionAct
 from onenet.domain.outcome import AtDesk, Offered, Outcome, Received, TryLater
 from onenet.domain.retry import LONGEST_LIFE, GiveUp, after_failure
 from onenet.domain.states import (
@@ -94,6 +97,7 @@ def decide(case: Case, command: Command, now: Moment) -> Decision:
     flow.release(draft)
     flow.close(draft)
     grant.follow(draft)
+    opinions.follow(draft)
     flow.say_held(draft)
     dues.settle(draft)
     return draft.decision(reply)
@@ -277,6 +281,9 @@ def _(command: DecideStep, draft: Draft) -> Reply:
     if step is None:
         raise NotFound
     moves.check_step(draft, step, command.action, f"a step that is {step.state.value} takes no such decision")
+    without: dict[str, Any] = {"without_opinions": command.without_opinions}
+    if command.action in ("complete", "reject"):
+        opinions.check_said(draft, step, command)
     match command.action:
         case "hold":
             flow.hold(draft, step.code, "held_by_person", command.reason)
@@ -284,9 +291,9 @@ def _(command: DecideStep, draft: Draft) -> Reply:
             flow.let_go_on(draft, step.code, command.reason)
         case "complete":
             results = unfolding.issued(draft.case.bundle, step.code, command.results)
-            ending.end_step(draft, step.code, StepState.COMPLETED, command.reason, results)
+            ending.end_step(draft, step.code, StepState.COMPLETED, command.reason, results, **without)
         case "reject":
-            ending.end_step(draft, step.code, StepState.REJECTED, command.reason)
+            ending.end_step(draft, step.code, StepState.REJECTED, command.reason, **without)
         case "skip":
             ending.end_step(draft, step.code, StepState.SKIPPED, command.reason)
         case "cancel":
@@ -307,6 +314,11 @@ def _(command: Urge, draft: Draft) -> Reply:
 @_apply.register
 def _(command: AnswerUrging, draft: Draft) -> Reply:
     return urging.answer(draft, command)
+
+
+@_apply.register
+def _(command: OpinionAct, draft: Draft) -> Reply:
+    return opinions.take(draft, command)
 
 
 @_apply.register

@@ -15,19 +15,21 @@ from typing import Any, Literal, NamedTuple
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import WORDS, Outcome
-from onenet.domain.procedures import HearingState, hearing_of, reapplied_by
+from onenet.domain.procedures import HearingState, hearing_of, opinions_of, reapplied_by
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, CaseState, StepState
 from onenet.errors import MoveRefused
 
-Who = Literal["applicant", "department", "officer", "supervisor", "administrator"]
+Who = Literal["applicant", "department", "officer", "asked_department", "supervisor", "administrator"]
 """applicant: also who acts for one. department: its system, or a clerk at its desk. officer: a person of the
-department, supervisor: of the jurisdiction. administrator: of this onenet.
+department, supervisor: of the jurisdiction. asked_department: one whose opinion
+is asked. administrator: of this onenet.
 """
 
 _S = StepState
 _DEPARTMENT: tuple[Who, ...] = ("department",)
 _DECIDERS: tuple[Who, ...] = ("officer", "supervisor")
+_ASKERS: tuple[Who, ...] = ("department", "officer")
 _WITH_IT = frozenset({_S.READY, _S.DISPATCHED, _S.HELD})
 """It has the task, or soon will. Who answers a step that is queued or held got the task after all."""
 
@@ -93,6 +95,7 @@ OF_STEP: Mapping[str, Move] = {
     "waive_hearing": Move(frozenset({_S.ACCEPTED}), ("applicant",), hearing=frozenset({"told"})),
     "set_hearing": Move(frozenset({_S.SUSPENDED}), _DECIDERS, hearing=_TO_BE_HELD),
     "record_hearing": Move(frozenset({_S.ACCEPTED, _S.SUSPENDED}), _DECIDERS, hearing=_TO_BE_HELD),
+    "ask_opinion": Move(frozenset({_S.ACCEPTED, _S.SUSPENDED}), _ASKERS),
     "hold": Move(frozenset({_S.DISPATCHED, _S.ACCEPTED}), _DECIDERS),
     "release": _DECISION,
     "complete": _DECISION,
@@ -112,6 +115,11 @@ def _is_awaited(step: Step) -> bool:
     return not is_over and any(line.outcome is None for line in lines)
 
 
+def _is_asked(step: Step) -> bool:
+    """Whether an opinion is awaited, in time or late."""
+    return any(each.state == "asked" for each in opinions_of(step.procedures))
+
+
 def _commitment(*states: str) -> Callable[[Step], bool]:
     return lambda step: any(isinstance(each, Commitment) and each.state in states for each in step.procedures)
 
@@ -129,9 +137,11 @@ OF_PROCEDURES: Mapping[str, ProcedureMove] = {
     "take_commitment_back": ProcedureMove(
         lambda step: step.state not in FINAL_STEP and _commitment("signed")(step), ("applicant",)
     ),
+    "give_opinion": ProcedureMove(_is_asked, ("asked_department",)),
+    "withdraw_opinion": ProcedureMove(_is_asked, _ASKERS),
     "check": ProcedureMove(_commitment("to_check", "broken"), _DECIDERS),
 }
-"""What can be done about a promise, whatever state the step is in."""
+"""What can be done about a promise or an opinion, whatever state the step is in."""
 
 
 class CaseMove(NamedTuple):

@@ -113,11 +113,13 @@ class Completed:
     """The department decided in the applicant's favour.
 
     `deficiency_open`: although something is still to follow (exchange code 12, domain.md 4.2).
+    `without_opinions`: why, although opinions were asked of other departments that are not given.
     """
 
     results: tuple[ResultGiven, ...] = ()
     opinion: str | None = None
     deficiency_open: bool = False
+    without_opinions: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +159,13 @@ RefusedAs = Literal["not_needed", "not_competent", "refused"]
 class Rejected:
     """Not accepted, or refused on the merits; `reason_code` is not_needed, not_competent or refused.
 
-    `go_to`: the body that is competent, where this one is not.
+    `go_to`: the body that is competent, where this one is not. `without_opinions`: as of what is granted.
     """
 
     reason_code: RefusedAs
     reason: str
     go_to: str | None = None
+    without_opinions: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

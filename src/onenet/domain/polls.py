@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 
-from onenet.domain import answers, flow, moves, proceedings, refusals
+from onenet.domain import answers, flow, moves, opinions, proceedings, refusals
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import (
@@ -111,6 +111,8 @@ def _apply(draft: Draft, task: Task, step: Step, outcome: Outcome) -> Reply:
         return answers.apply(draft, task.id, _accepted(step, outcome), None)
     if not moves.is_answerable(step, type(outcome)):
         answers.apply(draft, task.id, _accepted(step, Accepted()), None)
+    if opinions.are_passed_over(step, outcome):
+        return _hold_until_said(draft, step.code)
     return answers.apply(draft, task.id, outcome, None)
 
 
@@ -118,6 +120,14 @@ def _proceed(draft: Draft, step: Step, outcome: Proceeding) -> Reply:
     with contextlib.suppress(Conflict):
         proceedings.take(draft, step, outcome)
     return "applied"
+
+
+def _hold_until_said(draft: Draft, code: str) -> Reply:
+    """A person withdraws the opinions, or waits for them; the next poll that finds none open decides."""
+    if draft.steps[code].state is StepState.HELD:
+        return "applied"
+    flow.hold(draft, code, "unclear_answer", opinions.OPEN)
+    return "held"
 
 
 def _accepted(step: Step, outcome: Accepted | Resumed) -> Outcome:

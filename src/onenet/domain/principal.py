@@ -41,6 +41,9 @@ _OWNER = (
 )
 _EMERGENCY = frozenset({"break-glass:ask", "break-glass:read"})
 
+_ASKED = frozenset({"opinions:read", "opinions:write"})
+"""Asking another department for its opinion, and giving one."""
+
 _SUPERVISED = frozenset({"supervision:read", "urgings:answer"})
 """What a department may do that supervision looks at."""
 
@@ -51,10 +54,12 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
     Role.CLERK: _APPLICANT | {"content:reveal", "applicants:find"},
     Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read", "tasks:fetch"})
     | {"ratings:read"}
-    | _SUPERVISED,
+    | _SUPERVISED
+    | _ASKED,
     Role.OFFICER: frozenset({"catalogue:read", "cases:read", "content:read", "steps:decide", "attempts:read"})
     | {"ratings:read", "ratings:handle"}
     | _SUPERVISED
+    | _ASKED
     | _EMERGENCY,
     Role.SUPERVISOR: frozenset(
         {"catalogue:read", "cases:read", "cases:extend", "steps:decide", "attempts:read", "deliveries:read"}

@@ -157,11 +157,42 @@ class Hearing:
     minutes: str | None = None
 
 
+OpinionState = Literal["asked", "given", "withdrawn", "ended"]
+OpinionAnswer = Literal["agree", "agree_with_conditions", "disagree", "no_remarks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """An opinion asked of another department inside a step. withdrawn: by who asked; ended: with the step.
+
+    `names`: of that department. `put`: canonical JSON of what of the case was put to it, fixed when it was
+    asked. `is_overdue`: it was not given by `due_at`; it can be given still. `words`: of the answer.
+    `ended_at`: when it was given, withdrawn or ended.
+    """
+
+    kind: Literal["opinion"]
+    id: UUID
+    department: str
+    names: Names
+    question: str
+    put: str
+    asked_by: str
+    at: datetime
+    due_at: datetime
+    state: OpinionState = "asked"
+    is_overdue: bool = False
+    answer: OpinionAnswer | None = None
+    words: str | None = None
+    answered_by: str | None = None
+    ended_at: datetime | None = None
+
+
 Procedure = (
     Commitment
     | Correction
     | Extension
     | Hearing
+    | Opinion
     | Rating
     | Reapplied
     | Reapplies
@@ -172,6 +203,11 @@ Procedure = (
     | Tolerance
     | Urging
 )
+
+
+def opinions_of(procedures: tuple[Procedure, ...]) -> list[Opinion]:
+    """The opinions among them, the one asked first before the others."""
+    return [each for each in procedures if isinstance(each, Opinion)]
 
 
 def reapplied_by(procedures: tuple[Procedure, ...]) -> UUID | None:

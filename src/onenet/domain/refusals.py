@@ -38,6 +38,7 @@ def reject(draft: Draft, step: Step, outcome: Rejected) -> None:
     told = {
         "reason": outcome.reason,
         "go_to": outcome.go_to,
+        "without_opinions": outcome.without_opinions,
         **event_of(refusal, draft.case.bundle.member(step.code)),
     }
     draft.move_step(

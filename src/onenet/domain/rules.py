@@ -50,6 +50,8 @@ class Rules:
     `yellow`: when a light turns yellow; by the first rule that speaks of the item, else a fifth before.
     `urges_on_red`: whether a limit that is used up urges its department by itself; `urging`, `supervision`:
     how long a department has to answer them (no law gives a number; domain.md section 11).
+    `opinion`: how long a department has that is asked its opinion, where who asks does not say (no source
+    gives a number; a consultation stops no clock, so it is short).
     `office`: when offices are open, and what goes by it; the calendar has it too. `extension`: by how much a
     limit of a step may be lengthened, once (LIC art. 42 par. 1); `joint_extension`: one of a case (par. 2).
     `review_body`, `review_days`: where and how long administrative review can be asked for after a refusal
@@ -77,6 +79,7 @@ class Rules:
     urges_on_red: bool = True
     urging: Limit = Limit(2, "workdays")
     supervision: Limit = Limit(5, "workdays")
+    opinion: Limit = Limit(5, "workdays")
     office: Office = NO_HOURS
     extension: Limit = Limit(10, "workdays")
     joint_extension: Limit = Limit(15, "workdays")

@@ -45,7 +45,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         **told.agent(draft.content.agent, member),
         "answers": told.answers(case.bundle, member, draft.content.answers),
         "form": {plain(whose, name): said for name, said in told.fields(member, draft.content.form).items()},
-        "materials": _materials(draft, member, whose),
+        "materials": materials(draft, member, whose),
         "results_before": _results_before(draft, member, whose),
         "not_granted": not_granted(draft, member),
         "results_expected": [plain(whose, result.code) for result in member.results],
@@ -56,7 +56,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
     return canonical(sheet)
 
 
-def _materials(draft: Draft, member: Member, whose: Subject | None) -> list[dict[str, Any]]:
+def materials(draft: Draft, member: Member, whose: Subject | None) -> list[dict[str, Any]]:
     """The member's own materials: as handed in, made here, or issued by a step before.
 
     One that the answers rule out is left out, so that what has nothing beside it is missing.

@@ -27,6 +27,7 @@ class Column(Word):
     BUNDLE = "bundle"
     JURISDICTION = "jurisdiction"
     DEPARTMENT = "department"
+    ASKED = "asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,9 @@ class Condition:
                 # A step that is skipped is nobody's business.
                 concerned = (step for step in case.steps.values() if step.state is not StepState.SKIPPED)
                 return any(step.department in self.values for step in concerned)
+            case Column.ASKED:
+                # Of an opinion, never of its case: whoever is asked sees no case by that.
+                return False
 
 
 class Content(Word):
@@ -76,7 +80,8 @@ class View:
     """The field rule: how much of a case is shown.
 
     `department`: only its steps and their events. `has_words`: opinions, results, what must be handed in.
-    `has_record`: every event with its actor, also those that are on record only.
+    `has_record`: every event with its actor, also those that are on record only. `has_opinions`: what other
+    departments were asked, and said.
     """
 
     name: str
@@ -85,6 +90,7 @@ class View:
     has_words: bool = True
     has_record: bool = False
     department: str | None = None
+    has_opinions: bool = False
 
     @property
     def mark(self) -> str:
@@ -94,10 +100,11 @@ class View:
 
 WHOLE = View("whole", Content.WHOLE, Identity.FULL)
 COUNTER = View("counter", Content.WHOLE, Identity.MASKED)
-OWN_STEPS = View("department", Content.NEEDED, Identity.NEEDED)
-SUPERVISION = View("supervision", Content.NOTHING, Identity.MASKED)
+OWN_STEPS = View("department", Content.NEEDED, Identity.NEEDED, has_opinions=True)
+ASKED = View("asked", Content.NOTHING, Identity.MASKED, has_words=False)
+SUPERVISION = View("supervision", Content.NOTHING, Identity.MASKED, has_opinions=True)
 AUDIT = View("audit", Content.NOTHING, Identity.MASKED, has_words=False, has_record=True)
-EMERGENCY = View("emergency", Content.WHOLE, Identity.MASKED, has_record=True)
+EMERGENCY = View("emergency", Content.WHOLE, Identity.MASKED, has_record=True, has_opinions=True)
 TECHNICAL = View("technical", Content.NOTHING, Identity.MASKED, has_words=False)
 
 
@@ -139,6 +146,11 @@ def of_department(who: Who, reach: Reach) -> Condition:
     return _is(Column.DEPARTMENT, who.department)
 
 
+def of_department_asked(who: Who, reach: Reach) -> Condition | None:
+    """Opinions that are asked of it."""
+    return _is(Column.ASKED, who.department)
+
+
 def within(who: Who, reach: Reach) -> Condition | None:
     """In its jurisdictions and those below them."""
     return None if reach.within is None else Condition(Column.JURISDICTION, reach.within)
@@ -169,11 +181,21 @@ def of_bundles_named(who: Who, reach: Reach) -> Condition | None:
 
 class Subject(Word):
     """What is asked for: cases and all that hangs on them; or deliveries, and emergencies to approve, which
-    tell of a case that it is there and nothing of what it is about.
+    tell of a case that it is there and nothing of what it is about; or opinions, which whoever is asked sees
+    without their case.
     """
 
     CASES = "cases"
     DELIVERIES = "deliveries"
+    OPINIONS = "opinions"
+
+
+_RULES_OF: Mapping[Subject, frozenset[Subject]] = {
+    Subject.CASES: frozenset({Subject.CASES}),
+    Subject.DELIVERIES: frozenset({Subject.CASES, Subject.DELIVERIES}),
+    Subject.OPINIONS: frozenset({Subject.OPINIONS}),
+}
+"""Whose rules let somebody in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +221,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("counter", frozenset({Role.CLERK}), (of_client, of_visitor, within), COUNTER),
     Rule("department", frozenset({Role.DEPARTMENT, Role.OFFICER}), (of_department, within), OWN_STEPS),
+    Rule(
+        "asked",
+        frozenset({Role.DEPARTMENT, Role.OFFICER}),
+        (of_department_asked, within),
+        ASKED,
+        of=Subject.OPINIONS,
+    ),
     Rule("supervision", frozenset({Role.SUPERVISOR}), (within,), SUPERVISION),
     Rule("audit", frozenset({Role.AUDITOR}), (within,), AUDIT),
     Rule("technical", frozenset({Role.ADMINISTRATOR}), (within,), TECHNICAL, of=Subject.DELIVERIES),
@@ -225,6 +254,16 @@ class Visible:
         """How this case is seen; None when it is not there for this principal."""
         for sight in self.sights:
             if all(condition.holds(case) for condition in sight.conditions):
+                return sight
+        return None
+
+    def sight_of_opinion(self, case: Case, asked: str) -> Sight | None:
+        """How an opinion is seen that is asked of that department; None when it is not there."""
+        for sight in self.sights:
+            if all(
+                asked in each.values if each.column is Column.ASKED else each.holds(case)
+                for each in sight.conditions
+            ):
                 return sight
         return None
 
@@ -256,8 +295,7 @@ def _sights(
     who: Who, codes: frozenset[str] | None, delegations: Sequence[Delegation], of: Subject
 ) -> Iterator[Sight]:
     for rule in RULES:
-        is_meant = rule.of is of or of is Subject.DELIVERIES
-        if who.role not in rule.roles or not is_meant:
+        if who.role not in rule.roles or rule.of not in _RULES_OF[of]:
             continue
         for delegation in delegations if rule.by_delegation else (None,):
             made = (make(who, Reach(codes, delegation)) for make in rule.conditions)

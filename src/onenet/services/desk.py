@@ -169,7 +169,7 @@ def _ending_too_soon(given: Sequence[ResultGiven]) -> Iterator[Fault]:
 def _codes(act: Outcome | object) -> Sequence[tuple[str, str, str]]:
     """Where in an answer a code stands, of what kind, and the code."""
     match act:
-        case Completed(results, _) | DecideStep(results=results):
+        case Completed(results=results) | DecideStep(results=results):
             return [(f"/results/{n}/code", "result", each.code) for n, each in enumerate(results)]
         case TakenBack(_, _, codes):
             return [(f"/results/{n}", "result", code) for n, code in enumerate(codes)]

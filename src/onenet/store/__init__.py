@@ -10,4 +10,5 @@ from onenet.store import exchange as exchange
 from onenet.store import health_tables as health_tables
 from onenet.store import log_tables as log_tables
 from onenet.store import operating_tables as operating_tables
+from onenet.store import opinion_tables as opinion_tables
 from onenet.store import rating_tables as rating_tables

@@ -29,7 +29,7 @@ class Access(NamedTuple):
     """One look, or `times` like ones within a second.
 
     `what`: case, events, application, attempts, document, lookup, reveal,
-    reuse, certificate, evidence, export, rating. `rule`: the way in, as
+    reuse, certificate, evidence, export, rating, opinion. `rule`: the way in, as
     `domain.visibility` names it. `fields`: what was shown of what a person said. `case_id` None: what was
     looked at is of no one case.
     """

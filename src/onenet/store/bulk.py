@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.errors import StaleWrite
-from onenet.store import log_tables, rating_tables, tables
+from onenet.store import log_tables, opinion_tables, rating_tables, tables
 from onenet.store.endpoints import MARK
 
 Row = Mapping[str, Any]
@@ -76,6 +76,8 @@ TIMERS = Part(tables.timer)
 TIMERS_CHANGED = _changing(tables.timer, (*_OF_CASE, "id"), ("step", "kind", "due_at"))
 RATINGS = Part(rating_tables.rating)
 RATINGS_CHANGED = Part(rating_tables.rating, (*_OF_CASE, "stage"), (), ("state", "due_at"))
+OPINIONS = Part(opinion_tables.opinion)
+OPINIONS_CHANGED = Part(opinion_tables.opinion, (*_OF_CASE, "id"), (), ("state",))
 ATTEMPTS = Part(tables.attempt)
 ATTEMPTS_CHANGED = _changing(tables.attempt, (*_OF_CASE, "task_id", "number"), ("started_at", "trigger"))
 EVENTS = Part(tables.event)
@@ -87,7 +89,7 @@ NUMBERS = Part(tables.case_number)
 PARTS = (
     CASES, CASES_CHANGED, CONTENTS, CONTENTS_CHANGED, STEPS, STEPS_CHANGED, TASKS, TASKS_CHANGED, TASKS_ASKED,
     TIMERS, TIMERS_CHANGED, ATTEMPTS, ATTEMPTS_CHANGED, EVENTS, PRIVATE, DELIVERIES, KEYS, NUMBERS,
-    RATINGS, RATINGS_CHANGED,
+    RATINGS, RATINGS_CHANGED, OPINIONS, OPINIONS_CHANGED,
 )  # fmt: skip
 """In the order of their foreign keys."""
 

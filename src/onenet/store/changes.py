@@ -8,10 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from onenet.domain.case import Case, Task
+from onenet.domain.case import Case, Step, Task
+from onenet.domain.procedures import opinions_of
 from onenet.domain.ratings import ratings_of
 from onenet.encryption import DataKey, KeyRing
-from onenet.store import bulk, ratings, rows
+from onenet.store import bulk, opinions, ratings, rows
 from onenet.store.bulk import Part, Row
 from onenet.store.sealing import key_of
 
@@ -76,6 +77,7 @@ def _change(found: dict[Part, list[Row]], before: Case, after: Case, ring: KeyRi
     for code, step in after.steps.items():
         if before.steps[code] is not step:
             found[bulk.STEPS_CHANGED].append(rows.step_row(after, step, key))
+            _change_opinions(found, after, before.steps[code], step)
     for id, task in after.tasks.items():
         old = before.tasks.get(id)
         if old is None:
@@ -96,6 +98,17 @@ def _change_ratings(found: dict[Part, list[Row]], before: Case, after: Case) -> 
             found[bulk.RATINGS].append(ratings.row(after, each))
         elif old[each.stage] is not each:
             found[bulk.RATINGS_CHANGED].append(ratings.row(after, each))
+
+
+def _change_opinions(found: dict[Part, list[Row]], case: Case, before: Step, after: Step) -> None:
+    if before.procedures is after.procedures:
+        return
+    old = {each.id: each for each in opinions_of(before.procedures)}
+    for each in opinions_of(after.procedures):
+        if each.id not in old:
+            found[bulk.OPINIONS].append(opinions.row(case, after, each))
+        elif old[each.id].state != each.state:
+            found[bulk.OPINIONS_CHANGED].append(opinions.row(case, after, each))
 
 
 def _change_task(

@@ -42,6 +42,7 @@ from onenet.store import (
     erasure_tables,
     idempotency,
     log_tables,
+    opinions,
     ratings,
     sealing,
     tables,
@@ -167,6 +168,7 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
     )
     await _empty_tasks(connection, case_id, key)
     await ratings.give_up(connection, case_id)
+    await opinions.erase(connection, case_id)
     private = log_tables.event_private
     await connection.execute(delete(private).where(*_of(private, case_id)))
     for table in (tables.attempt, tables.delivery_attempt):

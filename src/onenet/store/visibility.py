@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from onenet.domain.visibility import Column, Condition, Visible
 from onenet.ids import lane_of
 from onenet.store import tables
+from onenet.store.opinion_tables import opinion
 
 _c, _s = tables.cases.c, tables.step.c
 
@@ -30,6 +31,12 @@ def criterion(visible: Visible) -> ColumnElement[bool]:
     return or_(*(and_(true(), *map(_condition, sight.conditions)) for sight in visible.sights))
 
 
+def of_opinions(visible: Visible) -> ColumnElement[bool]:
+    """Whether an opinion is visible, by its row and that of its case."""
+    ways = (and_(true(), *(_of_opinion(each) for each in sight.conditions)) for sight in visible.sights)
+    return or_(false(), *ways)
+
+
 def of_case(visible: Visible, lane: ColumnElement[Any], case_id: ColumnElement[Any]) -> ColumnElement[bool]:
     """Whether the case is visible that a row of another table hangs on."""
     if any(not sight.conditions for sight in visible.sights):
@@ -43,7 +50,16 @@ async def sees(connection: AsyncConnection, visible: Visible, case_id: UUID) -> 
     return (await connection.execute(statement)).first() is not None
 
 
+def _of_opinion(condition: Condition) -> ColumnElement[bool]:
+    if condition.column is Column.ASKED:
+        asked: ColumnElement[Any] = opinion.c.department
+        return asked.in_(sorted(condition.values))
+    return _condition(condition)
+
+
 def _condition(condition: Condition) -> ColumnElement[bool]:
+    if condition.column is Column.ASKED:
+        return false()  # as in `Condition.holds`
     values = sorted(condition.values)
     column = _PLAIN.get(condition.column)
     if column is not None:

@@ -1,0 +1,409 @@
+"""Opinions over HTTP: asked, given, withdrawn, late; who is asked sees what was put, and nothing more."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+import httpx2
+import pytest
+from fastapi.routing import APIRoute
+
+from onenet.api.operations import operation_of
+from onenet.api.parts import Parts
+from onenet.app import Application
+from onenet.clock import FrozenClock
+from onenet.domain import opinions as rules
+from onenet.domain import visibility
+from onenet.domain.bundle import Department
+from onenet.domain.chain import canonical
+from onenet.domain.commands import LetTimePass, RecordAnswer
+from onenet.domain.draft import Draft
+from onenet.domain.outcome import Accepted, Completed, ResultGiven
+from onenet.domain.visibility import EVERYTHING, RULES, Rule, Subject
+from onenet.services import cases, erasure, keys, record
+from onenet.services.change import Change
+from onenet.store import catalogue as store_catalogue
+from onenet.store.callers import KeyKind
+from onenet.store.database import Database
+from tests.api.conftest import Tokens, acting, submission
+from tests.documents import making
+from tests.factories import NOW, names
+
+pytestmark = pytest.mark.anyio
+sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+"""For what depends on no engine."""
+
+PUT = "PUT-child"
+CANARIES = {
+    "applicant": "CANARY-applicant",
+    "phone": "13900001234",
+    "id_no": "320599199303030026",
+    "born": "2019-03-07",
+    "weight": "8765",
+    "address": "CANARY-address",
+    "file": "CANARY-file.pdf",
+    "opinion": "CANARY-opinion",
+    "agreed": "CANARY-police",
+}
+"""A marked value in everything that is not put to the department that is asked."""
+
+
+@dataclass
+class Asked:
+    """A case whose certificate is accepted; who handles it, and who is asked: a bank without a step."""
+
+    case: dict[str, Any]
+    task: UUID
+    handling: httpx2.AsyncClient
+    officer: httpx2.AsyncClient
+    bank: httpx2.AsyncClient
+    clerk: httpx2.AsyncClient
+    police: httpx2.AsyncClient
+    record: str
+    other: str
+
+    @property
+    def here(self) -> str:
+        """Where the opinions of the step are."""
+        return f"/v1/cases/{self.case['id']}/steps/certificate/opinions"
+
+    async def ask(self, key: str = "a", **said: Any) -> dict[str, Any]:
+        """Asks the bank; the opinion."""
+        question = {"department": "bank", "question": "账户是否属实？"} | said
+        made = await self.handling.post(self.here, json=question, headers={"Idempotency-Key": key})
+        assert made.status_code == 201, made.text
+        found: dict[str, Any] = made.json()
+        return found
+
+    async def give(self, id: str, key: str = "g", **said: Any) -> httpx2.Response:
+        """The bank answers."""
+        path, body = f"/v1/opinions/{id}/answers", {"answer": "agree"} | said
+        return await self.bank.post(path, json=body, headers={"Idempotency-Key": key})
+
+
+@pytest.fixture
+async def asked(
+    app: Application,
+    frontend: httpx2.AsyncClient,
+    anonymous: httpx2.AsyncClient,
+    tokens: Tokens,
+    parts: Parts,
+) -> Asked:
+    async with parts.database.transaction() as connection:
+        await store_catalogue.save_departments(connection, [Department("bank", names("银行"))], NOW)
+
+    async def of(kind: KeyKind, code: str) -> httpx2.AsyncClient:
+        made = await keys.create(parts.database, kind=kind, client=code, now=NOW)
+        return acting(anonymous, made.token)
+
+    documents = []
+    for number, filename in enumerate(("record.pdf", CANARIES["file"])):
+        headers = {
+            "Content-Type": "application/pdf",
+            "Onenet-Filename": filename,
+            "Idempotency-Key": f"{number}",
+        }
+        uploaded = await frontend.post("/v1/documents", content=making.pdf(), headers=headers)
+        documents.append(uploaded.json()["id"])
+    body = submission(
+        applicant=submission()["applicant"]
+        | {"name": CANARIES["applicant"], "phone": CANARIES["phone"], "id_no": CANARIES["id_no"]},
+        form=submission()["form"]
+        | {"child_name": PUT, "address": CANARIES["address"], "child_born_on": CANARIES["born"]}
+        | {"weight_g": int(CANARIES["weight"]), "mother_id_no": CANARIES["id_no"]},
+        materials=[
+            {"code": code, "document": id} for code, id in zip(("record", "consent"), documents, strict=True)
+        ],
+    )
+    opened = await frontend.post("/v1/cases", json=body, headers={"Idempotency-Key": "k"})
+    assert opened.status_code == 202, opened.text
+    case = await cases.get(parts.database, parts.catalogue, UUID(opened.json()["id"]), EVERYTHING)
+    task = case.live_task("certificate")
+    assert task is not None
+    answer = RecordAnswer(task.id, Accepted(CANARIES["opinion"]))
+    await parts.gate.submit(Change(case.id, answer, "department:health"))
+    return Asked(
+        opened.json(), task.id, acting(anonymous, tokens.department), acting(anonymous, tokens.officer),
+        await of("department", "bank"), await of("officer", "bank"), await of("department", "police"),
+        *documents,
+    )  # fmt: skip
+
+
+async def decide(parts: Parts, asked: Asked, outcome: Any = None) -> str:
+    """What becomes of the decision of who handles the step."""
+    outcome = outcome or Completed((ResultGiven("birth_certificate", "B-1"),))
+    change = Change(UUID(asked.case["id"]), RecordAnswer(asked.task, outcome), "department:health")
+    return (await parts.gate.submit(change)).reply
+
+
+# ---- the way of an opinion
+
+
+async def test_an_opinion_is_asked_found_in_the_list_and_given(
+    asked: Asked, frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    made = await asked.ask(fields=["child_name"], materials=["record"])
+    assert made["put"] == {"fields": ["child_name"], "materials": ["record"], "applicant": False}
+    (listed,) = (await asked.bank.get("/v1/opinions")).json()["items"]
+    assert listed == (await asked.clerk.get(f"/v1/opinions/{made['id']}")).json()
+    assert (listed["number"], listed["asked_by"]["code"]) == (asked.case["number"], "health")
+    assert listed["put"]["fields"] == {"child_name": PUT}
+    file = await asked.bank.get(listed["put"]["materials"][0]["links"]["content"])
+    assert (file.status_code, file.content) == (200, making.pdf())
+    given = await asked.give(made["id"], answer="agree_with_conditions", words="以登记为准")
+    assert (given.status_code, given.json()["state"]) == (200, "given")
+    again = await asked.give(made["id"], answer="agree_with_conditions", words="以登记为准")
+    assert again.headers["idempotency-replayed"] == "true"
+    (seen,) = (await asked.officer.get(asked.here)).json()["items"]
+    assert (seen["answer"], seen["words"], seen["answered_by"]) == (
+        "agree_with_conditions",
+        "以登记为准",
+        "department:bank",
+    )
+    assert (await asked.bank.get("/v1/opinions")).json()["items"] == []
+    assert len((await asked.bank.get("/v1/opinions?state=given")).json()["items"]) == 1
+    assert await decide(parts, asked) == "applied"
+
+
+async def test_the_applicant_sees_of_whom_since_when_and_until_when_and_no_words(
+    asked: Asked, frontend: httpx2.AsyncClient
+) -> None:
+    made = await asked.ask(question="CANARY-question")
+    await asked.give(made["id"], answer="disagree", words="CANARY-words")
+    case = (await frontend.get(f"/v1/cases/{asked.case['id']}")).json()
+    (shown,) = case["steps"][0]["opinions"]
+    assert shown["department"] == {"code": "bank", "names": names("银行")}
+    assert shown.keys() == {"id", "department", "state", "asked_at", "due_at", "is_overdue", "ended_at"}
+    texts = [
+        (await frontend.get(path)).text
+        for path in (f"/v1/cases/{asked.case['id']}{more}" for more in ("", "/steps", "/events"))
+    ] + [(await frontend.get(asked.here)).text, (await frontend.get("/v1/me/data")).text]
+    assert "opinion.given" in texts[2]
+    assert not [text for text in texts if "CANARY-question" in text or "CANARY-words" in text]
+    with mock.patch.object(visibility, "RULES", tuple(map(_with_words, RULES))):  # the control
+        assert "CANARY-words" in (await frontend.get(f"/v1/cases/{asked.case['id']}/events")).text
+
+
+def _with_words(rule: Rule) -> Rule:
+    return replace(rule, view=replace(rule.view, has_opinions=True))
+
+
+async def test_what_is_withdrawn_is_not_answered_and_its_papers_are_not_fetched(asked: Asked) -> None:
+    made = await asked.ask(materials=["record"], fields=["child_name"])
+    taken = await asked.handling.post(
+        f"{asked.here}/{made['id']}/withdrawal", json={"reason": "已查明"}, headers={"Idempotency-Key": "w"}
+    )
+    assert (taken.status_code, taken.json()["state"]) == (200, "withdrawn")
+    refused = await asked.give(made["id"])
+    assert (refused.status_code, "put" in (await asked.bank.get(f"/v1/opinions/{made['id']}")).json()) == (
+        409,
+        False,
+    )
+    paper = f"/v1/opinions/{made['id']}/documents/{asked.record}/content"
+    assert (await asked.bank.get(paper)).status_code == 404
+
+
+async def test_a_late_one_is_told_once_and_is_still_taken(
+    asked: Asked, parts: Parts, clock: FrozenClock, frontend: httpx2.AsyncClient
+) -> None:
+    made = await asked.ask(days=1)
+    clock.advance(timedelta(days=2))
+    for _ in range(2):
+        await parts.gate.submit(Change(UUID(asked.case["id"]), LetTimePass(), "system:time"))
+    (listed,) = (await asked.bank.get("/v1/opinions")).json()["items"]
+    assert listed["is_overdue"]
+    assert (await asked.give(made["id"])).json()["is_overdue"]
+    events = (await frontend.get(f"/v1/cases/{asked.case['id']}/events")).json()["items"]
+    told = [each["type"] for each in events if each["type"].startswith("opinion.")]
+    assert told == ["opinion.asked", "opinion.overdue", "opinion.given"]
+
+
+WRONG: dict[str, tuple[dict[str, Any], int]] = {
+    "a department that does not exist": ({"department": "nobody"}, 409),
+    "the department of the step": ({"department": "health"}, 409),
+    "a field of no business of the step": ({"fields": ["address"]}, 409),
+    "a material that is not there": ({"materials": ["nothing"]}, 409),
+    "no question": ({"question": " "}, 422),
+    "no time": ({"days": 0}, 422),
+}
+
+
+@sqlite
+@pytest.mark.parametrize("what", WRONG)
+async def test_a_wrong_question_is_refused_and_nothing_is_asked(asked: Asked, what: str) -> None:
+    said, status = WRONG[what]
+    body = {"department": "bank", "question": "?"} | said
+    refused = await asked.handling.post(asked.here, json=body, headers={"Idempotency-Key": "x"})
+    assert refused.status_code in (status, 400), refused.text
+    assert (await asked.handling.get(asked.here)).json()["items"] == []
+
+
+@sqlite
+async def test_a_department_is_not_asked_twice_while_it_has_not_answered(asked: Asked) -> None:
+    await asked.ask()
+    body = {"department": "bank", "question": "?"}
+    refused = await asked.handling.post(asked.here, json=body, headers={"Idempotency-Key": "x"})
+    assert refused.status_code == 409
+    assert {"action": "withdraw_opinion", "by": ["department", "officer"]} in refused.json()["allowed"]
+
+
+@sqlite
+async def test_who_disagrees_says_why(asked: Asked) -> None:
+    made = await asked.ask()
+    for answer in ("disagree", "agree_with_conditions"):
+        assert (await asked.give(made["id"], answer=answer)).status_code in (400, 422)
+    assert (await asked.give(made["id"], answer="no_remarks")).status_code == 200
+
+
+# ---- decisions
+
+
+async def test_a_decision_that_passes_over_an_opinion_says_so_or_is_refused(
+    asked: Asked, parts: Parts, database: Database
+) -> None:
+    made = await asked.ask()
+    assert await decide(parts, asked) == "refused"
+    said = Completed((ResultGiven("birth_certificate", "B-1"),), without_opinions="逾期未复")
+    assert await decide(parts, asked, said) == "applied"
+    assert (await asked.bank.get("/v1/opinions")).json()["items"] == []
+    (ended,) = (await asked.bank.get("/v1/opinions?state=ended")).json()["items"]
+    assert (ended["id"], "put" in ended) == (made["id"], False)
+    assert (await record.verify(database)).tamperings == ()
+
+
+async def test_of_an_answer_and_a_decision_at_once_neither_is_lost(asked: Asked, parts: Parts) -> None:
+    made = await asked.ask()
+    reply, given = await asyncio.gather(decide(parts, asked), asked.give(made["id"]))
+    # Decided first it is refused, as the opinion is open; given first it is decided. Given it is in any case.
+    assert (reply, given.status_code) in {("refused", 200), ("applied", 200)}
+    (seen,) = (await asked.handling.get(asked.here)).json()["items"]
+    assert seen["state"] == "given"
+    step = (await asked.handling.get(f"/v1/cases/{asked.case['id']}/steps")).json()["items"][0]
+    assert (step["state"] == "completed") == (reply == "applied")
+
+
+async def test_of_an_answer_and_a_decision_without_it_at_once_the_first_counts(
+    asked: Asked, parts: Parts
+) -> None:
+    made = await asked.ask()
+    without = Completed((ResultGiven("birth_certificate", "B-1"),), without_opinions="逾期未复")
+    reply, given = await asyncio.gather(decide(parts, asked, without), asked.give(made["id"]))
+    (seen,) = (await asked.handling.get(asked.here)).json()["items"]
+    assert (reply, given.status_code, seen["state"]) in {("applied", 200, "given"), ("applied", 409, "ended")}
+
+
+# ---- what who is asked sees
+
+
+async def everything(
+    app: Application, client: httpx2.AsyncClient, asked: Asked, opinion: str
+) -> dict[str, str]:
+    """What this caller is told on every route there is, of this case: answers and refusals."""
+    words = {
+        "case_id": asked.case["id"], "step": "certificate", "number": asked.case["number"],
+        "opinion": opinion, "code": "newborn", "jurisdiction": "kunshan", "year": "2026", "seq": "1",
+        "document_id": asked.other, "upload_id": "upl_00000000000000000000000000", "offset": "0",
+        "task": "tsk_00000000000000000000000000", "version": "1", "urging": "1",
+    }  # fmt: skip
+    found: dict[str, str] = {}
+    for route in app.routes:
+        stated = operation_of(route)
+        if not isinstance(route, APIRoute) or stated is None or "{token}" in stated.path:
+            continue
+        path = stated.path.format_map(_Words(words))
+        limit = "?limit=100" if path in ("/v1/cases", "/v1/opinions", "/v1/desk/tasks") else ""
+        body = {"answer": "disagree"} if path.endswith("answers") else {}
+        answer = await client.request(
+            stated.method, path + limit, json=None if stated.method == "GET" else body,
+            headers={"Idempotency-Key": f"e{len(found)}"},
+        )  # fmt: skip
+        found[f"{stated.method} {stated.path}"] = answer.text + str(answer.headers)
+    for state in ("given", "withdrawn", "ended"):
+        found[f"opinions {state}"] = (await client.get(f"/v1/opinions?state={state}")).text
+    return found
+
+
+class _Words(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        return "00000000-0000-4000-8000-000000000000"
+
+
+OTHER: list[str] = []
+"""The document that was not put, for the control that puts it."""
+
+
+def whole_of(draft: Draft) -> str:
+    """Everything that was said, as if it were put."""
+    content = draft.content
+    said = {"fields": dict(content.form), "materials": [], "applicant": {"name": content.applicant.name}}
+    return canonical(said)
+
+
+def wide_rule() -> Rule:
+    """The rule of opinions, letting in to cases as well."""
+    mine = next(rule for rule in RULES if rule.name == "asked")
+    return replace(mine, name="wide", conditions=(), view=visibility.WHOLE, of=Subject.CASES)
+
+
+def leaks(found: dict[str, str]) -> set[tuple[str, str]]:
+    """Which marked values stand where."""
+    return {(name, where) for where, text in found.items() for name, mark in CANARIES.items() if mark in text}
+
+
+async def test_who_is_asked_sees_on_no_route_what_was_not_put(app: Application, asked: Asked) -> None:
+    made = await asked.ask(fields=["child_name"], materials=["record"])
+    police = await asked.ask(key="p", department="police", question=CANARIES["agreed"])
+    for client in (asked.bank, asked.clerk):
+        found = await everything(app, client, asked, made["id"])
+        assert len(found) > 100
+        assert sum(PUT in text for text in found.values()) == 2  # the list and the opinion itself
+        assert leaks(found) == set()
+        assert asked.case["id"] not in found["GET /v1/cases"]
+        for id in (asked.other, "doc_00000000000000000000000000"):
+            paper = await client.get(f"/v1/opinions/{made['id']}/documents/{id}/content")
+            assert paper.status_code == 404
+    assert (await asked.police.get(f"/v1/opinions/{made['id']}")).status_code == 404
+    assert (await asked.bank.get(f"/v1/opinions/{police['id']}")).status_code == 404
+
+
+@sqlite
+@pytest.mark.parametrize(
+    ("taken_out", "wanted"),
+    [
+        (
+            mock.patch.object(rules, "_put", lambda draft, *_: whole_of(draft)),
+            {"address", "id_no", "applicant"},
+        ),
+        (mock.patch.object(rules, "documents_of", return_value=OTHER), {"file"}),
+        (mock.patch.object(visibility, "RULES", (*RULES, wide_rule())), {"applicant", "opinion", "address"}),
+    ],
+    ids=["what is put", "the documents put", "the rule of cases"],
+)
+async def test_control_a_filter_that_is_taken_out_shows_the_marked_values(
+    app: Application, asked: Asked, taken_out: Any, wanted: set[str]
+) -> None:
+    OTHER[:] = [asked.other]
+    with taken_out:
+        made = await asked.ask(fields=["child_name"], materials=["record"])
+        found = leaks(await everything(app, asked.bank, asked, made["id"]))
+    assert {name for name, _ in found} >= wanted
+
+
+async def test_an_opinion_of_an_erased_case_is_not_there(
+    asked: Asked, frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    made = await asked.ask()
+    await asked.give(made["id"], words="CANARY-words")
+    case = f"/v1/cases/{asked.case['id']}"
+    await frontend.post(f"{case}/withdrawal", json={}, headers={"Idempotency-Key": "w"})
+    await erasure.erase(
+        parts.database, parts.gate, UUID(asked.case["id"]),
+        basis="retention", actor="system:retention", now=parts.gate.clock.now(),
+    )  # fmt: skip
+    assert (await asked.bank.get(f"/v1/opinions/{made['id']}")).status_code == 404
+    assert (await asked.bank.get("/v1/opinions?state=given")).json()["items"] == []
