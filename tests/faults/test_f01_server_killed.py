@@ -16,7 +16,7 @@ from tests.faults.city import Shape
 from tests.faults.form import LONG, count
 from tests.faults.scenario import Scene, begin, conclude, lost, scene, under_load
 
-KILLS = count(8, 1_000)
+KILLS = count(4, 1_000)
 CASES_BETWEEN = 3
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(240 + 10 * KILLS)]

@@ -25,7 +25,7 @@ from tests.faults.form import count
 from tests.faults.scenario import Scene, begin, conclude, scene, until
 from tests.keys import key_ring
 
-ROUNDS = count(2, 100)
+ROUNDS = count(1, 100)
 RECOVERERS = 4
 ABANDONED = count(20, 200)
 WAIT_S = 20.0

@@ -22,7 +22,7 @@ from tests.faults.form import LONG, count
 from tests.faults.ports import Ports
 from tests.faults.scenario import Scene, begin, conclude, lost, scene, under_load, until
 
-RESTARTS = count(3, 200)
+RESTARTS = count(2, 200)
 LONGEST_DOWN_S = 2.0
 PAUSE_S = (5.0, 40.0) if LONG else (0.5, 1.5)
 HEALED_LIMIT_S = 30.0

@@ -25,7 +25,7 @@ from tests.faults.ports import Ports
 from tests.faults.proxy import Cut, Proxy, Streams, to_socket
 from tests.faults.scenario import Scene, begin, conclude, gather_now, scene, under_load, until
 
-ROUNDS = count(2, 50)
+ROUNDS = count(1, 50)
 CUTS = 3
 """Commits cut in a row."""
 

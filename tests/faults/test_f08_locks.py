@@ -23,7 +23,7 @@ from tests.faults.departments import Town, receives, town
 from tests.faults.form import count
 from tests.faults.office import Office, office, onenet, post_callback
 
-RACES = count(200, 2_000)
+RACES = count(100, 2_000)
 """Errors that PostgreSQL raises when transactions get into each other's way; here a trigger raises them."""
 
 DEADLOCKS = count(8, 100)

@@ -29,7 +29,7 @@ from tests.faults.form import SEED, count
 from tests.faults.office import Office, office, onenet
 from tests.faults.own_postgres import own_postgres
 
-CASES = count(300, 20_000)
+CASES = count(150, 20_000)
 """Applications for each kind of fault."""
 
 HANDS = 8

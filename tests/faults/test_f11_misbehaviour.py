@@ -25,7 +25,7 @@ from tests.faults.form import count
 from tests.faults.office import Office, office, onenet
 from tests.faults.ports import Ports
 
-ROUNDS, AT_ONCE = count(3, 29), 7
+ROUNDS, AT_ONCE = count(1, 29), 7
 """Rounds of so many tasks for each department: more at once would wait for one another, not for the evil."""
 
 TOTAL_S = 2.0

@@ -21,7 +21,7 @@ from tests.faults.departments import Visit, receives, town
 from tests.faults.form import SEED, count
 from tests.faults.office import Office, office, onenet, post_callback
 
-CASES = count(150, 4_000)
+CASES = count(60, 4_000)
 TIMES = 5
 AT_ONCE = 50
 EVERY = 15

@@ -24,9 +24,9 @@ from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.process import BAD_FATES
 from tests.simulation.world import Stage, stage
 
-HISTORIES = form.count(400, 50_000)
+HISTORIES = form.count(100, 50_000)
 AT_LEAST = 50
-SHORT_S = 20.0
+SHORT_S = 10.0
 """The short form ends by then, on a busy machine with fewer histories."""
 
 AT_A_TIME = 250

@@ -23,7 +23,7 @@ from tests.faults.form import count
 from tests.faults.load import SUBJECT
 from tests.faults.scenario import LIMIT_S, Scene, begin, conclude, lost, scene, under_load, until
 
-STOPS = count(2, 200)
+STOPS = count(1, 200)
 CASES_BETWEEN = 5
 STOP_LIMIT_S = 30.0
 SHAPES: dict[str, Shape] = {"sqlite": "together", "postgresql": "apart"}
