@@ -15,6 +15,7 @@ from onenet.domain.bundle import (
     Member,
     Option,
     Question,
+    Reach,
     Result,
     Wait,
 )
@@ -57,6 +58,7 @@ def make_member(
     alternative: str | None = None,
     waits: Sequence[Wait] = (),
     offline: bool = False,
+    reach: Reach = "own",
 ) -> Member:
     """One item of a bundle; every one of `fields` is required."""
     return Member(
@@ -74,6 +76,7 @@ def make_member(
         alternative=alternative,
         waits=tuple(waits),
         offline=offline,
+        reach=reach,
     )
 
 

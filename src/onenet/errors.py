@@ -238,6 +238,10 @@ class MoveRefused(Conflict):
         self.allowed = allowed
 
 
+class OutOfReach(MoveRefused, code="out-of-reach", zh="超出通办范围"):
+    """This cannot be handed in so far from where it is handled."""
+
+
 class DuplicateCase(MoveRefused, code="duplicate-case", zh="已有同一事项的在办办件"):
     """There is an open case of the same thing for the same applicant."""
 

@@ -21,7 +21,7 @@ from onenet.api.parts import Parts
 from onenet.app import Application, create_app
 from onenet.catalogue.build import content_text
 from onenet.clock import FrozenClock
-from onenet.domain.bundle import Bundle, Department, Jurisdiction
+from onenet.domain.bundle import Department, Jurisdiction, Limit
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Accepted
 from onenet.domain.visibility import EVERYTHING
@@ -165,14 +165,15 @@ async def built(database: Database, clock: FrozenClock, issuer: TestIssuer) -> A
 async def _publish(database: Database) -> None:
     await publish(database, city_bundle())
     other = city_bundle()
-    members = {name: getattr(other, name) for name in Bundle.__dataclass_fields__} | {"code": "moving"}
+    reaching = tuple(
+        replace(member, reach="across_counties", promised=Limit(5, "workdays")) for member in other.members
+    )
+    moving = replace(other, code="moving", members=reaching)
     async with database.transaction() as connection:
         district = Jurisdiction("wujiang", names("吴江"), "district", "320509", parent="suzhou")
         await store_catalogue.save_jurisdictions(connection, [district], NOW)
         await store_catalogue.save_departments(connection, [Department("bank", names("银行"))], NOW)
-        await store_catalogue.add(
-            connection, Version("moving", 1, "1" * 64, NOW), content_text(Bundle(**members))
-        )
+        await store_catalogue.add(connection, Version("moving", 1, "1" * 64, NOW), content_text(moving))
 
 
 async def _open_cases(city: City) -> None:
@@ -195,8 +196,10 @@ async def _open_cases(city: City) -> None:
     await _begin_drafts(city, owner, {**portal, "Onenet-Subject": "owner"})
     city.words["second"] = await city.apply(owner, "second")
     city.words["moving"] = await city.apply(owner, "moving", bundle="moving")
+    elsewhere = {"bundle": "moving", "receiving": "wujiang"}
+    city.words["received"] = await city.apply(owner, "received", **elsewhere)
     await city.apply({**app, "Onenet-Subject": "stranger"}, "third", jurisdiction="wujiang", **SKIPS_POLICE)
-    await city.apply({**portal, "Onenet-Subject": "owner"}, "fourth", **SKIPS_POLICE)
+    await city.apply({**portal, "Onenet-Subject": "owner"}, "fourth", **elsewhere, **SKIPS_POLICE)
     deliveries = await city.ask("GET", "/v1/deliveries?limit=100", root)
     city.words["delivery"] = next(
         each["id"] for each in deliveries["items"] if each["case"] == city.words["first"]
@@ -290,6 +293,10 @@ async def _applicants(city: City) -> None:
     )
     city.add("clerk", "of another at the counter", city.token("clerk", "c-1", area=["kunshan"]), of("other"))
     city.add("clerk", "in another district", city.token("clerk", "c-2", area=["wujiang"]), of("owner"))
+    there = {"case_id": city.words["received"]}
+    at_counter = city.token("clerk", "c-3", area=["wujiang"])
+    city.add("clerk", "where it was received", at_counter, of("owner"), **there)
+    city.add("clerk", "of another, where it was received", at_counter, of("other"), **there)
     city.add("clerk", "of nobody", city.token("clerk", "c-1", area=["kunshan"]))
 
 
@@ -306,6 +313,11 @@ async def _offices(city: City) -> None:
     away = city.token("officer", "o-bank-away", dept="bank", area=["wujiang"])
     city.add("officer", "without a step, in another district", away)
     city.add("department", "of a step, by token", city.token("department", "system", dept="health"))
+    there = {"case_id": city.words["received"]}
+    officer = city.token("officer", "r-health", dept="health", area=["wujiang"])
+    city.add("officer", "of a step, where it was received", officer, **there)
+    supervisor = city.token("supervisor", "r-wujiang", area=["wujiang"])
+    city.add("supervisor", "where it was received", supervisor, **there)
     for role in ("supervisor", "auditor"):
         for relation, area in (("of the city", "suzhou"), ("of the district", "kunshan"),
                                ("of another district", "wujiang")):  # fmt: skip

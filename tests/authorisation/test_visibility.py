@@ -33,7 +33,10 @@ def a_walk(chance: random.Random) -> Walk:
     ]
     walk = begin(make_bundle(*members, code=chance.choice(BUNDLES)))
     walk.case = walk.case._replace(
-        client=chance.choice(CLIENTS), subject=chance.choice(SUBJECTS), jurisdiction=chance.choice(PLACES)
+        client=chance.choice(CLIENTS),
+        subject=chance.choice(SUBJECTS),
+        jurisdiction=chance.choice(PLACES),
+        receiving=chance.choice((None, *PLACES)),
     )
     return walk
 

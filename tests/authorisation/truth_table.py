@@ -42,7 +42,7 @@ class Probe(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-COUNTED = {"/v1/cases": "5 cases", "/v1/applicant-lookups": "5 cases", "/v1/drafts": "3 drafts"}
+COUNTED = {"/v1/cases": "6 cases", "/v1/applicant-lookups": "6 cases", "/v1/drafts": "3 drafts"}
 """Lists, and how much there is of what they list."""
 
 CASE_LINE = '"kind":"case"'
@@ -195,8 +195,8 @@ async def cell(city: City, actor: Actor, route: str) -> str:
     """What this actor is answered there: the status, and how much was shown."""
     method, path = route.split(" ")
     words = {
-        "case_id": city.words["first"], "step": "certificate", "code": "newborn", "number": "1",
-        "jurisdiction": "kunshan", "year": "2026",
+        "case_id": actor.words.get("case_id", city.words["first"]), "step": "certificate",
+        "code": "newborn", "number": "1", "jurisdiction": "kunshan", "year": "2026",
         "delivery_id": city.words["delivery"], "delegation_id": city.words["delegation"],
         "document_id": city.words["document"], "upload_id": city.words["upload"], "offset": "0",
         "draft_id": city.words["draft"],
@@ -234,7 +234,7 @@ def _shown(answer: httpx2.Response, path: str) -> str:
     if path == "/metrics":
         return f"{answer.text.count('# TYPE ')} metrics"
     if path == "/v1/me/data":
-        return f"{len(re.findall(CASE_LINE, answer.text))} of 5 cases"
+        return f"{len(re.findall(CASE_LINE, answer.text))} of 6 cases"
     return _members(answer.json(), path)
 
 
@@ -257,7 +257,7 @@ def _members(said: Any, path: str) -> str:
     if path.startswith(("/v1/desk/", "/v1/ratings", "/v1/opinions")):
         return _at_work(said, path)
     if path == "/v1/deliveries":
-        return f"about {len({each['case'] for each in said['items']})} of 4 cases"
+        return f"about {len({each['case'] for each in said['items']})} of 5 cases"
     return ""
 
 

@@ -138,6 +138,19 @@ async def test_a_way_down_that_would_lose_a_case_is_refused_and_changes_nothing(
 
 
 @pytest.mark.anyio
+async def test_a_way_down_that_would_lose_where_a_case_was_received_is_refused(database_url: str) -> None:
+    await save_case(database_url)
+    database = Database(database_url)
+    async with database.transaction() as connection:
+        await connection.execute(update(tables.cases).values(receiving="wujiang"))
+    await database.close()
+    moving = migrator(database_url)
+    with pytest.raises(RuntimeError, match="where cases were handed in"):
+        moving.downgrade("0032", silent, NOW)
+    assert moving.current() == moving.head()
+
+
+@pytest.mark.anyio
 async def test_no_way_up_or_down_above_the_first_revision_loses_a_case(database_url: str) -> None:
     await save_case(database_url)
     moving = migrator(database_url)

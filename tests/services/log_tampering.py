@@ -299,6 +299,7 @@ row_altered("number_of_the_case_altered", number="32050020261123999999")
 row_altered("bundle_of_the_case_altered", bundle_code="other")
 row_altered("version_of_the_bundle_altered", bundle_version=9)
 row_altered("jurisdiction_of_the_case_altered", jurisdiction="wujiang")
+row_altered("receiving_counter_of_the_case_altered", receiving="wujiang")
 row_altered("owner_of_the_case_altered", subject="s-2")
 row_altered("front_end_of_the_case_altered", client="portal")
 

@@ -26,7 +26,7 @@ NONSENSE = {
     "a sent task that is due": "UPDATE task SET state = 'sent'",
     "a case outside the lanes": (
         "INSERT INTO cases SELECT 256, case_id, 'n', 'b', 1, 'j', 's', 'c', 'received', 1, hash, 'x', 0,"
-        " '2026-11-23', '2026-11-23', 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'green', NULL, false"
+        " '2026-11-23', '2026-11-23', 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'green', NULL, false, NULL"
         " FROM event LIMIT 1"
     ),
     "the same event twice": "INSERT INTO event SELECT * FROM event WHERE seq = 1",

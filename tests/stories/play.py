@@ -136,6 +136,8 @@ class Play:
         story, told = self.told.story, self.told
         sample = samples.read(story.bundle)[story.sample]
         told.body = samples.submission(sample, local_day(self.town.legal))
+        if story.receiving:
+            told.body = {**told.body, "receiving": story.receiving}
         told.bundle = await ask(self.applicant, "GET", f"/v1/bundles/{story.bundle}")
         answers = {"answers": told.body["answers"]}
         guided = await ask(self.applicant, "POST", f"/v1/bundles/{story.bundle}/guidance", body=answers)

@@ -183,6 +183,7 @@ RETIREMENT = (
             hands_in("pension_application", payee_account_no="0000000000000009"),
             officer("complete", "fund_withdrawal_after_loan", held_for=OFFLINE),
         ),
+        receiving="kunshan",  # a counter of another county of the city takes it in
     ),
     Story(  # early retirement is refused: what comes after it ends, the rest goes on
         "retirement", "refusal", 0,

@@ -54,6 +54,7 @@ def revokes(reason: str) -> Said:
 class Story:
     """One case. `sample`: its place in the samples of the bundle. `says`: by step; all others grant.
 
+    `receiving`: where it is handed in, if elsewhere.
     `waits`: steps that are seen to wait for these reasons on the way. `ends`: the state of the case at last;
     `but`: of the steps that end otherwise than completed.
     """
@@ -66,6 +67,7 @@ class Story:
     waits: Mapping[str, str] = field(default_factory=dict)
     ends: str = "completed"
     but: Mapping[str, str] = field(default_factory=dict)
+    receiving: str | None = None
 
     @property
     def name(self) -> str:

@@ -169,6 +169,17 @@ def test_each_task_comes_under_one_key_to_the_department_of_its_step(told: Told)
     assert tasks == {step: 1 + again[step] for step in went}
 
 
+@those(lambda story: story.receiving)
+def test_what_a_counter_elsewhere_took_in_is_handled_and_numbered_where_it_is_for(told: Told) -> None:
+    receiving, handling = told.story.receiving, told.body["jurisdiction"]
+    assert (told.view["jurisdiction"], told.view["receiving"]) == (handling, receiving)
+    assert told.view["number"].startswith("320506"), "the area code of Wuzhong, which handles it"
+    assert told.happened("case.received")[0]["data"]["receiving"] == receiving
+    assert {(task.data["jurisdiction"], task.data["receiving"]) for task in told.came} == {
+        (handling, receiving)
+    }
+
+
 def handed_in_later(told: Told) -> list[Mapping[str, Any]]:
     """What was promised and came is handed on as a submission of its own."""
     return told.happened("step.made_good")[:1]

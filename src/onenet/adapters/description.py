@@ -38,7 +38,7 @@ from onenet.errors import MisconfiguredError
 
 SHEET = frozenset(
     {"task", "created_at", "case", "bundle", "jurisdiction", "step", "item", "names", "submission"}
-    | {"applicant", "answers", "form", "materials", "results_before", "not_granted"}
+    | {"receiving", "applicant", "answers", "form", "materials", "results_before", "not_granted"}
     | {"results_expected", "promised", "tolerated", "commitment"}
 )
 """The members of a task's sheet, in which every reference of a request begins."""

@@ -60,10 +60,13 @@ _MANDATE_MISSING = _mandate("missing", "须说明所依据的授权委托", "Exp
 _MANDATE_OF_DELEGATION = _mandate("delegation", "以委托为准，不得另填", "Expected none: the delegation is it")
 
 
-async def applying(request: Request, who: Principal, bundle: str, jurisdiction: str) -> Applying:
+async def applying(
+    request: Request, who: Principal, bundle: str, jurisdiction: str, receiving: str | None = None
+) -> Applying:
     """For whom this application is. Raises: Forbidden, InvalidInput, UnknownReference."""
     if who.role is Role.CLERK:
-        return await _at_counter(request, who, jurisdiction)
+        await check_counter(request, who, jurisdiction, receiving)
+        return _at_counter(who)
     named = request.headers.getlist(DELEGATION_HEADER)
     if named:
         return await _by_delegation(request, who, named, bundle)
@@ -72,11 +75,16 @@ async def applying(request: Request, who: Principal, bundle: str, jurisdiction: 
     return Applying(Owner(who.client, who.subject), WHOLE, who.id)
 
 
-async def _at_counter(request: Request, who: Principal, jurisdiction: str) -> Applying:
-    if who.jurisdictions:
-        within = await parts(request).catalogue.below(who.jurisdictions)
-        if jurisdiction not in within:
-            raise unknown("/jurisdiction", "没有此辖区", "no such jurisdiction")
+async def check_counter(request: Request, who: Principal, jurisdiction: str, receiving: str | None) -> None:
+    """Passes when the counter that receives it is the clerk's. Raises: UnknownReference."""
+    if who.role is not Role.CLERK or not who.jurisdictions:
+        return
+    if (receiving or jurisdiction) not in await parts(request).catalogue.below(who.jurisdictions):
+        where = "/receiving" if receiving else "/jurisdiction"
+        raise unknown(where, "没有此辖区", "no such jurisdiction")
+
+
+def _at_counter(who: Principal) -> Applying:
     owner = Owner(who.client, who.visitor or "")
     actor = who.name_for(owner)
     if len(actor) > LONGEST_ACTOR:

@@ -120,6 +120,7 @@ class CaseSubmission(Filed):
             agent=self.to_agent(),
             filing=self.to_filing(),
             subjects=self.subjects or 1,
+            receiving=self.receiving,
         )
 
 
@@ -298,6 +299,7 @@ class CaseShape(Answer):
     reapplies: Origin | None = None
     links: CaseLinks
     duplicate_of: str | None = None
+    receiving: str | None = None
     channel: str | None = None
     assistance: dict[str, str] | None = None
     tracking_secret: str | None = None

@@ -99,6 +99,7 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
                 "progress": f"/v1/progress/{case.number}",
             },
             "duplicate_of": _duplicate_of(case, view),
+            "receiving": case.receiving,
             "channel": case.content.filing.channel,
             "assistance": _assistance(case, view),
             **tracking,

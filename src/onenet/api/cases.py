@@ -74,7 +74,7 @@ async def submit_case(request: Request, body: SubmissionBody) -> Response:
     decide the steps. A 202 is a promise: the case is stored and will be carried through every step.
     """
     said = body.value.to_submission()
-    meant = await applying(request, caller(request), said.bundle, said.jurisdiction)
+    meant = await applying(request, caller(request), said.bundle, said.jurisdiction, said.receiving)
     return await send_in(request, *filed(request, said, meant), body.raw)
 
 

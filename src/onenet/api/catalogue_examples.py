@@ -32,6 +32,7 @@ _MEMBER: dict[str, Any] = {
     "names": {"zh": "出生医学证明签发", "en": "Birth certificate"},
     "department": _HEALTH,
     "promised": _LIMIT,
+    "reach": "own",
 }
 GUIDANCE_ANSWERS: dict[str, Any] = {"answers": {"applicant_role": "mother"}}
 GUIDANCE: dict[str, Any] = {
@@ -45,6 +46,7 @@ GUIDANCE: dict[str, Any] = {
     "form_schema": {"type": "object", "properties": {}, "required": [], "additionalProperties": False},
     "promised": _LIMIT,
     "fees": {"zh": "免费", "en": "Free of charge"},
+    "reach": "own",
 }
 BUNDLE: dict[str, Any] = {
     **_BUNDLE,
@@ -60,6 +62,7 @@ BUNDLE: dict[str, Any] = {
     "lead": _HEALTH,
     "jurisdictions": ["suzhou"],
     "promised": _LIMIT,
+    "reach": "own",
     "fees": {"zh": "免费", "en": "Free of charge"},
     "questions": [QUESTION],
     "members": [
@@ -77,7 +80,15 @@ BUNDLE: dict[str, Any] = {
     "departments": [{**_HEALTH, "kind": "government"}],
 }
 BUNDLE_PAGE: dict[str, Any] = {
-    "items": [{**_BUNDLE, "audience": ["natural_person"], "jurisdictions": ["suzhou"], "promised": _LIMIT}],
+    "items": [
+        {
+            **_BUNDLE,
+            "audience": ["natural_person"],
+            "jurisdictions": ["suzhou"],
+            "promised": _LIMIT,
+            "reach": "own",
+        }
+    ],
     "links": {"self": "/v1/bundles?limit=50"},
 }
 ITEM: dict[str, Any] = {
@@ -86,6 +97,7 @@ ITEM: dict[str, Any] = {
     "department": _HEALTH,
     "item_type": "07",
     "promised": _LIMIT,
+    "reach": "own",
     "results": [{"code": "birth_certificate", "names": {"zh": "出生医学证明", "en": "Birth certificate"}}],
     "bundles": ["newborn"],
 }

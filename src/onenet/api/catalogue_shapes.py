@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, StringConstraints
 
@@ -21,6 +21,7 @@ from onenet.api.shapes import (
     Request,
     extensible,
 )
+from onenet.domain.bundle import Reach
 
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=LINE_PATTERN)]
 
@@ -117,10 +118,14 @@ class CommitmentTermsShape(TermsShape):
     check: Limit
 
 
+ReachWord = Annotated[str, Field(json_schema_extra=extensible(list(get_args(Reach))))]
+
+
 class GuidanceMember(Answer):
-    """An item that the answers lead to. `tolerance`: what is signed where secondary materials of mode 4
-    follow later; where it is, each of them is handed in or promised. `commitment`: what may be signed.
-    `verifies`: it decides nothing.
+    """An item that the answers lead to. `reach`: how far from where it is handled it may be handed in.
+
+    `tolerance`: what is signed where secondary materials of mode 4 follow later; where it is, each of them is
+    handed in or promised. `commitment`: what may be signed. `verifies`: it decides nothing.
     """
 
     code: str
@@ -131,12 +136,16 @@ class GuidanceMember(Answer):
     verifies: bool | None = None
     promised: Limit | None = None
     statutory: Limit | None = None
+    reach: ReachWord
     tolerance: TermsShape | None = None
     commitment: CommitmentTermsShape | None = None
 
 
 class GuidanceAnswer(Answer):
-    """What the answers so far lead to; `is_settled`: a case can be opened with them."""
+    """What the answers so far lead to; `is_settled`: a case can be opened with them.
+
+    `reach`: how far from where it is handled that may be handed in, all members together.
+    """
 
     bundle: BundleMark
     is_settled: bool
@@ -149,10 +158,11 @@ class GuidanceAnswer(Answer):
     promised: Limit | None = None
     statutory: Limit | None = None
     fees: Names | None = None
+    reach: ReachWord
 
 
 class BundleSummary(Answer):
-    """A bundle in a list."""
+    """A bundle in a list. `reach`: that of its narrowest member."""
 
     code: str
     version: int
@@ -160,6 +170,7 @@ class BundleSummary(Answer):
     audience: list[str]
     jurisdictions: list[str]
     promised: Limit | None = None
+    reach: ReachWord
 
 
 PolicyWord = Annotated[str, Field(json_schema_extra=extensible(["hold", "cancel", "go_on"]))]
@@ -227,6 +238,7 @@ class ItemShape(Answer):
     promised: Limit | None = None
     statutory: Limit | None = None
     results: list[Named]
+    reach: ReachWord
     bundles: list[str]
 
 

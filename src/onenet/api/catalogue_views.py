@@ -10,7 +10,7 @@ from typing import Any
 
 from onenet.api.case_views import bundle_mark, department_view, limit_view
 from onenet.api.shapes import given
-from onenet.domain import guidance, subjects
+from onenet.domain import guidance, reach, subjects
 from onenet.domain.bundle import (
     Asks,
     Bundle,
@@ -35,6 +35,7 @@ def bundle_summary(bundle: Bundle) -> dict[str, Any]:
             "audience": list(bundle.audience),
             "jurisdictions": list(bundle.jurisdictions),
             "promised": limit_view(bundle.promised),
+            "reach": reach.narrowest(bundle.members),
         }
     )
 
@@ -77,6 +78,7 @@ def item_view(code: str, bundles: Sequence[Bundle]) -> dict[str, Any] | None:
             "promised": limit_view(member.promised),
             "statutory": limit_view(member.statutory),
             "results": [{"code": result.code, "names": dict(result.names)} for result in member.results],
+            "reach": member.reach,
             "bundles": sorted({bundle.code for bundle, _ in found}),
         }
     )
@@ -100,6 +102,7 @@ def guidance_view(found: Guidance) -> dict[str, Any]:
             "promised": limit_view(bundle.promised),
             "statutory": limit_view(bundle.statutory),
             "fees": bundle.fees,
+            "reach": reach.narrowest(open_members),
         }
     )
 
@@ -166,6 +169,7 @@ def _member(bundle: Bundle, member: Member) -> dict[str, Any]:
             "verifies": member.verifies or None,
             "promised": limit_view(member.promised),
             "statutory": limit_view(member.statutory),
+            "reach": member.reach,
             "tolerance": _terms(member.tolerance) if member.tolerance else None,
             "commitment": _commitment(member.commitment) if member.commitment else None,
         }

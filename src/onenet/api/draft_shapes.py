@@ -64,6 +64,7 @@ class DraftContent(Request):
     bundle: Code
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     jurisdiction: Code
+    receiving: Code | None = None
     applicant: DraftApplicant | None = None
     answers: GivenAnswers = Field(default={})
     form: GivenForm = Field(default={})
@@ -75,7 +76,9 @@ class DraftContent(Request):
 
     def content(self) -> dict[str, Any]:
         """What was filled in, as it is kept: all but where it is for."""
-        said = self.model_dump(exclude={"bundle", "jurisdiction", "materials"}, exclude_none=True)
+        said = self.model_dump(
+            exclude={"bundle", "jurisdiction", "receiving", "materials"}, exclude_none=True
+        )
         return {**said, "materials": [each.model_dump(exclude_none=True) for each in self.materials]}
 
 
@@ -92,6 +95,7 @@ class DraftMark(Answer):
     id: str
     bundle: str
     jurisdiction: str
+    receiving: str | None = None
     state: Annotated[str, Field(json_schema_extra=extensible(["open", "sending"]))]
     created_at: Moment
     updated_at: Moment
@@ -135,7 +139,9 @@ class DraftSubmission(Promises):
 
 def submission_in(row: DraftRow) -> tuple[CaseSubmission | None, tuple[Fault, ...]]:
     """The application that a draft has become; or None, and what it lacks to be one."""
-    said = {"bundle": row.bundle, "jurisdiction": row.jurisdiction, **row.content}
+    said = {
+        "bundle": row.bundle, "jurisdiction": row.jurisdiction, "receiving": row.receiving, **row.content,
+    }  # fmt: skip
     try:
         return CaseSubmission.model_validate_json(json.dumps(said), strict=True), ()
     except ValidationError as error:
@@ -151,6 +157,7 @@ def mark_view(row: DraftRow) -> dict[str, Any]:
         "id": id,
         "bundle": row.bundle,
         "jurisdiction": row.jurisdiction,
+        **({"receiving": row.receiving} if row.receiving else {}),
         "state": "sending" if row.sent_at else "open",
         "created_at": moment(row.created_at),
         "updated_at": moment(row.updated_at),

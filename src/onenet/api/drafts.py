@@ -14,7 +14,7 @@ from starlette.responses import Response
 from onenet.api import applying_examples as examples
 from onenet.api import preconditions
 from onenet.api.answers import PERSONAL, answer, as_json, stored
-from onenet.api.applying import Applying, applying, filed
+from onenet.api.applying import Applying, applying, check_counter, filed
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_shapes import CaseShape, materials_given
 from onenet.api.cases import repeated, send_in
@@ -51,7 +51,7 @@ from onenet.errors import (
     PreconditionRequired,
 )
 from onenet.ids import from_text, new_id
-from onenet.services import cases, contents, drafts
+from onenet.services import cases, contents, drafts, receiving
 from onenet.services.change import Once
 from onenet.services.once import answered
 from onenet.store.accesses import Access
@@ -81,9 +81,9 @@ async def begin_draft(request: Request, body: ContentBody) -> Response:
     who, known, said = caller(request), parts(request), body.value
     now = known.machine_clock.now()
     await _check_place(request, said)
-    meant = await applying(request, who, said.bundle, said.jurisdiction)
+    meant = await applying(request, who, said.bundle, said.jurisdiction, said.receiving)
     row = DraftRow(
-        new_id(), meant.owner, said.bundle, said.jurisdiction, said.content(),
+        new_id(), meant.owner, said.bundle, said.jurisdiction, said.receiving, said.content(),
         created_at=now, updated_at=now, expires_at=now + known.draft_life,
     )  # fmt: skip
     text = as_json(draft_view(row, await _findings(request, row)))
@@ -146,10 +146,12 @@ async def save_draft(request: Request, draft_id: DraftId, body: ContentBody) -> 
         zh, en = "草稿的“一件事”不可更改", "The bundle of a draft stays the same"
         raise Conflict(en, faults=(Fault("fixed", zh, en, pointer="/bundle"),))
     await _check_place(request, said)
+    if said.receiving != row.receiving:
+        await check_counter(request, caller(request), said.jurisdiction, said.receiving)
     now = known.machine_clock.now()
     new = replace(
-        row, jurisdiction=said.jurisdiction, content=said.content(), version=row.version + 1,
-        updated_at=now, expires_at=now + known.draft_life,
+        row, jurisdiction=said.jurisdiction, receiving=said.receiving, content=said.content(),
+        version=row.version + 1, updated_at=now, expires_at=now + known.draft_life,
     )  # fmt: skip
     if drafts.sight_of(new, await known.reading.visible(caller(request), now)) is None:
         raise cases.unknown("/jurisdiction", *_NO_PLACE)
@@ -253,7 +255,9 @@ def _unless(request: Request, row: DraftRow) -> bool | None:
 async def _findings(request: Request, row: DraftRow) -> tuple[Fault, ...]:
     """What is not right yet, of the shape and by the bundle as it is published now."""
     _, lacks = submission_in(row)
-    content = DraftContent(bundle=row.bundle, jurisdiction=row.jurisdiction, **row.content)
+    content = DraftContent(
+        bundle=row.bundle, jurisdiction=row.jurisdiction, receiving=row.receiving, **row.content
+    )
     try:
         bundle = await cases.find_bundle(parts(request).catalogue, row.bundle, content.version)
     except Conflict as error:  # it was taken back since then
@@ -262,7 +266,9 @@ async def _findings(request: Request, row: DraftRow) -> tuple[Fault, ...]:
     if faults := subjects.count_faults(bundle, count):
         return lacks + faults
     bundle, given = unfold(bundle, count), materials_given(content.materials)
-    return lacks + contents.not_right_yet(bundle, content.answers, content.form, given)
+    lacks += contents.not_right_yet(bundle, content.answers, content.form, given)
+    place = (content.jurisdiction, content.receiving)
+    return lacks + await receiving.not_right_yet(parts(request).catalogue, bundle, content.answers, *place)
 
 
 async def _note(request: Request, row: DraftRow, sight: Sight) -> None:

@@ -57,7 +57,7 @@ async def ask_for_evidence(request: Request, body: AskBody) -> Response:
     """
     who, known, said = caller(request), parts(request), body.value
     now = known.machine_clock.now()
-    meant = await applying(request, who, said.bundle, said.jurisdiction)
+    meant = await applying(request, who, said.bundle, said.jurisdiction, said.receiving)
     bundle = await cases.find_bundle(known.catalogue, said.bundle, said.version)
     place = await cases.find_jurisdiction(known.catalogue, bundle, said.jurisdiction)
     wanted = Wanted(

@@ -74,11 +74,12 @@ class AssistanceShape(Request):
 
 
 class Filed(Promises):
-    """What is said of how an application comes about."""
+    """What is said of how an application comes about. `receiving`: where it is handed in, if elsewhere."""
 
     duplicate: DuplicateIntended | None = None
     agent: Annotated[AgentWithCard | AgentOtherwise, Field(discriminator="id_type")] | None = None
     channel: Channel | None = None
+    receiving: Code | None = None
     assistance: AssistanceShape | None = None
 
     def to_intended(self) -> Intended | None:

@@ -48,6 +48,7 @@ class EvidenceRequest(Request):
     bundle: Code
     version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
     jurisdiction: Code
+    receiving: Code | None = None
     material: Code
     applicant: AnyApplicant
     form: GivenForm = Field(default={})

@@ -128,6 +128,7 @@ def _member(
         tolerance=_terms(item.tolerance),
         after_supplement=item.after_supplement,
         renews=item.renews,
+        reach=item.reach,
         commitment=_commitment(item.commitment),
         verifies=item.verifies,
     )

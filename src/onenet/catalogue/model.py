@@ -263,6 +263,7 @@ class Item(Shape):
     where secondary materials follow later, `commitment`: in place of a check; `protects`: for what none may.
     `verifies`: it decides nothing; what it finds is for the items after it.
     `after_supplement`: whether limits go on or begin anew. `renews`: the field with the day of expiry.
+    `reach`: how far from where it is handled it may be handed in.
     """
 
     code: Code
@@ -286,6 +287,7 @@ class Item(Shape):
     commitment: Commitment | None = None
     protects: list[Protected] = []
     verifies: bool = False
+    reach: Literal["own", "across_counties", "across_cities", "across_provinces", "nation"] = "own"
 
 
 class Option(Shape):

@@ -30,6 +30,9 @@ well, or it goes on without that one.
 """
 
 Duplicates = Literal["ask", "allow"]
+Reach = Literal["own", "across_counties", "across_cities", "across_provinces", "nation"]
+"""Nearest first. Places of any province may be in a catalogue, so the last two take in the same."""
+
 AgentPolicy = Literal["allowed", "told", "refused"]
 DepartmentKind = Literal["government", "public_institution", "vertical", "non_government"]
 
@@ -205,6 +208,7 @@ class Member:
     `after_supplement`: whether its limits go on or begin anew when a supplement asked for after acceptance is
     handed in (domain.md section 5.4). `renews`: the field of the form with the day on which the certificate
     to be renewed expires; None: it is no renewal. `verifies`: it finds out something and decides nothing.
+    `reach`: how far from where it is handled it may be handed in (GB/T 39046 table 4).
     """
 
     code: str
@@ -234,6 +238,7 @@ class Member:
     compensation: Names | None = None
     commitment: CommitmentTerms | None = None
     verifies: bool = False
+    reach: Reach = "own"
 
     def whose_failure(self, policy: EdgePolicy, failed: Collection[str]) -> tuple[str, ...]:
         """Which of the failed members before this one ask for that policy."""
@@ -317,7 +322,7 @@ def _commitment(content: Json) -> CommitmentTerms | None:
 
 _PLAIN = (
     "compensation", "code", "item", "names", "department", "item_type", "when", "alternative", "offline",
-    "retention_days", "agent", "after_supplement", "renews", "verifies",
+    "retention_days", "agent", "after_supplement", "renews", "verifies", "reach",
 )  # fmt: skip
 """Members of a member that are kept as they are."""
 

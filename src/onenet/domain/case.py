@@ -240,6 +240,8 @@ class Case(NamedTuple):
     it guards against saving over somebody else's change. `subject` is whose case it is, `client` the
     front-end that submitted it. `secret_hash`: of what opens the progress page. `data_key`: the key that
     what is said in the case is sealed with, as it is stored; None in a case that is not sealed.
+    `jurisdiction` is that which handles it, whose calendar counts; `receiving`: where it was handed in, None
+    where that is the same (通办).
     """
 
     id: UUID
@@ -259,6 +261,7 @@ class Case(NamedTuple):
     utc_offset_minutes: int = 480
     data_key: bytes | None = None
     timing: Timing = UNTIMED
+    receiving: str | None = None
     steps: Mapping[str, Step] = _NONE
     tasks: Mapping[UUID, Task] = _NONE
     timers: Mapping[UUID, Timer] = _NONE

@@ -266,7 +266,7 @@ PLAIN = frozenset(
         *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock", "on", "opinion_id"),
         *_OF_RATINGS,
         *("round", "lead", "units", "is_named", "is_solved", "is_satisfied"),
-        *("without", "duplicate_of", "channel", "assisted", "by_agent"),
+        *("without", "duplicate_of", "channel", "assisted", "by_agent", "receiving"),
     }
 )
 """Members of an event's data in which nobody wrote anything. All others are private: whoever adds one that is

@@ -71,6 +71,7 @@ def open_case(draft: Draft, *, by_agent: bool = False) -> None:
         bundle=case.bundle.code,
         version=case.bundle.version,
         jurisdiction=case.jurisdiction,
+        receiving=case.receiving,
         steps={step.code: step.state for step in draft.steps.values()},
         reapplies={"case": str(again.case), "step": again.step} if again else None,
         **duplicates.told(draft.content.duplicate),

@@ -36,6 +36,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "case": {"id": str(case.id), "number": case.number},
         "bundle": {"code": case.bundle.code, "version": case.bundle.version},
         "jurisdiction": case.jurisdiction,
+        **({"receiving": case.receiving} if case.receiving else {}),
         "step": code,
         "item": member.item,
         **({"subject": whose._asdict()} if whose else {}),

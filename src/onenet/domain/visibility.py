@@ -26,6 +26,7 @@ class Column(Word):
     SUBJECT = "subject"
     BUNDLE = "bundle"
     JURISDICTION = "jurisdiction"
+    RECEIVING = "receiving"
     DEPARTMENT = "department"
     ASKED = "asked"
 
@@ -50,6 +51,8 @@ class Condition:
                 return case.bundle.code in self.values
             case Column.JURISDICTION:
                 return case.jurisdiction in self.values
+            case Column.RECEIVING:
+                return case.receiving in self.values
             case Column.DEPARTMENT:
                 # A step that is skipped is nobody's business.
                 concerned = (step for step in case.steps.values() if step.state is not StepState.SKIPPED)
@@ -156,6 +159,11 @@ def within(who: Who, reach: Reach) -> Condition | None:
     return None if reach.within is None else Condition(Column.JURISDICTION, reach.within)
 
 
+def received_within(who: Who, reach: Reach) -> Condition:
+    """Handed in in its jurisdictions or those below them, and handled elsewhere."""
+    return Condition(Column.RECEIVING, reach.within or frozenset())
+
+
 def of_giver(who: Who, reach: Reach) -> Condition:
     """Of whoever gave the delegation."""
     return _is(Column.SUBJECT, reach.delegation and reach.delegation.owner.subject)
@@ -220,6 +228,7 @@ RULES: tuple[Rule, ...] = (
         by_delegation=True,
     ),
     Rule("counter", frozenset({Role.CLERK}), (of_client, of_visitor, within), COUNTER),
+    Rule("receiving counter", frozenset({Role.CLERK}), (of_client, of_visitor, received_within), COUNTER),
     Rule("department", frozenset({Role.DEPARTMENT, Role.OFFICER}), (of_department, within), OWN_STEPS),
     Rule(
         "asked",
@@ -267,7 +276,7 @@ class Visible:
                 return sight
         return None
 
-    def sight_of_draft(self, facts: Mapping[Column, str]) -> Sight | None:
+    def sight_of_draft(self, facts: Mapping[Column, str | None]) -> Sight | None:
         """How what has these facts, and is no case yet, is seen: by who would see the case whole."""
         for sight in self.sights:
             seen = all(facts.get(condition.column) in condition.values for condition in sight.conditions)

@@ -37,7 +37,7 @@ from onenet.domain.unfolding import unfold
 from onenet.domain.visibility import Visible
 from onenet.errors import Fault, FormInvalid, NotFound, UnknownReference
 from onenet.ids import new_id
-from onenet.services import contents, forms, reuse
+from onenet.services import contents, forms, receiving, reuse
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Change, Once, Opening, Result
@@ -79,8 +79,13 @@ class Submission:
     duplicate: Intended | None = None
     agent: Agent | None = None
     filing: Filing = NOTHING_SAID
+    receiving: str | None = None
     by_agent: bool = False
     subjects: int = 1
+
+    def elsewhere(self) -> str | None:
+        """Where it is handed in, when that is not where it is handled."""
+        return self.receiving if self.receiving != self.jurisdiction else None
 
     def content(self) -> CaseContent:
         """What is said in it."""
@@ -180,10 +185,13 @@ async def submit(
     if custody is not None:
         content = custody.with_evidence(bundle, content, Owner(client, subject))
     contents.check(bundle, content, submission.promised)
+    await receiving.check(
+        catalogue, bundle, submission.answers, submission.jurisdiction, submission.receiving
+    )
     case_id = case_id or _id_of(submission, replying)
     template = await catalogue.number_template(submission.jurisdiction)
     blank = _blank(case_id, bundle, jurisdiction, content, hash_of(secret))._replace(
-        subject=subject, client=client
+        subject=subject, client=client, receiving=submission.elsewhere()
     )
     await _check_duplicates(gate, Opening(blank, template), content.duplicate)
 
@@ -195,10 +203,10 @@ async def submit(
 
     if custody is None or custody.owner != (client, subject):
         return await opened(content.materials)
-    receiving = Receiving(
+    copies = Receiving(
         case_id, custody.who, bundle, content.answers, replying.once, jurisdiction.utc_offset_minutes
     )
-    return await reuse.around(opened, custody.vault, content.materials, receiving, custody.charge)
+    return await reuse.around(opened, custody.vault, content.materials, copies, custody.charge)
 
 
 def _blank(

@@ -158,6 +158,10 @@ class Catalogue:
         lines = {code: _line(snapshot, code) for code in snapshot.jurisdictions}
         return tops | {code for code, line in lines.items() if any(above.code in tops for above in line)}
 
+    async def above(self, code: str) -> frozenset[str]:
+        """This jurisdiction and all above it."""
+        return frozenset(each.code for each in _line(await self._current(), code))
+
     async def jurisdictions(self) -> list[Jurisdiction]:
         """All jurisdictions, by code."""
         return list((await self._current()).jurisdictions.values())

@@ -66,6 +66,7 @@ def sight_of(row: DraftRow, ways: Visible) -> Sight | None:
             Column.SUBJECT: row.owner.subject,
             Column.BUNDLE: row.bundle,
             Column.JURISDICTION: row.jurisdiction,
+            Column.RECEIVING: row.receiving,
         }
     )
 

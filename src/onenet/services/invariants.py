@@ -78,7 +78,8 @@ def rows_follow_events(looked: Looked) -> Said:
 
 def _head(case: Case) -> record.Head:
     owner = Owner(case.client, case.subject)
-    opened = record.Opened(case.number, case.bundle.code, case.bundle.version, case.jurisdiction, owner)
+    bundle, where = case.bundle, (case.jurisdiction, case.receiving)
+    opened = record.Opened(case.number, bundle.code, bundle.version, *where, owner)
     return record.Head(case.seq, case.head_hash, case.state.value, opened)
 
 

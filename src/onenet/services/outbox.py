@@ -19,7 +19,7 @@ EVERYBODY = "*"
 """The owner of an endpoint that hears of the cases of all clients."""
 
 
-RECEIVED = ("jurisdiction", "channel", "by_agent")
+RECEIVED = ("jurisdiction", "receiving", "channel", "by_agent")
 """What the message about a new case tells beside: nothing of it is personal."""
 
 

@@ -66,7 +66,7 @@ async def apply_again(
         subject=case.subject, client=case.client, state=CaseState.RECEIVED,
         created_at=_UNSET, updated_at=_UNSET, secret_hash=hash_of(secret),
         content=replace(content, procedures=(origin,)), utc_offset_minutes=case.utc_offset_minutes,
-        steps=reapplications.laid(case, codes),
+        steps=reapplications.laid(case, codes), receiving=case.receiving,
     )  # fmt: skip
     template = await catalogue.number_template(case.jurisdiction)
 

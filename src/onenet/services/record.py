@@ -146,7 +146,7 @@ def check_states(
 def _misstated(first: Event, opened: Opened) -> list[str]:
     """What the case's row says otherwise than its first event."""
     content = first.content()
-    told = ("number", "bundle", "version", "jurisdiction")
+    told = ("number", "bundle", "version", "jurisdiction", "receiving")
     wrong = [name for name in told if content.get(name) != getattr(opened, name)]
     return wrong if is_name_for(first.actor, opened.owner) else [*wrong, "owner"]
 

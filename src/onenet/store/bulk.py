@@ -54,8 +54,8 @@ def _changing(table: Table, keys: Sequence[str], fixed: Sequence[str], guards: S
 
 _OF_CASE = ("lane", "case_id")
 _CASE_FIXED = (
-    "number", "bundle_code", "bundle_version", "jurisdiction", "subject", "client", "tracking_secret",
-    "utc_offset_minutes", "created_at", "data_key", "sealed_secret", "applicant_index",
+    "number", "bundle_code", "bundle_version", "jurisdiction", "receiving", "subject", "client",
+    "tracking_secret", "utc_offset_minutes", "created_at", "data_key", "sealed_secret", "applicant_index",
     "secret_hash",
 )  # fmt: skip
 

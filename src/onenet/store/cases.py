@@ -135,7 +135,7 @@ async def _parts(
 
 
 _PLAIN = (
-    "id", "number", "jurisdiction", "subject", "client", "created_at", "updated_at",
+    "id", "number", "jurisdiction", "receiving", "subject", "client", "created_at", "updated_at",
     "seq", "version", "head_hash", "utc_offset_minutes", "data_key",
 )  # fmt: skip
 

@@ -28,6 +28,8 @@ draft = Table(
     Column("subject", String(128), nullable=False),
     Column("bundle", String(64), nullable=False),
     Column("jurisdiction", String(64), nullable=False),
+    # Where it is handed in; NULL: where it is handled.
+    Column("receiving", String(64)),
     # How often it was saved.
     Column("version", Integer, nullable=False),
     Column("content", LargeBinary, nullable=False),

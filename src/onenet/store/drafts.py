@@ -35,6 +35,7 @@ class DraftRow:
     owner: Owner
     bundle: str
     jurisdiction: str
+    receiving: str | None
     content: Mapping[str, Any]
     created_at: datetime
     updated_at: datetime
@@ -133,6 +134,7 @@ _SEEN_BY: Mapping[Column, ColumnElement[Any]] = {
     Column.SUBJECT: _c.subject,
     Column.BUNDLE: _c.bundle,
     Column.JURISDICTION: _c.jurisdiction,
+    Column.RECEIVING: _c.receiving,
 }
 
 
@@ -160,6 +162,7 @@ def _saved(ring: KeyRing, row: DraftRow) -> dict[str, Any]:
     key, wrapped = ring.new_data_key()
     return {
         "jurisdiction": row.jurisdiction,
+        "receiving": row.receiving,
         "version": row.version,
         "content": key.encrypt(json.dumps(row.content).encode(), place=CONTENT, row=row.id),
         "data_key": wrapped,
@@ -175,6 +178,7 @@ def _read(ring: KeyRing, row: Row[Any]) -> DraftRow:
         owner=Owner(row.client, row.subject),
         bundle=row.bundle,
         jurisdiction=row.jurisdiction,
+        receiving=row.receiving,
         content=json.loads(plain),
         created_at=row.created_at,
         updated_at=row.updated_at,

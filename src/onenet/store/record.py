@@ -30,6 +30,7 @@ class Opened(NamedTuple):
     bundle: str
     version: int
     jurisdiction: str
+    receiving: str | None
     owner: Owner
 
 
@@ -81,7 +82,7 @@ async def cases(connection: AsyncConnection, case_id: UUID | None = None) -> Asy
 _EVENT = events.NAMES
 _ROW = (
     *("seq", "head_hash", "state", "data_key"),
-    *("number", "bundle_code", "bundle_version", "jurisdiction", "client", "subject"),
+    *("number", "bundle_code", "bundle_version", "jurisdiction", "receiving", "client", "subject"),
 )
 
 
@@ -99,7 +100,8 @@ async def _read(connection: AsyncConnection, which: Any) -> dict[tuple[int, UUID
     ):
         record = of(row)
         owner = Owner(row.client, row.subject)
-        opened = Opened(row.number, row.bundle_code, row.bundle_version, row.jurisdiction, owner)
+        where = (row.jurisdiction, row.receiving)
+        opened = Opened(row.number, row.bundle_code, row.bundle_version, *where, owner)
         record.head, record.steps = Head(row.seq, row.head_hash, row.state, opened), {}
         record.data_key = row.data_key
     s = tables.step.c

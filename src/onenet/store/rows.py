@@ -55,6 +55,7 @@ def case_row(case: Case, ring: KeyRing) -> dict[str, Any]:
         "bundle_code": case.bundle.code,
         "bundle_version": case.bundle.version,
         "jurisdiction": case.jurisdiction,
+        "receiving": case.receiving,
         "subject": case.subject,
         "client": case.client,
         "tracking_secret": "",

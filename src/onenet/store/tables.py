@@ -183,6 +183,8 @@ cases = Table(
     Column("applicant_index", LargeBinary),
     Column("secret_hash", LargeBinary),
     *_timing(),
+    # Where it was handed in; NULL: where it is handled.
+    Column("receiving", String(64)),
     PrimaryKeyConstraint("lane", "id"),
     _states("state", CaseState),
     CheckConstraint("seq >= 1", name="seq_begun"),

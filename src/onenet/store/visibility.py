@@ -21,6 +21,7 @@ _PLAIN: dict[Column, ColumnElement[Any]] = {
     Column.SUBJECT: _c.subject,
     Column.BUNDLE: _c.bundle_code,
     Column.JURISDICTION: _c.jurisdiction,
+    Column.RECEIVING: _c.receiving,
 }
 
 
