@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import shutil
 import string
 from datetime import date
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from onenet.clock import FrozenClock
 from onenet.console import words
 from onenet.domain.commands import Withdraw
 from onenet.domain.outcome import (
@@ -20,9 +24,39 @@ from onenet.domain.outcome import (
     SupplementRequest,
 )
 from onenet.domain.states import CaseState, StepState
+from onenet.resources import example_catalogue_dir
+from onenet.services.catalogue import publish
+from onenet.store.database import Database
 from tests.e2e.conftest import HERE, SECRET, Desk
+from tests.factories import NOW
+from tests.keys import key_ring
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def backend() -> str:
+    """A page is made of a case; that one comes back from both engines as it was saved, tests/store holds."""
+    return "sqlite"
+
+
+@pytest.fixture(scope="module")
+def sqlite_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The migrated file with the shipped catalogue in it, once for all pages."""
+    file = Path(shutil.copy(sqlite_template, tmp_path_factory.mktemp("catalogue")))
+
+    async def fill() -> None:
+        database = Database(f"sqlite:///{file}", ring=key_ring())
+        await publish(database, example_catalogue_dir(), FrozenClock(NOW))
+        await database.close()
+
+    asyncio.run(fill())
+    return file
+
+
+@pytest.fixture
+def published() -> None:
+    """It is: in the template."""
 
 
 def text_of(page: httpx2.Response) -> str:

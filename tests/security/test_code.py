@@ -15,6 +15,8 @@ from typing import TypeAlias
 import jsonschema_rs
 import pytest
 
+pytestmark = pytest.mark.xdist_group("test_code")  # one process reads all the modules
+
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "onenet"
 
