@@ -126,7 +126,7 @@ def create_app(
         login_pages = LoginPages(logins, parts.quotas)
         app.router.routes.extend(login_pages.routes())
         if logins.issuers:
-            at_desk = DeskPages(login_pages, parts.database, parts.gate, parts.reading, parts.vault)
+            at_desk = DeskPages(login_pages, parts.gate, parts.reading, parts.vault, parts.catalogue)
             app.router.routes.extend(at_desk.routes())
     return app
 

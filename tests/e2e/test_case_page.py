@@ -14,14 +14,16 @@ import pytest
 
 from onenet.clock import FrozenClock
 from onenet.console import words
-from onenet.domain.commands import Withdraw
+from onenet.domain.commands import AskHearing, Hear, Withdraw
 from onenet.domain.outcome import (
     Accepted,
     Completed,
     Rejected,
     ResultGiven,
+    SetHearing,
     SupplementNeeded,
     SupplementRequest,
+    TellHearingRight,
 )
 from onenet.domain.states import CaseState, StepState
 from onenet.resources import example_catalogue_dir
@@ -117,6 +119,31 @@ async def test_what_a_person_wrote_is_not_shown(desk: Desk) -> None:
     page = await desk.page(case, "zh")
     written = ("Zhang San", "示例三", "call 100", "320599199003030032", "示例路")
     assert [each for each in written if each in page.text] == []
+
+
+async def test_limits_are_told_and_that_what_was_refused_can_be_applied_for_again(desk: Desk) -> None:
+    # Monday 23 November 2026, and five working days: until Monday 30.
+    case = await desk.open("newborn", 1)
+    case = await desk.answer(case, "birth_certificate", Accepted())
+    assert "Promised until 30 November 2026" in text_of(await desk.page(case))
+    case = await desk.answer(case, "vaccination_card", Rejected("refused", "x"))
+    told = text_of(await desk.page(case))
+    again = "“Vaccination card” was not granted: it can be applied for again alone"
+    assert -1 < told.find(again) < told.find("Do it where you applied") < told.find("Case number")
+    assert "You can ask for administrative review until 22 January 2027" in told
+
+
+async def test_a_hearing_is_told_with_its_day_and_not_what_was_written_of_it(desk: Desk) -> None:
+    case = await desk.open("newborn", 1)
+    for said in (Accepted(), TellHearingRight("the neighbour Zhang San")):
+        case = await desk.answer(case, "birth_certificate", said)
+    told = text_of(await desk.page(case))
+    assert "you can ask for a hearing, or do without it (told on 23 November 2026; five working days)" in told
+    case = await desk.do(case, Hear("birth_certificate", AskHearing()))
+    case = await desk.answer(case, "birth_certificate", SetHearing(date(2026, 12, 8), "room 3"))
+    told = text_of(await desk.page(case))
+    assert "The hearing is held on 8 December 2026" in told
+    assert ("Zhang San" in told, "room 3" in told) == (False, False)
 
 
 async def test_results_are_told_with_their_numbers(desk: Desk) -> None:

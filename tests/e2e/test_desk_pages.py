@@ -5,13 +5,16 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import httpx2
 import pytest
 
 from onenet.clock import FrozenClock, SystemClock
 from onenet.console.desk_words import DESK
+from onenet.domain.bundle import Limit
 from onenet.store.database import Database
+from tests.api.conftest import city_bundle, publish
 from tests.documents import making
 from tests.e2e.office import HERE, Office, fields_of, opened
 from tests.issuing import TestIssuer, issuing
@@ -109,6 +112,25 @@ async def test_a_clerk_tells_of_a_hearing_and_sets_it_by_forms(office: Office) -
     assert (await zhang.press(task, "hearing_set", on="2198-12-31", place="三楼")).status_code == 303
     assert (await zhang.press(task, "hearing_held", minutes="各方意见均已记录")).status_code == 303
     assert (await office.certificate(case))["hearing"]["state"] == "held"
+
+
+async def test_a_clerk_sees_the_limit_day_by_day_and_what_goes_on(office: Office) -> None:
+    bundle = city_bundle()
+    members = tuple(replace(each, statutory=Limit(5, "workdays")) for each in bundle.members)
+    await publish(office.parts.database, replace(bundle, version=2, members=members))
+    await office.apply("k")
+    zhang = await office.sit_down("z-1", dept="health")
+    (task,) = await zhang.list()
+    for act in ("claim", "accepted"):
+        await zhang.press(task, act)
+    more = {"limit": "statutory", "days": "3", "approved_by": "局长", "reason": "专家外出"}
+    assert (await zhang.press(task, "extended", **more)).status_code == 303
+    shown = text_of(await zhang.page(task))
+    days = re.findall(r"(\d{4}-\d\d-\d\d) (\d|weekend)", shown.partition("Day by day")[2])
+    assert [number for _, number in days if number != "weekend"] == list("12345678"), "five and three more"
+    assert "weekend" in dict(days).values()
+    assert f"the statutory one: until {days[-1][0]}" in shown
+    assert "The statutory limit was lengthened" in shown
 
 
 async def test_kinds_are_shown_in_words_and_materials_with_where_they_come_from(office: Office) -> None:

@@ -5,13 +5,14 @@ Whoever holds number and secret may look, so nothing is shown that a person wrot
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 
 from markupsafe import Markup
 
 from onenet.console import words
+from onenet.console.notes import filled, limits_of, notes_of, stamped, tasks_of
 from onenet.console.result_words import RESULTS
 from onenet.console.words import PAGE, Language
 from onenet.domain import refusals, results, suspensions
@@ -35,6 +36,7 @@ class StepLine:
     since: Markup
     why: Markup | None
     remedies: Markup | None
+    notes: tuple[Markup, ...]
     results: str
 
 
@@ -69,9 +71,9 @@ def page_of(case: Case, language: Language, codes: Mapping[tuple[str, str, str],
         submitted=told.time(case.created_at),
         updated=told.time(case.updated_at),
         is_open=case.state not in FINAL_CASE,
-        tasks=tuple(task for step in shown if (task := told.task(step)) is not None),
+        tasks=tuple(task for step in shown for task in told.tasks(step)),
         steps=tuple(told.line(step) for step in shown),
-        not_needed=_filled(PAGE["not_needed"][language], steps=told.steps(skipped)) if skipped else None,
+        not_needed=filled(PAGE["not_needed"][language], steps=told.steps(skipped)) if skipped else None,
         ratable=tuple(stage.value for stage in ratable(case)),
         is_rated=bool(ratings_of(case.content.procedures)),
     )
@@ -93,17 +95,20 @@ class _Telling:
             kind=step.state.value,
             sign=words.SIGNS[step.state],
             state=self._state(step),
-            since=_filled(PAGE["since"][self._language], day=self.time(step.since)),
+            since=filled(PAGE["since"][self._language], day=self.time(step.since)),
             why=self._waiting(step, step.waiting) if step.waiting else self._end(step),
             remedies=self._remedies(step),
+            notes=(*limits_of(self._case, step, self._language), *notes_of(self._case, step, self._language)),
             results=self._join(self._results(step)),
         )
 
-    def task(self, step: Step) -> Markup | None:
-        """What the applicant must do for this step."""
+    def tasks(self, step: Step) -> Iterator[Markup]:
+        """What the applicant must, and can do for this step."""
         waiting = step.waiting
         template = words.TASKS.get(_key(waiting)) if waiting else None
-        return self._fill(template[self._language], step, waiting) if waiting and template else None
+        if waiting and template:
+            yield self._fill(template[self._language], step, waiting)
+        yield from tasks_of(self._case, step, self._language)
 
     def steps(self, codes: Iterable[str]) -> str:
         return self._join(self._case.bundle.member(code).names[self._language] for code in codes)
@@ -119,7 +124,7 @@ class _Telling:
         reason, _, steps = (step.reason or "").partition(": ")
         known = words.END_REASONS.get(reason)
         named = self.steps(code for code in steps.split(", ") if code in self._case.steps)
-        return _filled(known[self._language], steps=named) if known else None
+        return filled(known[self._language], steps=named) if known else None
 
     def _state(self, step: Step) -> str:
         known = words.NOT_VERIFIED if self._is_unverified(step) else words.STEP_STATES[step.state]
@@ -132,14 +137,14 @@ class _Telling:
     def _remedies(self, step: Step) -> Markup | None:
         """What can be done against a refusal."""
         if self._is_unverified(step):
-            return _filled(words.CORRECT_DATA[self._language])
+            return filled(words.CORRECT_DATA[self._language])
         refusal = refusals.refusal_of(step)
         return Markup(" ").join(map(self._remedy, refusal.remedies)) if refusal else None
 
     def _remedy(self, remedy: Remedy) -> Markup:
         day = self._stamp(datetime.combine(remedy.until, time(), self._zone), words.DAY)
         template = words.REMEDIES[remedy.way][self._language]
-        return _filled(template, last_day=day, where=remedy.where[self._language])
+        return filled(template, last_day=day, where=remedy.where[self._language])
 
     def _fill(self, template: str, step: Step, waiting: Waiting) -> Markup:
         places: dict[str, str] = {"step": self.steps([step.code]), "department": self._department(step)}
@@ -155,7 +160,7 @@ class _Telling:
             places["first_day"] = self._stamp(waiting.until, words.DAY)
             # A day's end is the first moment of the next one.
             places["last_day"] = self._stamp(waiting.until - timedelta(microseconds=1), words.DAY)
-        return _filled(template, **places)
+        return filled(template, **places)
 
     def _wrong(self, request: SupplementRequest) -> str:
         """What must be repaired, and what is wrong with it: a word of ours, never what somebody wrote."""
@@ -191,14 +196,7 @@ class _Telling:
         return words.SEPARATOR[self._language].join(names)
 
     def _stamp(self, at: datetime, template: words.Words) -> Markup:
-        local = at.astimezone(self._zone)
-        text = template[self._language].format(at=local, month=words.MONTHS[local.month - 1])
-        return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), text)
-
-
-def _filled(template: str, **places: str) -> Markup:
-    """An entry of the tables with its places filled; what is not Markup itself is escaped."""
-    return Markup(template).format(**places)  # noqa: S704  # entries are our own words
+        return stamped(at, self._zone, template, self._language)
 
 
 def _key(waiting: Waiting) -> str:

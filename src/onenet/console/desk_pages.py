@@ -45,14 +45,14 @@ from onenet.errors import (
     UnknownReference,
 )
 from onenet.ids import from_text
-from onenet.services import desk, documents, logins
+from onenet.services import deadlines, desk, documents, logins
 from onenet.services.advance import Gate
 from onenet.services.cases import Replying
+from onenet.services.catalogue import Catalogue
 from onenet.services.change import Once
 from onenet.services.desk import DeskTask
 from onenet.services.documents import Vault
 from onenet.services.reading import Reading, access
-from onenet.store.database import Database
 from onenet.store.desk import Place, Wanted
 from onenet.store.idempotency import StoredAnswer
 
@@ -78,10 +78,11 @@ class Seated:
 class DeskPages:
     """The pages, over the tasks. `vault`: where the documents are."""
 
-    def __init__(self, known: LoginPages, database: Database, gate: Gate, reading: Reading, vault: Vault):
+    def __init__(self, known: LoginPages, gate: Gate, reading: Reading, vault: Vault, catalogue: Catalogue):
         """`known`: who is logged in."""
         self._login_pages = known
-        self._database = database
+        self._database = gate.database
+        self._catalogue = catalogue
         self._gate = gate
         self._reading = reading
         self._vault = vault
@@ -182,11 +183,12 @@ class DeskPages:
         """The page as it now is. `said`: what was written and not taken, and `problem`, why."""
         key, now = request.path_params["task"], self._clock.now()
         found, sheet = await desk.show(self._database, self._reading, key, seated.who, now)
+        until = await deadlines.of_step(self._catalogue, found.case, found.step.code)
         return page(
             "desk_task.html",
             request,
             status=status,
-            page=page_of(found, sheet, seated.who, language_of(request)),
+            page=page_of(found, sheet, seated.who, language_of(request), until),
             form_token=logins.form_token(seated.login),
             key=secrets.token_urlsafe(16),
             said=said or {},

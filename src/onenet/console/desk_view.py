@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from markupsafe import Markup
+
 from onenet.console import words
-from onenet.console.desk_words import APPLICANT, DESK, OF_APPLICANTS
+from onenet.console.desk_words import APPLICANT, DESK, NOT_COUNTED, OF_APPLICANTS
+from onenet.console.notes import notes_of
 from onenet.console.words import Language
 from onenet.domain import desk as rules
 from onenet.domain.bundle import Bundle
+from onenet.domain.deadlines import CountedDay, Deadline
+from onenet.domain.limits import Deadlines
 from onenet.domain.principal import Principal
 from onenet.services import desk
 from onenet.services.desk import DeskTask
@@ -69,8 +74,20 @@ class Sheet:
 
 
 @dataclass(frozen=True, slots=True)
+class CountedLimit:
+    """A limit of the step, with each day on the way: the day, and its number or why it is not counted."""
+
+    name: str
+    due: str | None
+    is_provisional: bool
+    days: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TaskPage:
-    """The page of one task. `results`: codes and names of what can be issued; `mark`: how the step is."""
+    """The page of one task. `results`: codes and names of what can be issued; `mark`: how the step is;
+    `notes`: what goes on in it beside its state.
+    """
 
     line: Line
     possible: tuple[str, ...]
@@ -78,6 +95,8 @@ class TaskPage:
     sheet: Sheet | None
     results: tuple[tuple[str, str], ...]
     correctable: tuple[Asked, ...]
+    notes: tuple[Markup, ...]
+    limits: tuple[CountedLimit, ...]
 
 
 def line_of(found: DeskTask, who: Principal, language: Language) -> Line:
@@ -101,8 +120,10 @@ def line_of(found: DeskTask, who: Principal, language: Language) -> Line:
     )
 
 
-def page_of(found: DeskTask, sheet: str | None, who: Principal, language: Language) -> TaskPage:
-    """The page of a task, with what this person can do."""
+def page_of(
+    found: DeskTask, sheet: str | None, who: Principal, language: Language, until: Deadlines
+) -> TaskPage:
+    """The page of a task, with what this person can do. `until`: when its step is to be decided."""
     bundle, member = found.case.bundle, found.case.bundle.member(found.step.code)
     is_present = found.task.submission == found.step.submission
     asked = [
@@ -116,7 +137,29 @@ def page_of(found: DeskTask, sheet: str | None, who: Principal, language: Langua
         sheet=_sheet(json.loads(sheet), bundle, language) if sheet else None,
         results=tuple((result.code, result.names[language]) for result in member.results),
         correctable=tuple(asked),
+        notes=notes_of(found.case, found.step, language),
+        limits=tuple(
+            _counted(each, DESK[f"desk_{name}"][language], language)
+            for name, each in (("promised", until.promised), ("statutory", until.statutory))
+            if each is not None
+        ),
     )
+
+
+def _counted(found: Deadline, name: str, language: Language) -> CountedLimit:
+    days = ((each.day.on.isoformat(), _why(each, language)) for each in found.days)
+    due = found.due_on.isoformat() if found.due_on else None
+    return CountedLimit(name, due, found.is_provisional, tuple(days))
+
+
+def _why(counted: CountedDay, language: Language) -> str:
+    """The number of a day that is counted, or why it is not."""
+    if counted.number is not None:
+        return str(counted.number)
+    if counted.reason == "holiday" and counted.day.names:
+        return counted.day.names[language]
+    known = NOT_COUNTED.get(counted.reason or "")
+    return known[language] if known else counted.reason or ""
 
 
 def _sheet(said: Mapping[str, Any], bundle: Bundle, language: Language) -> Sheet:

@@ -76,6 +76,19 @@ DESK: Mapping[str, Words] = {
         "en": "A limit is lengthened once, and by so much at most; a hearing is on a working day, "
         "seven working days after its notice. Nothing was done.",
     },
+    "desk_time": {"zh": "时限", "en": "Time limits"},
+    "desk_due": {"zh": "{name}：{due}前（含当日）", "en": "{name}: until {due}"},
+    "desk_stopped": {"zh": "{name}：暂停计算", "en": "{name}: the clock stands still"},
+    "desk_day_by_day": {"zh": "逐日说明", "en": "Day by day"},
+    "desk_provisional": {
+        "zh": "经过的年份尚未公布节假日安排，可能调整。",
+        "en": "It may still move: the holidays of a year on the way are not published.",
+    },
+    "desk_remedies_told": {
+        "zh": "不予许可时，系统会一并告知申请人行政复议、行政诉讼的途径和期限。",
+        "en": "Whoever is refused on the merits is told where and until when to ask for review or to sue.",
+    },
+    "desk_awaited": {"zh": "待核查与待补", "en": "What was promised"},
     "desk_hand_over": {"zh": "转交", "en": "Hand over"},
     "desk_release": {"zh": "放回待办", "en": "Put back"},
     "desk_opinion": {"zh": "办理意见（可不填）", "en": "Opinion (may be left out)"},
@@ -123,6 +136,15 @@ DESK: Mapping[str, Words] = {
         "en": "It is for officers and supervisors who logged in as strongly and lately as that takes.",
     },
 }
+
+NOT_COUNTED: Mapping[str, Words] = {
+    "weekend": {"zh": "周末", "en": "weekend"},
+    "holiday": {"zh": "节假日", "en": "holiday"},
+    "special_procedure": {"zh": "特别程序", "en": "special procedure"},
+    "supplement": {"zh": "补正", "en": "supplement"},
+    "restart": {"zh": "重新起算", "en": "began anew"},
+}
+"""Why a day on the way is not counted."""
 
 APPLICANT: Mapping[str, Words] = {
     "name": {"zh": "姓名或名称", "en": "Name"},

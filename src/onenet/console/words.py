@@ -243,6 +243,10 @@ PAGE: Mapping[str, Words] = {
     "submitted": {"zh": "提交时间", "en": "Submitted"},
     "updated": {"zh": "最近更新", "en": "Last change"},
     "now": {"zh": "您现在需要办理", "en": "What you must do now"},
+    "where": {
+        "zh": "请在您提交申请的平台或窗口办理。",
+        "en": "Do it where you applied: in the same app, or at the same window.",
+    },
     "nothing": {"zh": "目前不需要您办理任何事项。", "en": "There is nothing you have to do now."},
     "steps": {"zh": "办理环节", "en": "Steps"},
     "since": {"zh": "自 {day}", "en": "since {day}"},
