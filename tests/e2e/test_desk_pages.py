@@ -12,7 +12,7 @@ import pytest
 
 from onenet.clock import FrozenClock, SystemClock
 from onenet.console.desk_words import DESK
-from onenet.domain.bundle import Limit
+from onenet.domain.bundle import CommitmentTerms, Limit
 from onenet.store.database import Database
 from tests.api.conftest import city_bundle, publish
 from tests.documents import making
@@ -131,6 +131,27 @@ async def test_a_clerk_sees_the_limit_day_by_day_and_what_goes_on(office: Office
     assert "weekend" in dict(days).values()
     assert f"the statutory one: until {days[-1][0]}" in shown
     assert "The statutory limit was lengthened" in shown
+
+
+async def test_a_clerk_sees_what_is_to_be_looked_at_until_it_was(office: Office) -> None:
+    text = {"zh": "符合条件", "en": "It meets the conditions"}
+    bundle = city_bundle()
+    terms = CommitmentTerms("2026-1", text, Limit(5, "days"))
+    certificate = replace(bundle.member("certificate"), commitment=terms)
+    members = (certificate, *bundle.members[1:])
+    await publish(office.parts.database, replace(bundle, version=2, members=members))
+    signed = {"step": "certificate", "text_version": "2026-1", "signed_by": "示例一"}
+    await office.apply("k", commitments=[signed])
+    zhang = await office.sit_down("z-1", dept="health")
+    assert DESK["desk_awaited_empty"]["en"] in await zhang.page("/console/desk/awaited")
+    (task,) = await zhang.list()
+    for act in ("claim", "completed"):
+        await zhang.press(task, act)
+    shown = text_of(await zhang.page("/console/desk/awaited"))
+    assert "it is looked at whether it is kept" in shown
+    assert "Overdue" not in shown
+    wang = await office.sit_down("z-3", dept="police")
+    assert DESK["desk_awaited_empty"]["en"] in await wang.page("/console/desk/awaited")
 
 
 async def test_kinds_are_shown_in_words_and_materials_with_where_they_come_from(office: Office) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import get_args
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -23,7 +23,7 @@ from starlette.routing import Route
 
 from onenet.clock import Clock
 from onenet.console.desk_forms import read_act
-from onenet.console.desk_view import line_of, page_of
+from onenet.console.desk_view import followed_line, line_of, page_of
 from onenet.console.forms import see
 from onenet.console.login_pages import LoginPages
 from onenet.console.pages import language_of, language_query, page
@@ -45,7 +45,7 @@ from onenet.errors import (
     UnknownReference,
 )
 from onenet.ids import from_text
-from onenet.services import deadlines, desk, documents, logins
+from onenet.services import awaited, deadlines, desk, documents, logins
 from onenet.services.advance import Gate
 from onenet.services.cases import Replying
 from onenet.services.catalogue import Catalogue
@@ -53,6 +53,7 @@ from onenet.services.change import Once
 from onenet.services.desk import DeskTask
 from onenet.services.documents import Vault
 from onenet.services.reading import Reading, access
+from onenet.store.awaited import Place as Followed
 from onenet.store.desk import Place, Wanted
 from onenet.store.idempotency import StoredAnswer
 
@@ -92,6 +93,7 @@ class DeskPages:
         """To be added to the application, where people can log in."""
         return [
             Route(HOME, self.listed),
+            Route(f"{HOME}/awaited", self.awaited),
             Route(f"{HOME}/{{task}}", self.show, methods=["GET"]),
             Route(f"{HOME}/{{task}}", self.act, methods=["POST"]),
             Route(f"{HOME}/{{task}}/documents/{{document}}", self.document),
@@ -123,6 +125,30 @@ class DeskPages:
             lines=[line_of(each, who, language) for each in found],
             chosen=chosen if chosen in ("none", "mine") else "",
             further=_written(further) if further else None,
+        )
+
+    async def awaited(self, request: Request) -> Response:
+        """What is still to happen because of a promise."""
+        try:
+            seated = await self._seated(request)
+            after = _followed_place(request.query_params.get("after"))
+        except OnenetError as error:
+            return self._refused(request, error)
+        if seated is None:
+            return _to_login(request)
+        who, now = seated.who, self._clock.now()
+        visible = await self._reading.visible(who, now)
+        department = who.department if who.role is Role.OFFICER else None
+        found, further = await awaited.page(
+            self._database, self._reading, visible, department, after=after, limit=PAGE_SIZE
+        )
+        self._reading.note([each.seen for each in found], who, now, "case")
+        language, at = language_of(request), self._gate.clock.now()
+        return page(
+            "desk_awaited.html",
+            request,
+            lines=[followed_line(each, at, language) for each in found],
+            further=f"{further.due_on}~{further.case_id}~{further.code}" if further else None,
         )
 
     async def show(self, request: Request) -> Response:
@@ -265,6 +291,17 @@ def _done(case: Case, reply: Reply) -> StoredAnswer:
 def _to_login(request: Request) -> Response:
     """Asks to log in, and to come back."""
     return see(f"/console/login?{urlencode({'next': request.scope['path']})}")
+
+
+def _followed_place(text: str | None) -> Followed | None:
+    """Where a page of what is awaited begins. Raises: InvalidInput for what no page of ours has."""
+    if text is None:
+        return None
+    try:
+        on, case_id, code = text.split("~")
+        return Followed(date.fromisoformat(on), UUID(case_id), code)
+    except ValueError:
+        raise InvalidInput from None
 
 
 def _written(place: Place) -> str:

@@ -16,10 +16,11 @@ from onenet.console.notes import notes_of
 from onenet.console.words import Language
 from onenet.domain import desk as rules
 from onenet.domain.bundle import Bundle
-from onenet.domain.deadlines import CountedDay, Deadline
+from onenet.domain.deadlines import CountedDay, Deadline, local_day
 from onenet.domain.limits import Deadlines
 from onenet.domain.principal import Principal
 from onenet.services import desk
+from onenet.services.awaited import Followed
 from onenet.services.desk import DeskTask
 
 ELSEWHERE = (1, 2, 3)
@@ -43,6 +44,21 @@ class Line:
     arrived: str
     holder: str | None
     is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedLine:
+    """A step of which something that was promised is awaited; `notes` say what, and until when."""
+
+    name: str
+    number: str
+    bundle: str
+    jurisdiction: str
+    department: str
+    kind: str
+    sign: str
+    is_overdue: bool
+    notes: tuple[Markup, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +133,22 @@ def line_of(found: DeskTask, who: Principal, language: Language) -> Line:
         arrived=_time(step.desk_at or step.since, zone, language),
         holder=step.claim.by if step.claim else None,
         is_own=step.claim is not None and step.claim.by == who.id,
+    )
+
+
+def followed_line(found: Followed, at: datetime, language: Language) -> FollowedLine:
+    """The step in a few words, at that moment of legal time."""
+    case, step = found.seen.case, found.step
+    return FollowedLine(
+        name=case.bundle.member(step.code).names[language],
+        number=case.number,
+        bundle=case.bundle.names[language],
+        jurisdiction=case.jurisdiction,
+        department=case.bundle.departments[step.department].names[language],
+        kind=step.state.value,
+        sign=words.SIGNS[step.state],
+        is_overdue=found.awaited[0].due_on < local_day(at, case.utc_offset_minutes),
+        notes=notes_of(case, step, language),
     )
 
 

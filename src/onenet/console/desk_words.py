@@ -89,6 +89,11 @@ DESK: Mapping[str, Words] = {
         "en": "Whoever is refused on the merits is told where and until when to ask for review or to sue.",
     },
     "desk_awaited": {"zh": "待核查与待补", "en": "What was promised"},
+    "desk_awaited_empty": {
+        "zh": "没有待核查的承诺，也没有待补的材料。",
+        "en": "Nothing is to be looked at, and nothing is to follow.",
+    },
+    "desk_overdue": {"zh": "已逾期", "en": "Overdue"},
     "desk_hand_over": {"zh": "转交", "en": "Hand over"},
     "desk_release": {"zh": "放回待办", "en": "Put back"},
     "desk_opinion": {"zh": "办理意见（可不填）", "en": "Opinion (may be left out)"},
