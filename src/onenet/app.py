@@ -57,6 +57,7 @@ from onenet.api.parts import Parts
 from onenet.console import trouble
 from onenet.console.desk_pages import DeskPages
 from onenet.console.login_pages import LoginPages
+from onenet.console.opinion_pages import OpinionPages
 from onenet.console.rating_pages import RatingPages
 from onenet.console.verify_pages import VerifyPages
 from onenet.console.views import ProgressPages
@@ -128,6 +129,8 @@ def create_app(
         if logins.issuers:
             at_desk = DeskPages(login_pages, parts.gate, parts.reading, parts.vault, parts.catalogue)
             app.router.routes.extend(at_desk.routes())
+            asked = OpinionPages(login_pages, parts.database, parts.gate, parts.reading, parts.vault)
+            app.router.routes.extend(asked.routes())
     return app
 
 

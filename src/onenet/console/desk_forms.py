@@ -35,11 +35,11 @@ def read_act(said: Said) -> TakeUp | HandOver | PutBack | Outcome:
     act = said.get("act", "")
     match act:
         case "claim":
-            return TakeUp(_text(said, "reason") or None)
+            return TakeUp(optional_text(said, "reason") or None)
         case "hand_over":
             return HandOver(_needed(said, "to"), _needed(said, "reason"))
         case "release":
-            return PutBack(_text(said, "reason") or None)
+            return PutBack(optional_text(said, "reason") or None)
         case _ if act in ANSWERS:
             members = {"outcome": act, **_members(act, said)}
         case _:
@@ -55,16 +55,20 @@ def _members(act: str, said: Said) -> dict[str, Any]:
     given: dict[str, Any]
     match act:
         case "completed":
-            given = {"results": list(_results(said)), "opinion": _text(said, "opinion")}
+            given = {"results": list(_results(said)), "opinion": optional_text(said, "opinion")}
+            given["without_opinions"] = optional_text(said, "without_opinions")
         case "supplement_needed":
-            given = {name: _text(said, name) for name in ("opinion", "due_on")}
+            given = {name: optional_text(said, name) for name in ("opinion", "due_on")}
             given["requests"] = list(_requests(said))
         case "suspended":
             given = {name: _needed(said, name) for name in ("procedure", "reason")}
             given["expected"] = _length(said)
         case "rejected":
             given = {name: _needed(said, name) for name in ("reason_code", "reason")}
-            given["go_to"] = (_needed if given["reason_code"] == "not_competent" else _text)(said, "go_to")
+            given["go_to"] = (_needed if given["reason_code"] == "not_competent" else optional_text)(
+                said, "go_to"
+            )
+            given["without_opinions"] = optional_text(said, "without_opinions")
         case "extended":
             given = {name: _needed(said, name) for name in ("limit", "approved_by", "reason")}
             given["days"] = _number(said, "days")
@@ -73,24 +77,24 @@ def _members(act: str, said: Said) -> dict[str, Any]:
         case "resumed":
             given = {}
         case _:
-            given = {"opinion": _text(said, "opinion")}
+            given = {"opinion": optional_text(said, "opinion")}
     return {name: value for name, value in given.items() if value != ""}
 
 
 def _results(said: Said) -> Iterator[dict[str, str]]:
     for name in said:
-        if name.startswith(RESULT) and (number := _text(said, name)):
+        if name.startswith(RESULT) and (number := optional_text(said, name)):
             code = name.removeprefix(RESULT)
-            days = {each: _text(said, f"{each}:{code}") for each in VALID}
+            days = {each: optional_text(said, f"{each}:{code}") for each in VALID}
             yield {"code": code, "number": number, **{each: day for each, day in days.items() if day}}
 
 
 def _requests(said: Said) -> Iterator[dict[str, str]]:
     for name in said:
-        if name.startswith(REQUEST) and (reason := _text(said, name)):
+        if name.startswith(REQUEST) and (reason := optional_text(said, name)):
             thing = name.removeprefix(REQUEST)
             kind, _, code = thing.partition(":")
-            wrong = _text(said, WRONG + thing)
+            wrong = optional_text(said, WRONG + thing)
             asked = {"kind": kind, "code": code, "reason": reason}
             yield asked | ({"reason_kind": wrong} if wrong else {})
 
@@ -107,13 +111,13 @@ def _number(said: Said, name: str) -> int:
 
 
 def _needed(said: Said, name: str) -> str:
-    text = _text(said, name)
+    text = optional_text(said, name)
     if not text:
         raise InvalidInput
     return text
 
 
-def _text(said: Said, name: str) -> str:
+def optional_text(said: Said, name: str) -> str:
     """What was written, without blanks around it. Raises: InvalidInput."""
     text = said.get(name, "").replace("\r\n", "\n").strip()
     if len(text) > MOST_TEXT or any(

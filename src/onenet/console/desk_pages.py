@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import get_args
@@ -51,7 +51,7 @@ from onenet.services.cases import Replying
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Once
 from onenet.services.desk import DeskTask
-from onenet.services.documents import Vault
+from onenet.services.documents import Document, Vault
 from onenet.services.reading import Reading, access
 from onenet.store.awaited import Place as Followed
 from onenet.store.desk import Place, Wanted
@@ -107,7 +107,7 @@ class DeskPages:
         except OnenetError as error:
             return self._refused(request, error)
         if seated is None:
-            return _to_login(request)
+            return to_login(request)
         who, now = seated.who, self._clock.now()
         chosen = request.query_params.get("claim", "")
         wanted = Wanted(
@@ -135,7 +135,7 @@ class DeskPages:
         except OnenetError as error:
             return self._refused(request, error)
         if seated is None:
-            return _to_login(request)
+            return to_login(request)
         who, now = seated.who, self._clock.now()
         visible = await self._reading.visible(who, now)
         department = who.department if who.role is Role.OFFICER else None
@@ -156,7 +156,7 @@ class DeskPages:
         try:
             seated = await self._seated(request)
             if seated is None:
-                return _to_login(request)
+                return to_login(request)
             return await self._page(request, seated)
         except OnenetError as error:
             return self._refused(request, error)
@@ -166,7 +166,7 @@ class DeskPages:
         try:
             seated = await self._seated(request)
             if seated is None:
-                return _to_login(request)
+                return to_login(request)
             _, said = await self._login_pages.changer(request, MAX_FORM_BYTES)
         except OnenetError as error:
             return self._refused(request, error)
@@ -183,7 +183,7 @@ class DeskPages:
         try:
             seated = await self._seated(request)
             if seated is None:
-                return _to_login(request)
+                return to_login(request)
             return await self._file(request, seated.who)
         except OnenetError as error:
             return self._refused(request, error)
@@ -244,18 +244,22 @@ class DeskPages:
         made = access(*found.seen, who, now, "document")
         await self._reading.accesses.write([made._replace(fields=(text,))])
         file = documents.read(self._vault.keys, row)
-        headers = {
-            "Content-Length": str(row.size_bytes),
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}",
-            "Content-Security-Policy": SANDBOX,
-            "Cache-Control": "private, no-store",
-        }
-        plain = iterate_in_threadpool(await documents.content(self._vault, file))
-        return StreamingResponse(plain, headers=headers, media_type=row.media_type)
+        return attachment(file, await documents.content(self._vault, file))
 
     def _refused(self, request: Request, error: OnenetError) -> Response:
         is_of_role = isinstance(error, Forbidden) and request.method != "POST"
         return trouble(request, error, "no_desk" if is_of_role else None)
+
+
+def attachment(file: Document, plain: Iterator[bytes]) -> Response:
+    """A file, which is saved and not shown."""
+    headers = {
+        "Content-Length": str(file.row.size_bytes),
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.filename, safe='')}",
+        "Content-Security-Policy": SANDBOX,
+        "Cache-Control": "private, no-store",
+    }
+    return StreamingResponse(iterate_in_threadpool(plain), headers=headers, media_type=file.row.media_type)
 
 
 def _problem_of(error: OnenetError, act: str | None) -> str:
@@ -288,7 +292,7 @@ def _done(case: Case, reply: Reply) -> StoredAnswer:
     return _DONE
 
 
-def _to_login(request: Request) -> Response:
+def to_login(request: Request) -> Response:
     """Asks to log in, and to come back."""
     return see(f"/console/login?{urlencode({'next': request.scope['path']})}")
 

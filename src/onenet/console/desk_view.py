@@ -12,13 +12,16 @@ from markupsafe import Markup
 
 from onenet.console import words
 from onenet.console.desk_words import APPLICANT, DESK, NOT_COUNTED, OF_APPLICANTS
+from onenet.console.facts import Fact, as_text
 from onenet.console.notes import notes_of
+from onenet.console.opinion_view import OpinionLine, line_of_opinion
 from onenet.console.words import Language
 from onenet.domain import desk as rules
 from onenet.domain.bundle import Bundle
 from onenet.domain.deadlines import CountedDay, Deadline, local_day
 from onenet.domain.limits import Deadlines
 from onenet.domain.principal import Principal
+from onenet.domain.procedures import opinions_of
 from onenet.services import desk
 from onenet.services.awaited import Followed
 from onenet.services.desk import DeskTask
@@ -59,15 +62,6 @@ class FollowedLine:
     sign: str
     is_overdue: bool
     notes: tuple[Markup, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """Something that was said, under its name. `document`: the id of a file that it is."""
-
-    name: str
-    value: str | None
-    document: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +107,12 @@ class TaskPage:
     correctable: tuple[Asked, ...]
     notes: tuple[Markup, ...]
     limits: tuple[CountedLimit, ...]
+    opinions: tuple[OpinionLine, ...] = ()
+
+    @property
+    def awaits_opinions(self) -> bool:
+        """Whether a decision has to say why it does without them."""
+        return any(each.state == "asked" for each in self.opinions)
 
 
 def line_of(found: DeskTask, who: Principal, language: Language) -> Line:
@@ -175,6 +175,10 @@ def page_of(
             for name, each in (("promised", until.promised), ("statutory", until.statutory))
             if each is not None
         ),
+        opinions=tuple(
+            line_of_opinion(found.case, member.names[language], each.names[language], each, language)
+            for each in opinions_of(found.step.procedures)
+        ),
     )
 
 
@@ -195,7 +199,7 @@ def _why(counted: CountedDay, language: Language) -> str:
 
 
 def _sheet(said: Mapping[str, Any], bundle: Bundle, language: Language) -> Sheet:
-    form = [Fact(bundle.fields[code].names[language], _value(value)) for code, value in said["form"].items()]
+    form = [Fact(bundle.fields[code].names[language], as_text(value)) for code, value in said["form"].items()]
     return Sheet(
         applicant=tuple(
             Fact(words_of[language], _of_applicant(name, said["applicant"][name], language))
@@ -219,10 +223,6 @@ def _materials(said: Mapping[str, Any], language: Language) -> Iterator[Fact]:
 def _of_applicant(name: str, value: str, language: Language) -> str:
     known = OF_APPLICANTS.get(name, {}).get(value)
     return known[language] if known else value
-
-
-def _value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _time(at: datetime, zone: timezone, language: Language) -> str:
