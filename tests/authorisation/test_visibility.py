@@ -10,14 +10,18 @@ from sqlalchemy import select
 
 from onenet.domain.case import Case
 from onenet.domain.delegation import Delegation, Owner
+from onenet.domain.opinion_acts import AskOpinion
+from onenet.domain.outcome import Accepted
 from onenet.domain.principal import PERMISSIONS, Principal, Role
+from onenet.domain.procedures import opinions_of
+from onenet.domain.states import StepState
 from onenet.domain.visibility import RULES, Subject, Visible, visible
 from onenet.ids import new_id
-from onenet.store import tables
+from onenet.store import opinions, tables
 from onenet.store.database import Database
 from onenet.store.visibility import criterion, sees
 from tests.domain.walk import Walk, begin
-from tests.factories import NOW, make_bundle, make_member
+from tests.factories import NOW, make_bundle, make_member, names
 from tests.store.seeding import save_new
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +92,31 @@ async def test_lists_and_single_cases_agree_on_what_is_seen(database: Database) 
             told += len(listed)
     assert rules == {rule.name for rule in RULES if rule.of is not Subject.OPINIONS}
     assert 1_000 < told < 14_000
+
+
+async def test_lists_and_single_opinions_agree_on_who_is_asked(database: Database) -> None:
+    chance = random.Random(20261126)
+    walks = [a_walk(chance) for _ in range(20)]
+    for walk in walks:
+        walk.answer("a", Accepted()) if walk.step("a").state is StepState.DISPATCHED else None
+        asked = chance.choice([each for each in DEPARTMENTS if each != walk.step("a").department])
+        if walk.step("a").state is StepState.ACCEPTED:
+            walk.tell(AskOpinion("a", asked, names(asked), "is it so?", "officer:x"))
+    await save_new(database, walks)
+    found = {
+        each.id: (walk.case, each.department)
+        for walk in walks
+        for each in opinions_of(walk.step("a").procedures)
+    }
+    told = 0
+    async with database.read() as connection:
+        for _ in range(150):
+            seen = somebody(chance, [walk.case for walk in walks])
+            rows = await opinions.page(connection, seen, "asked", None, 100)
+            at_hand = {id for id, (case, asked) in found.items() if seen.sight_of_opinion(case, asked)}
+            assert {row.place.id for row in rows} == at_hand
+            told += len(rows)
+    assert told > 20
 
 
 def test_somebody_without_a_name_owns_nothing() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from onenet.domain.case import Case, Step, Task
-from onenet.domain.procedures import opinions_of
+from onenet.domain.procedures import Procedure, opinions_of
 from onenet.domain.ratings import ratings_of
 from onenet.encryption import DataKey, KeyRing
 from onenet.store import bulk, opinions, ratings, rows
@@ -66,6 +66,8 @@ def _add(found: dict[Part, list[Row]], case: Case, ring: KeyRing) -> None:
     found[bulk.STEPS] += [rows.step_row(case, step, key) for step in case.steps.values()]
     found[bulk.TASKS] += [rows.sealed_task_row(case, task, key) for task in case.tasks.values()]
     found[bulk.TIMERS] += [rows.timer_row(case, timer) for timer in case.timers.values()]
+    for step in case.steps.values():
+        _change_opinions(found, case, step)
 
 
 def _change(found: dict[Part, list[Row]], before: Case, after: Case, ring: KeyRing) -> None:
@@ -77,7 +79,7 @@ def _change(found: dict[Part, list[Row]], before: Case, after: Case, ring: KeyRi
     for code, step in after.steps.items():
         if before.steps[code] is not step:
             found[bulk.STEPS_CHANGED].append(rows.step_row(after, step, key))
-            _change_opinions(found, after, before.steps[code], step)
+            _change_opinions(found, after, step, before.steps[code].procedures)
     for id, task in after.tasks.items():
         old = before.tasks.get(id)
         if old is None:
@@ -100,15 +102,17 @@ def _change_ratings(found: dict[Part, list[Row]], before: Case, after: Case) -> 
             found[bulk.RATINGS_CHANGED].append(ratings.row(after, each))
 
 
-def _change_opinions(found: dict[Part, list[Row]], case: Case, before: Step, after: Step) -> None:
-    if before.procedures is after.procedures:
+def _change_opinions(
+    found: dict[Part, list[Row]], case: Case, step: Step, before: tuple[Procedure, ...] = ()
+) -> None:
+    if before is step.procedures:
         return
-    old = {each.id: each for each in opinions_of(before.procedures)}
-    for each in opinions_of(after.procedures):
+    old = {each.id: each for each in opinions_of(before)}
+    for each in opinions_of(step.procedures):
         if each.id not in old:
-            found[bulk.OPINIONS].append(opinions.row(case, after, each))
+            found[bulk.OPINIONS].append(opinions.row(case, step, each))
         elif old[each.id].state != each.state:
-            found[bulk.OPINIONS_CHANGED].append(opinions.row(case, after, each))
+            found[bulk.OPINIONS_CHANGED].append(opinions.row(case, step, each))
 
 
 def _change_task(
