@@ -26,7 +26,7 @@ from tests.api.test_quotas import with_quotas
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
 
-GIVEN = {
+GIVEN: dict[str, Any] = {
     "code": "birth_certificate", "number": "O320000001", "name": "出生医学证明", "issuer": "示例妇幼保健院",
     "valid_from": "2026-11-23", "valid_until": "2026-12-31",
 }  # fmt: skip
@@ -130,7 +130,9 @@ async def test_it_expires_after_its_last_day_and_nothing_is_stored_of_that(
     async def told() -> tuple[str, str]:
         said = (await verify(anonymous, "O320000001", found["verification_code"])).json()
         (listed,) = (await frontend.get(found["path"])).json()["items"]
-        assert (said["state"], said["since"]) == (listed["state"], listed["since"])
+        # Whether it has reached the applicant is nobody else's business.
+        assert said["state"] == {"delivered": "issued"}.get(listed["state"], listed["state"])
+        assert said["since"] == listed["since"]
         return said["state"], said["since"]
 
     # The last minute of 30 November in Suzhou is 15:59 in UTC.

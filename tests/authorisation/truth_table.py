@@ -98,6 +98,7 @@ PROBES: Mapping[str, Probe] = {
     "POST /v1/cases/{case_id}/ratings": Probe(
         body={"stage": "closing", "level": 1, "channel": "pc"}, headers=_KEY
     ),
+    "POST /v1/cases/{case_id}/steps/{step}/result-deliveries": Probe(body={}, headers=_KEY),
     "POST /v1/results/verifications": Probe(body={"number": "B-1", "code": "0000-0000-0000-0000"}),
     "POST /v1/ratings/{rating}/actions": Probe(body={"act": "close", "reason": "只为测试"}, headers=_KEY),
     "GET /v1/cases/{case_id}/events/{seq}/proof": Probe(path={"seq": "1"}),

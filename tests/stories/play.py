@@ -43,6 +43,7 @@ class Told:
     """What was to be seen of a story. `applies`: the steps that guidance named.
 
     `asked`: steps as they were when something was asked for there. `deadlines`: of steps that were accepted.
+    `verified`: what anybody is told of the first of the `results`.
     """
 
     story: Story
@@ -55,6 +56,8 @@ class Told:
     asked: list[View] = field(default_factory=list)
     came: Sequence[Task] = ()
     said: Sequence[Answer] = ()
+    results: Sequence[View] = ()
+    verified: Sequence[View] = ()
     failure: BaseException | None = None
 
     @property
@@ -157,6 +160,15 @@ class Play:
             step: await ask(self.applicant, "GET", f"{self.here}/steps/{step}/deadline") for step in accepted
         }
         told.came, told.said = departments.came[number], departments.said[number]
+        told.results = (await ask(self.applicant, "GET", f"{self.here}/results"))["items"]
+        told.verified = [
+            await ask(
+                self.applicant, "POST", "/v1/results/verifications",
+                body={"number": each["number"], "code": each["verification_code"]},
+            )
+            for each in told.results[:1]
+            if "verification_code" in each
+        ]  # fmt: skip
 
     async def _moved(self, is_so: Callable[[], bool]) -> None:
         while not is_so():

@@ -277,6 +277,20 @@ def test_what_was_revoked_stands_no_more_and_the_step_stays(told: Told) -> None:
     assert (step["state"], {each["state"] for each in step["results"]}) == ("completed", {"revoked"})
 
 
+def test_what_was_issued_is_delivered_and_anybody_can_verify_it(told: Told) -> None:
+    stands = {step["code"]: [each["state"] for each in step["results"]] for step in told.view["steps"]}
+    shown: dict[str, list[str]] = {code: [] for code in stands}
+    for each in told.results:
+        shown[each["step"]].append("issued" if each["state"] == "delivered" else each["state"])
+        assert each["state"] != "issued"
+    assert shown == stands
+    for result, verified in zip(told.results, told.verified, strict=False):
+        assert (verified["number"], verified["name"]) == (result["number"], result["name"])
+        assert verified["state"] == ("issued" if result["state"] == "delivered" else result["state"])
+        assert told.body["applicant"]["name"] not in str(verified)
+    assert len(told.verified) == any("verification_code" in each for each in told.results[:1])
+
+
 @those(lambda story: story.way == "withdrawal")
 def test_who_answers_after_a_withdrawal_changes_nothing(told: Told) -> None:
     end = told.happened("case.withdrawn")[0]["seq"]

@@ -39,7 +39,7 @@ from onenet.errors import MisconfiguredError
 SHEET = frozenset(
     {"task", "created_at", "case", "bundle", "jurisdiction", "step", "item", "names", "submission"}
     | {"receiving", "applicant", "answers", "form", "materials", "results_before", "not_granted"}
-    | {"results_expected", "promised", "tolerated", "commitment"}
+    | {"results_expected", "promised", "tolerated", "commitment", "delivery"}
 )
 """The members of a task's sheet, in which every reference of a request begins."""
 

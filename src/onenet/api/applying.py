@@ -11,7 +11,6 @@ from starlette.requests import Request
 from onenet.api.operations import caller
 from onenet.api.parts import parts
 from onenet.domain.delegation import Owner
-from onenet.domain.filing import Filing
 from onenet.domain.principal import LONGEST_ACTOR, Principal, Role
 from onenet.domain.visibility import COUNTER, WHOLE, Sight, View
 from onenet.errors import Fault, Forbidden, InvalidInput, MandateInvalid
@@ -46,7 +45,8 @@ def filed(request: Request, said: Submission, meant: Applying) -> tuple[Submissi
         raise _MANDATE_OF_DELEGATION if meant.by_delegation else _MANDATE_MISSING
     filing = said.filing
     if who.role is Role.CLERK:
-        filing = Filing(filing.channel or "window", help_given and replace(help_given, by=who.id))
+        helped = help_given and replace(help_given, by=who.id)
+        filing = replace(filing, channel=filing.channel or "window", assistance=helped)
     by_agent = meant.by_delegation or agent is not None
     actor = who.name_for(meant.owner, by_agent=agent is not None)
     return replace(said, filing=filing, by_agent=by_agent), meant._replace(actor=actor)

@@ -70,6 +70,7 @@ BUNDLE: dict[str, Any] = {
             **_MEMBER,
             "item_type": "07",
             "results": [],
+            "delivery": ["electronic"],
             "materials": ["newborn_record"],
             "needs": [{"code": "newborn_record", "need": "main", "originals": 1, "copies": 0}],
             "after": [],
@@ -99,6 +100,7 @@ ITEM: dict[str, Any] = {
     "promised": _LIMIT,
     "reach": "own",
     "results": [{"code": "birth_certificate", "names": {"zh": "出生医学证明", "en": "Birth certificate"}}],
+    "delivery": ["electronic", "window", "courier"],
     "bundles": ["newborn"],
 }
 DEPARTMENTS: dict[str, Any] = {

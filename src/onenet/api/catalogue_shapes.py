@@ -21,8 +21,9 @@ from onenet.api.shapes import (
     Request,
     extensible,
 )
-from onenet.domain.bundle import Reach
+from onenet.domain.bundle import Reach, ResultChannel
 
+ResultWay = Annotated[str, Field(json_schema_extra=extensible(get_args(ResultChannel)))]
 SearchText = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=LINE_PATTERN)]
 
 
@@ -183,6 +184,7 @@ class MemberShape(GuidanceMember):
 
     item_type: str
     results: list[Named]
+    delivery: list[ResultWay]
     materials: list[str]
     needs: list[NeedShape]
     after: list[str]
@@ -239,6 +241,7 @@ class ItemShape(Answer):
     statutory: Limit | None = None
     results: list[Named]
     reach: ReachWord
+    delivery: list[ResultWay]
     bundles: list[str]
 
 

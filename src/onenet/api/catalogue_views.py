@@ -79,6 +79,7 @@ def item_view(code: str, bundles: Sequence[Bundle]) -> dict[str, Any] | None:
             "statutory": limit_view(member.statutory),
             "results": [{"code": result.code, "names": dict(result.names)} for result in member.results],
             "reach": member.reach,
+            "delivery": list(member.delivery),
             "bundles": sorted({bundle.code for bundle, _ in found}),
         }
     )
@@ -189,6 +190,7 @@ def _whole_member(bundle: Bundle, member: Member) -> dict[str, Any]:
         {
             "item_type": member.item_type,
             "results": [{"code": result.code, "names": dict(result.names)} for result in member.results],
+            "delivery": list(member.delivery),
             "materials": list(member.materials),
             "needs": [_need(bundle.materials[code], member) for code in member.materials],
             "after": list(member.after),

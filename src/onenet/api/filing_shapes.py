@@ -12,8 +12,9 @@ from onenet.api.person_shapes import IdentityNumber, OtherNumber, PersonName, Ph
 from onenet.api.promise_shapes import Promises
 from onenet.api.shapes import UUID_PATTERN, Code, Line, LongText, Request
 from onenet.domain.agents import Agent, Mandate
+from onenet.domain.bundle import ResultChannel
 from onenet.domain.duplicates import Intended
-from onenet.domain.filing import Assistance, Channel, ConsentKind, Filing
+from onenet.domain.filing import Assistance, Channel, ConsentKind, Filing, Wish
 
 
 class DuplicateIntended(Request):
@@ -73,6 +74,13 @@ class AssistanceShape(Request):
     note: LongText | None = None
 
 
+class DeliveryWish(Request):
+    """How results are to reach the applicant, as far as their items offer it: by `courier`, to an address."""
+
+    channel: ResultChannel
+    address: Line | None = None
+
+
 class Filed(Promises):
     """What is said of how an application comes about. `receiving`: where it is handed in, if elsewhere."""
 
@@ -81,6 +89,7 @@ class Filed(Promises):
     channel: Channel | None = None
     receiving: Code | None = None
     assistance: AssistanceShape | None = None
+    delivery: DeliveryWish | None = None
 
     def to_intended(self) -> Intended | None:
         """The case beside which this one is wanted."""
@@ -96,5 +105,9 @@ class Filed(Promises):
 
     def to_filing(self) -> Filing:
         """How it is handed in; by whose help is known of who sends it in."""
-        said = self.assistance
-        return Filing(self.channel, Assistance("", said.consent, said.proof, said.note) if said else None)
+        said, wish = self.assistance, self.delivery
+        return Filing(
+            self.channel,
+            Assistance("", said.consent, said.proof, said.note) if said else None,
+            Wish(wish.channel, wish.address) if wish else None,
+        )

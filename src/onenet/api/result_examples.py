@@ -15,6 +15,7 @@ _FACTS: dict[str, Any] = {
 }
 WISH = {"number": "JY23205080000001", "code": "7K2M-Q9TD-3XHC-5VBN"}
 VERIFIED = _FACTS
+DELIVERED = {"carrier": "邮政速递", "tracking_number": "EX000000001CN"}
 ISSUED = {
     "items": [
         _FACTS
@@ -26,7 +27,16 @@ ISSUED = {
                 "names": {"zh": "市场监督管理局", "en": "Market Regulation Bureau"},
             },
             "issued_on": "2026-12-14",
+            "state": "delivered",
+            "since": "2026-12-18",
             "verification_code": "7K2M-Q9TD-3XHC-5VBN",
+            "delivery": {
+                "channel": "courier",
+                "due_at": "2026-12-28T16:00:00.000Z",
+                "delivered_at": "2026-12-18T02:15:00.000Z",
+                "is_overdue": False,
+                **DELIVERED,
+            },
         }
     ]
 }

@@ -7,7 +7,8 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field, StringConstraints
 
-from onenet.api.shapes import Answer, Line, Named, Names, Request, extensible
+from onenet.api.shapes import Answer, Line, Moment, Named, Names, Request, extensible
+from onenet.domain.delivery import Standing as AsListed
 from onenet.domain.results import Standing
 
 
@@ -31,9 +32,28 @@ class ResultShape(Answer):
 StandingWord = Annotated[str, Field(json_schema_extra=extensible(get_args(Standing)))]
 
 
+class DeliveryShape(Answer):
+    """How results reach the applicant who does not take them electronically; `due_at`: until when."""
+
+    channel: Annotated[str, Field(json_schema_extra=extensible(["window", "courier"]))]
+    due_at: Moment
+    delivered_at: Moment | None = None
+    is_overdue: bool
+    carrier: str | None = None
+    tracking_number: str | None = None
+
+
+class Delivered(Request):
+    """That results were handed over at a window, or given to a courier: then with both members."""
+
+    carrier: Line | None = None
+    tracking_number: Line | None = None
+
+
 class IssuedShape(Answer):
     """A result as it stands today; `since`: from which day on it stands so. `issued_on`: the day of the
-    decision. `verification_code`: to the applicant alone, of what has a number.
+    decision. `verification_code`: to the applicant alone, of what has a number. `delivery`: of all that the
+    step issued, where it is not electronic.
     """
 
     step: str
@@ -46,10 +66,11 @@ class IssuedShape(Answer):
     valid_from: date | None = None
     valid_until: date | None = None
     issued_on: date | None = None
-    state: StandingWord
+    state: Annotated[str, Field(json_schema_extra=extensible(get_args(AsListed)))]
     since: date | None = None
     state_reason: str | None = None
     verification_code: str | None = None
+    delivery: DeliveryShape | None = None
 
 
 class IssuedList(Answer):

@@ -10,26 +10,32 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from onenet.api import examples as case_examples
 from onenet.api import result_examples as examples
 from onenet.api.answers import answer
 from onenet.api.bodies import Body, JsonBody
-from onenet.api.case_queries import CaseId
+from onenet.api.case_actions import TAKES, answered, load_step, replying_as
+from onenet.api.case_queries import CaseId, StepCode
+from onenet.api.case_shapes import CaseShape
 from onenet.api.case_views import department_view
 from onenet.api.cases import load
 from onenet.api.contract import answers_with
 from onenet.api.operations import Operations
 from onenet.api.parts import parts
-from onenet.api.result_shapes import IssuedList, VerificationWish, VerifiedShape
-from onenet.api.shapes import given
+from onenet.api.result_shapes import Delivered, IssuedList, VerificationWish, VerifiedShape
+from onenet.api.shapes import given, moment
+from onenet.domain import delivery
 from onenet.domain.case import Case, Step
+from onenet.domain.commands import DeliverResults
 from onenet.domain.outcome import ResultGiven
-from onenet.domain.results import issuer_of, name_of, standing
-from onenet.domain.visibility import WHOLE
-from onenet.services import results
+from onenet.domain.results import issuer_of, name_of
+from onenet.domain.visibility import WHOLE, Content, View
+from onenet.services import cases, results
 
 operations = Operations("results")
 
 WishBody = Annotated[Body[VerificationWish], Depends(JsonBody(VerificationWish, examples.WISH))]
+DeliveredBody = Annotated[Body[Delivered], Depends(JsonBody(Delivered, examples.DELIVERED))]
 
 
 @operations(
@@ -45,12 +51,27 @@ async def list_results(request: Request, case_id: CaseId) -> Response:
     codes = results.codes(known.database.ring, case) if view is WHOLE else {}
     today = results.today(case, known.gate.clock.now())
     items = [
-        _issued(case, step, result, today, codes)
+        _issued(case, step, result, today, codes) | _delivery(step, view)
         for step in case.steps.values()
         if view.has_words and view.department in (None, step.department)
         for result in step.results
     ]
     return answer(request, {"items": items})
+
+
+@operations(
+    "POST",
+    "/v1/cases/{case_id}/steps/{step}/result-deliveries",
+    permission="results:deliver",
+    answers={200: answers_with("The case as it now is", CaseShape, case_examples.CASE)},
+    takes=TAKES,
+)
+async def deliver_results(request: Request, case_id: CaseId, step: StepCode, body: DeliveredBody) -> Response:
+    """Says that what a step issued was handed over at a window, or given to a courier, with whose number."""
+    seen, said = await load_step(request, case_id, step), body.value
+    replying = replying_as(request, seen, body.raw)
+    command = DeliverResults(step, replying.actor, said.carrier, said.tracking_number)
+    return answered(await cases.decide_step(parts(request).gate, seen.case.id, command, replying))
 
 
 @operations(
@@ -76,7 +97,7 @@ async def verify_result(request: Request, body: WishBody) -> Response:
 def _issued(
     case: Case, step: Step, result: ResultGiven, today: date, codes: Mapping[results.Issued, str]
 ) -> dict[str, Any]:
-    state, since = standing(result, today)
+    state, since = delivery.standing(step, result, today, case.utc_offset_minutes)
     return given(
         {
             "step": step.code,
@@ -91,3 +112,19 @@ def _issued(
             "verification_code": codes.get((step.code, result.code, result.number or "")),
         }
     )
+
+
+def _delivery(step: Step, view: View) -> dict[str, Any]:
+    """How it is handed over; where it is on its way, for who sees what the applicant said."""
+    found = delivery.of(step)
+    if found is None:
+        return {}
+    private = {"carrier": found.carrier, "tracking_number": found.tracking_number}
+    members = {
+        "channel": found.channel,
+        "due_at": moment(found.due_at),
+        "delivered_at": moment(found.delivered_at) if found.delivered_at else None,
+        "is_overdue": found.is_overdue,
+        **(private if view.content is not Content.NOTHING else {}),
+    }
+    return {"delivery": given(members)}

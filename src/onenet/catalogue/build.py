@@ -131,6 +131,7 @@ def _member(
         reach=item.reach,
         commitment=_commitment(item.commitment),
         verifies=item.verifies,
+        delivery=tuple(item.delivery),
     )
 
 

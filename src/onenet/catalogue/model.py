@@ -16,7 +16,7 @@ from pydantic import (
 
 from onenet.catalogue.office import TIME_PATTERN, YEARLY_PATTERN, Office
 from onenet.catalogue.texts import LINE_PATTERN, VERSION_PATTERN, LongNames, Terms
-from onenet.domain.bundle import RETENTION_DAYS
+from onenet.domain.bundle import RETENTION_DAYS, ResultChannel
 from onenet.domain.tickets import TicketKind
 
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
@@ -161,6 +161,7 @@ class Rules(Shape):
     supplement_lapse: Literal["withdrawn", "rejected"] = "withdrawn"
     reminder: DayLimit = DayLimit(number=3, unit="workdays")
     renewal_days: int = Field(default=30, ge=0, le=366)
+    result_delivery: DayLimit = DayLimit(number=10, unit="workdays")
 
 
 class Jurisdiction(Shape):
@@ -264,6 +265,7 @@ class Item(Shape):
     `verifies`: it decides nothing; what it finds is for the items after it.
     `after_supplement`: whether limits go on or begin anew. `renews`: the field with the day of expiry.
     `reach`: how far from where it is handled it may be handed in.
+    `delivery`: how its results can reach the applicant, the first where no other is wished for.
     """
 
     code: Code
@@ -288,6 +290,7 @@ class Item(Shape):
     protects: list[Protected] = []
     verifies: bool = False
     reach: Literal["own", "across_counties", "across_cities", "across_provinces", "nation"] = "own"
+    delivery: Annotated[list[ResultChannel], Field(min_length=1, max_length=3)] = ["electronic"]
 
 
 class Option(Shape):

@@ -34,6 +34,7 @@ Reach = Literal["own", "across_counties", "across_cities", "across_provinces", "
 """Nearest first. Places of any province may be in a catalogue, so the last two take in the same."""
 
 AgentPolicy = Literal["allowed", "told", "refused"]
+ResultChannel = Literal["electronic", "window", "courier"]
 DepartmentKind = Literal["government", "public_institution", "vertical", "non_government"]
 
 RETENTION_DAYS = 180
@@ -208,7 +209,8 @@ class Member:
     `after_supplement`: whether its limits go on or begin anew when a supplement asked for after acceptance is
     handed in (domain.md section 5.4). `renews`: the field of the form with the day on which the certificate
     to be renewed expires; None: it is no renewal. `verifies`: it finds out something and decides nothing.
-    `reach`: how far from where it is handled it may be handed in (GB/T 39046 table 4).
+    `reach`: how far from where it is handled it may be handed in (GB/T 39046 table 4). `delivery`: ways
+    of its results to the applicant, the first where no other is wished for.
     """
 
     code: str
@@ -239,6 +241,7 @@ class Member:
     commitment: CommitmentTerms | None = None
     verifies: bool = False
     reach: Reach = "own"
+    delivery: tuple[ResultChannel, ...] = ("electronic",)
 
     def whose_failure(self, policy: EdgePolicy, failed: Collection[str]) -> tuple[str, ...]:
         """Which of the failed members before this one ask for that policy."""
@@ -329,12 +332,7 @@ _PLAIN = (
 
 def _member(content: Json) -> Member:
     waits = tuple(
-        Wait(
-            from_field=wait["from_field"],
-            length=Limit(**wait["length"]),
-            window=_limit(wait.get("window")),
-            when=wait.get("when"),
-        )
+        Wait(wait["from_field"], Limit(**wait["length"]), _limit(wait.get("window")), wait.get("when"))
         for wait in content.get("waits", ())
     )
     return Member(
@@ -353,6 +351,7 @@ def _member(content: Json) -> Member:
         identity=content.get("identity", True),
         tolerance=_terms(content.get("tolerance")),
         commitment=_commitment(content.get("commitment")),
+        delivery=tuple(content.get("delivery", ("electronic",))),
     )
 
 

@@ -240,6 +240,16 @@ class CheckCommitment:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverResults:
+    """The department has handed the results of a step over, or given them to a carrier under a number."""
+
+    step: str
+    by: str
+    carrier: str | None = None
+    tracking_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Clerk:
     """Who works at a desk, by the name in the record. A supervisor may take a task from whoever has it."""
 
@@ -374,6 +384,7 @@ Command = (
     | SignCommitment
     | TakeCommitmentBack
     | CheckCommitment
+    | DeliverResults
     | WorkAtDesk
     | GiveRating
     | HandleRating

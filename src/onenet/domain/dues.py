@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from onenet.domain import (
     commitment,
+    delivery,
     hearings,
     lapses,
     lights,
@@ -60,6 +61,7 @@ KINDS: Mapping[str, Kind] = {
     "supplement": Kind(lapses.ends_at, lapses.lapse),
     "check": Kind(commitment.due_at, commitment.say_overdue, of_procedure=True),
     "tolerance": Kind(tolerance.ends_at, tolerance.lapse, of_procedure=True),
+    "result_delivery": Kind(delivery.overdue_at, delivery.say_overdue),
     "hearing_right": Kind(hearings.right_ends_at, hearings.let_lapse, of_procedure=True),
     "special_procedure": Kind(suspensions.overdue_at, suspensions.note_overdue, of_procedure=True),
     "opinion": Kind(opinions.overdue_at, opinions.note_overdue, of_procedure=True),

@@ -65,6 +65,9 @@ class EventType(Word):
     STEP_PUT_BACK = "step.put_back"
     RESULT_RECALLED = "result.recalled"
     RESULT_REVOKED = "result.revoked"
+    RESULT_DELIVERY_DUE = "result.delivery_due"
+    RESULT_DELIVERY_OVERDUE = "result.delivery_overdue"
+    RESULT_DELIVERED = "result.delivered"
     STEP_TOLERATED = "step.tolerated"
     STEP_MADE_GOOD = "step.made_good"
     STEP_TOLERANCE_DEFERRED = "step.tolerance_deferred"
@@ -175,6 +178,9 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_PUT_BACK: EventKind("放回待办", "The clerk who had the step put it back", False),
     EventType.RESULT_RECALLED: EventKind("已撤回", "A department took back what it had granted"),
     EventType.RESULT_REVOKED: EventKind("已撤销", "A department revoked what was wrongly obtained"),
+    EventType.RESULT_DELIVERY_DUE: EventKind("待送达", "Results are to be handed over, or sent, until a day"),
+    EventType.RESULT_DELIVERY_OVERDUE: EventKind("送达逾期", "Results were not handed over in time"),
+    EventType.RESULT_DELIVERED: EventKind("已送达", "Results were handed over, or sent"),
     EventType.STEP_TOLERATED: EventKind("容缺受理", "The step goes on although materials follow later"),
     EventType.STEP_MADE_GOOD: EventKind("容缺材料已补齐", "The applicant handed in what was to follow"),
     EventType.STEP_TOLERANCE_DEFERRED: EventKind("容缺补正延期", "An officer put off the day of a material"),

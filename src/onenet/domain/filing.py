@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from onenet.domain.bundle import Member, ResultChannel
+
 Channel = Literal["window", "pc", "mobile", "post", "other"]
 """The words of A.5, in its order."""
 
@@ -32,11 +34,20 @@ class Assistance:
 
 
 @dataclass(frozen=True, slots=True)
+class Wish:
+    """How results are to reach the applicant; `address`: where a courier brings them."""
+
+    channel: ResultChannel
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Filing:
-    """By which channel, and with whose help if with any."""
+    """By which channel, and with whose help if with any. `delivery`: what is wished for of the results."""
 
     channel: Channel | None = None
     assistance: Assistance | None = None
+    delivery: Wish | None = None
 
 
 NOTHING_SAID = Filing()
@@ -58,5 +69,16 @@ def as_json(filing: Filing) -> dict[str, Any]:
 
 def read(said: Mapping[str, Any] | None) -> Filing:
     """The filing in such members."""
-    assistance = (said or {}).get("assistance")
-    return Filing((said or {}).get("channel"), Assistance(**assistance) if assistance else None)
+    said = said or {}
+    assistance, wish = said.get("assistance"), said.get("delivery")
+    return Filing(
+        said.get("channel"),
+        Assistance(**assistance) if assistance else None,
+        Wish(**wish) if wish else None,
+    )
+
+
+def result_channel(member: Member, filing: Filing) -> ResultChannel:
+    """By which way its results go: as wished for, where the item offers it, else by its first."""
+    wanted = filing.delivery.channel if filing.delivery else "electronic"
+    return wanted if wanted in member.delivery else member.delivery[0]

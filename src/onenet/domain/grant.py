@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onenet.domain import commitment, results, tolerance
+from onenet.domain import commitment, delivery, results, tolerance
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 
@@ -14,4 +14,5 @@ def follow(draft: Draft) -> None:
             if not event.data.get("deficiency_open"):
                 tolerance.excuse(draft, event.step)
             results.issue(draft, event.step)
+            delivery.begin(draft, event.step)
             commitment.await_check(draft, event.step)

@@ -16,6 +16,7 @@ from onenet.domain import (
     answers,
     commitment,
     corrections,
+    delivery,
     desk,
     dues,
     duplicates,
@@ -46,6 +47,7 @@ from onenet.domain.commands import (
     ConfirmWithdrawal,
     DecideStep,
     DeferTolerance,
+    DeliverResults,
     Erase,
     Extend,
     FireTimer,
@@ -342,6 +344,12 @@ def _(command: TakeCommitmentBack, draft: Draft) -> Reply:
 @_apply.register
 def _(command: CheckCommitment, draft: Draft) -> Reply:
     commitment.check(draft, command.step, command.finding)
+    return "applied"
+
+
+@_apply.register
+def _(command: DeliverResults, draft: Draft) -> Reply:
+    delivery.deliver(draft, command)
     return "applied"
 
 

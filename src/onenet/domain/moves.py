@@ -15,7 +15,13 @@ from typing import Any, Literal, NamedTuple
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import WORDS, Outcome
-from onenet.domain.procedures import HearingState, hearing_of, opinions_of, reapplied_by
+from onenet.domain.procedures import (
+    HearingState,
+    ResultDelivery,
+    hearing_of,
+    opinions_of,
+    reapplied_by,
+)
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, CaseState, StepState
 from onenet.errors import MoveRefused
@@ -120,6 +126,12 @@ def _is_asked(step: Step) -> bool:
     return any(each.state == "asked" for each in opinions_of(step.procedures))
 
 
+def is_to_be_delivered(step: Step) -> bool:
+    """Whether results of it are still to be handed over: none that were taken back."""
+    awaited = (each.delivered_at is None for each in step.procedures if isinstance(each, ResultDelivery))
+    return any(awaited) and any(each.state == "issued" for each in step.results)
+
+
 def _commitment(*states: str) -> Callable[[Step], bool]:
     return lambda step: any(isinstance(each, Commitment) and each.state in states for each in step.procedures)
 
@@ -139,6 +151,7 @@ OF_PROCEDURES: Mapping[str, ProcedureMove] = {
     ),
     "give_opinion": ProcedureMove(_is_asked, ("asked_department",)),
     "withdraw_opinion": ProcedureMove(_is_asked, _ASKERS),
+    "deliver": ProcedureMove(is_to_be_delivered, ("department", "officer")),
     "check": ProcedureMove(_commitment("to_check", "broken"), _DECIDERS),
 }
 """What can be done about a promise or an opinion, whatever state the step is in."""

@@ -46,6 +46,7 @@ _ASKED = frozenset({"opinions:read", "opinions:write"})
 
 _SUPERVISED = frozenset({"supervision:read", "urgings:answer"})
 """What a department may do that supervision looks at."""
+_DELIVERS = frozenset({"results:deliver"})
 
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
     Role.FRONTEND: _OWNER,
@@ -54,10 +55,12 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
     Role.CLERK: _APPLICANT | {"content:reveal", "applicants:find"},
     Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read", "tasks:fetch"})
     | {"ratings:read"}
+    | _DELIVERS
     | _SUPERVISED
     | _ASKED,
     Role.OFFICER: frozenset({"catalogue:read", "cases:read", "content:read", "steps:decide", "attempts:read"})
     | {"ratings:read", "ratings:handle"}
+    | _DELIVERS
     | _SUPERVISED
     | _ASKED
     | _EMERGENCY,

@@ -187,6 +187,23 @@ class Opinion:
     ended_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ResultDelivery:
+    """Of a step: its results are to be handed over or sent until `due_at`; `is_overdue`: they were not by
+    then, which stays on record. `tracking_number`: the carrier's.
+    """
+
+    kind: Literal["result_delivery"]
+    channel: Literal["window", "courier"]
+    at: datetime
+    due_at: datetime
+    delivered_at: datetime | None = None
+    delivered_by: str | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
+    is_overdue: bool = False
+
+
 Procedure = (
     Commitment
     | Correction
@@ -198,6 +215,7 @@ Procedure = (
     | Reapplies
     | Refusal
     | Reminder
+    | ResultDelivery
     | Suspension
     | Ticket
     | Tolerance

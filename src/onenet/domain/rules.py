@@ -61,6 +61,7 @@ class Rules:
     (no law gives a number, so it is long); `supplement_lapse`: what it means when nothing came (ANY art. 36:
     withdrawn); `reminder`: how long before the applicant is told. `renewal_days`: so long before expiry a
     renewal is applied for, to be deemed renewed when nobody decides (LIC art. 50; days, not working days).
+    `result_delivery`: within which a result is handed over or sent, from the decision on (LIC art. 44).
 
     Of bad ratings: `rating_contact`: until their raters are contacted (SHA art. 30). `rating_repair`: until
     they are repaired; 5 working days in Dezhou, 7 days and 15 working days elsewhere (domain.md section 10).
@@ -99,6 +100,7 @@ class Rules:
     supplement_lapse: Literal["withdrawn", "rejected"] = "withdrawn"
     reminder: Limit = Limit(3, "workdays")
     renewal_days: int = 30
+    result_delivery: Limit = Limit(10, "workdays")
 
 
 LAW = Rules()

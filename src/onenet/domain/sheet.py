@@ -53,6 +53,7 @@ def task_payload(draft: Draft, code: str, task_id: UUID) -> str:
         "promised": asdict(member.promised) if member.promised else None,
         "tolerated": _tolerated(draft, code, whose),
         "commitment": _commitment(draft, code),
+        **told.delivery(member, draft.content.filing),
     }
     return canonical(sheet)
 

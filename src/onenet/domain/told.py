@@ -9,6 +9,7 @@ from onenet.domain import agents, guidance
 from onenet.domain.agents import Agent
 from onenet.domain.bundle import Bundle, Json, Member
 from onenet.domain.case import Applicant
+from onenet.domain.filing import Filing, result_channel
 from onenet.domain.identifiers import masked
 
 
@@ -36,3 +37,12 @@ def answers(bundle: Bundle, member: Member, given: Mapping[str, Json]) -> Mappin
 def fields(member: Member, form: Mapping[str, Any]) -> Mapping[str, Any]:
     """The fields that this member's department is told."""
     return {code: form[code] for code in member.fields if code in form}
+
+
+def delivery(member: Member, filing: Filing) -> dict[str, Any]:
+    """How its results are wished for, where its department has anything to do, and where a courier goes."""
+    channel = result_channel(member, filing)
+    if channel == "electronic" or not member.results:
+        return {}
+    address = filing.delivery.address if filing.delivery and channel == "courier" else None
+    return {"delivery": {"channel": channel, "address": address}}

@@ -18,6 +18,7 @@ from onenet.domain.commands import (
     Command,
     DecideStep,
     DeferTolerance,
+    DeliverResults,
     Extend,
     HandInSupplement,
     Hear,
@@ -50,7 +51,15 @@ from onenet.store.database import Database
 from onenet.store.events import Event
 from onenet.store.idempotency import StoredAnswer
 
-StepCommand = DecideStep | DeferTolerance | Hear | SignCommitment | TakeCommitmentBack | CheckCommitment
+StepCommand = (
+    DecideStep
+    | DeferTolerance
+    | Hear
+    | SignCommitment
+    | TakeCommitmentBack
+    | CheckCommitment
+    | DeliverResults
+)
 """What is done to one step, by a person."""
 
 Render = Callable[[Case, Reply], StoredAnswer]

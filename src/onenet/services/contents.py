@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from onenet.domain import commitment, generated, guidance, subjects, tolerance
+from onenet.domain import commitment, delivery, generated, guidance, subjects, tolerance
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import CaseContent, MaterialGiven
 from onenet.domain.promises import NOTHING_PROMISED, Promised
@@ -40,6 +40,7 @@ def check(
         given = [material.code for material in content.materials]
         faults += tuple(tolerance.faults(bundle, plan, given, promised.undertakings))
         faults += tuple(commitment.faults(bundle, plan, promised.commitments))
+        faults += tuple(delivery.faults(bundle, plan, content.filing))
     if faults:
         raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
     confirmed = content.forms_sha256
