@@ -10,9 +10,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from onenet.domain import opinions
 from onenet.domain.bundle import Bundle, EdgePolicy, Limit, Wait
 from onenet.domain.case import WITHDRAWAL, Case, Task
 from onenet.domain.commands import Clerk, HandOver, Open, PutBack, Reapply, TakeUp, Withdraw, WorkAtDesk
+from onenet.domain.opinion_acts import AskOpinion, GiveOpinion, OpinionAct, WithdrawOpinion
 from onenet.domain.outcome import (
     Accepted,
     AtDesk,
@@ -30,6 +32,7 @@ from onenet.domain.outcome import (
     TryLater,
     Unclear,
 )
+from onenet.domain.procedures import opinions_of
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, StepState
 from onenet.domain.subjects import Subjects
 from onenet.domain.unfolding import unfold
@@ -106,7 +109,8 @@ def bundles(draw: st.DrawFn, unfolded: bool = True) -> Bundle:
     return unfold(made, draw(st.sampled_from([1, 1, 1, 2, 3])) if unfolded else 1)
 
 
-WHO = ("worker", "worker", "department", "department", "zombie", "officer", "applicant", "clerk", "clerk")
+WHO = ("worker", "worker", "department", "department", "zombie", "officer", "applicant", "clerk", "clerk",
+       "colleague")  # fmt: skip
 
 
 def random_acts(seed: int, count: int) -> list[Act]:
@@ -153,6 +157,8 @@ def perform(walk: Walk, act: Act) -> None:
                 clerk, does = CLERKS[act.what % 3], act.what // 3
                 said = CLAIMS[does % len(CLAIMS)] if does % 2 else outcome
                 _unless_refused(lambda: walk.tell(WorkAtDesk(task.id, clerk, said)))
+        case "colleague":
+            _consult(walk, step, act.what)
         case "officer":
             _unless_refused(lambda: walk.decide(step, DECISIONS[act.what % len(DECISIONS)]))
         case _:
@@ -166,6 +172,20 @@ def _work(walk: Walk, task: Task | None, outcome: Outcome, what: int) -> None:
     if chosen is not None and chosen.next_at is not None:
         walk.now = max(walk.now, chosen.next_at) if what % 2 else walk.now
         walk.attempt_task(chosen, outcome)
+
+
+def _consult(walk: Walk, code: str, what: int) -> None:
+    """Asks another department for its opinion, or does something about one that was asked."""
+    asked = opinions_of(walk.step(code).procedures)
+    found = asked[what % len(asked)].id if asked else walk.case.id
+    acts: tuple[OpinionAct, ...] = (
+        AskOpinion(
+            code, f"colleague_{what % 2}", {"zh": "同事", "en": "colleague"}, "is it so?", "officer:x/1"
+        ),
+        GiveOpinion(code, found, "agree", None, "officer:y/1"),
+        WithdrawOpinion(code, found, "not needed"),
+    )
+    _unless_refused(lambda: walk.tell(acts[what % 3]))
 
 
 BUSY_WITH: dict[str, frozenset[StepState]] = {
@@ -217,6 +237,8 @@ def finish(walk: Walk) -> int:
 
 def _do_what_is_asked(walk: Walk, code: str) -> None:
     step, task = walk.step(code), walk.case.live_task(code)
+    for each in opinions.open_of(step):
+        walk.tell(GiveOpinion(code, each.id, "no_remarks", None, "officer:y/1"))
     if step.state is StepState.HELD:
         action: Action = "complete" if walk.case.bundle.member(code).offline else "release"
         _unless_refused(lambda: walk.decide(code, action))

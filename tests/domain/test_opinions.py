@@ -11,6 +11,7 @@ import pytest
 
 from onenet.domain.bundle import Limit
 from onenet.domain.commands import Clerk, LetTimePass, TakeUp, WorkAtDesk
+from onenet.domain.machine import decide
 from onenet.domain.opinion_acts import AskOpinion, GiveOpinion, WithdrawOpinion
 from onenet.domain.opinions import documents_of, put_of
 from onenet.domain.outcome import (
@@ -23,11 +24,12 @@ from onenet.domain.outcome import (
     Suspended,
 )
 from onenet.domain.procedures import Opinion, opinions_of
+from onenet.domain.rules import LAW
 from onenet.domain.states import FINAL_STEP, StepState
 from onenet.errors import MoveRefused, NotFound, UnknownReference
 from onenet.store import procedures as stored
 from tests.domain.walk import Walk, begin
-from tests.factories import make_bundle, make_material, make_member, names
+from tests.factories import make_bundle, make_material, make_member, moment, names
 
 STEP = "card"
 ASK = AskOpinion(STEP, "health", names("卫健"), "Is it so?", "officer:police/z-1")
@@ -81,6 +83,14 @@ def test_it_is_due_in_five_working_days_where_the_place_and_who_asks_say_nothing
     walk = accepted()
     assert ask(walk).due_at == end_of(date(2026, 11, 30))
     assert walk.events[-1].content()["until"] == end_of(date(2026, 11, 30)).isoformat()
+
+
+def test_a_place_may_give_another_time() -> None:
+    walk = accepted()
+    rules = {walk.case.jurisdiction: replace(LAW, opinion=Limit(2, "workdays"))}
+    decision = decide(walk.case, ASK, replace(moment(walk.now), rules=rules))
+    (asked,) = opinions_of(decision.case.steps[STEP].procedures)
+    assert asked.due_at == end_of(date(2026, 11, 25))
 
 
 def test_who_asks_may_give_another_time() -> None:

@@ -76,10 +76,11 @@ def check_said(draft: Draft, step: Step, command: DecideStep) -> None:
 
 def follow(draft: Draft) -> None:
     """Ends what is open in each step that this command closed."""
-    for code, step in tuple(draft.steps.items()):
-        if step.state in FINAL_STEP and step is not draft.case.steps.get(code):
+    for code in dict.fromkeys(event.step for event in draft.events):
+        step = draft.steps.get(code) if code else None
+        if step and step.procedures and step.state in FINAL_STEP:
             for each in open_of(step):
-                _end(draft, draft.steps[code], each, replace(each, state="ended"))
+                _end(draft, step, each, replace(each, state="ended"))
 
 
 def overdue_at(draft: Draft, step: Step) -> datetime | None:
