@@ -56,6 +56,23 @@ async def test_the_newest_is_offered_to_whoever_handed_it_in_and_to_nobody_else(
 
 
 @pytest.mark.usefixtures("_for_thirty_days")
+async def test_guidance_that_is_settled_tells_its_owner_what_may_be_used_again(
+    frontend: httpx2.AsyncClient, stranger: httpx2.AsyncClient
+) -> None:
+    document, _ = await held(frontend)
+
+    async def guided(client: httpx2.AsyncClient, **answers: Any) -> Any:
+        asked = await client.post("/v1/bundles/newborn/guidance", json={"answers": answers})
+        assert asked.status_code == 200, asked.text
+        said = asked.json().get("reusable")
+        return said and [(each["material"], each["document"]) for each in said]
+
+    assert await guided(frontend) is None, "not settled yet"
+    assert await guided(frontend, local=False) == [("record", document)]
+    assert await guided(stranger, local=False) == []
+
+
+@pytest.mark.usefixtures("_for_thirty_days")
 async def test_what_somebody_brought_to_another_s_case_is_not_theirs_to_use_again(
     frontend: httpx2.AsyncClient, stranger: httpx2.AsyncClient
 ) -> None:

@@ -25,13 +25,16 @@ from onenet.api.catalogue_shapes import (
     ItemShape,
     JurisdictionShape,
 )
+from onenet.api.consents import offer_view
 from onenet.api.contract import answers_with
-from onenet.api.operations import Operations
+from onenet.api.operations import Operations, on_behalf
 from onenet.api.parts import parts
 from onenet.api.shapes import CODE_PATTERN, Ordinal, Page, PageQuery, Year
 from onenet.domain.bundle import Bundle, Department, Jurisdiction
 from onenet.errors import NotFound
-from onenet.services.guidance import guide
+from onenet.services import offers
+from onenet.services.delegations import owner_of
+from onenet.services.guidance import Guidance, guide
 
 operations = Operations("catalogue")
 
@@ -93,11 +96,22 @@ async def get_bundle_version(request: Request, code: BundleCode, version: Bundle
 async def guide_through_bundle(request: Request, code: BundleCode, body: Answers) -> Response:
     """Guides from the answers so far to the next question, the items, the materials, the form, days and fees.
 
-    Nothing is stored. Ask again with one answer more until `is_settled`.
+    Nothing is stored. Ask again with one answer more until `is_settled`. Then it tells what the caller handed
+    in before, and may use again.
     """
     said = body.value
     found = await guide(parts(request).catalogue, code, said.version, said.answers, said.subjects or 1)
-    return answer(request, views.guidance_view(found))
+    return answer(request, views.guidance_view(found) | await _reusable(request, found))
+
+
+async def _reusable(request: Request, found: Guidance) -> dict[str, Any]:
+    """What somebody has of the materials that are asked for, once it is settled which these are."""
+    who, known = on_behalf(request), parts(request)
+    if not found.plan.is_settled or who.subject is None or "consents:read" not in who.permissions:
+        return {}
+    asked = {material.code for material in found.plan.materials}
+    had = await offers.of(known.vault, known.catalogue, found.bundle, owner_of(who))
+    return {"reusable": [offer_view(each) for each in had if each.material in asked]}
 
 
 @operations(

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints
 
 from onenet.api.case_shapes import BundleMark, SubjectCount, SubjectShape
 from onenet.api.form_values import GivenAnswers
+from onenet.api.material_shapes import ReusableShape
 from onenet.api.shapes import (
     LINE_PATTERN,
     Answer,
@@ -145,7 +146,8 @@ class GuidanceMember(Answer):
 class GuidanceAnswer(Answer):
     """What the answers so far lead to; `is_settled`: a case can be opened with them.
 
-    `reach`: how far from where it is handled that may be handed in, all members together.
+    `reach`: how far from where it is handled that may be handed in, all members together. `reusable`: what of
+    these materials the caller handed in before, and may use again under a consent; once it is settled.
     """
 
     bundle: BundleMark
@@ -160,6 +162,7 @@ class GuidanceAnswer(Answer):
     statutory: Limit | None = None
     fees: Names | None = None
     reach: ReachWord
+    reusable: list[ReusableShape] | None = None
 
 
 class BundleSummary(Answer):

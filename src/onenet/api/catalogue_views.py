@@ -93,7 +93,7 @@ def guidance_view(found: Guidance) -> dict[str, Any]:
     return given(
         {
             "bundle": bundle_mark(bundle),
-            "is_settled": not plan.missing and bool(plan.members),
+            "is_settled": plan.is_settled,
             "next_question": _question(plan.next_question) if plan.next_question else None,
             "missing_answers": list(plan.missing),
             "members": [_member(bundle, bundle.member(code)) for code in plan.members],

@@ -207,6 +207,12 @@ def caller(request: Request) -> Principal:
     return found
 
 
+def on_behalf(request: Request) -> Principal:
+    """Who was let in, acting for whom they name, on a route where nobody has to. Raises: InvalidInput."""
+    who, subject = caller(request), _subject(request)
+    return who.acting_for(subject) if subject is not None and who.role in BY_SUBJECT else who
+
+
 async def caller_if_any(request: Request) -> Principal | None:
     """Who is calling, where a key is sent to a route that asks for none. Raises: Unauthenticated."""
     if not request.headers.getlist("authorization"):

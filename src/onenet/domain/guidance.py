@@ -39,6 +39,11 @@ class Plan:
         """Codes of the members that apply for certain, in bundle order."""
         return tuple(code for code, applies in self.applies.items() if applies)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether a case can be opened with the answers."""
+        return not self.missing and bool(self.members)
+
     def after(self, member: Member) -> tuple[str, ...]:
         """Codes of the members that this one waits for; one that does not apply counts as met."""
         return tuple(code for code in member.after if self.applies[code] is not False)
