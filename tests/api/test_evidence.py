@@ -12,18 +12,22 @@ import pytest
 
 from onenet.api.parts import Parts
 from onenet.app import Application, create_app
+from onenet.catalogue.build import content_text
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Asks, Bundle, Field, Material, Source
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import SupplementNeeded, SupplementRequest
+from onenet.domain.subjects import Subjects
 from onenet.services import cases
 from onenet.services.cases import Replying
 from onenet.services.sources import Sources
 from onenet.simulator import certificates
+from onenet.store import catalogue as store_catalogue
+from onenet.store.catalogue import Version
 from onenet.store.database import Database
 from tests import sources
 from tests.api.conftest import Tokens, acting, publish, submission
-from tests.factories import make_bundle, make_member, names
+from tests.factories import NOW, make_bundle, make_member, names
 from tests.outward import HERE
 
 CANARY = "示例巷 7 号"
@@ -137,6 +141,28 @@ async def test_a_source_is_told_the_holder_and_the_declared_fields_and_nothing_e
     assert card == {"holder": own, "fields": {}}
     assert home == {"holder": own, "fields": {"name": "示例一", "address": CANARY}}
     assert chef == {"holder": own | {"id_no": FORM["chef_id_no"]}, "fields": {"chef": "示例二"}}
+
+
+async def test_of_the_second_of_two_a_source_is_told_what_is_its_own_by_the_names_that_it_knows(
+    frontend: httpx2.AsyncClient, parts: Parts, source: certificates.Source
+) -> None:
+    said = Subjects(names("chef"), 2, ("food",), ("chef", "chef_id_no"), distinct=("chef",))
+    bundle = replace(shop(), subjects=said, version=2)
+    async with parts.database.transaction() as connection:
+        version = Version(bundle.code, bundle.version, "2" * 64, NOW)
+        await store_catalogue.add(connection, version, content_text(bundle))
+    form = FORM | {"chef__2": "示例三", "chef_id_no__2": "320599199003030032"}
+    second = await confirmed(frontend, "chef__2", form=form)
+    (asked,) = source.asked
+    assert (asked["fields"], asked["holder"]["id_no"]) == ({"chef": "示例三"}, "320599199003030032")
+    made = await apply(frontend, given(second), form=form, subjects=2)
+    assert made.status_code == 202, made.text
+    shown = (await frontend.get(f"/v1/cases/{made.json()['id']}/application")).json()["materials"]
+    assert [each["code"] for each in shown] == ["chef__2"]
+    for_the_first = await apply(
+        frontend, given(second) | {"code": "chef"}, form=form, subjects=2, key="other"
+    )
+    assert for_the_first.status_code == 409
 
 
 async def test_without_consent_nobody_is_asked(

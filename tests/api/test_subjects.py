@@ -17,9 +17,10 @@ from onenet.domain.outcome import Completed, Rejected, ResultGiven, SupplementNe
 from onenet.domain.subjects import Subjects
 from onenet.domain.visibility import EVERYTHING
 from onenet.services import cases, record
+from onenet.services.examination import examine
 from onenet.store import catalogue as store_catalogue
 from onenet.store.catalogue import Version
-from tests.api.conftest import city_bundle, submission
+from tests.api.conftest import Tokens, acting, city_bundle, submission
 from tests.api.test_drafts import begun, pointers, sent
 from tests.api.test_reapplications import again, answer, problem
 from tests.factories import NOW, make_material, make_member
@@ -124,6 +125,8 @@ async def test_each_child_has_steps_of_its_own_and_the_benefit_is_one(
     await answer(family, case["id"], "benefit", Completed())
     assert (await states(frontend, case))[""] == "completed"
     assert (await record.verify(family.database)).tamperings == ()
+    found = [each async for each in examine(family.database, family.catalogue.bundle)]
+    assert {each.invariant for each in found} <= {"I6"}  # the answers here came by no callback
 
 
 async def test_a_department_is_told_of_one_child_in_the_codes_of_its_item(
@@ -252,6 +255,51 @@ async def test_one_twin_is_refused_and_applied_for_again_alone(
     assert (told["subject"], told["materials"][0]["issued"]["number"]) == ({"number": 2, "of": 2}, "B-2")
     await answer(family, made.json()["id"], "household__2", Completed())
     assert (await states(frontend, made.json()))[""] == "completed"
+
+
+async def test_both_are_refused_and_each_is_applied_for_again_alone(
+    frontend: httpx2.AsyncClient, family: Parts
+) -> None:
+    case = await applied(frontend)
+    for step in ("certificate", "certificate__2"):
+        await answer(family, case["id"], step, Rejected("refused", "材料不符"))
+    for step in ("certificate", "certificate__2"):
+        made = await again(frontend, case, step, key=step)
+        assert made.status_code == 202, made.text
+        under_way = {
+            code for code, state in (await states(frontend, made.json())).items() if state != "skipped"
+        }
+        assert under_way == {"", step, step.replace("certificate", "household")}
+    assert (await states(frontend, case))["benefit"] == "held"  # one for both: an officer decides
+
+
+async def test_who_applies_again_for_one_cannot_make_it_the_other(
+    frontend: httpx2.AsyncClient, family: Parts
+) -> None:
+    case = await applied(frontend)
+    await answer(family, case["id"], "certificate__2", Rejected("refused", "姓名不符"))
+    made = await again(frontend, case, "certificate__2", form={"child_name__2": "示例宝"})
+    assert [each["code"] for each in made.json()["errors"]] == ["subject_repeated"]
+
+
+async def test_an_officer_records_what_the_second_one_was_issued_by_the_codes_of_the_item(
+    frontend: httpx2.AsyncClient, anonymous: httpx2.AsyncClient, tokens: Tokens, family: Parts
+) -> None:
+    case = await applied(frontend)
+    await answer(family, case["id"], "certificate", ISSUED)
+    officer, path = (
+        acting(anonymous, tokens.officer),
+        f"{case['links']['self']}/steps/certificate__2/decisions",
+    )
+    for action, said in (
+        ("hold", {}),
+        ("complete", {"results": [{"code": "birth_certificate", "number": "O-2"}]}),
+    ):
+        body = {"action": action, "reason": "已核验", **said}
+        made = await officer.post(path, json=body, headers={"Idempotency-Key": action})
+        assert made.status_code == 200, made.text
+    shown = (await frontend.get(case["links"]["self"])).json()["steps"][1]
+    assert [(each["code"], each["number"]) for each in shown["results"]] == [("birth_certificate__2", "O-2")]
 
 
 async def withdraw(frontend: httpx2.AsyncClient, case: dict[str, Any], **said: Any) -> httpx2.Response:

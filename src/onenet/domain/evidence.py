@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from onenet.domain.bundle import Asks, Material
+from onenet.domain.bundle import Asks, Bundle, Material
 from onenet.domain.case import Applicant, Evidence
 from onenet.domain.chain import canonical
+from onenet.domain.subjects import plain_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,16 @@ class Ticket:
     evidence: Evidence
 
 
-def claim_of(material: Material, asks: Asks, applicant: Applicant, form: Mapping[str, Any]) -> Claim:
-    """What the source is told of this application: the declared fields, and no others.
+def claim_of(
+    bundle: Bundle, material: Material, asks: Asks, applicant: Applicant, form: Mapping[str, Any]
+) -> Claim:
+    """What the source is told of this application: the declared fields as the catalogue has them, no others.
 
     Where fields are compared (mode 3), the applicant's own certificate is compared with the name. A holder
     whose number is not in the form has none: the caller has checked that it is.
     """
-    fields = {code: form[code] for code in asks.fields if code in form}
+    known = plain_names(bundle, material.code, asks.fields)
+    fields = {name: form[code] for code, name in known.items() if code in form}
     if asks.holder is not None:
         return Claim(asks.certificate, "resident_identity_card", str(form[asks.holder]), fields)
     named = {"name": applicant.name} if material.mode == 3 else {}

@@ -8,12 +8,12 @@ refusal of the new case. Source: domain.md section 8 (guide 43TCN0003).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import guidance, moves
+from onenet.domain import guidance, moves, subjects
 from onenet.domain.bundle import Bundle, Member
 from onenet.domain.case import Case, CaseContent, MaterialGiven, Step
 from onenet.domain.procedures import Reapplies, reapplied_by
@@ -41,7 +41,8 @@ def id_of(case: Case, code: str) -> UUID:
 
 
 def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: str) -> tuple[str, ...]:
-    """What is applied for again with this step: it, and what comes after it and was not granted.
+    """What is applied for again with this step: it, and what comes after it and was not granted. What is for
+    all of several subjects stays with the officer while another one's was not granted either.
 
     Raises: NotFound; MoveRefused where it was not refused, is applied for already, or where something before
     it is not granted either.
@@ -55,12 +56,20 @@ def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: s
         raise _refused("only a step that was rejected or cancelled can be applied for again", state, step)
     found = [code]
     for member in bundle.members:
-        if member.code not in found and _goes_along(member, steps[member.code], found):
+        if member.code in found or _stays(bundle, member, steps, found):
+            continue
+        if _goes_along(member, steps[member.code], found):
             found.append(member.code)
     before = (edge for each in found for edge in _not_granted(bundle.member(each), steps, found))
     if first := next(before, None):
         raise _refused(f"it comes after {first}, which was not granted", state, step)
     return tuple(found)
+
+
+def _stays(bundle: Bundle, member: Member, steps: Mapping[str, Step], found: Sequence[str]) -> bool:
+    """Whether it is for all, and one of those that are not applied for now keeps it from going along."""
+    is_for_all = subjects.of(bundle, found[0]) is not None and subjects.of(bundle, member.code) is None
+    return is_for_all and bool(_not_granted(member, steps, found))
 
 
 def _refused(detail: str, state: CaseState, step: Step, **further: str) -> MoveRefused:

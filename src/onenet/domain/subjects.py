@@ -7,7 +7,7 @@ twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -66,6 +66,12 @@ def of(bundle: Bundle, member: str) -> Subject | None:
 def plain(whose: Subject | None, code: str) -> str:
     """The code of a field, a material or a result as the item itself has it."""
     return code if whose is None or whose.number == 1 else code.removesuffix(f"{BEFORE_NUMBER}{whose.number}")
+
+
+def plain_names(bundle: Bundle, material: str, fields: Iterable[str]) -> dict[str, str]:
+    """Codes of fields that go with a material -> as the catalogue has them, whosever material it is."""
+    number = parted(material)[1] if bundle.subjects else 1
+    return {code: plain(Subject(number, number), code) for code in fields}
 
 
 def count_faults(bundle: Bundle, count: int) -> tuple[Fault, ...]:

@@ -21,6 +21,7 @@ from onenet.domain.case import Applicant, Case, CaseContent, Evidence, MaterialG
 from onenet.domain.delegation import Owner
 from onenet.domain.evidence import Claim, Ticket, claim_of
 from onenet.domain.principal import Principal
+from onenet.domain.subjects import plain_names
 from onenet.encryption import KeyRing
 from onenet.encryption.blobs import kid_of
 from onenet.errors import (
@@ -114,7 +115,7 @@ async def ask(sources: Sources, ring: KeyRing, wanted: Wanted, owner: Owner, now
     material, asks, purpose = checked(wanted)
     if not ring.kids:
         raise Unavailable("evidence needs a key-encryption key: ONENET_KEK_FILE")
-    claim = claim_of(material, asks, wanted.applicant, wanted.form)
+    claim = claim_of(wanted.bundle, material, asks, wanted.applicant, wanted.form)
     try:
         said = await sources.ask(asks.source, claim, reference=to_text(REFERENCE, new_id()), purpose=purpose)
     except SourceAway:
@@ -124,7 +125,7 @@ async def ask(sources: Sources, ring: KeyRing, wanted: Wanted, owner: Owner, now
     if not said.known:
         return Confirmed(material, "unknown")
     if said.differ:
-        return Confirmed(material, "differs", tuple(code for code in said.differ if code in claim.fields))
+        return Confirmed(material, "differs", _in_the_form(wanted.bundle, material, asks, claim, said.differ))
     today = now.astimezone(timezone(timedelta(minutes=wanted.utc_offset_minutes))).date()
     if said.valid_until is not None and said.valid_until < today:
         return Confirmed(material, "expired")
@@ -182,7 +183,7 @@ def _looked_into(
     if datetime.fromisoformat(ticket.ends_at) <= now:
         zh, en = "核验凭据已过期，请重新核验", "The evidence has expired: have it confirmed again"
         raise EvidenceExpired(en, faults=(Fault("expired", zh, en, pointer=pointer),))
-    if _claim(material, material.asks, content) != ticket.claim:
+    if _claim(bundle, material, material.asks, content) != ticket.claim:
         zh, en = (
             "申请内容与核验时不一致，请重新核验",
             "The application says something else: have it confirmed again",
@@ -209,11 +210,19 @@ def _unknown(pointer: str, zh: str, en: str) -> UnknownReference:
     return UnknownReference(en, faults=(Fault("unknown", zh, en, pointer=pointer),))
 
 
-def _claim(material: Material, asks: Asks, content: CaseContent) -> str | None:
+def _claim(bundle: Bundle, material: Material, asks: Asks, content: CaseContent) -> str | None:
     if asks.holder is not None and asks.holder not in content.form:
         return None
-    claim: Claim = claim_of(material, asks, content.applicant, content.form)
+    claim: Claim = claim_of(bundle, material, asks, content.applicant, content.form)
     return claim.digest()
+
+
+def _in_the_form(
+    bundle: Bundle, material: Material, asks: Asks, claim: Claim, names: Iterable[str]
+) -> tuple[str, ...]:
+    """Of what the source was told, the entries of these names, as the form has them."""
+    codes = {name: code for code, name in plain_names(bundle, material.code, asks.fields).items()}
+    return tuple(codes.get(name, name) for name in names if name in claim.fields)
 
 
 # ---- tickets
