@@ -17,7 +17,7 @@ from onenet.clock import FrozenClock
 from onenet.domain.bundle import Jurisdiction
 from onenet.domain.calendar import Calendar, Year
 from onenet.domain.commands import RecordAnswer
-from onenet.domain.outcome import Accepted, Outcome, SupplementNeeded, SupplementRequest
+from onenet.domain.outcome import Accepted, Outcome, Rejected, SupplementNeeded, SupplementRequest
 from onenet.domain.visibility import EVERYTHING
 from onenet.services import cases
 from onenet.services.change import Change
@@ -31,6 +31,9 @@ from tests.issuing import TestIssuer, issuing
 pytestmark = pytest.mark.anyio
 
 ASKED = SupplementNeeded((SupplementRequest("field", "child_name", "与出生记录不一致"),), date(2026, 11, 30))
+
+
+FORM = {code: value for code, value in submission()["form"].items() if code != "address"}
 
 
 @pytest.fixture
@@ -203,6 +206,19 @@ async def test_a_draft_says_what_cannot_be_handed_in_there(city: City) -> None:
     answer = await city.client.post(begun["links"]["submission"], json={}, headers=clerk(city))
     assert answer.json()["type"].endswith("out-of-reach")
     assert len((await city.ask("GET", "/v1/drafts", clerk(city)))["items"]) == 1, "the draft stays"
+
+
+async def test_who_applies_again_is_still_at_that_counter(city: City) -> None:
+    case = await city.ask("POST", "/v1/cases", clerk(city), elsewhere(answers={"local": False}, form=FORM))
+    await says(city, case["id"], "certificate", Rejected("refused", "不符合条件"))
+    again = await city.ask(
+        "POST",
+        f"{case['links']['steps']}/certificate/reapplications",
+        clerk(city),
+        {"form": {"weight_g": 3300}},
+    )
+    assert (again["jurisdiction"], again["receiving"]) == ("kunshan", "wujiang")
+    assert await city.ask("GET", again["links"]["self"], clerk(city))
 
 
 async def test_the_catalogue_tells_how_far_an_item_reaches(city: City) -> None:
