@@ -96,6 +96,15 @@ def test_the_case_shows_its_own_limit_too_once() -> None:
     assert told == [(EventType.STEP_LIGHT, "yellow"), (EventType.STEP_LIGHT, "red")]
 
 
+def test_a_light_of_the_case_by_its_own_limit_says_when_it_was_due() -> None:
+    # Five working days after Monday 2 March are over on Monday 9 March; one of them is left after Friday 6.
+    case = accepted(promised=None, bundle_promised=Limit(5, "workdays"))
+    decision = decide(case, LetTimePass(), now(at_nine(date(2026, 3, 10))))
+    told = [(event.data["light"], event.data["due_at"]) for event in decision.events]
+    due = [end_of(date(2026, 3, day)).isoformat() for day in (6, 9)]
+    assert told == [("yellow", due[0]), ("red", due[1])]
+
+
 def test_a_case_that_is_closed_keeps_the_light_it_had() -> None:
     case, _ = lit(accepted(bundle_promised=Limit(5, "workdays")), end_of(date(2026, 3, 9)))
     for code in ("slow", "free"):

@@ -96,11 +96,13 @@ def turn_case(draft: Draft, due_at: datetime) -> None:
 
 def note_case(draft: Draft) -> None:
     """Shows the worst of the steps and of the limits of the case; what is closed, or stands still, keeps its
-    own.
+    own. That time alone makes it worse is told when that is due, by `turn_case`.
     """
     turns, bundle = _of_case(draft), draft.case.bundle
     if turns is not None:
         own = turns.light(draft.now.at)
+        if draft.timing.clock == draft.case.timing.clock:
+            own = max(own, draft.timing.light, key=_BEST_LAST.index)
     elif draft.state in FINAL_CASE or (draft.timing.clock and (bundle.promised or bundle.statutory)):
         own = draft.timing.light
     else:
@@ -108,8 +110,11 @@ def note_case(draft: Draft) -> None:
     _show(draft, {own, *(step.timing.light for step in draft.steps.values())})
 
 
+_BEST_LAST = (Light.RED, Light.YELLOW, Light.GREEN)
+
+
 def _show(draft: Draft, lights: Set[Light], **told: str) -> None:
-    light = next(light for light in (Light.RED, Light.YELLOW, Light.GREEN) if light in lights)
+    light = min(lights, key=_BEST_LAST.index)
     if light is not draft.timing.light:
         draft.timing = draft.timing._replace(light=light)
         draft.add(EventType.CASE_LIGHT, light=light, **told)
