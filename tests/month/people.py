@@ -1,0 +1,283 @@
+"""What people do in the month: applicants, offices of every kind, supervisors. A row for each deed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from onenet.domain.bundle import Limit
+from onenet.domain.calendar import Calendar
+from onenet.domain.case import Case, MaterialGiven, Step
+from onenet.domain.commands import (
+    AnswerUrging,
+    AskHearing,
+    CheckCommitment,
+    Command,
+    ConfirmWithdrawal,
+    DeferTolerance,
+    Extend,
+    GiveRating,
+    HandInSupplement,
+    HandleRating,
+    Hear,
+    RecordAnswer,
+    RecordHearing,
+    SetHearing,
+    TakeCommitmentBack,
+    TellHearingRight,
+    Urge,
+    WaiveHearing,
+    Withdraw,
+)
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Outcome,
+    Rejected,
+    Resumed,
+    SupplementNeeded,
+    SupplementRequest,
+    Suspended,
+)
+from onenet.domain.promises import Finding, Later
+from onenet.domain.ratings import Act, Channel, Stage, Verdict, possible, ratings_of
+from onenet.domain.states import FINAL_CASE, StepState, TaskState
+from onenet.domain.tolerance import outstanding
+from onenet.domain.urging import urgings
+from tests.month.kinds import local
+
+
+class Now(NamedTuple):
+    """What somebody knows who does something: the time, the calendar, and a die."""
+
+    at: datetime
+    calendar: Calendar
+    random: random.Random
+
+    def workday_after(self, number: int) -> date:
+        """The day after so many working days, or the next one on which offices work."""
+        day = local(self.at)
+        while number:
+            day += timedelta(days=1)
+            number -= self.calendar.day(day).is_workday
+        return day
+
+
+class Planned(NamedTuple):
+    """A deed, and in how many days."""
+
+    what: str
+    days: float
+
+
+def when_handed_out(draw: Callable[[float, float], float], *, is_licence: bool) -> Iterator[Planned]:
+    """An office may be silent for long, most often about a licence; be late; ask; or stop."""
+    accept = draw(8, 20) if draw(0, 1) < (0.3 if is_licence else 0.08) else draw(0.1, 4)
+    decide = accept + (draw(5, 40) if draw(0, 1) < 0.15 else draw(0.1, 4))
+    if draw(0, 1) < 0.04:
+        yield Planned("ask", accept / 2)
+    yield Planned("accept", accept)
+    chance = draw(0, 1)
+    if chance < 0.07:
+        yield Planned("ask", accept + 0.2)
+    elif chance < 0.18:
+        yield Planned("suspend" if draw(0, 1) < 0.6 else "stop", accept + 0.2)
+        stands = draw(0.5, 12)
+        yield Planned("resume", accept + stands)
+        decide += stands
+    elif chance < 0.24:
+        decide += draw(6, 30)
+        yield from _hearing(draw, accept + 0.2)
+    for what, share in _BESIDE.items():
+        if draw(0, 1) < share:
+            yield Planned(what, accept + draw(0.3, 6))
+    yield Planned("refuse" if draw(0, 1) < 0.05 else "complete", decide)
+
+
+_BESIDE: Mapping[str, float] = {
+    "extend": 0.05,
+    "extend_case": 0.03,
+    "urge": 0.05,
+    "supervise": 0.02,
+    "answer_urging": 0.3,
+    "make_good": 0.5,
+    "defer": 0.2,
+    "take_back": 0.05,
+    "withdraw_step": 0.02,
+    "withdraw": 0.01,
+}
+"""What may happen beside, and how often."""
+
+
+def _hearing(draw: Callable[[float, float], float], begins: float) -> Iterator[Planned]:
+    yield Planned("tell_hearing", begins)
+    if draw(0, 1) < 0.5:
+        asked = begins + draw(0.3, 5)
+        yield Planned("ask_hearing" if draw(0, 1) < 0.8 else "waive_hearing", asked)
+        yield Planned("set_hearing", asked + 1)
+        yield Planned("record_hearing", asked + draw(9, 30))
+
+
+def when_ended(draw: Callable[[float, float], float]) -> Iterator[Planned]:
+    """Half of all applicants rate the end; what was refused may be applied for again."""
+    if draw(0, 1) < 0.5:
+        rated = draw(0.1, 3)
+        yield Planned("rate", rated)
+        for _ in range(6):
+            yield Planned("handle", rated := rated + draw(0.2, 4))
+
+
+def when_asked(draw: Callable[[float, float], float]) -> Iterator[Planned]:
+    """Who is asked for something mostly hands it in."""
+    if draw(0, 1) < 0.7:
+        yield Planned("hand_in", draw(0.2, 9))
+
+
+def when_granted_on_commitment(draw: Callable[[float, float], float]) -> Iterator[Planned]:
+    """An officer looks, in time or not; what is broken is repaired, revoked or forgotten."""
+    if draw(0, 1) < 0.8:
+        looked = draw(1, 9)
+        yield Planned("find_kept" if draw(0, 1) < 0.4 else "find_broken", looked)
+        if draw(0, 1) < 0.8:
+            yield Planned("find_repaired" if draw(0, 1) < 0.5 else "find_revoked", looked + draw(2, 9))
+
+
+# ---- what each deed is
+
+
+Deed = Callable[[Case, Step, Now], Command | None]
+
+
+def _answer(outcome: Outcome, *states: StepState) -> Deed:
+    def answer(case: Case, step: Step, now: Now) -> Command | None:
+        task = case.live_task(step.code)
+        return RecordAnswer(task.id, outcome) if task and step.state in (states or _OPEN) else None
+
+    return answer
+
+
+_OPEN = (StepState.DISPATCHED, StepState.ACCEPTED, StepState.SUSPENDED)
+_READY = (StepState.DISPATCHED, StepState.ACCEPTED)
+
+
+def _ask(case: Case, step: Step, now: Now) -> Command | None:
+    """Some name the day, others leave it to the place."""
+    member, task = case.bundle.member(step.code), case.live_task(step.code)
+    if not member.fields or task is None:
+        return None
+    asked = (SupplementRequest("field", next(iter(member.fields)), "unreadable"),)
+    due_on = local(now.at) + timedelta(days=7) if now.random.random() < 0.7 else None
+    return RecordAnswer(task.id, SupplementNeeded(asked, due_on))
+
+
+def _hand_in(case: Case, step: Step, now: Now) -> Command | None:
+    if step.state is not StepState.SUPPLEMENT_NEEDED:
+        return None
+    form = {each.code: case.content.form.get(each.code, "x") for each in step.requests}
+    return HandInSupplement(step.code, (), form)
+
+
+def _make_good(case: Case, step: Step, now: Now) -> Command | None:
+    lines = outstanding(step)
+    given = tuple(MaterialGiven(each.material, f"later/{each.material}") for each in lines[:1])
+    return HandInSupplement(step.code, given, {}) if lines else None
+
+
+def _defer(case: Case, step: Step, now: Now) -> Command | None:
+    lines = outstanding(step)
+    if not lines:
+        return None
+    later = Later(lines[0].material, lines[0].due_on + timedelta(days=3))
+    return DeferTolerance(step.code, later, "officer:market", "flood")
+
+
+def _find(word: str) -> Deed:
+    def find(case: Case, step: Step, now: Now) -> Command | None:
+        due_on = now.workday_after(3) if word == "broken" else None
+        return CheckCommitment(step.code, Finding(word, "seen on site", "officer:urban", due_on))  # type: ignore[arg-type]
+
+    return find
+
+
+def _hear(act: TellHearingRight | AskHearing | WaiveHearing | RecordHearing) -> Deed:
+    return lambda case, step, now: Hear(step.code, act)
+
+
+def _set_hearing(case: Case, step: Step, now: Now) -> Command | None:
+    return Hear(step.code, SetHearing(now.workday_after(8), "room 1"))
+
+
+def _extend(of_case: bool) -> Deed:
+    def extend(case: Case, step: Step, now: Now) -> Command | None:
+        which = "promised" if now.random.random() < 0.7 else "statutory"
+        days = now.random.randrange(1, 9)
+        return Extend(None if of_case else step.code, which, days, "head", "much to do")  # type: ignore[arg-type]
+
+    return extend
+
+
+def _urge(level: str) -> Deed:
+    return lambda case, step, now: Urge(step.code, level, "nothing happens", "supervisor:city")  # type: ignore[arg-type]
+
+
+def _answer_urging(case: Case, step: Step, now: Now) -> Command | None:
+    unanswered = [each.number for each in urgings(step) if each.answer is None]
+    return AnswerUrging(step.code, unanswered[0], "soon", "officer:x") if unanswered else None
+
+
+def _confirm(case: Case, step: Step, now: Now) -> Command | None:
+    done = (TaskState.DONE, TaskState.WITHDRAWN)
+    notices = [task for task in case.tasks.values() if task.kind == "withdrawal" and task.state not in done]
+    return ConfirmWithdrawal(notices[0].id, "seen") if notices else None
+
+
+def _rate(case: Case, step: Step, now: Now) -> Command | None:
+    """One to five, mostly one."""
+    level = now.random.choices((1, 2, 3, 4, 5), (50, 20, 10, 10, 10))[0]
+    return GiveRating(Stage.CLOSING, level, Channel.MOBILE, is_named=now.random.random() < 0.7)
+
+
+def _handle(case: Case, step: Step, now: Now) -> Command | None:
+    """The next thing about a bad one, any that is possible."""
+    for rating in ratings_of(case.content.procedures):
+        if acts := possible(rating, is_supervisor=True):
+            act = now.random.choice(acts)
+            verdict = now.random.choice([*Verdict]) if act is Act.CLASSIFY else None
+            return HandleRating(rating.id, act, "as it is", verdict, is_supervisor=True)
+    return None
+
+
+DEEDS: Mapping[str, Deed] = {
+    "accept": _answer(Accepted()),
+    "ask": _ask,
+    "suspend": _answer(Suspended("expert_review", None, Limit(5, "workdays"))),
+    "stop": _answer(Suspended("expert_review")),  # nobody is told for how long, so the clock runs on
+    "resume": _answer(Resumed()),
+    "refuse": _answer(Rejected("refused", "the conditions are not met")),
+    "complete": _answer(Completed(), *_READY),
+    "hand_in": _hand_in,
+    "make_good": _make_good,
+    "defer": _defer,
+    "take_back": lambda case, step, now: TakeCommitmentBack(step.code),
+    "find_kept": _find("kept"),
+    "find_broken": _find("broken"),
+    "find_repaired": _find("repaired"),
+    "find_revoked": _find("revoked"),
+    "tell_hearing": _hear(TellHearingRight("it is to be refused")),
+    "ask_hearing": _hear(AskHearing()),
+    "waive_hearing": _hear(WaiveHearing()),
+    "set_hearing": _set_hearing,
+    "record_hearing": _hear(RecordHearing("minutes")),
+    "extend": _extend(of_case=False),
+    "extend_case": _extend(of_case=True),
+    "urge": _urge("urging"),
+    "supervise": _urge("supervision"),
+    "answer_urging": _answer_urging,
+    "withdraw": lambda case, step, now: None if case.state in FINAL_CASE else Withdraw(),
+    "withdraw_step": lambda case, step, now: Withdraw(step=step.code),
+    "confirm": _confirm,
+    "rate": _rate,
+    "handle": _handle,
+}
