@@ -14,7 +14,7 @@ from datetime import timedelta
 import pytest
 
 from onenet.domain import dues
-from onenet.services import record
+from onenet.services import examination, record
 from onenet.store.database import Database
 from tests.month import figures, judging
 from tests.month.kinds import PLACES, Fact, Place, Story
@@ -39,6 +39,7 @@ async def test_what_is_due_happens_once_within_a_tick_and_the_figures_agree(data
     assert [line for story in stories for line in judging.otherwise(story, TICK)] == []
     assert await figures.left_due(database, lived.clock.now()) == 0
     assert (await record.verify(database)).tamperings == ()
+    assert [each async for each in examination.examine(database, lived.catalogue.bundle)] == []
     assert await figures.lights(database, lived.clock.now()) == await figures.lights_counted(database, found)
     assert await figures.ratings_told(database) == figures.ratings_counted(found)
     by_case = {story.facts[0].case_id: story for story in stories}

@@ -15,9 +15,11 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, insert, select, update
 
 from onenet.domain import answers, ending, flow
+from onenet.domain.commands import GiveRating
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import Completed, ResultGiven
+from onenet.domain.ratings import Channel, Stage
 from onenet.domain.states import StepState
 from onenet.encryption import DataKey
 from onenet.ids import new_id
@@ -41,6 +43,7 @@ def victim() -> Walk:
     """The case above, sound."""
     walk = begin(BUNDLE)
     walk.answer("a", Completed((ResultGiven("paper", "P-1"),), "granted"))
+    walk.tell(GiveRating(Stage.ACCEPTANCE, 5, Channel.PC, step="a"))
     assert walk.states() == "completed dispatched ready waiting"
     return walk
 
@@ -203,7 +206,7 @@ def after(found: str, act: Callable[[Rows], None]) -> Damage:
 
 PAPER = '[{"code": "paper", "number": "P-1", "facts": null}]'
 
-EVERYTHING = ("event", "timer", "task", "step", "case_content", "cases")
+EVERYTHING = ("rating", "event", "timer", "task", "step", "case_content", "cases")
 
 DAMAGES: Mapping[str, Damage] = {
     "number lost": after("I1", lambda rows: rows.drop("case_number")),
@@ -229,6 +232,9 @@ DAMAGES: Mapping[str, Damage] = {
     "a step of another clerk": after(
         "I5", lambda rows: rows.change("step", "b", claimed_by="officer:x/1", claimed_at=NOW)
     ),
+    "a rating altered": after("I5", lambda rows: rows.change("rating", level=1)),
+    "a rating handled past the gate": after("I5", lambda rows: rows.change("rating", state="removed")),
+    "a rating lost": after("I5", lambda rows: rows.drop("rating")),
     "the case altered": after("I5", lambda rows: rows.change("cases", state="received")),
     "handed out too early": before("I7", forge(lambda draft: flow.hand_out(draft, "d"))),
     "handed out twice": before("I7 I8", forge(lambda draft: flow.hand_out(draft, "b"))),

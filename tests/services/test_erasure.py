@@ -247,4 +247,4 @@ async def test_an_erased_case_is_sound_for_the_doctor(
     read = await load_one(database, shelf, case.id)
     async with database.read() as connection:
         history = await events.after(connection, case.id, 0, 100)
-    assert list(check_case(Looked(read, history, [], True))) == []
+    assert list(check_case(Looked(read, history, [], [], True))) == []

@@ -76,7 +76,7 @@ def test_no_history_raises_an_alarm(bundle: Any, small: bool, acts: list[histori
 
 
 def found_in(walk: Walk) -> list[Finding]:
-    return list(check_case(Looked(walk.case, walk.events, [], is_numbered=True)))
+    return list(check_case(Looked(walk.case, walk.events, [], [], is_numbered=True)))
 
 
 async def test_a_database_in_which_nothing_is_wrong_raises_no_alarm(database: Database, shelf: Shelf) -> None:

@@ -9,8 +9,9 @@ from sqlalchemy import Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.case import Case
+from onenet.domain.ratings import ratings_of
 from onenet.ids import new_id
-from onenet.store import bulk, cases, endpoints, events
+from onenet.store import bulk, cases, endpoints, events, ratings
 from onenet.store.changes import Changed, rows_of, saved
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
@@ -36,7 +37,13 @@ async def save_new(database: Database, walks: Sequence[Walk]) -> None:
             for walk in walks
             for row in events.private_rows(walk.events, database.ring, walk.case.data_key)
         ]
-        await bulk.write(connection, {**rows, bulk.EVENTS: told, bulk.PRIVATE: private})
+        rated = [
+            ratings.row(walk.case, each)
+            for walk in walks
+            for each in ratings_of(walk.case.content.procedures)
+        ]
+        further = {bulk.EVENTS: told, bulk.PRIVATE: private, bulk.RATINGS: rated}
+        await bulk.write(connection, {**rows, **further})
     for walk in walks:
         walk.case = saved(None, walk.case)
 

@@ -73,9 +73,10 @@ async def _look(
     loaded = await store_cases.load(connection, [id for _, id in keys], bundle_of)
     events = await inspection.events_of(connection, keys)
     deliveries = await inspection.deliveries_of(connection, keys)
+    rated = await inspection.ratings_of(connection, keys)
     numbered = await inspection.numbered(connection, [case.number for case in loaded.values()] or [""])
     return [
-        Looked(case, events.get(id, []), deliveries.get(id, []), (case.number, id) in numbered)
+        Looked(case, events[id], deliveries[id], rated[id], (case.number, id) in numbered)
         for id, case in loaded.items()
     ]
 

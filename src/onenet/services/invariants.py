@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping
 
 from onenet.domain.case import WITHDRAWAL, Case
+from onenet.domain.deadlines import local_day
 from onenet.domain.delegation import Owner
-from onenet.domain.events import EventType
+from onenet.domain.events import RATING_EVENTS, EventType
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.stalls import stalls
 from onenet.domain.states import FINAL_STEP, MET, StepState
@@ -40,11 +42,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """One case with all that hangs on it, read at one moment."""
+    """One case with all that hangs on it, read at one moment. `ratings`: what figures are made of."""
 
     case: Case
     events: list[Event]
     deliveries: list[RowMapping]
+    ratings: list[RowMapping]
     is_numbered: bool
 
 
@@ -98,6 +101,45 @@ def claims_follow_events(looked: Looked) -> Said:
 
 
 _CLAIMS = (EventType.STEP_CLAIMED, EventType.STEP_HANDED_OVER, EventType.STEP_PUT_BACK)
+
+
+def ratings_follow_events(looked: Looked) -> Said:
+    """I5: the row of each rating, which the figures are made of, says what its events say."""
+    kept = {row["stage"]: row for row in looked.ratings}
+    for stage, told in _ratings_told(looked).items():
+        row = kept.pop(stage, None)
+        if row is None:
+            yield None, f"its rating of {stage} is in no figure: it has no row"
+        elif wrong := [name for name, value in told.items() if row[name] != value]:
+            yield None, f"the row of its rating of {stage} has another {', '.join(wrong)} than its events"
+    for stage in kept:
+        yield None, f"it has the row of a rating of {stage} that nobody gave"
+
+
+def _ratings_told(looked: Looked) -> dict[str, dict[str, Any]]:
+    """Each rating by its stage, as the events left it; what is erased is due no more."""
+    case, found = looked.case, dict[str, dict[str, Any]]()
+    for event in looked.events:
+        said = event.content()
+        if event.type == EventType.DATA_ERASED:
+            found = {stage: told | {"due_at": None} for stage, told in found.items()}
+        elif event.type == EventType.RATING_GIVEN:
+            found[said["stage"]] = {
+                "jurisdiction": case.jurisdiction,
+                "bundle": case.bundle.code,
+                "item": case.bundle.member(said["about"]).item if said.get("about") else None,
+                "department": said["department"],
+                "level": said["level"],
+                "is_named": int(said["is_named"]),
+                "rated_on": local_day(datetime.fromisoformat(event.at), case.utc_offset_minutes).isoformat(),
+            }
+        if event.type in RATING_EVENTS:
+            until = said.get("until")
+            found[said["stage"]] |= {
+                "state": said["rating_state"],
+                "due_at": datetime.fromisoformat(until) if until else None,
+            }
+    return found
 
 
 def results_are_kept(looked: Looked) -> Said:
@@ -229,6 +271,7 @@ CHECKS = (
     Check("I3", deliveries_tell_events, RESTORE),
     Check("I5", rows_follow_events, RESTORE, reads_events=True),
     Check("I5", claims_follow_events, RESTORE, reads_events=True),
+    Check("I5", ratings_follow_events, RESTORE, reads_events=True),
     Check("I7", inputs_come_first, REPORT, reads_events=True),
     Check("I7", submissions_have_a_cause, REPORT, reads_events=True),
     Check("I8", nothing_stalls, RECONCILE),

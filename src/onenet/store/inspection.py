@@ -32,6 +32,7 @@ from onenet.store.erasure_tables import erasure
 from onenet.store.events import WITH_PRIVATE, Event, read
 from onenet.store.health import Health
 from onenet.store.queue import DELIVERIES, POLLS, TASKS
+from onenet.store.rating_tables import rating
 from onenet.store.sealing import ring_of
 
 Key = tuple[int, UUID]
@@ -65,6 +66,7 @@ async def count_cases(connection: AsyncConnection) -> int:
 _DELIVERIES = select(
     *(tables.delivery.c[name] for name in ("case_id", "id", "endpoint_id", "seq", "type", "state", "next_at"))
 )
+_RATINGS = select(rating)
 _NUMBERS = select(tables.case_number.c.number, tables.case_number.c.case_id)
 
 
@@ -83,6 +85,15 @@ async def deliveries_of(connection: AsyncConnection, of: Sequence[Key]) -> dict[
     found: dict[UUID, list[RowMapping]] = defaultdict(list)
     d = tables.delivery.c
     for row in (await connection.execute(*among(_DELIVERIES, (d.lane, d.case_id), of))).mappings():
+        found[row["case_id"]].append(row)
+    return found
+
+
+async def ratings_of(connection: AsyncConnection, of: Sequence[Key]) -> dict[UUID, list[RowMapping]]:
+    """The rows of the ratings of these cases."""
+    found: dict[UUID, list[RowMapping]] = defaultdict(list)
+    statement = among(_RATINGS, (rating.c.lane, rating.c.case_id), of)
+    for row in (await connection.execute(*statement)).mappings():
         found[row["case_id"]].append(row)
     return found
 
