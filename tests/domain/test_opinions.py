@@ -241,6 +241,14 @@ def test_a_department_decides_with_opinions_open_only_when_it_says_why(outcome: 
     assert opinions(walk)[0].state == "ended"
 
 
+def test_why_it_was_granted_without_stands_in_the_step_too() -> None:
+    """The record compares them: what a department said on ending a step does not vanish from its row."""
+    walk = accepted()
+    ask(walk)
+    walk.answer(STEP, Completed(without_opinions="it has no say"))
+    assert walk.step(STEP).reason == "it has no say"
+
+
 def test_a_decision_with_every_opinion_given_needs_no_reason() -> None:
     walk = accepted()
     give(walk, ask(walk))

@@ -235,7 +235,7 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
             draft.move_step(
                 code, _S.COMPLETED, EventType.STEP_COMPLETED,
                 told | ({"deficiency_open": True} if deficiency_open else {}),
-                results=results, opinion=opinion,
+                results=results, opinion=opinion, reason=without_opinions,
             )  # fmt: skip
         case Rejected():
             refusals.reject(draft, step, outcome)

@@ -89,12 +89,12 @@ UNTIMED = Timing()
 class Step(NamedTuple):
     """One item inside the case.
 
-    `since`: when it entered its state. `waiting`: None when final. `submission`: number of tasks made so far.
-    `resume`: the state to go back to when a supplement is handed in. `reason`: why it was rejected,
-    cancelled or held, in words. `requests`: what the applicant must still hand in. `desk_at`: since when it
-    is decided at the department's desk, if it is; `claim`: by whom at present. `received_at`: when the
-    department got what it is to look at, which its time for a notice of defects is counted from.
-    `procedures`: what goes on in it beside its state.
+    `since`: when it entered its state. `waiting`: None when final. `submission`: number of tasks made so
+    far. `resume`: the state to go back to when a supplement is handed in. `reason`: why it was rejected,
+    cancelled or held, or granted without an opinion that was asked for. `requests`: what the applicant
+    must still hand in. `desk_at`: since when it is decided at the department's desk, if it is; `claim`:
+    by whom at present. `received_at`: when the department got what it is to look at, which its time for a
+    notice of defects is counted from. `procedures`: what goes on in it beside its state.
     """
 
     code: str
