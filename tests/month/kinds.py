@@ -254,3 +254,20 @@ def urging(story: Story) -> Iterator[datetime]:
         answered = next(answers, None)
         if (answered is None or (at, rank("urging")) < answered) and story.happens(at, "urging", n, ENDS):
             yield at
+
+
+def opinion(story: Story) -> Iterator[datetime]:
+    """Another department does not say what it thinks in five working days."""
+    for n, fact in enumerate(story.facts):
+        if fact.type == "opinion.asked":
+            ended = (
+                each.moment
+                for each in story.facts[n + 1 :]
+                if each.type in _OPINION_ENDS and each.data["opinion_id"] == fact.data["opinion_id"]
+            )
+            at, end = story.ends(local(fact.at), 5), next(ended, None)
+            if (end is None or (at, rank("opinion")) < end) and story.happens(at, "opinion", n, ENDS):
+                yield at
+
+
+_OPINION_ENDS = ("opinion.given", "opinion.withdrawn", "opinion.ended")

@@ -78,7 +78,8 @@ class Ran:
             paused: Paused = [(local(since), until and local(until)) for since, until in self.paused]
             both = [story.midnight(first, each, paused, days=days) for each in (number, number - left)]
             ends.append((known(both[0]), known(both[1])))
-        return None if not ends else min(ends)[::-1]
+        # Where both end together, the one that was promised lights.
+        return min(ends, key=lambda each: each[0])[::-1] if ends else None
 
 
 def of_step(story: Story) -> Iterator[datetime]:

@@ -23,23 +23,25 @@ from onenet.domain.commands import (
     HandleRating,
     Hear,
     RecordAnswer,
-    RecordHearing,
-    SetHearing,
     TakeCommitmentBack,
-    TellHearingRight,
     Urge,
     WaiveHearing,
     Withdraw,
 )
+from onenet.domain.opinion_acts import AskOpinion, GiveOpinion
+from onenet.domain.opinions import open_of
 from onenet.domain.outcome import (
     Accepted,
     Completed,
     Outcome,
+    RecordHearing,
     Rejected,
     Resumed,
+    SetHearing,
     SupplementNeeded,
     SupplementRequest,
     Suspended,
+    TellHearingRight,
 )
 from onenet.domain.promises import Finding, Later
 from onenet.domain.ratings import Act, Channel, Stage, Verdict, possible, ratings_of
@@ -92,7 +94,10 @@ def when_handed_out(draw: Callable[[float, float], float], *, is_licence: bool) 
         yield from _hearing(draw, accept + 0.2)
     for what, share in _BESIDE.items():
         if draw(0, 1) < share:
-            yield Planned(what, accept + draw(0.3, 6))
+            at = accept + draw(0.1, 4)
+            yield Planned(what, at)
+            if what == "ask_opinion" and draw(0, 1) < 0.6:
+                yield Planned("give_opinion", at + draw(0.5, 12))
     yield Planned("refuse" if draw(0, 1) < 0.05 else "complete", decide)
 
 
@@ -105,6 +110,7 @@ _BESIDE: Mapping[str, float] = {
     "make_good": 0.5,
     "defer": 0.2,
     "take_back": 0.05,
+    "ask_opinion": 0.06,
     "withdraw_step": 0.02,
     "withdraw": 0.01,
 }
@@ -227,6 +233,17 @@ def _answer_urging(case: Case, step: Step, now: Now) -> Command | None:
     return AnswerUrging(step.code, unanswered[0], "soon", "officer:x") if unanswered else None
 
 
+def _ask_opinion(case: Case, step: Step, now: Now) -> Command | None:
+    names = {"zh": "示例部门", "en": "Another department"}
+    other = "market" if step.department != "market" else "fire"
+    return AskOpinion(step.code, other, names, "does it fit?", f"department:{step.department}")
+
+
+def _give_opinion(case: Case, step: Step, now: Now) -> Command | None:
+    asked = open_of(step)
+    return GiveOpinion(step.code, asked[0].id, "agree", None, "department:x") if asked else None
+
+
 def _confirm(case: Case, step: Step, now: Now) -> Command | None:
     done = (TaskState.DONE, TaskState.WITHDRAWN)
     notices = [task for task in case.tasks.values() if task.kind == "withdrawal" and task.state not in done]
@@ -255,8 +272,8 @@ DEEDS: Mapping[str, Deed] = {
     "suspend": _answer(Suspended("expert_review", None, Limit(5, "workdays"))),
     "stop": _answer(Suspended("expert_review")),  # nobody is told for how long, so the clock runs on
     "resume": _answer(Resumed()),
-    "refuse": _answer(Rejected("refused", "the conditions are not met")),
-    "complete": _answer(Completed(), *_READY),
+    "refuse": _answer(Rejected("refused", "the conditions are not met", without_opinions="none came")),
+    "complete": _answer(Completed(without_opinions="none came"), *_READY),
     "hand_in": _hand_in,
     "make_good": _make_good,
     "defer": _defer,
@@ -272,6 +289,8 @@ DEEDS: Mapping[str, Deed] = {
     "record_hearing": _hear(RecordHearing("minutes")),
     "extend": _extend(of_case=False),
     "extend_case": _extend(of_case=True),
+    "ask_opinion": _ask_opinion,
+    "give_opinion": _give_opinion,
     "urge": _urge("urging"),
     "supervise": _urge("supervision"),
     "answer_urging": _answer_urging,
