@@ -58,6 +58,7 @@ class Told:
     said: Sequence[Answer] = ()
     results: Sequence[View] = ()
     verified: Sequence[View] = ()
+    notices: Sequence[Task] = ()
     failure: BaseException | None = None
 
     @property
@@ -72,6 +73,13 @@ class Told:
     def happened(self, type: str, step: str | None = None) -> list[View]:
         """The events of a type, of this step or of any."""
         return [each for each in self.events if each["type"] == type and step in (None, each.get("step"))]
+
+
+def unconfirmed(events: Sequence[View]) -> set[str]:
+    """The notices of withdrawal that no department is known to have."""
+    kinds = ("withdrawal.due", "withdrawal.confirmed")
+    due, had = ({each["data"]["task"] for each in events if each["type"] == kind} for kind in kinds)
+    return due - had
 
 
 def step_in(view: View, code: str) -> View:
@@ -153,8 +161,12 @@ class Play:
         await self._moved(lambda: self.view["state"] in FINAL)
         number, told, departments = self.view["number"], self.told, self.town.departments
         await departments.quiet(number)
-        told.view = await ask(self.applicant, "GET", self.here)
         told.events = await self._events()
+        while unconfirmed(told.events):
+            seen = told.events[-1]["seq"]
+            await ask(self.applicant, "GET", f"{self.here}?since={seen}&wait={LOOK_S}")
+            told.events = await self._events()
+        told.view = await ask(self.applicant, "GET", self.here)
         accepted = sorted({each["step"] for each in told.happened("step.accepted")})
         told.deadlines = {
             step: await ask(self.applicant, "GET", f"{self.here}/steps/{step}/deadline") for step in accepted
@@ -169,6 +181,7 @@ class Play:
             for each in told.results[:1]
             if "verification_code" in each
         ]  # fmt: skip
+        told.notices = departments.notices[number]
 
     async def _moved(self, is_so: Callable[[], bool]) -> None:
         while not is_so():

@@ -301,6 +301,19 @@ def test_who_answers_after_a_withdrawal_changes_nothing(told: Told) -> None:
     assert {answer.status for answer in late} == {200}
 
 
+@those(lambda story: story.way == "withdrawal")
+def test_a_withdrawal_is_told_once_to_each_department_that_may_be_at_work(told: Told) -> None:
+    at_work = {task.key: task for task in firsts(told) if told.state(task.data["step"]) == "cancelled"}
+    notices = {notice.key: notice for notice in told.notices}
+    assert at_work
+    assert sorted(each.data["withdraws"] for each in notices.values()) == sorted(at_work)
+    for each in notices.values():
+        task = at_work[each.data["withdraws"]]
+        assert (each.department, each.data["step"]) == (task.department, task.data["step"])
+        assert each.data["reason"] == "withdrawn_by_applicant"
+    assert {each["data"]["task"] for each in told.happened("withdrawal.confirmed")} == notices.keys()
+
+
 def test_every_answer_in_time_is_applied(told: Told) -> None:
     became = Counter(answer.became for answer in told.said)
     late = told.story.way == "withdrawal"
