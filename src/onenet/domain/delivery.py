@@ -80,7 +80,7 @@ def say_overdue(draft: Draft, step: Step, due_at: datetime) -> None:
         step = draft.steps[step.code]
         draft.steps[step.code] = step._replace(timing=step.timing._replace(light=Light.RED))
         at = due_at.isoformat()
-        draft.add(EventType.STEP_LIGHT, step.code, light=Light.RED, due_at=at, ends_at=at, state=step.state)
+        draft.tell(EventType.STEP_LIGHT, step.code, light=Light.RED, due_at=at, ends_at=at)
 
 
 def deliver(draft: Draft, command: DeliverResults) -> None:
