@@ -42,7 +42,9 @@ OF_STEPS: Mapping[str, Row] = {
     "hearing_right": Row(_event("hearing.lapsed"), kinds.hearing_right),
     "special_procedure": Row(_event("step.procedure_overdue"), kinds.special_procedure),
     "opinion": Row(_event("opinion.overdue"), kinds.opinion),
-    "light": Row(_event("step.light"), lights.of_step),
+    "result_delivery": Row(_event("result.delivery_overdue"), kinds.delivery),
+    # A step that is closed is lit only by a delivery that is overdue, and together with that.
+    "light": Row(lambda fact: fact.type == "step.light" and "state" in fact.data, lights.of_step),
     "urging": Row(_event("step.urging_overdue"), kinds.urging),
 }
 """What is due to a step."""

@@ -49,9 +49,10 @@ class Place:
     supervision: int = 5
     contact: int = 1
     renewal: int = 30
+    delivery: int = 10
 
 
-PLACES: Mapping[str, Place] = {"month": Place(urging=1, contact=2, renewal=10)}
+PLACES: Mapping[str, Place] = {"month": Place(urging=1, contact=2, renewal=10, delivery=4)}
 
 
 @dataclass(frozen=True)
@@ -271,3 +272,15 @@ def opinion(story: Story) -> Iterator[datetime]:
 
 
 _OPINION_ENDS = ("opinion.given", "opinion.withdrawn", "opinion.ended")
+
+
+def delivery(story: Story) -> Iterator[datetime]:
+    """What is fetched, or brought, is not handed over in the days of the place."""
+    for n, fact in enumerate(story.facts):
+        if fact.type == "result.delivery_due":
+            at = story.ends(local(fact.at), story.place.delivery)
+            if story.happens(at, "result_delivery", n, _HANDED_OVER):
+                yield at
+
+
+_HANDED_OVER = ("result.delivered", "result.revoked", "result.recalled")

@@ -28,6 +28,7 @@ from onenet.demo import samples
 from onenet.domain import commitment
 from onenet.domain.case import Case
 from onenet.domain.commands import Command
+from onenet.domain.moves import is_to_be_delivered
 from onenet.domain.principal import Principal, Role
 from onenet.domain.promises import NOTHING_PROMISED
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, StepState
@@ -175,9 +176,11 @@ class Month:
             elif step.state is StepState.SUPPLEMENT_NEEDED:
                 self._once(case, step.code, people.when_asked(draw), "asked", step.submission)
             elif step.state is StepState.COMPLETED:
+                if is_to_be_delivered(step):
+                    self._once(case, step.code, people.when_granted(draw), "granted")
                 signed = commitment.of(step)
                 if signed is not None and signed.state == "to_check":
-                    self._once(case, step.code, people.when_granted_on_commitment(draw), "granted")
+                    self._once(case, step.code, people.when_granted_on_commitment(draw), "to_check")
             elif step.state is StepState.REJECTED and draw(0, 1) < 0.3:
                 self._once(case, step.code, [Planned("reapply", draw(0.2, 3))], "refused")
         if any(task.kind == "withdrawal" for task in case.tasks.values()):

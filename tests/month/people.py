@@ -17,6 +17,7 @@ from onenet.domain.commands import (
     Command,
     ConfirmWithdrawal,
     DeferTolerance,
+    DeliverResults,
     Extend,
     GiveRating,
     HandInSupplement,
@@ -28,6 +29,7 @@ from onenet.domain.commands import (
     WaiveHearing,
     Withdraw,
 )
+from onenet.domain.moves import is_to_be_delivered
 from onenet.domain.opinion_acts import AskOpinion, GiveOpinion
 from onenet.domain.opinions import open_of
 from onenet.domain.outcome import (
@@ -36,6 +38,7 @@ from onenet.domain.outcome import (
     Outcome,
     RecordHearing,
     Rejected,
+    ResultGiven,
     Resumed,
     SetHearing,
     SupplementNeeded,
@@ -89,7 +92,7 @@ def when_handed_out(draw: Callable[[float, float], float], *, is_licence: bool) 
         stands = draw(0.5, 12)
         yield Planned("resume", accept + stands)
         decide += stands
-    elif chance < 0.24:
+    elif chance < 0.29:
         decide += draw(6, 30)
         yield from _hearing(draw, accept + 0.2)
     for what, share in _BESIDE.items():
@@ -110,7 +113,7 @@ _BESIDE: Mapping[str, float] = {
     "make_good": 0.5,
     "defer": 0.2,
     "take_back": 0.05,
-    "ask_opinion": 0.06,
+    "ask_opinion": 0.15,
     "withdraw_step": 0.02,
     "withdraw": 0.01,
 }
@@ -141,6 +144,12 @@ def when_asked(draw: Callable[[float, float], float]) -> Iterator[Planned]:
         yield Planned("hand_in", draw(0.2, 9))
 
 
+def when_granted(draw: Callable[[float, float], float]) -> Iterator[Planned]:
+    """The applicant fetches the paper, sooner or later."""
+    if draw(0, 1) < 0.8:
+        yield Planned("deliver", draw(0.2, 10))
+
+
 def when_granted_on_commitment(draw: Callable[[float, float], float]) -> Iterator[Planned]:
     """An officer looks, in time or not; what is broken is repaired, revoked or forgotten."""
     if draw(0, 1) < 0.8:
@@ -166,6 +175,18 @@ def _answer(outcome: Outcome, *states: StepState) -> Deed:
 
 _OPEN = (StepState.DISPATCHED, StepState.ACCEPTED, StepState.SUSPENDED)
 _READY = (StepState.DISPATCHED, StepState.ACCEPTED)
+
+
+def _complete(case: Case, step: Step, now: Now) -> Command | None:
+    """With the paper that is to be fetched, where one is."""
+    member = case.bundle.member(step.code)
+    papers = member.results if member.delivery[0] != "electronic" else ()
+    results = tuple(ResultGiven(each.code, f"{case.number}-{each.code}") for each in papers)
+    return _answer(Completed(results, without_opinions="none came"), *_READY)(case, step, now)
+
+
+def _deliver(case: Case, step: Step, now: Now) -> Command | None:
+    return DeliverResults(step.code, "officer:window") if is_to_be_delivered(step) else None
 
 
 def _ask(case: Case, step: Step, now: Now) -> Command | None:
@@ -273,7 +294,8 @@ DEEDS: Mapping[str, Deed] = {
     "stop": _answer(Suspended("expert_review")),  # nobody is told for how long, so the clock runs on
     "resume": _answer(Resumed()),
     "refuse": _answer(Rejected("refused", "the conditions are not met", without_opinions="none came")),
-    "complete": _answer(Completed(without_opinions="none came"), *_READY),
+    "complete": _complete,
+    "deliver": _deliver,
     "hand_in": _hand_in,
     "make_good": _make_good,
     "defer": _defer,
