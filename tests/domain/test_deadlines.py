@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 
 from onenet.catalogue.calendars import known_year
 from onenet.domain.bundle import Limit
-from onenet.domain.calendar import Calendar, Year
-from onenet.domain.clocks import Clock, Mark, Pause, heard
+from onenet.domain.calendar import Calendar, Office, OfficeHours, Year
+from onenet.domain.clocks import Clock, Mark, Pause, heard, joint
 from onenet.domain.deadlines import CountedDay, Deadline, deadline, local_day
 from onenet.domain.events import EventType
+from onenet.domain.procedures import Extension
 
 CHINA = Calendar("china", {year: known_year("CN", year) for year in (2025, 2026, 2027)})
 OFFSET = 480
@@ -178,6 +181,187 @@ def test_stopping_and_going_on_never_loses_or_wins_a_working_day(
     ran = [day.on for each in found.days if (day := each.day).is_workday and day.on not in stood_still]
     assert len(ran) == number
     assert ran[-1] == found.due_on
+
+
+# ---- extensions, clocks that begin anew, hours of offices, limits of members, years published midway
+
+STOPS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=4)
+HOURS = (("08:30", "12:00"), ("13:00", "17:00"))
+"""Seven and a half hours a day."""
+
+
+def stopped(start: date, stops: list[tuple[int, int]]) -> tuple[Pause, ...]:
+    """Pauses, each so many days after the one before and so many days long."""
+    pauses, at = [], start
+    for gap, length in stops:
+        since = at + timedelta(days=gap)
+        at = since + timedelta(days=length)
+        pauses.append(Pause(at_noon(since), at_noon(at), "supplement"))
+    return tuple(pauses)
+
+
+def given_by(calendar: Calendar, start: date, number: int, skipped: Callable[[date], bool]) -> date:
+    """The last of so many working days after that day, without those that are skipped; one by one."""
+    day = start
+    while number:
+        day += timedelta(days=1)
+        number -= calendar.day(day).is_workday and not skipped(day)
+    return day
+
+
+def stands(pauses: Sequence[Pause], day: date) -> bool:
+    return any(each.until and each.since.date() <= day < each.until.date() for each in pauses)
+
+
+@given(calendars(), DAYS, st.integers(1, 30), st.integers(1, 15), STOPS)
+def test_an_extension_adds_its_days_and_no_other(
+    calendar: Calendar, start: date, number: int, more: int, stops: list[tuple[int, int]]
+) -> None:
+    clock = Clock(at_noon(start), stopped(start, stops))
+    longer = Extension("extension", "promised", more, "head", "much to do", at_noon(start))
+    found = deadline(Limit(number, "workdays"), clock, calendar, OFFSET, longer)
+    assert found == replace(
+        deadline(Limit(number + more, "workdays"), clock, calendar, OFFSET),
+        limit=Limit(number, "workdays"),
+        extension=longer,
+    )
+    assert found.due_on == given_by(calendar, start, number + more, lambda day: stands(clock.pauses, day))
+    assert found.left(start) == number + more
+
+
+@given(calendars(), DAYS, st.integers(1, 30), STOPS, st.integers(1, 90))
+def test_a_clock_that_began_anew_counts_from_the_day_after(
+    calendar: Calendar, start: date, number: int, stops: list[tuple[int, int]], after: int
+) -> None:
+    """What ran before counts no more; every day of it is told, with the reason."""
+    anew = start + timedelta(days=after)
+    clock = Clock(at_noon(start), stopped(start, stops), restarted_at=at_noon(anew))
+    found = deadline(Limit(number, "workdays"), clock, calendar, OFFSET)
+    skipped = {each.day.on for each in found.days if each.reason == "restart"}
+    assert found.due_on == given_by(calendar, anew, number, lambda day: stands(clock.pauses, day))
+    before = [start + timedelta(days=day) for day in range(1, after + 1)]
+    ran = {day for day in before if calendar.day(day).is_workday and not stands(clock.pauses, day)}
+    assert skipped == ran
+    assert [each.number for each in found.days if each.number] == [*range(1, number + 1)]
+
+
+@given(calendars(), DAYS, st.integers(1, 80), st.lists(st.tuples(*[st.integers(1, 3_000)] * 2), max_size=3))
+def test_hours_of_offices_are_neither_lost_nor_won(
+    calendar: Calendar, start: date, number: int, stops: list[tuple[int, int]]
+) -> None:
+    """Minute by minute: as many as the limit has between its beginning and its end, in which it ran."""
+    office = Office((OfficeHours("01-01", tuple((_time(a), _time(b)) for a, b in HOURS)),), True, True)
+    open_at, begun = replace(calendar, office=office), at_noon(start)
+    pauses, at = [], begun
+    for gap, length in stops:
+        since = at + timedelta(minutes=gap)
+        at = since + timedelta(minutes=length)
+        pauses.append(Pause(since, at, "supplement"))
+    found = deadline(Limit(number, "hours"), Clock(begun, tuple(pauses)), open_at, OFFSET)
+    assert found.due_at is not None
+    ran = timedelta()
+    for each in found.days:
+        for opens, closes in _spans(each.day.on) if each.day.is_workday else ():
+            ran += _overlap(opens, closes, begun, found.due_at)
+            ran -= sum(
+                (
+                    _overlap(max(opens, begun), min(closes, found.due_at), stop.since, stop.until or closes)
+                    for stop in pauses
+                ),
+                timedelta(),
+            )
+    assert ran == timedelta(hours=number)
+
+
+_time = time.fromisoformat
+
+
+def _spans(on: date) -> list[tuple[datetime, datetime]]:
+    midnight = datetime(on.year, on.month, on.day, tzinfo=UTC) - timedelta(minutes=OFFSET)
+    return [
+        (
+            midnight + timedelta(hours=_time(a).hour, minutes=_time(a).minute),
+            midnight + timedelta(hours=_time(b).hour, minutes=_time(b).minute),
+        )
+        for a, b in HOURS
+    ]
+
+
+def _overlap(since: datetime, until: datetime, begun: datetime, ended: datetime) -> timedelta:
+    return max(min(until, ended) - max(since, begun), timedelta())
+
+
+@given(calendars(), DAYS, st.integers(1, 40))
+def test_a_deadline_by_the_close_of_the_office_is_on_the_same_day(
+    calendar: Calendar, start: date, number: int
+) -> None:
+    office = Office((OfficeHours("01-01", ((_time("09:00"), _time("17:00")),)),), ends_deadlines=True)
+    limit, clock = Limit(number, "workdays"), Clock(at_noon(start))
+    by_day = deadline(limit, clock, calendar, OFFSET)
+    by_office = deadline(limit, clock, replace(calendar, office=office), OFFSET)
+    assert (by_office.due_on, by_office.days) == (by_day.due_on, by_day.days)
+    assert by_day.due_at is not None
+    assert by_office.due_at == by_day.due_at - timedelta(hours=7)
+
+
+@given(
+    calendars(),
+    st.lists(
+        st.tuples(
+            st.dates(START, date(2026, 6, 30)), st.lists(st.tuples(*[st.integers(1, 20)] * 2), max_size=3)
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.integers(1, 40),
+)
+def test_a_case_stands_still_only_on_days_on_which_no_member_can_work(
+    calendar: Calendar, members: list[tuple[date, list[tuple[int, int]]]], number: int
+) -> None:
+    """The joint clock follows its members, whichever of them stop and go on, day by day."""
+    clocks = [Clock(at_noon(start), stopped(start, stops)) for start, stops in members]
+    whole: Clock | None = None
+    for moment in sorted({at for clock in clocks for at in _moments(clock)}):
+        begun = [_until(clock, moment) for clock in clocks if clock.started_at <= moment]
+        whole = joint(whole, begun, moment, is_closed=False)
+    assert whole is not None
+    first = min(clock.started_at for clock in clocks).date()
+
+    def all_stand(day: date) -> bool:
+        begun = [clock for clock in clocks if clock.started_at.date() <= day]
+        return all(stands(clock.pauses, day) for clock in begun)
+
+    found = deadline(Limit(number, "workdays"), whole, calendar, OFFSET)
+    assert found.due_on == given_by(calendar, first, number, all_stand)
+
+
+def _moments(clock: Clock) -> list[datetime]:
+    return [clock.started_at, *(at for each in clock.pauses for at in (each.since, each.until) if at)]
+
+
+def _until(clock: Clock, moment: datetime) -> Clock:
+    """The clock as it was then."""
+    known = [each for each in clock.pauses if each.since <= moment]
+    return clock._replace(
+        pauses=tuple(
+            each if each.until and each.until <= moment else each._replace(until=None) for each in known
+        )
+    )
+
+
+@given(calendars(), st.dates(date(2026, 10, 1), date(2026, 12, 31)), st.integers(1, 60))
+def test_a_year_that_is_published_midway_moves_only_what_touches_it(
+    calendar: Calendar, start: date, number: int
+) -> None:
+    known = {2026: calendar.years[2026]}
+    before = deadline(Limit(number, "workdays"), Clock(at_noon(start)), Calendar("any", known), OFFSET)
+    after = deadline(Limit(number, "workdays"), Clock(at_noon(start)), calendar, OFFSET)
+    assert before.due_on is not None
+    assert before.is_provisional is (before.due_on.year > 2026)
+    assert not after.is_provisional
+    assert before.is_provisional or after == before
+    shared = [day for day in before.days if day.day.on.year == 2026]
+    assert after.days[: len(shared)] == tuple(shared)
 
 
 # ---- the clock that the events tell
