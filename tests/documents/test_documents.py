@@ -290,6 +290,13 @@ async def test_a_part_out_of_its_place_is_refused_and_told_where_to_go_on(
     assert early.status_code == 409
 
 
+async def test_a_part_of_nothing_is_refused(frontend: httpx2.AsyncClient) -> None:
+    upload = await begun(frontend)
+    answer = await frontend.put(upload["links"]["next_part"], headers=OCTETS)
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "expected at least one byte in the body"
+
+
 async def test_more_parts_than_were_announced_are_refused(frontend: httpx2.AsyncClient) -> None:
     upload = await begun(frontend, 1_000)
     answer = await frontend.put(upload["links"]["next_part"], content=CONTENT[:1_001], headers=OCTETS)

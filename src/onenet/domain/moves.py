@@ -1,7 +1,7 @@
 """Moves: what somebody may do to a case or a step, in which of its states, and who. One table.
 
 Whatever is not in it is refused, and changes nothing: a person is told how things are and what can be done
-instead, an answer of a department is on record as well. The page `docs/moves.md` is the same table. Time, the
+instead, an answer of a department is on record as well. docs/frontend.md shows the same table. Time, the
 engine and its workers have no moves here: they prove by a lease or a moment that they may. An officer's
 extension hangs on a limit that runs, not on a state; a department lengthens one once it has accepted.
 """

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain.principal import Principal
-from onenet.errors import Conflict, Fault, NotFound
+from onenet.errors import Conflict, Fault, InvalidInput, NotFound
 from onenet.ids import new_id
 from onenet.services import documents
 from onenet.services.change import Once
@@ -77,7 +77,10 @@ def filename_of(vault: Vault, row: UploadRow) -> str:
 
 
 async def put_part(vault: Vault, row: UploadRow, offset: int, chunks: AsyncIterator[bytes]) -> UploadRow:
-    """Adds what comes, as far as it comes. Raises: Conflict when it begins elsewhere than the last ended."""
+    """Adds what comes, as far as it comes.
+
+    Raises: Conflict when it begins elsewhere than the last ended; InvalidInput when nothing was to come.
+    """
     if row.document_id is not None:
         raise Conflict("this upload is complete")
     if offset != row.received_bytes:
@@ -87,6 +90,8 @@ async def put_part(vault: Vault, row: UploadRow, offset: int, chunks: AsyncItera
     with Spool(vault.folder) as spool:
         broke_off = await _fill(spool, chunks, row.size_bytes - offset)
         if spool.size == 0:
+            if not broke_off:
+                raise InvalidInput("expected at least one byte in the body")
             return row
         return await _note(vault, row, spool, broke_off=broke_off)
 
