@@ -36,13 +36,14 @@ def no_commitment_where_a_check_protects(catalogue: Catalogue) -> Findings:
 
 
 def a_verification_grants_nothing(catalogue: Catalogue) -> Findings:
-    """What is found out is no licence (type 01), is never renewed, and there is nothing in it to undo."""
+    """What is found out is no licence (type 01), is never renewed or handed over, and undone by nobody."""
     for item in catalogue.items:
         shape = item.shape
         granted = {
             "item_type": shape.item_type == "01",
             "renews": shape.renews,
             "compensation": shape.compensation,
+            "delivery": shape.delivery != ["electronic"],
         }
         for key in (key for key, said in granted.items() if shape.verifies and said):
             what = f"{item.code} verifies, and so grants nothing; expected no {key} that says otherwise"
