@@ -15,7 +15,7 @@ from onenet.clock import FrozenClock
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Completed, Outcome, ResultGiven, TakenBack
 from onenet.domain.visibility import EVERYTHING
-from onenet.services import cases, erasure, record, results
+from onenet.services import cases, erasure, keys, record, results
 from onenet.services.cases import Replying, change
 from onenet.store import tables
 from onenet.store.database import Database
@@ -92,6 +92,15 @@ async def test_only_the_applicant_is_told_the_code(
         assert "verification_code" not in seen
     assert (await auditor.get(path)).json() == {"items": []}
     assert (await stranger.get(path)).status_code == 404
+
+
+async def test_another_department_of_the_case_is_told_of_no_results_but_its_own(
+    parts: Parts, frontend: httpx2.AsyncClient, anonymous: httpx2.AsyncClient, clock: FrozenClock
+) -> None:
+    path = (await issued(parts, frontend))["path"]
+    police = await keys.create(parts.database, kind="officer", client="police", now=clock.now())
+    shown = await acting(anonymous, police.token).get(path)
+    assert (shown.status_code, shown.json()) == (200, {"items": []})
 
 
 async def test_the_code_of_one_result_proves_no_other_and_all_that_is_wrong_is_told_alike(

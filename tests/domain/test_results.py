@@ -9,6 +9,7 @@ import pytest
 from onenet.domain import results
 from onenet.domain.outcome import Completed, ResultGiven
 from onenet.domain.states import StepState
+from onenet.store.results import numbered
 from tests.domain.walk import begin
 from tests.factories import make_bundle, make_member
 
@@ -44,3 +45,12 @@ def test_what_would_end_before_it_begins_is_held_for_a_person_and_nothing_of_it_
     assert step.reason == "/results/1/valid_until: expected no day before valid_from"
     one_day = ResultGiven("licence", valid_from="2026-12-01", valid_until="2026-12-01")
     assert walk.answer("licence", Completed((one_day,))) == "applied"
+
+
+def test_the_copy_of_a_result_in_a_case_that_applies_again_has_no_code() -> None:
+    walk = begin(make_bundle(make_member("licence", results=["licence"])))
+    walk.answer("licence", Completed((ResultGiven("licence", "F-1"),)))
+    issued = walk.step("licence")
+    assert [each.number for each in numbered(issued)] == ["F-1"]
+    # What applies again skips the step, with the result of the earlier case.
+    assert [*numbered(issued._replace(state=StepState.SKIPPED))] == []
