@@ -47,6 +47,7 @@ from onenet.api import (
     reapplications,
     results,
     supervision,
+    tickets,
     webhooks,
     withdrawals,
 )
@@ -67,7 +68,7 @@ NOUNS = (
     cases, previews, case_actions, promises, reapplications, events, deadlines, progress, callbacks,
     documents, drafts, catalogue, applications, evidence, delegations, consents, applicants, own_data,
     break_glass, endpoints, operating, pull, desk, hearings, withdrawals, awaited, opinions, supervision, log,
-    ratings, results, health, metrics, about,
+    ratings, results, tickets, health, metrics, about,
 )  # fmt: skip
 """In the order in which routes are looked through: what is asked most comes first."""
 

@@ -15,6 +15,7 @@ from onenet.app import Application, create_app
 from onenet.catalogue.build import content_text
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle, Department, Field, Jurisdiction, Limit
+from onenet.domain.principal import PERMISSIONS, Role
 from onenet.services import keys
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
@@ -150,9 +151,9 @@ class Tokens:
 @pytest.fixture
 async def tokens(database: Database, clock: FrozenClock) -> Tokens:
     """Keys that are in the database."""
-    now = clock.now()
+    now, everything = clock.now(), PERMISSIONS[Role.FRONTEND]
     return Tokens(
-        (await keys.create(database, kind="frontend", client="app", now=now)).token,
+        (await keys.create(database, kind="frontend", client="app", now=now, scopes=everything)).token,
         (await keys.create(database, kind="department", client="health", now=now)).token,
         (await keys.create(database, kind="administrator", client="root", now=now)).token,
         (await keys.create(database, kind="officer", client="health", now=now)).token,

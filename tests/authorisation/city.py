@@ -24,6 +24,7 @@ from onenet.clock import FrozenClock
 from onenet.domain.bundle import Department, Jurisdiction, Limit
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Accepted
+from onenet.domain.principal import OF_THE_HOTLINE, Role, usual
 from onenet.domain.visibility import EVERYTHING
 from onenet.ids import from_text, to_text
 from onenet.quotas import Quotas, policies
@@ -208,6 +209,7 @@ async def _open_cases(city: City) -> None:
     await _offer_tasks(city)
     await _rate(city, owner)
     await _ask_bank(city)
+    await _file_ticket(city)
 
 
 async def _rate(city: City, owner: Mapping[str, str]) -> None:
@@ -234,6 +236,27 @@ async def _ask_bank(city: City) -> None:
         if key == "answered":
             answers = f"/v1/opinions/{made['id']}/answers"
             await city.ask("POST", answers, {**bank, "Idempotency-Key": "g"}, {"answer": "agree"})
+
+
+TICKET = {
+    "reference": "R-1", "jurisdiction": "kunshan", "about": "help", "text": "路灯不亮",
+    "caller": {"name": "示例一", "phone": "10000000001"},
+}  # fmt: skip
+
+
+async def _file_ticket(city: City) -> None:
+    """The hotline gave it to two units, and the co-unit returned it: it sees it no more."""
+    scopes = usual(Role.FRONTEND) | OF_THE_HOTLINE
+    made = await keys.create(city.parts.database, kind="frontend", client="hotline", now=NOW, scopes=scopes)
+    hotline = {"Authorization": f"Bearer {made.token}", "Onenet-Subject": "caller"}
+    ticket = await city.ask("POST", "/v1/tickets", hotline, TICKET)
+    here = f"/v1/tickets/{ticket['id']}"
+    given = {"act": "dispatch", "lead": "health", "co_units": ["police"]}
+    await city.ask("POST", f"{here}/actions", {**hotline, "Idempotency-Key": "t"}, given)
+    police = {**city.token("officer", "o-police", dept="police"), "Idempotency-Key": "t"}
+    await city.ask("POST", f"{here}/answers", police, {"act": "return", "reason": "与本部门无关"})
+    city.words["ticket"] = ticket["id"]
+    city.add("frontend", "the hotline, for its caller", hotline)
 
 
 async def _begin_drafts(city: City, owner: Mapping[str, str], other: Mapping[str, str]) -> None:

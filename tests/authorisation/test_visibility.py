@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
 from onenet.domain.case import Case
+from onenet.domain.commands import HandleTicket, Open
 from onenet.domain.delegation import Delegation, Owner
 from onenet.domain.opinion_acts import AskOpinion
 from onenet.domain.outcome import Accepted
 from onenet.domain.principal import PERMISSIONS, Principal, Role
 from onenet.domain.procedures import opinions_of
 from onenet.domain.states import StepState
+from onenet.domain.tickets import BUNDLE, DispatchTicket, ReturnTicket, Round, Ticket, TicketKind
 from onenet.domain.visibility import RULES, Subject, Visible, visible
 from onenet.ids import new_id
 from onenet.store import opinions, tables
 from onenet.store.database import Database
 from onenet.store.visibility import criterion, sees
 from tests.domain.walk import Walk, begin
-from tests.factories import NOW, make_bundle, make_member, names
+from tests.factories import NOW, make_blank, make_bundle, make_content, make_member, names
 from tests.store.seeding import save_new
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +45,21 @@ def a_walk(chance: random.Random) -> Walk:
         jurisdiction=chance.choice(PLACES),
         receiving=chance.choice((None, *PLACES)),
     )
+    return walk
+
+
+def a_ticket(chance: random.Random) -> Walk:
+    """A hotline ticket that was dispatched, and perhaps returned, to units that are also departments."""
+    said = Ticket("ticket", "R-1", TicketKind.HELP, "the lamp is out", (Round(NOW),))
+    blank = make_blank(BUNDLE, content=replace(make_content(), procedures=(said,)))
+    walk = Walk(blank._replace(
+        client=chance.choice(CLIENTS), subject=chance.choice(SUBJECTS), jurisdiction=chance.choice(PLACES)
+    ))  # fmt: skip
+    walk.tell(Open())
+    lead, co = chance.sample(DEPARTMENTS, 2)
+    walk.tell(HandleTicket(DispatchTicket(lead, (co,))))
+    if chance.random() < 0.5:
+        walk.tell(HandleTicket(ReturnTicket(chance.choice((lead, co)), "not our duty")))
     return walk
 
 
@@ -74,7 +92,7 @@ def somebody(chance: random.Random, cases: list[Case]) -> Visible:
 
 async def test_lists_and_single_cases_agree_on_what_is_seen(database: Database) -> None:
     chance = random.Random(20261123)
-    walks = [a_walk(chance) for _ in range(60)]
+    walks = [*(a_walk(chance) for _ in range(60)), *(a_ticket(chance) for _ in range(20))]
     cases = [walk.case for walk in walks]
     await save_new(database, walks)
     told = 0

@@ -23,7 +23,7 @@ from onenet.api.operations import operation_of
 from onenet.clock import FrozenClock
 from onenet.store.database import Database
 from tests.api.conftest import submission
-from tests.authorisation.city import Actor, City, built
+from tests.authorisation.city import TICKET, Actor, City, built
 from tests.databases import migrate
 from tests.factories import NOW
 from tests.issuing import issuing
@@ -42,7 +42,7 @@ class Probe(NamedTuple):
     headers: Mapping[str, str] = {}
 
 
-COUNTED = {"/v1/cases": "6 cases", "/v1/applicant-lookups": "6 cases", "/v1/drafts": "3 drafts"}
+COUNTED = {"/v1/cases": "7 cases", "/v1/applicant-lookups": "6 cases", "/v1/drafts": "3 drafts"}
 """Lists, and how much there is of what they list."""
 
 CASE_LINE = '"kind":"case"'
@@ -50,6 +50,7 @@ CASE_LINE = '"kind":"case"'
 _WRONG_FORM = submission(form={})
 _KEY = {"Idempotency-Key": "probe"}
 _EXTENSION = {"days": 300, "approved_by": "局长", "reason": "须核实"}
+_NOWHERE = {**TICKET, "jurisdiction": "nowhere"}
 _NO_ENDPOINT = {"endpoint_id": "ept_00000000000000000000000000"}
 _TASK = "tsk_00000000000000000000000000"
 
@@ -101,6 +102,11 @@ PROBES: Mapping[str, Probe] = {
     "POST /v1/cases/{case_id}/steps/{step}/result-deliveries": Probe(body={}, headers=_KEY),
     "POST /v1/results/verifications": Probe(body={"number": "B-1", "code": "0000-0000-0000-0000"}),
     "POST /v1/ratings/{rating}/actions": Probe(body={"act": "close", "reason": "只为测试"}, headers=_KEY),
+    "POST /v1/tickets": Probe(body=_NOWHERE),
+    "GET /v1/tickets": Probe(query="?limit=100"),
+    "GET /v1/ticket-figures": Probe(query="?month=2026-11"),
+    "POST /v1/tickets/{ticket}/actions": Probe(body={"act": "reopen", "reason": "只为测试"}, headers=_KEY),
+    "POST /v1/tickets/{ticket}/answers": Probe(body={"act": "answer", "words": "只为测试"}, headers=_KEY),
     "GET /v1/cases/{case_id}/events/{seq}/proof": Probe(path={"seq": "1"}),
     "GET /v1/deliveries": Probe(query="?limit=100"),
     "POST /v1/endpoints": Probe(
@@ -205,6 +211,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
         "task": city.words["desk_task"],
         "rating": city.words["rating"],
         "opinion": city.words["opinion"],
+        "ticket": city.words["ticket"],
         "attempt_id": "att_00000000000000000000000000_1", "job_id": "job_00000000000000000000000000",
         "endpoint_id": city.words["endpoint"], "lease": "lse_00000000000000000000000000",
         "break_glass_id": actor.words.get("glass", city.words["glass"]),
@@ -255,7 +262,7 @@ def _members(said: Any, path: str) -> str:
         return _application(said)
     if path == "/v1/endpoints/{endpoint_id}/queue":
         return f"{said['waiting']} waiting"
-    if path.startswith(("/v1/desk/", "/v1/ratings", "/v1/opinions")):
+    if path.startswith(("/v1/desk/", "/v1/ratings", "/v1/opinions", "/v1/ticket")):
         return _at_work(said, path)
     if path == "/v1/deliveries":
         return f"about {len({each['case'] for each in said['items']})} of 5 cases"
@@ -267,9 +274,8 @@ def _events(events: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _at_work(said: Mapping[str, Any], path: str) -> str:
-    if "desk" in path:
-        return _at_desk(said)
-    return _ratings(said) if "ratings" in path else _opinions(said)
+    shown = {"/v1/desk": _at_desk, "/v1/ratings": _ratings, "/v1/opinions": _opinions}
+    return next((show(said) for start, show in shown.items() if path.startswith(start)), None) or _tickets(said)
 
 
 def _ratings(said: Mapping[str, Any]) -> str:
@@ -283,6 +289,14 @@ def _opinions(said: Mapping[str, Any]) -> str:
     if "items" in said:
         return f"{len(said['items'])} opinions"
     return "+".join(said["put"]["fields"])
+
+
+def _tickets(said: Mapping[str, Any]) -> str:
+    if "items" in said:
+        return f"{len(said['items'])} {'tickets' if 'links' in said else 'departments'}"
+    words = [unit.get("words") for each in said["rounds"] for unit in each["units"]]
+    shown = [name for name in ("text", "caller") if name in said]
+    return ", ".join([*shown, f"words of {len(words) - words.count(None)} units"])
 
 
 def _at_desk(said: Mapping[str, Any]) -> str:

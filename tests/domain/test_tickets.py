@@ -58,6 +58,7 @@ from tests.factories import NOW, make_blank, make_bundle, make_member
 S, U = TicketState, UnitState
 DAY = timedelta(days=1)
 DISPATCH = DispatchTicket("urban_management", ("police",))
+NAME = DispatchTicket("urban_management", is_named=True, reason="the lamp stands on its ground")
 RETURN = ReturnTicket("urban_management", "the road belongs to the county")
 PART = GivePart("police", "the lorry is known")
 ANSWER = AnswerTicket("urban_management", "the lamp was repaired")
@@ -77,7 +78,7 @@ PATHS: Mapping[TicketState, list[TicketAct]] = {
     S.WITHDRAWN: [DISPATCH],
 }
 WANTED: Mapping[Act, TicketAct] = {
-    act.action: act for act in (DISPATCH, RETURN, PART, ANSWER, CLOSE, SOLVED, REOPEN, END)
+    act.action: act for act in (DISPATCH, NAME, RETURN, PART, ANSWER, CLOSE, SOLVED, REOPEN, END)
 }
 
 
@@ -224,13 +225,13 @@ def test_each_unit_has_its_own_24_hours() -> None:
 
 def test_a_named_unit_may_not_return_it() -> None:
     walk = in_state(S.RETURNED)
-    tell(walk, replace(DISPATCH, is_named=True, reason="the lamp stands on its ground"))
+    tell(walk, NAME)
     refused(walk, RETURN, UnitNamed)
     assert tell(walk, ANSWER).state is S.ANSWERED
 
 
 def test_nobody_is_named_before_somebody_returned_it() -> None:
-    refused(filed(), replace(DISPATCH, is_named=True), MoveRefused)
+    refused(filed(), NAME, MoveRefused)
 
 
 def test_a_unit_that_is_not_named_may_return_it_again() -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from onenet.clock import FrozenClock
-from onenet.domain.principal import PERMISSIONS, Role
+from onenet.domain.principal import OF_THE_HOTLINE, Role, usual
 from onenet.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from onenet.services import keys
 from onenet.services.keys import CACHE_FOR, TOKEN, Keyring, NewKey
@@ -29,8 +29,17 @@ async def test_a_key_tells_who_calls_and_what_they_may(database: Database, clock
     made = await make(database, clock)
     assert TOKEN.fullmatch(made.token)
     who = await Keyring(database, clock).principal(made.token)
-    assert (who.role, who.client, who.permissions) == ("frontend", "app", PERMISSIONS[Role.FRONTEND])
+    assert (who.role, who.client, who.permissions) == ("frontend", "app", usual(Role.FRONTEND))
     assert who.acting_for("s-1").id == "frontend:app/s-1"
+
+
+async def test_a_front_end_is_the_hotline_only_where_that_is_said(
+    database: Database, clock: FrozenClock
+) -> None:
+    usual_key, hotline = await make(database, clock), await make(database, clock, scopes=OF_THE_HOTLINE)
+    ring = Keyring(database, clock)
+    assert not (await ring.principal(usual_key.token)).permissions & OF_THE_HOTLINE
+    assert (await ring.principal(hotline.token)).permissions == OF_THE_HOTLINE
 
 
 async def test_no_row_holds_the_token(database: Database, clock: FrozenClock) -> None:

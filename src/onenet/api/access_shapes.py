@@ -31,6 +31,7 @@ LOOKED_AT = [
     "draft",
     "rating",
     "opinion",
+    "ticket",
 ]
 FIELD_PATTERN = r"^((applicant|agent)\.id_no|form\.[a-z][a-z0-9_]{0,62})$"
 

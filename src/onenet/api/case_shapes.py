@@ -26,6 +26,7 @@ from onenet.api.shapes import (
     Request,
     extensible,
 )
+from onenet.api.ticket_shapes import OwnTicket
 from onenet.domain.case import Applicant, MaterialGiven
 from onenet.domain.events import EventType
 from onenet.domain.sheet import DOCUMENT_PREFIX
@@ -302,6 +303,7 @@ class CaseShape(Answer):
     receiving: str | None = None
     channel: str | None = None
     assistance: dict[str, str] | None = None
+    ticket: OwnTicket | None = None
     tracking_secret: str | None = None
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from onenet.api import opinion_views
+from onenet.api import opinion_views, ticket_views
 from onenet.api.answers import as_json
 from onenet.api.preconditions import entity_tag
 from onenet.api.shapes import given, moment
@@ -102,6 +102,7 @@ def case_view(case: Case, view: View, **tracking: str) -> dict[str, Any]:
             "receiving": case.receiving,
             "channel": case.content.filing.channel,
             "assistance": _assistance(case, view),
+            **ticket_views.own(case, view),
             **tracking,
         }
     )

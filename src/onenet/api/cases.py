@@ -168,7 +168,7 @@ async def list_cases(request: Request, query: ListQuery) -> Response:
         visible,
         state=query.state,
         bundle=query.bundle,
-        after=_position(query.cursor, filters),
+        after=position(query.cursor, filters),
         limit=query.size + 1,
     )
     seen = [Seen(case, sight) for case in found if (sight := visible.sight_of(case))]
@@ -302,7 +302,8 @@ async def _after_waiting(
     return stored(StoredAnswer(200, as_json(members), headers | applied), replayed=False)
 
 
-def _position(cursor: str | None, filters: Mapping[str, str | None]) -> Position | None:
+def position(cursor: str | None, filters: Mapping[str, str | None]) -> Position | None:
+    """Where a page of cases goes on. Raises: BadCursor."""
     place = cursors.read(cursor, filters, parts=2)
     if place is None:
         return None

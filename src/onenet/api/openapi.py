@@ -43,6 +43,7 @@ TAGS = [
     {"name": "results", "description": "What was issued, and whether it still stands."},
     {"name": "opinions", "description": "What departments ask of one another inside a step."},
     {"name": "ratings", "description": "What applicants think of it, what is done about it, and figures."},
+    {"name": "tickets", "description": "Tickets of the hotline 12345, and the units they are given to."},
     {"name": "documents", "description": "Files that are handed in, and handed on."},
     {"name": "departments", "description": "What departments answer."},
     {"name": "supervision", "description": "What is late, urging, and the figures of lights."},

@@ -16,6 +16,8 @@ from pydantic_core import PydanticCustomError
 
 from onenet.domain.moves import OF_CASE, OF_STEP, Who
 from onenet.domain.ratings import Act
+from onenet.domain.tickets import Act as TicketAct
+from onenet.domain.tickets import By
 
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -128,13 +130,16 @@ def extensible(words: Sequence[str]) -> dict[str, Any]:
     return {"x-extensible-enum": list(words), "description": "May take further values."}
 
 
-WhoWord = Annotated[str, Field(json_schema_extra=extensible(get_args(Who)))]
+WhoWord = Annotated[str, Field(json_schema_extra=extensible([*get_args(Who), *get_args(By)]))]
+
+
+_ACTIONS = list(dict.fromkeys([*OF_STEP, *OF_CASE, *Act, *TicketAct]))
 
 
 class AllowedShape(Answer):
     """Something that can be done now, and who may do it."""
 
-    action: Annotated[str, Field(json_schema_extra=extensible([*OF_STEP, *OF_CASE, *Act]))]
+    action: Annotated[str, Field(json_schema_extra=extensible(_ACTIONS))]
     by: list[WhoWord]
 
 

@@ -92,6 +92,7 @@ class EventType(Word):
     RATING_APPEALED = "rating.appealed"
     RATING_REMOVED = "rating.removed"
     TICKET_DISPATCHED = "ticket.dispatched"
+    TICKET_NAMED = "ticket.named"
     TICKET_RETURNED = "ticket.returned"
     TICKET_PART_GIVEN = "ticket.part_given"
     TICKET_OVERDUE = "ticket.overdue"
@@ -217,6 +218,9 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
         "差评不计入统计", "A rating was taken out of the figures; it stays on record"
     ),
     EventType.TICKET_DISPATCHED: EventKind("工单已派发", "The hotline gave the ticket to a lead unit"),
+    EventType.TICKET_NAMED: EventKind(
+        "指定承办单位", "The duty was disputed: the hotline named the unit", False
+    ),
     EventType.TICKET_RETURNED: EventKind("工单退回", "A unit returned the ticket: it is not its duty", False),
     EventType.TICKET_PART_GIVEN: EventKind("协办意见", "A co-unit gave its part to the lead unit", False),
     EventType.TICKET_OVERDUE: EventKind("工单逾期", "Units had not ended their parts in time", False),
@@ -271,7 +275,7 @@ PLAIN = frozenset(
         *("without", "case", "reapplies"),
         *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock", "on", "opinion_id"),
         *_OF_RATINGS,
-        *("round", "lead", "units", "is_named", "is_solved", "is_satisfied"),
+        *("round", "lead", "units", "is_solved", "is_satisfied"),
         *("without", "duplicate_of", "channel", "assisted", "by_agent", "receiving"),
     }
 )

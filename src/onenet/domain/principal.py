@@ -44,23 +44,31 @@ _EMERGENCY = frozenset({"break-glass:ask", "break-glass:read"})
 _ASKED = frozenset({"opinions:read", "opinions:write"})
 """Asking another department for its opinion, and giving one."""
 
+OF_THE_HOTLINE = frozenset({"tickets:file", "tickets:dispatch", "tickets:read"})
+"""What the hotline's system may do: a front-end whose key names it. No other front-end gets it by itself."""
+
+_UNIT = frozenset({"tickets:read", "tickets:answer"})
+"""What a department may do as a unit that hotline tickets are given to."""
+
 _SUPERVISED = frozenset({"supervision:read", "urgings:answer"})
 """What a department may do that supervision looks at."""
 _DELIVERS = frozenset({"results:deliver"})
 
 PERMISSIONS: Mapping[Role, frozenset[str]] = {
-    Role.FRONTEND: _OWNER,
+    Role.FRONTEND: _OWNER | OF_THE_HOTLINE,
     Role.CITIZEN: _OWNER,
     Role.AGENT: _APPLICANT | _RATING | {"delegations:read"},
     Role.CLERK: _APPLICANT | {"content:reveal", "applicants:find"},
     Role.DEPARTMENT: frozenset({"catalogue:read", "cases:read", "content:read", "tasks:fetch"})
     | {"ratings:read"}
     | _DELIVERS
+    | _UNIT
     | _SUPERVISED
     | _ASKED,
     Role.OFFICER: frozenset({"catalogue:read", "cases:read", "content:read", "steps:decide", "attempts:read"})
     | {"ratings:read", "ratings:handle"}
     | _DELIVERS
+    | _UNIT
     | _SUPERVISED
     | _ASKED
     | _EMERGENCY,
@@ -69,16 +77,22 @@ PERMISSIONS: Mapping[Role, frozenset[str]] = {
     )
     | _EMERGENCY
     | {"break-glass:approve", "applicants:find", "supervision:read", "steps:urge"}
-    | {"ratings:read", "ratings:handle"},
+    | {"ratings:read", "ratings:handle", "tickets:read"},
     Role.ADMINISTRATOR: frozenset({"catalogue:read", "deliveries:read", "endpoints:read", "endpoints:write"})
     | _EMERGENCY
     | {"break-glass:approve", "metrics:read"},
     Role.AUDITOR: frozenset(
         {"catalogue:read", "cases:read", "attempts:read", "deliveries:read", "endpoints:read"}
     )
-    | {"break-glass:audit", "supervision:read", "ratings:read"},
+    | {"break-glass:audit", "supervision:read", "ratings:read", "tickets:read"},
 }
 """What each role may ask for at all, unless less was given. What is not here is denied."""
+
+
+def usual(role: Role) -> frozenset[str]:
+    """What a key of that role has where nothing is said: a front-end is the hotline only where it is said."""
+    return PERMISSIONS[role] - (OF_THE_HOTLINE if role is Role.FRONTEND else frozenset())
+
 
 EVERY_PERMISSION = frozenset[str]().union(*PERMISSIONS.values())
 

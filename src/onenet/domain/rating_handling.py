@@ -32,6 +32,7 @@ from onenet.domain.ratings import (
     tags_for,
 )
 from onenet.domain.states import FINAL_CASE, CaseState, StepState
+from onenet.domain.tickets import ticket_of
 from onenet.domain.visibility import View
 from onenet.errors import (
     AlreadyRated,
@@ -102,7 +103,7 @@ def give(draft: Draft, command: GiveRating) -> Reply:
         command.stage,
         command.level,
         state,
-        department=draft.steps[command.step].department if command.step else case.bundle.lead,
+        department=draft.steps[command.step].department if command.step else _lead(case),
         channel=command.channel,
         is_named=command.is_named,
         at=now,
@@ -126,6 +127,13 @@ def give(draft: Draft, command: GiveRating) -> Reply:
         **_standing(rating),
     )
     return "applied"
+
+
+def _lead(case: Case) -> str:
+    """Who answers for the case as a whole: of a ticket, the unit that has answered it."""
+    ticket = ticket_of(case.content.procedures)
+    unit = ticket.round.lead if ticket else None
+    return unit.department if unit else case.bundle.lead
 
 
 def _id(case: Case, stage: Stage) -> UUID:

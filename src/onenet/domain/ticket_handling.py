@@ -130,8 +130,6 @@ def _late(turn: Round) -> tuple[Unit, ...]:
 
 def _dispatch(draft: Draft, ticket: Ticket, act: DispatchTicket) -> None:
     turn, now = ticket.round, draft.now.at
-    if act.is_named and turn.state is not _S.RETURNED:
-        raise _refused(draft, ticket, "is_named: no unit has returned the ticket, so none is named")
     wanted: dict[str, Part] = dict.fromkeys((act.lead, *act.co_units), "co")
     wanted[act.lead] = "lead"
     units = [_kept(unit, wanted, now) for unit in turn.units]
@@ -153,9 +151,10 @@ def _dispatch(draft: Draft, ticket: Ticket, act: DispatchTicket) -> None:
         round=len(ticket.rounds),
         lead=act.lead,
         units=[unit.department for unit in new],
-        is_named=act.is_named or None,
-        reason=act.reason,
     )
+    if act.is_named:
+        named = [unit.department for unit in new]
+        draft.add(EventType.TICKET_NAMED, round=len(ticket.rounds), units=named, reason=act.reason)
 
 
 def _kept(unit: Unit, wanted: dict[str, Part], now: datetime) -> Unit:

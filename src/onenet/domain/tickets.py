@@ -189,6 +189,7 @@ class Act(Word):
     """What is done with a ticket."""
 
     DISPATCH = "dispatch"
+    NAME = "name"
     RETURN = "return"
     GIVE_PART = "give_part"
     ANSWER = "answer"
@@ -211,6 +212,7 @@ class Move(NamedTuple):
 
 ACTS: Mapping[Act, Move] = {
     Act.DISPATCH: Move(frozenset({_S.RECEIVED, _S.RETURNED}), "hotline"),
+    Act.NAME: Move(frozenset({_S.RETURNED}), "hotline"),
     Act.RETURN: Move(frozenset({_S.DISPATCHED, _S.RETURNED}), "unit"),
     Act.GIVE_PART: Move(frozenset({_S.DISPATCHED, _S.RETURNED}), "co_unit"),
     Act.ANSWER: Move(frozenset({_S.DISPATCHED}), "lead"),
@@ -248,7 +250,11 @@ class DispatchTicket:
     co_units: tuple[str, ...] = ()
     is_named: bool = False
     reason: str | None = None
-    action: ClassVar[Act] = Act.DISPATCH
+
+    @property
+    def action(self) -> Act:
+        """Which act it is."""
+        return Act.NAME if self.is_named else Act.DISPATCH
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,13 @@ from onenet.domain.delegation import Delegation
 from onenet.domain.principal import Principal as Who
 from onenet.domain.principal import Role
 from onenet.domain.states import StepState, Word
+from onenet.domain.tickets import BUNDLE, sees, ticket_of
 
 
 class Column(Word):
-    """A fact that a condition can ask for; a department's name is looked for among the case's steps."""
+    """A fact that a condition can ask for; a department's name is looked for among the case's steps, a unit's
+    among those of the ticket.
+    """
 
     ID = "id"
     CLIENT = "client"
@@ -29,6 +32,7 @@ class Column(Word):
     RECEIVING = "receiving"
     DEPARTMENT = "department"
     ASKED = "asked"
+    UNIT = "unit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,9 @@ class Condition:
             case Column.ASKED:
                 # Of an opinion, never of its case: whoever is asked sees no case by that.
                 return False
+            case Column.UNIT:
+                ticket = ticket_of(case.content.procedures)
+                return ticket is not None and any(sees(ticket, str(code)) for code in self.values)
 
 
 class Content(Word):
@@ -105,6 +112,8 @@ WHOLE = View("whole", Content.WHOLE, Identity.FULL)
 COUNTER = View("counter", Content.WHOLE, Identity.MASKED)
 OWN_STEPS = View("department", Content.NEEDED, Identity.NEEDED, has_opinions=True)
 ASKED = View("asked", Content.NOTHING, Identity.MASKED, has_words=False)
+HOTLINE = View("hotline", Content.WHOLE, Identity.MASKED)
+OWN_PART = View("unit", Content.NEEDED, Identity.MASKED)
 SUPERVISION = View("supervision", Content.NOTHING, Identity.MASKED, has_opinions=True)
 AUDIT = View("audit", Content.NOTHING, Identity.MASKED, has_words=False, has_record=True)
 EMERGENCY = View("emergency", Content.WHOLE, Identity.MASKED, has_record=True, has_opinions=True)
@@ -154,6 +163,16 @@ def of_department_asked(who: Who, reach: Reach) -> Condition | None:
     return _is(Column.ASKED, who.department)
 
 
+def of_unit(who: Who, reach: Reach) -> Condition:
+    """With a part of its own in the ticket, which it did not lose again."""
+    return _is(Column.UNIT, who.department)
+
+
+def of_tickets(who: Who, reach: Reach) -> Condition:
+    """Hotline tickets, and no other cases."""
+    return _is(Column.BUNDLE, BUNDLE.code)
+
+
 def within(who: Who, reach: Reach) -> Condition | None:
     """In its jurisdictions and those below them."""
     return None if reach.within is None else Condition(Column.JURISDICTION, reach.within)
@@ -190,18 +209,21 @@ def of_bundles_named(who: Who, reach: Reach) -> Condition | None:
 class Subject(Word):
     """What is asked for: cases and all that hangs on them; or deliveries, and emergencies to approve, which
     tell of a case that it is there and nothing of what it is about; or opinions, which whoever is asked sees
-    without their case.
+    without their case; or hotline tickets, as those see them who handle them: their owners see them among
+    their cases.
     """
 
     CASES = "cases"
     DELIVERIES = "deliveries"
     OPINIONS = "opinions"
+    TICKETS = "tickets"
 
 
 _RULES_OF: Mapping[Subject, frozenset[Subject]] = {
     Subject.CASES: frozenset({Subject.CASES}),
     Subject.DELIVERIES: frozenset({Subject.CASES, Subject.DELIVERIES}),
     Subject.OPINIONS: frozenset({Subject.OPINIONS}),
+    Subject.TICKETS: frozenset({Subject.TICKETS}),
 }
 """Whose rules let somebody in."""
 
@@ -239,6 +261,22 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("supervision", frozenset({Role.SUPERVISOR}), (within,), SUPERVISION),
     Rule("audit", frozenset({Role.AUDITOR}), (within,), AUDIT),
+    Rule("hotline", frozenset({Role.FRONTEND}), (of_client, within, of_tickets), HOTLINE, of=Subject.TICKETS),
+    Rule(
+        "unit",
+        frozenset({Role.DEPARTMENT, Role.OFFICER}),
+        (of_unit, within, of_tickets),
+        OWN_PART,
+        of=Subject.TICKETS,
+    ),
+    Rule(
+        "ticket_supervision",
+        frozenset({Role.SUPERVISOR}),
+        (within, of_tickets),
+        SUPERVISION,
+        of=Subject.TICKETS,
+    ),
+    Rule("ticket_audit", frozenset({Role.AUDITOR}), (within, of_tickets), AUDIT, of=Subject.TICKETS),
     Rule("technical", frozenset({Role.ADMINISTRATOR}), (within,), TECHNICAL, of=Subject.DELIVERIES),
 )
 """Who sees which cases. The first rule that lets a case in says how much of it is shown."""

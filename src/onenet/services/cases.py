@@ -199,7 +199,7 @@ async def submit(
     )
     case_id = case_id or _id_of(submission, replying)
     template = await catalogue.number_template(submission.jurisdiction)
-    blank = _blank(case_id, bundle, jurisdiction, content, hash_of(secret))._replace(
+    blank = blank_case(case_id, bundle, jurisdiction, content, hash_of(secret))._replace(
         subject=subject, client=client, receiving=submission.elsewhere()
     )
     await _check_duplicates(gate, Opening(blank, template), content.duplicate)
@@ -218,7 +218,7 @@ async def submit(
     return await reuse.around(opened, custody.vault, content.materials, copies, custody.charge)
 
 
-def _blank(
+def blank_case(
     id: UUID, bundle: Bundle, jurisdiction: Jurisdiction, content: CaseContent, secret_hash: bytes
 ) -> Case:
     """The case before its first command, of nobody yet."""

@@ -23,6 +23,7 @@ from onenet.clock import Clock
 from onenet.domain.bundle import Bundle, Department, Jurisdiction, read_bundle
 from onenet.domain.calendar import Calendar
 from onenet.domain.rules import KNOWN_EVERYWHERE, Rules, read_rules
+from onenet.domain.tickets import BUNDLE as TICKETS
 from onenet.errors import Conflict, NotFound
 from onenet.services.numbering import NumberTemplate
 from onenet.store import catalogue as store
@@ -102,7 +103,7 @@ class Catalogue:
         """Reads nothing yet."""
         self._database = database
         self._max_age_s = max_age_s
-        self._versions: dict[tuple[str, int], Bundle] = {}
+        self._versions = {(TICKETS.code, TICKETS.version): TICKETS}
         self._snapshot: _Snapshot | None = None
         self._reading: asyncio.Task[_Snapshot] | None = None
         self._rules: tuple[float, Mapping[str, Rules]] | None = None

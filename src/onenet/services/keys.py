@@ -22,7 +22,7 @@ import structlog
 from onenet import security_log
 from onenet.addresses import Networks
 from onenet.clock import Clock
-from onenet.domain.principal import PERMISSIONS, Principal, Role
+from onenet.domain.principal import PERMISSIONS, Principal, Role, usual
 from onenet.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from onenet.ids import new_id
 from onenet.store import callers
@@ -143,7 +143,7 @@ async def create(
     Raises: Conflict when the client has two live keys already, or for what it cannot have.
     """
     allowed = PERMISSIONS[Role(kind)]
-    wanted = allowed if scopes is None else scopes
+    wanted = usual(Role(kind)) if scopes is None else scopes
     if not wanted <= allowed:
         raise Conflict(f"a key of kind {kind} can have: {', '.join(sorted(allowed))}")
     if not _CLIENT.fullmatch(client):

@@ -70,15 +70,23 @@ class Reading:
         live = [each for each in given if each.is_live(now)]
         return visible(who, within=within, delegations=live, of=of)
 
-    async def case(self, case_id: UUID, who: Principal, now: datetime, *, what: str | None = "case") -> Seen:
+    async def case(
+        self,
+        case_id: UUID,
+        who: Principal,
+        now: datetime,
+        *,
+        what: str | None = "case",
+        of: Subject = Subject.CASES,
+    ) -> Seen:
         """The case as it is now; noted, unless the caller does that (`what` None).
 
         Raises: NotFound, also for a case of somebody else; Unavailable.
         """
-        ways = visible(who, within=await self._within(who))
+        ways = visible(who, within=await self._within(who), of=of)
         kept = self._kept.get(case_id)
         if kept is None or ways.sight_of(kept) is None:
-            ways = await self.visible(who, now)
+            ways = await self.visible(who, now, of=of)
             async with self._database.glance() as connection:
                 if not await store_visibility.sees(connection, ways, case_id):
                     raise NotFound

@@ -12,3 +12,4 @@ from onenet.store import log_tables as log_tables
 from onenet.store import operating_tables as operating_tables
 from onenet.store import opinion_tables as opinion_tables
 from onenet.store import rating_tables as rating_tables
+from onenet.store import ticket_tables as ticket_tables

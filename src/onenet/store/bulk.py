@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.errors import StaleWrite
-from onenet.store import log_tables, opinion_tables, rating_tables, tables
+from onenet.store import log_tables, opinion_tables, rating_tables, tables, ticket_tables
 from onenet.store.endpoints import MARK
 
 Row = Mapping[str, Any]
@@ -78,6 +78,15 @@ RATINGS = Part(rating_tables.rating)
 RATINGS_CHANGED = Part(rating_tables.rating, (*_OF_CASE, "stage"), (), ("state", "due_at"))
 OPINIONS = Part(opinion_tables.opinion)
 OPINIONS_CHANGED = Part(opinion_tables.opinion, (*_OF_CASE, "id"), (), ("state",))
+TICKETS = Part(ticket_tables.ticket)
+TICKETS_CHANGED = Part(ticket_tables.ticket, _OF_CASE, (), ("state", "rounds"))
+TICKET_UNITS = Part(ticket_tables.ticket_unit)
+TICKET_UNITS_CHANGED = Part(
+    ticket_tables.ticket_unit,
+    (*_OF_CASE, "round", "number"),
+    (),
+    ("state", "is_late", "is_solved", "is_satisfied"),
+)
 ATTEMPTS = Part(tables.attempt)
 ATTEMPTS_CHANGED = _changing(tables.attempt, (*_OF_CASE, "task_id", "number"), ("started_at", "trigger"))
 EVENTS = Part(tables.event)
@@ -90,6 +99,7 @@ PARTS = (
     CASES, CASES_CHANGED, CONTENTS, CONTENTS_CHANGED, STEPS, STEPS_CHANGED, TASKS, TASKS_CHANGED, TASKS_ASKED,
     TIMERS, TIMERS_CHANGED, ATTEMPTS, ATTEMPTS_CHANGED, EVENTS, PRIVATE, DELIVERIES, KEYS, NUMBERS,
     RATINGS, RATINGS_CHANGED, OPINIONS, OPINIONS_CHANGED,
+    TICKETS, TICKETS_CHANGED, TICKET_UNITS, TICKET_UNITS_CHANGED,
 )  # fmt: skip
 """In the order of their foreign keys."""
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from onenet.domain.case import Case, Step, Task
 from onenet.domain.procedures import Procedure, opinions_of
 from onenet.domain.ratings import ratings_of
+from onenet.domain.tickets import ticket_of
 from onenet.encryption import DataKey, KeyRing
-from onenet.store import bulk, opinions, ratings, rows
+from onenet.store import bulk, opinions, ratings, rows, ticket_rows
 from onenet.store.bulk import Part, Row
 from onenet.store.sealing import key_of
 
@@ -68,6 +69,9 @@ def _add(found: dict[Part, list[Row]], case: Case, ring: KeyRing) -> None:
     found[bulk.TIMERS] += [rows.timer_row(case, timer) for timer in case.timers.values()]
     for step in case.steps.values():
         _change_opinions(found, case, step)
+    if ticket := ticket_of(case.content.procedures):
+        found[bulk.TICKETS].append(ticket_rows.row(case, ticket))
+        found[bulk.TICKET_UNITS] += ticket_rows.unit_rows(case, ticket)
 
 
 def _change(found: dict[Part, list[Row]], before: Case, after: Case, ring: KeyRing) -> None:
@@ -76,6 +80,7 @@ def _change(found: dict[Part, list[Row]], before: Case, after: Case, ring: KeyRi
     if before.content is not after.content:
         found[bulk.CONTENTS_CHANGED].append(rows.content_row(after, key))
         _change_ratings(found, before, after)
+        _change_ticket(found, before, after)
     for code, step in after.steps.items():
         if before.steps[code] is not step:
             found[bulk.STEPS_CHANGED].append(rows.step_row(after, step, key))
@@ -113,6 +118,19 @@ def _change_opinions(
             found[bulk.OPINIONS].append(opinions.row(case, step, each))
         elif old[each.id].state != each.state:
             found[bulk.OPINIONS_CHANGED].append(opinions.row(case, step, each))
+
+
+def _change_ticket(found: dict[Part, list[Row]], before: Case, after: Case) -> None:
+    now = ticket_of(after.content.procedures)
+    was = ticket_of(before.content.procedures)
+    if now is None or was is None or now is was:
+        return
+    found[bulk.TICKETS_CHANGED].append(ticket_rows.row(after, now))
+    old = list(ticket_rows.unit_rows(before, was))
+    for row in ticket_rows.unit_rows(after, now):
+        if row not in old:
+            known = any((each["round"], each["number"]) == (row["round"], row["number"]) for each in old)
+            found[bulk.TICKET_UNITS_CHANGED if known else bulk.TICKET_UNITS].append(row)
 
 
 def _change_task(

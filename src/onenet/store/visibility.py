@@ -8,12 +8,16 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.domain.tickets import SEES
 from onenet.domain.visibility import Column, Condition, Visible
 from onenet.ids import lane_of
 from onenet.store import tables
 from onenet.store.opinion_tables import opinion
+from onenet.store.ticket_tables import ticket_unit
 
 _c, _s = tables.cases.c, tables.step.c
+_u = ticket_unit.alias("part_of").c
+"""Under a name of its own: figures look through the same table."""
 
 _PLAIN: dict[Column, ColumnElement[Any]] = {
     Column.ID: _c.id,
@@ -65,6 +69,11 @@ def _condition(condition: Condition) -> ColumnElement[bool]:
     column = _PLAIN.get(condition.column)
     if column is not None:
         return column == values[0] if len(values) == 1 else column.in_(values)
+    if condition.column is Column.UNIT:
+        parts = select(1).where(
+            _u.lane == _c.lane, _u.case_id == _c.id, _u.department.in_(values), _u.state.in_(sorted(SEES))
+        )
+        return exists(parts)
     # A step that is skipped is nobody's business.
     theirs = select(1).where(
         _s.lane == _c.lane, _s.case_id == _c.id, _s.department.in_(values), _s.state != "skipped"

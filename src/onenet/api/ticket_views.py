@@ -1,0 +1,148 @@
+"""What somebody is shown of a hotline ticket: its owner among the cases, and those who handle it.
+
+A citizen is told what was answered once the hotline has closed the round with it; what units say to one
+another, never. A unit sees the rounds in which it has a part, and of other units only what concerns it: the
+lead sees the parts that co-units gave, a co-unit the answer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onenet.api.shapes import given, moment
+from onenet.domain.case import Case
+from onenet.domain.tickets import SEES, Round, Ticket, TicketState, Unit, possible, ticket_of
+from onenet.domain.visibility import Content, View
+
+_TOLD = frozenset({TicketState.CLOSED, TicketState.SOLVED, TicketState.UNSOLVED, TicketState.ENDED})
+
+
+def own(case: Case, view: View) -> dict[str, Any]:
+    """The members that a ticket adds to its case."""
+    ticket = ticket_of(case.content.procedures)
+    if ticket is None:
+        return {}
+    limit = ticket.round.limit
+    rounds = [_own_round(number, each, view) for number, each in enumerate(ticket.rounds, 1)]
+    told = {**_plain(ticket), **_said(ticket, view), "rounds": rounds}
+    promised = {"number": limit.number, "unit": limit.unit} if limit else None
+    return {"promised": promised, "ticket": given(told)}
+
+
+def _own_round(number: int, each: Round, view: View) -> dict[str, Any]:
+    lead = each.lead
+    is_told = lead is not None and each.state in _TOLD and view.has_words
+    return given(
+        {
+            "round": number,
+            "state": each.state,
+            "lead": lead.department if lead else None,
+            "answer": lead.words if lead and is_told else None,
+            **_call_back(each, view),
+        }
+    )
+
+
+def whole(case: Case, view: View | None) -> dict[str, Any]:
+    """A ticket for those who handle it, or look after them. `view` None: who has just lost sight of it."""
+    ticket = ticket_of(case.content.procedures)
+    members = facts(case)
+    if ticket is None or view is None:
+        return members
+    caller = case.content.applicant
+    shows_caller = view.content is not Content.NOTHING
+    rounds = [
+        _round(number, each, view)
+        for number, each in enumerate(ticket.rounds, 1)
+        if view.department is None or _part_of(each, view.department)
+    ]
+    return given(
+        {
+            **members,
+            **_said(ticket, view),
+            "caller": given({"name": caller.name, "phone": caller.phone}) if shows_caller else None,
+            "rounds": rounds,
+            "possible": [act.value for act in possible(ticket)],
+        }
+    )
+
+
+def facts(case: Case) -> dict[str, Any]:
+    """What a list says of a ticket: nothing that anybody wrote. Of one that was erased there is little."""
+    ticket = ticket_of(case.content.procedures)
+    due_at = case.timing.promised_due_at
+    return given(
+        {
+            "id": str(case.id),
+            "number": case.number,
+            **(_plain(ticket) if ticket else {}),
+            "round": len(ticket.rounds) if ticket else None,
+            "jurisdiction": case.jurisdiction,
+            "filed_at": moment(case.created_at),
+            "updated_at": moment(case.updated_at),
+            "light": case.timing.light,
+            "due_at": moment(due_at) if due_at else None,
+            "links": {"self": f"/v1/tickets/{case.id}", "actions": f"/v1/tickets/{case.id}/actions"},
+        }
+    )
+
+
+def _plain(ticket: Ticket) -> dict[str, Any]:
+    return {"reference": ticket.reference, "about": ticket.about, "state": ticket.state}
+
+
+def _said(ticket: Ticket, view: View) -> dict[str, Any]:
+    """What the citizen said: for whoever sees what applicants say."""
+    if view.content is Content.NOTHING:
+        return {}
+    return {"text": ticket.text, "place": ticket.place, "case_number": ticket.number}
+
+
+def _part_of(each: Round, department: str) -> list[Unit]:
+    return [unit for unit in each.units if unit.department == department and unit.state in SEES]
+
+
+def _round(number: int, each: Round, view: View) -> dict[str, Any]:
+    units = [_unit(unit, shows_words=_may_read(each, unit, view)) for unit in each.units]
+    return given(
+        {
+            "round": number,
+            "state": each.state,
+            "opened_at": moment(each.at),
+            "reason": each.reason if view.has_words else None,
+            "limit": {"number": each.limit.number, "unit": each.limit.unit} if each.limit else None,
+            "units": units,
+            **_call_back(each, view),
+        }
+    )
+
+
+def _may_read(each: Round, unit: Unit, view: View) -> bool:
+    """Whether the words of that unit are for who looks."""
+    if not view.has_words or view.department is None:
+        return view.has_words
+    is_lead = each.lead is not None and each.lead.department == view.department
+    return unit.department == view.department or unit.part == "lead" or is_lead
+
+
+def _unit(unit: Unit, *, shows_words: bool) -> dict[str, Any]:
+    return given(
+        {
+            "department": unit.department,
+            "part": unit.part,
+            "state": unit.state,
+            "assigned_at": moment(unit.assigned_at),
+            "named": unit.is_named,
+            "late": unit.is_late,
+            "ended_at": moment(unit.ended_at) if unit.ended_at else None,
+            "words": unit.words if shows_words else None,
+        }
+    )
+
+
+def _call_back(each: Round, view: View) -> dict[str, Any]:
+    said = each.call_back
+    if said is None:
+        return {}
+    told = {"at": moment(said.at), "solved": said.is_solved, "satisfied": said.is_satisfied}
+    return {"call_back": given({**told, "words": said.words if view.has_words else None})}
