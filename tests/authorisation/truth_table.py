@@ -11,7 +11,7 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -256,26 +256,21 @@ def _members(said: Any, path: str) -> str:
         return f"{len(said['items'])} of {COUNTED[path]}"
     if path == "/v1/cases/{case_id}/steps":
         return _steps(said["items"])
-    if path == "/v1/cases/{case_id}/events":
-        return _events(said["items"])
     if path == "/v1/cases/{case_id}/application":
         return _application(said)
     if path == "/v1/endpoints/{endpoint_id}/queue":
         return f"{said['waiting']} waiting"
-    if path.startswith(("/v1/desk/", "/v1/ratings", "/v1/opinions", "/v1/ticket")):
-        return _at_work(said, path)
+    for start, shown in _BY_START.items():
+        if path.startswith(start):
+            return shown(said)
     if path == "/v1/deliveries":
         return f"about {len({each['case'] for each in said['items']})} of 5 cases"
     return ""
 
 
-def _events(events: Sequence[Mapping[str, Any]]) -> str:
+def _events(said: Mapping[str, Any]) -> str:
+    events = said["items"]
     return f"{len(events)} events{' with actors' if any('actor' in event for event in events) else ''}"
-
-
-def _at_work(said: Mapping[str, Any], path: str) -> str:
-    shown = {"/v1/desk": _at_desk, "/v1/ratings": _ratings, "/v1/opinions": _opinions}
-    return next((show(said) for start, show in shown.items() if path.startswith(start)), None) or _tickets(said)
 
 
 def _ratings(said: Mapping[str, Any]) -> str:
@@ -303,6 +298,15 @@ def _at_desk(said: Mapping[str, Any]) -> str:
     if "items" in said:
         return f"{len(said['items'])} tasks"
     return f"{said['step']}{' with its sheet' if 'sheet' in said else ''}"
+
+
+_BY_START = {
+    "/v1/cases/{case_id}/events": _events,
+    "/v1/desk/": _at_desk,
+    "/v1/ratings": _ratings,
+    "/v1/opinions": _opinions,
+    "/v1/ticket": _tickets,
+}
 
 
 def _case(said: Mapping[str, Any]) -> str:

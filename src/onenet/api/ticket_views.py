@@ -122,7 +122,7 @@ def _may_read(each: Round, unit: Unit, view: View) -> bool:
     if not view.has_words or view.department is None:
         return view.has_words
     is_lead = each.lead is not None and each.lead.department == view.department
-    return unit.department == view.department or unit.part == "lead" or is_lead
+    return unit.state in SEES and (unit.department == view.department or unit.part == "lead" or is_lead)
 
 
 def _unit(unit: Unit, *, shows_words: bool) -> dict[str, Any]:

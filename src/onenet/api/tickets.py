@@ -118,8 +118,15 @@ async def file_ticket(request: Request, body: NewBody) -> Response:
     def tell_known(case: Case) -> StoredAnswer:
         return StoredAnswer(200, as_json(ticket_views.whole(case, HOTLINE)), {})
 
-    secret = tracking.secret_of(seed, said.reference)
-    found, is_known = await tickets.file(known.gate, known.catalogue, filed, who.id, secret, tell, tell_known)
+    found, is_known = await tickets.file(
+        known.gate,
+        known.catalogue,
+        filed,
+        actor=who.id,
+        secret=tracking.secret_of(seed, said.reference),
+        tell=tell,
+        tell_known=tell_known,
+    )
     return stored(with_secret(found, said.reference), replayed=is_known)
 
 

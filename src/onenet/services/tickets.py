@@ -69,7 +69,7 @@ Told = Callable[[Case], StoredAnswer]
 
 
 async def file(
-    gate: Gate, catalogue: Catalogue, filed: Filed, actor: str, secret: str, tell: Told, tell_known: Told
+    gate: Gate, catalogue: Catalogue, filed: Filed, *, actor: str, secret: str, tell: Told, tell_known: Told
 ) -> tuple[StoredAnswer, bool]:
     """Opens the case of a ticket, or finds it; the second part says which: True for found.
 
