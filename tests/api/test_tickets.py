@@ -494,5 +494,5 @@ async def test_no_invariant_is_hurt_by_a_case_without_steps(
     id = UUID(made["id"])
     case = await cases.get(database, parts.catalogue, id, EVERYTHING)
     events = await cases.events(database, id, 0, 100)
-    assert list(invariants.check_case(Looked(case, events, [], is_numbered=True))) == []
+    assert list(invariants.check_case(Looked(case, events, [], [], is_numbered=True))) == []
     assert case.timing.next_due_at == datetime(2026, 11, 27, 16, tzinfo=NOW.tzinfo), "yellow, a day before"
