@@ -16,6 +16,7 @@ from onenet.api.operations import WITHOUT_KEY, Operation, operation_of, require_
 from onenet.api.parts import Parts
 from onenet.app import Application, create_app
 from onenet.console.rating_pages import RatingPages
+from onenet.console.verify_pages import VerifyPages
 from onenet.console.views import ProgressPages
 from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS, Role
 from onenet.errors import MisconfiguredError
@@ -37,6 +38,7 @@ FREE = {
     "/v1/progress/{number}/ratings": "secret",
     "/v1/rating-words": "public",
     "/v1/rating-figures": "public",
+    "/v1/results/verifications": "secret",
     "/v1/document-links/{token}": "secret",
     "/v1/callbacks/{department}": "signature",
 }
@@ -71,7 +73,8 @@ def test_what_is_no_operation_is_a_page_of_the_console(app: Application) -> None
     others = {getattr(route, "path", "?") for route in app.routes if operation_of(route) is None}
     pages = ProgressPages(parts.database, parts.catalogue, parts.quotas, parts.public_url)
     rating = RatingPages(pages, parts.gate, parts.quotas, parts.public_url)
-    assert others == {route.path for route in (*pages.routes(), *rating.routes())}
+    results = VerifyPages(parts.database, parts.catalogue, parts.quotas, parts.gate.clock)
+    assert others == {route.path for each in (pages, rating, results) for route in each.routes()}
 
 
 def test_a_route_without_permission_is_not_started_with() -> None:

@@ -246,9 +246,7 @@ TICKET = {
 
 async def _file_ticket(city: City) -> None:
     """The hotline gave it to two units, and the co-unit returned it: it sees it no more."""
-    scopes = usual(Role.FRONTEND) | OF_THE_HOTLINE
-    made = await keys.create(city.parts.database, kind="frontend", client="hotline", now=NOW, scopes=scopes)
-    hotline = {"Authorization": f"Bearer {made.token}", "Onenet-Subject": "caller"}
+    hotline = await _hotline(city, "hotline")
     ticket = await city.ask("POST", "/v1/tickets", hotline, TICKET)
     here = f"/v1/tickets/{ticket['id']}"
     given = {"act": "dispatch", "lead": "health", "co_units": ["police"]}
@@ -257,6 +255,21 @@ async def _file_ticket(city: City) -> None:
     await city.ask("POST", f"{here}/answers", police, {"act": "return", "reason": "与本部门无关"})
     city.words["ticket"] = ticket["id"]
     city.add("frontend", "the hotline, for its caller", hotline)
+    elsewhere = await _hotline(city, "hotline", "wujiang")
+    city.add("frontend", "the hotline, in another district", elsewhere)
+    first, app = city.words["first"], await _hotline(city, "app")
+    city.add("frontend", "another hotline, for its own case", app, ticket=first)
+    for role in ("supervisor", "auditor"):
+        city.add(role, "for a case that is no ticket", city.token(role, f"{role[0]}-t"), ticket=first)
+
+
+async def _hotline(city: City, client: str, *jurisdictions: str) -> dict[str, str]:
+    """The headers of a hotline's system."""
+    made = await keys.create(
+        city.parts.database, kind="frontend", client=client, now=NOW,
+        scopes=usual(Role.FRONTEND) | OF_THE_HOTLINE, jurisdictions=frozenset(jurisdictions),
+    )  # fmt: skip
+    return {"Authorization": f"Bearer {made.token}", "Onenet-Subject": "caller"}
 
 
 async def _begin_drafts(city: City, owner: Mapping[str, str], other: Mapping[str, str]) -> None:

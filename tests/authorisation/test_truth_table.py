@@ -35,6 +35,8 @@ SHOWING = (
     "GET /v1/desk/tasks/{task}",
     "GET /v1/opinions",
     "GET /v1/opinions/{opinion}",
+    "GET /v1/tickets",
+    "GET /v1/tickets/{ticket}",
     "GET /v1/break-glass/{break_glass_id}/case",
 )
 
@@ -117,9 +119,15 @@ WIDER = ("actors", "every part of the application", "numbers")
 UNREACHABLE = {(rule, what) for rule in ("supervision", "audit", "technical") for what in WIDER[1:]} | {
     ("technical", "actors"),
     *(("asked", what) for what in WIDER),
+    *(
+        (rule, what)
+        for rule in ("hotline", "unit", "ticket_supervision", "ticket_audit")
+        for what in WIDER[::2]
+    ),
 }
 """These roles have no permission for a route that shows such things: the layer before takes care of it. Of a
-case whoever is asked for an opinion sees nothing by any view: what it sees was put to it, as text.
+case whoever is asked for an opinion sees nothing by any view: what it sees was put to it, as text. No route
+of tickets shows actors or identity numbers.
 """
 
 

@@ -211,7 +211,7 @@ async def cell(city: City, actor: Actor, route: str) -> str:
         "task": city.words["desk_task"],
         "rating": city.words["rating"],
         "opinion": city.words["opinion"],
-        "ticket": city.words["ticket"],
+        "ticket": actor.words.get("ticket", city.words["ticket"]),
         "attempt_id": "att_00000000000000000000000000_1", "job_id": "job_00000000000000000000000000",
         "endpoint_id": city.words["endpoint"], "lease": "lse_00000000000000000000000000",
         "break_glass_id": actor.words.get("glass", city.words["glass"]),
@@ -289,7 +289,7 @@ def _opinions(said: Mapping[str, Any]) -> str:
 def _tickets(said: Mapping[str, Any]) -> str:
     if "items" in said:
         return f"{len(said['items'])} {'tickets' if 'links' in said else 'departments'}"
-    words = [unit.get("words") for each in said["rounds"] for unit in each["units"]]
+    words = [unit.get("words") for each in said.get("rounds", []) for unit in each["units"]]
     shown = [name for name in ("text", "caller") if name in said]
     return ", ".join([*shown, f"words of {len(words) - words.count(None)} units"])
 

@@ -265,7 +265,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "unit",
         frozenset({Role.DEPARTMENT, Role.OFFICER}),
-        (of_unit, within, of_tickets),
+        (of_unit, within),
         OWN_PART,
         of=Subject.TICKETS,
     ),
