@@ -74,6 +74,20 @@ def cuts_readers_off() -> None:
     _replace(bootstrap, "DRAIN_S", 1)
 
 
+def draft_goes_first() -> None:
+    """Takes a draft away before its case is opened."""
+    from onenet.store import drafts
+
+    honest = drafts.mark_sent
+
+    async def mark_sent(connection: Any, row: Any, at: Any) -> bool:
+        is_marked = await honest(connection, row, at)
+        await drafts.remove_marked(connection, row.id)
+        return is_marked
+
+    _replace(drafts, "mark_sent", mark_sent)
+
+
 def no_lease() -> None:
     """Hands what a department has fetched out again at once, to whoever asks."""
     from dataclasses import replace
@@ -121,6 +135,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         no_fencing,
         deaf_to_stop,
         cuts_readers_off,
+        draft_goes_first,
         no_lease,
         mark_before_commit,
         tells_again,

@@ -146,11 +146,12 @@ async def send_in(
 ) -> Result:
     """Opens the case of this draft, and takes the draft away.
 
-    Raises: as `open_case`, and then the draft stays; PreconditionFailed when somebody else changed it,
-    DraftSent while somebody else sends it in.
+    Whoever began before, and may have been killed, is gone ahead of: the case and the key are the draft's, so
+    that there is one case whoever is first. Raises: as `open_case`, and then the draft stays;
+    PreconditionFailed when somebody else changed it, DraftSent when somebody else began in this moment.
     """
     async with database.transaction() as connection:
-        if not await store.mark_sent(connection, row, now, left=now - SENDING):
+        if not await store.mark_sent(connection, row, now):
             raise await _moved(connection, row.id)
     crashing.point("after_draft_marked")
     try:
@@ -163,8 +164,9 @@ async def send_in(
                 await store.change_mark(connection, row.id, now, now - SENDING)
         raise
     except OnenetError:
+        is_others = row.sent_at is not None and row.sent_at > now - SENDING  # who may be at it still
         async with database.transaction() as connection:
-            await store.change_mark(connection, row.id, now, None)
+            await store.change_mark(connection, row.id, now, row.sent_at if is_others else None)
         raise
     crashing.point("after_draft_sent")
     with suppress(Unavailable):  # the case is there: the upkeep takes the draft away

@@ -60,13 +60,12 @@ async def save(connection: AsyncConnection, row: DraftRow) -> bool:
     return await _change(connection, row.id, *still, **_saved(ring_of(connection), row))
 
 
-async def mark_sent(connection: AsyncConnection, row: DraftRow, at: datetime, left: datetime) -> bool:
-    """Marks it as being sent in, as it is in this version; whether it still is, and nobody else sends it in.
-
-    A mark that is as old as `left` is of somebody who did not come to an end.
+async def mark_sent(connection: AsyncConnection, row: DraftRow, at: datetime) -> bool:
+    """Marks it as being sent in, as it is in this version and under the mark that it was read with; whether
+    it still is so.
     """
-    free = or_(_c.sent_at.is_(None), _c.sent_at <= left)
-    return await _change(connection, row.id, _c.version == row.version, free, sent_at=at)
+    same = _c.sent_at.is_not_distinct_from(row.sent_at)
+    return await _change(connection, row.id, _c.version == row.version, same, sent_at=at)
 
 
 async def change_mark(connection: AsyncConnection, id: UUID, at: datetime, new: datetime | None) -> None:
