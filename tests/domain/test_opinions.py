@@ -21,6 +21,8 @@ from onenet.domain.outcome import (
     Received,
     Rejected,
     ResultGiven,
+    SupplementNeeded,
+    SupplementRequest,
     Suspended,
 )
 from onenet.domain.procedures import Opinion, opinions_of
@@ -222,6 +224,19 @@ def test_one_that_was_given_or_withdrawn_is_not_late() -> None:
     walk.tell(WithdrawOpinion(STEP, withdrawn.id, "not needed"))
     walk.now = given.due_at
     walk.tell(LetTimePass())
+    assert "opinion.overdue" not in walk.types()
+
+
+def test_in_a_step_that_time_closes_at_that_very_moment_nobody_is_late() -> None:
+    # Asked on Monday 23 November 2026, late once Monday 30 is over; so is the applicant's last day.
+    walk = accepted()
+    late_at = ask(walk).due_at
+    wanted = (SupplementRequest("material", "deed", "unreadable"),)
+    walk.answer(STEP, SupplementNeeded(wanted, date(2026, 11, 30)))
+    walk.now = late_at
+    walk.tell(LetTimePass())
+    assert walk.step(STEP).state in FINAL_STEP
+    assert [(each.state, each.is_overdue) for each in opinions(walk)] == [("ended", False)]
     assert "opinion.overdue" not in walk.types()
 
 

@@ -84,7 +84,11 @@ def follow(draft: Draft) -> None:
 
 
 def overdue_at(draft: Draft, step: Step) -> datetime | None:
-    """When the first that is awaited is late; None where each of them was told to be."""
+    """When the first that is awaited is late; None where each of them was told to be, and in a step that
+    ended: that time closed it at this very moment does not make anybody late.
+    """
+    if step.state in FINAL_STEP:
+        return None
     return min((each.due_at for each in open_of(step) if not each.is_overdue), default=None)
 
 
