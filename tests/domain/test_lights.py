@@ -105,6 +105,17 @@ def test_a_light_of_the_case_by_its_own_limit_says_when_it_was_due() -> None:
     assert told == [("yellow", due[0]), ("red", due[1])]
 
 
+def test_the_limit_of_a_case_runs_from_what_was_decided_on_the_spot() -> None:
+    # Granted without a word before: that is an acceptance (LIC art. 42 par. 2 counts from it). Five working
+    # days after Monday 2 March end on Monday 9; a fifth is left after Friday 6.
+    bundle = replace(make_bundle(make_member("slow"), make_member("free")), promised=Limit(5, "workdays"))
+    case = decide(make_blank(bundle), Open(), now(at_nine(MONDAY))).case
+    case, told = lit(answered(case, Completed(), MONDAY), end_of(date(2026, 3, 6)))
+    assert told == [(EventType.CASE_LIGHT, "yellow")]
+    case = answered(case, Accepted(), date(2026, 3, 9), step="free")
+    assert lit(case, end_of(date(2026, 3, 9)))[1] == [(EventType.CASE_LIGHT, "red")]
+
+
 def test_a_case_that_is_closed_keeps_the_light_it_had() -> None:
     case, _ = lit(accepted(bundle_promised=Limit(5, "workdays")), end_of(date(2026, 3, 9)))
     for code in ("slow", "free"):

@@ -146,9 +146,12 @@ def _is_midway(fact: Fact, after: Fact | None) -> bool:
 
 
 def _join(whole: Ran, steps: Sequence[Ran], at: datetime) -> bool:
-    """Sets the clock of the case by those of its steps; whether that changed it."""
+    """Sets the clock of the case by those of its steps; whether that changed it.
+
+    What is decided on the spot is accepted by that, though no clock of a step ran: that of the case does.
+    """
     before = (whole.started, list(whole.paused))
-    whole.started = min([each.started for each in (whole, *steps) if each.started], default=None)
+    whole.started = min([each.started for each in (whole, *steps) if each.started], default=at)
     stand = [each.is_paused for each in steps if each.started and not each.has_ended]
     if not stand or not all(stand):
         whole.go_on(at)
