@@ -202,6 +202,21 @@ def test_a_step_is_not_applied_for_again_while_another_before_it_is_open() -> No
     assert again(walk, "a").states() == "dispatched skipped waiting"
 
 
+def test_of_two_refused_before_one_step_each_is_applied_for_alone_and_that_step_stays() -> None:
+    walk = begin(
+        make_bundle(
+            make_member("a", department="x"),
+            make_member("b", department="y"),
+            make_member("c", department="z", after=["a", "b"], if_failed={"a": "cancel", "b": "cancel"}),
+            make_member("d", department="z", after=["a", "c"], if_failed={"a": "cancel", "c": "cancel"}),
+        )
+    )
+    walk.answer("a", REFUSED)
+    walk.answer("b", REFUSED)
+    assert again(walk, "a").states() == "dispatched skipped skipped skipped"
+    assert again(walk, "b").states() == "skipped dispatched skipped skipped"
+
+
 def test_after_a_withdrawal_what_was_not_granted_can_be_applied_for() -> None:
     walk = restaurant()
     walk.answer("licence", DECIDED)

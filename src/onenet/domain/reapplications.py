@@ -41,8 +41,9 @@ def id_of(case: Case, code: str) -> UUID:
 
 
 def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: str) -> tuple[str, ...]:
-    """What is applied for again with this step: it, and what comes after it and was not granted. What is for
-    all of several subjects stays with the officer while another one's was not granted either.
+    """What is applied for again with this step: it, and what comes after it and was not granted. What also
+    comes after another refused step stays with its officer, as does what is for all of several subjects while
+    another one's was not granted.
 
     Raises: NotFound; MoveRefused where it was not refused, is applied for already, or where something before
     it is not granted either.
@@ -54,11 +55,13 @@ def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: s
         raise _refused(f"the case {by} applies for it again", state, step, reapplied_by=str(by))
     if not moves.OF_STEP["reapply"].holds(step):
         raise _refused("only a step that was rejected or cancelled can be applied for again", state, step)
-    found = [code]
+    found, left = [code], set[str]()
     for member in bundle.members:
-        if member.code in found or _stays(bundle, member, steps, found):
+        if member.code in found or not _goes_along(member, steps[member.code], found):
             continue
-        if _goes_along(member, steps[member.code], found):
+        if _stays(bundle, member, steps, found, left):
+            left.add(member.code)
+        else:
             found.append(member.code)
     before = (edge for each in found for edge in _not_granted(bundle.member(each), steps, found))
     if first := next(before, None):
@@ -66,10 +69,16 @@ def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: s
     return tuple(found)
 
 
-def _stays(bundle: Bundle, member: Member, steps: Mapping[str, Step], found: Sequence[str]) -> bool:
-    """Whether it is for all, and one of those that are not applied for now keeps it from going along."""
+def _stays(
+    bundle: Bundle, member: Member, steps: Mapping[str, Step], found: Sequence[str], left: Collection[str]
+) -> bool:
+    """Whether something that is not applied for now keeps it from going along for good: what was refused, or
+    stays itself. What is for all of several subjects stays also while another one's is open.
+    """
+    keeping = _not_granted(member, steps, found)
     is_for_all = subjects.of(bundle, found[0]) is not None and subjects.of(bundle, member.code) is None
-    return is_for_all and bool(_not_granted(member, steps, found))
+    is_over = all(each in left or steps[each].state in FAILED for each in keeping)
+    return bool(keeping) and (is_for_all or is_over)
 
 
 def _refused(detail: str, state: CaseState, step: Step, **further: str) -> MoveRefused:
