@@ -39,13 +39,15 @@ from onenet.errors import MisconfiguredError
 SHEET = frozenset(
     {"task", "created_at", "case", "bundle", "jurisdiction", "step", "item", "names", "submission"}
     | {"receiving", "applicant", "answers", "form", "materials", "results_before", "not_granted"}
-    | {"results_expected", "promised", "tolerated", "commitment", "delivery"}
+    | {"results_expected", "promised", "tolerated", "commitment", "delivery", "subject"}
 )
-"""The members of a task's sheet, in which every reference of a request begins."""
+"""The members of a task's sheet, in which every reference of a request begins; `receiving`, `delivery` and
+`subject` are in those alone whose case has such.
+"""
 
 NOTICE = frozenset(
     {"task", "withdraws", "created_at", "case", "bundle", "jurisdiction", "step", "item", "names"}
-    | {"reason", "compensation"}
+    | {"reason", "compensation", "subject"}
 )
 """The same of a notice that a task is withdrawn."""
 
