@@ -156,6 +156,24 @@ async def test_a_department_is_told_of_one_child_in_the_codes_of_its_item(
     assert (told["materials"][0]["code"], told["materials"][0]["issued"]["number"]) == ("cert", "B-2")
 
 
+async def test_who_verifies_the_certificate_of_one_child_is_not_told_that_there_are_others(
+    frontend: httpx2.AsyncClient, anonymous: httpx2.AsyncClient, family: Parts
+) -> None:
+    case = await applied(frontend)
+    told = []
+    for step, number in (("certificate", "B-1"), ("certificate__2", "B-2")):
+        given = Completed((ResultGiven("birth_certificate", number),))
+        await answer(family, case["id"], step, given)
+        listed = (await frontend.get(f"{case['links']['self']}/results")).json()["items"][-1]
+        wish = {"number": number, "code": listed["verification_code"]}
+        told.append((await anonymous.post("/v1/results/verifications", json=wish)).json()["name"]["zh"])
+        told.append((await anonymous.post("/verify?lang=zh", data=wish)).text)
+    offered = next(member for member in family_bundle().members if member.code == "certificate")
+    name = offered.results[0].names["zh"]
+    assert (told[0], told[2]) == (name, name)
+    assert [each for each in told if name not in each or "孩子" in each] == []
+
+
 async def test_one_child_is_as_if_there_were_no_others(frontend: httpx2.AsyncClient, family: Parts) -> None:
     sheets = []
     for version in (1, 2):

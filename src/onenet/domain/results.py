@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Literal
 
+from onenet.domain import subjects
 from onenet.domain.bundle import Bundle, Names
 from onenet.domain.case import Step
 from onenet.domain.deadlines import local_day
@@ -43,6 +44,13 @@ def standing(result: ResultGiven, today: date) -> tuple[Standing, str | None]:
     if result.valid_until is not None and result.valid_until < today.isoformat():
         return "expired", result.valid_until
     return "issued", result.issued_on
+
+
+def as_offered(bundle: Bundle, step: Step, result: ResultGiven) -> tuple[Step, ResultGiven]:
+    """Both in the codes of the bundle as it was published, whose names tell of no subject."""
+    whose = subjects.of(bundle, step.code)
+    code, issued = (subjects.plain(whose, each) for each in (step.code, result.code))
+    return step._replace(code=code), replace(result, code=issued)
 
 
 def name_of(bundle: Bundle, step: Step, result: ResultGiven) -> Names:

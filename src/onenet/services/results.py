@@ -53,14 +53,16 @@ async def verify(database: Database, catalogue: Catalogue, number: str, text: st
         ids = await store_results.find(connection, code)
         fetched = await store_cases.fetch(connection, ids or [NOBODY])
     for case in (await store_cases.assemble(fetched, catalogue.bundle)).values():
+        offered = await catalogue.bundle(case.bundle.code, case.bundle.version)
         for step, result, right in store_results.codes(database.ring, case):
             is_right = hmac.compare_digest(str(right), str(code))
             if is_right and hmac.compare_digest((result.number or "").encode(), number.encode()):
                 state, since = results.standing(result, today(case, now))
+                plain = results.as_offered(case.bundle, step, result)
                 return Verified(
                     number,
-                    results.name_of(case.bundle, step, result),
-                    results.issuer_of(case.bundle, step, result),
+                    results.name_of(offered, *plain),
+                    results.issuer_of(offered, *plain),
                     result.valid_from,
                     result.valid_until,
                     state,
