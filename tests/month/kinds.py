@@ -18,7 +18,6 @@ from onenet.domain.calendar import Calendar
 OFFSET = timedelta(hours=8)
 OF_TIME = "system:time"
 ENDS = ("step.completed", "step.rejected", "step.cancelled", "step.skipped")
-CASE_ENDS = ("case.completed", "case.partly_completed", "case.rejected", "case.withdrawn")
 SAID = (*ENDS, "step.accepted", "step.supplement_needed", "step.held")
 """What ends an office's silence."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from onenet.domain.bundle import Limit
-from tests.month.kinds import CASE_ENDS, CASE_LIGHT, ENDS, PEOPLE, Fact, Paused, Story, known, local, rank
+from tests.month.kinds import CASE_LIGHT, ENDS, PEOPLE, Fact, Paused, Story, known, local, rank
 
 _MOVES = ("accepted", "suspended", "resumed", "supplement_needed", "supplemented", "dispatched", "held")
 MOVES = tuple(f"step.{word}" for word in _MOVES)
@@ -107,12 +107,16 @@ def of_step(story: Story) -> Iterator[datetime]:
 
 
 def of_case(story: Story) -> Iterator[datetime]:
-    """By the limits of the bundle, on a clock that stands still while some steps do and none runs."""
+    """By the limits of the bundle, on a clock that stands still while some steps do and none runs. With its
+    last step the case is over, whatever is due at that moment.
+    """
     bundle, whole, light, is_open = story.bundle, Ran(), "green", False
+    left = {code for code, state in story.facts[0].data["steps"].items() if f"step.{state}" not in ENDS}
     steps: dict[str, Ran] = {}
     changed_at = story.facts[0].at
     for fact, after in _pairs(story):
-        if fact.type in CASE_ENDS:
+        left -= {fact.step} if fact.type in ENDS else set()
+        if not left:
             return
         light = fact.data["light"] if fact.type == "case.light" else light
         is_open |= fact.type == "case.accepted"

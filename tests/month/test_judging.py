@@ -34,7 +34,7 @@ def midnight(day: int) -> datetime:
 def counted(said: list[Said], step: str | None, kind: str) -> list[datetime]:
     """When the judge expects it in that story, which it reads at the end of March."""
     events = []
-    for day, of, type, data in said:
+    for day, of, type, data in [RECEIVED, *said]:
         at, actor, told_then = datetime(2026, 3, day, 1, tzinfo=UTC), "department:a", data
         if "due_at" in data:
             at, actor = midnight(day), OF_TIME
@@ -45,6 +45,7 @@ def counted(said: list[Said], step: str | None, kind: str) -> list[datetime]:
     return [*row.expected(Story(found[step], BUNDLE, step, Place(), CHINA, midnight(31)))]
 
 
+RECEIVED: Said = (2, None, "case.received", {"steps": {"a": "waiting", "b": "waiting", "c": "skipped"}})
 DUE = {"due_at": ""}
 ACCEPTED: list[Said] = [(2, "a", "step.accepted", {}), (2, None, "case.accepted", {})]
 ON_THE_SPOT: list[Said] = [(2, "a", "step.completed", {}), (2, None, "case.accepted", {})]
@@ -58,12 +59,22 @@ ASKS: dict[str, Any] = {"waiting": {"until": midnight(20).isoformat()}}
         (ACCEPTED, [6, 9]),
         (ON_THE_SPOT, [6, 9]),
         ([*ON_THE_SPOT, (4, "b", "step.accepted", {})], [6, 9]),
-        ([*ON_THE_SPOT, YELLOW, (9, "b", "step.completed", {}), (9, None, "case.completed", {})], [6]),
+        ([*ON_THE_SPOT, YELLOW, (9, "b", "step.completed", {})], [6]),
+        # Time itself ends the last step as the limit does: with it the case, which is over in time.
+        ([*ON_THE_SPOT, YELLOW, (9, "b", "step.cancelled", {"deemed": "supplement_lapsed", **DUE})], [6]),
         # Asked on Wednesday 4, handed in on Friday 6: two days that do not count.
         ([*ACCEPTED, (4, "a", "step.supplement_needed", ASKS), (6, "a", "step.supplemented", {})], [10, 11]),
         ([*ACCEPTED, (4, None, "case.extended", {"limit": "promised", "days": 2})], [10, 11]),
     ],
-    ids=["accepted", "decided on the spot", "and another accepted later", "closed", "asked", "extended"],
+    ids=[
+        "accepted",
+        "decided on the spot",
+        "another accepted later",
+        "closed",
+        "lapsed",
+        "asked",
+        "extended",
+    ],
 )
 def test_lights_of_a_case(said: list[Said], days: list[int]) -> None:
     assert counted(said, None, "light") == [midnight(day) for day in days]

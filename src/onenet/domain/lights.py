@@ -124,13 +124,20 @@ def _of_case(draft: Draft) -> Turns | None:
     bundle = draft.case.bundle
     has_limits = bundle.promised is not None or bundle.statutory is not None
     clock = draft.timing.clock
-    if not has_limits or clock is None or clock.ended_at is not None or draft.state in FINAL_CASE:
+    if not has_limits or clock is None or clock.ended_at is not None or _is_over(draft):
         return None
     asked = (clock, draft.content)
     if draft.turns is None or draft.turns[0] != asked:
         case = draft.case._replace(timing=draft.timing, content=draft.content)
         draft.turns = (asked, _turns(draft, limits.of_case(case, draft.rules.calendar), None))
     return draft.turns[1]
+
+
+def _is_over(draft: Draft) -> bool:
+    """Whether the case is closed, or will be since time just closed the last of its steps."""
+    if draft.state in FINAL_CASE:
+        return True
+    return bool(draft.steps) and all(step.state in FINAL_STEP for step in draft.steps.values())
 
 
 # ---- by the rule table
