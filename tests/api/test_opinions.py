@@ -372,6 +372,19 @@ async def test_who_is_asked_sees_on_no_route_what_was_not_put(app: Application, 
 
 
 @sqlite
+async def test_of_a_paper_that_is_also_a_generated_form_the_form_is_not_put(
+    app: Application, asked: Asked
+) -> None:
+    made = await asked.ask(fields=["child_name"], materials=["consent"])
+    found = await everything(app, asked.bank, asked, made["id"])
+    assert {name for name, _ in leaks(found)} <= {"file"}  # the paper itself, which is put
+    with mock.patch.object(rules, "_as_put", lambda material: material):  # the control
+        made = await asked.ask(key="p", department="police", materials=["consent"])
+    shown = {"opinion": (await asked.police.get(f"/v1/opinions/{made['id']}")).text}
+    assert {name for name, _ in leaks(shown)} >= {"applicant", "born", "weight"}
+
+
+@sqlite
 @pytest.mark.parametrize(
     ("taken_out", "wanted"),
     [

@@ -45,7 +45,11 @@ def end_of(on: date) -> datetime:
 def accepted() -> Walk:
     """`card` is accepted on Monday 23 November 2026, with twenty working days; `seal` was issued before."""
     card = make_member(
-        STEP, after=["seal"], materials=["deed", "photo", "sealed"], results=["paper"], fields=["address"]
+        STEP,
+        after=["seal"],
+        materials=["deed", "photo", "sealed", "form"],
+        results=["paper"],
+        fields=["address"],
     )
     bundle = make_bundle(
         make_member("seal", department="bank", results=["seal_result"], fields=["income"]),
@@ -54,6 +58,7 @@ def accepted() -> Walk:
             make_material("deed"),
             make_material("photo"),
             make_material("sealed", from_result="seal_result"),
+            make_material("form", mode=1),
         ],
     )
     walk = begin(bundle, materials=["deed"], form={"address": "CANARY-address", "income": "CANARY-income"})
@@ -171,8 +176,14 @@ def test_a_material_that_another_step_issued_does_not_tell_which() -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [{"materials": ("photo",)}, {"materials": ("other",)}, {"fields": ("income",)}, {"fields": ("none",)}],
-    ids=["not handed in", "unknown", "of no business of the step", "unknown field"],
+    [
+        {"materials": ("photo",)},
+        {"materials": ("other",)},
+        {"materials": ("form",)},
+        {"fields": ("income",)},
+        {"fields": ("none",)},
+    ],
+    ids=["not handed in", "unknown", "a generated form", "of no business of the step", "unknown field"],
 )
 def test_what_the_step_does_not_have_cannot_be_put(wanted: dict[str, Any]) -> None:
     walk = accepted()

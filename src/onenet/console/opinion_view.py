@@ -77,7 +77,7 @@ def _facts(put: dict[str, Any], found: Found, language: Language) -> Iterator[Fa
     documents = documents_of(found.opinion)
     for each in put["materials"]:
         document = each.get("document")
-        text = each.get("reference") or each.get("generated", {}).get("text")
+        text = each.get("reference")
         yield Fact(each["names"][language], text, document if document in documents else None)
 
 

@@ -147,7 +147,7 @@ def _ask(draft: Draft, step: Step, command: AskOpinion) -> None:
 
 def _put(draft: Draft, step: Step, command: AskOpinion) -> str:
     """What is put to it, in the codes of the step's task, and no more than that tells. Raises:
-    UnknownReference for what the step does not have.
+    UnknownReference for what the step does not have, and for a material that is a generated form alone.
     """
     member, whose = draft.case.bundle.member(step.code), subjects.of(draft.case.bundle, step.code)
     form = told.fields(member, draft.content.form)
@@ -159,31 +159,33 @@ def _put(draft: Draft, step: Step, command: AskOpinion) -> str:
         raise UnknownReference("the step has nothing of that name", faults=tuple(faults))
     put: dict[str, Any] = {
         "fields": {code: fields[code] for code in command.fields},
-        "materials": [_of_no_step(listed[code]) for code in command.materials],
+        "materials": [_as_put(listed[code]) for code in command.materials],
     }
     if command.with_applicant:
         put["applicant"] = told.applicant(draft.content.applicant, member)
     return canonical(put)
 
 
-def _of_no_step(material: dict[str, Any]) -> dict[str, Any]:
-    """A material without the step that issued it: whoever is asked does not see which others there are."""
-    issued = material.get("issued")
-    if not issued:
-        return material
-    return material | {"issued": {name: value for name, value in issued.items() if name != "step"}}
+def _as_put(material: dict[str, Any]) -> dict[str, Any]:
+    """A material without its generated form, which holds the applicant and every field of the item, named or
+    not; and without the step that issued it: whoever is asked does not see which others there are.
+    """
+    put = {name: value for name, value in material.items() if name != "generated"}
+    if issued := put.get("issued"):
+        put["issued"] = {name: value for name, value in issued.items() if name != "step"}
+    return put
 
 
-_IS_THERE = frozenset({"evidence", "document", "reference", "generated", "issued"})
-"""Members of a material in a sheet, one of which it has when there is anything of it."""
+_IS_THERE = frozenset({"evidence", "document", "reference", "issued"})
+"""Members of a material in a sheet, one of which it has when there is anything of it that can be put."""
 
 
 def _missing(list_: str, wanted: Sequence[str], has: Any) -> list[Fault]:
     return [
         Fault(
             "unknown",
-            "本环节没有此材料或字段",
-            "Expected what the department of the step has",
+            "本环节没有此材料或字段；生成表单请改列所需字段",
+            "Expected what the department of the step has; of a generated form, its fields",
             pointer=f"/{list_}/{at}",
         )
         for at, code in enumerate(wanted)
