@@ -137,7 +137,8 @@ async def test_a_ticket_is_returned_named_answered_late_unsolved_reopened_and_so
     people: People, parts: Parts, clock: FrozenClock, database: Database
 ) -> None:
     made = await filed(people)
-    assert (made["state"], made["possible"]) == ("received", ["dispatch"])
+    assert made["state"] == "received"
+    assert (await see(people.hotline, made))["possible"] == ["dispatch"]
     told = await people.do(people.hotline, made, DISPATCH)
     # Monday 23 November, and five working days.
     assert (told["state"], told["due_at"]) == ("dispatched", "2026-11-30T16:00:00.000Z")
@@ -350,7 +351,7 @@ async def test_a_ticket_names_only_a_case_that_its_caller_may_see(
             "/case_number",
         )
     found = await filed(people, case_number=own.json()["number"])
-    assert found["case_number"] == own.json()["number"]
+    assert (await see(people.hotline, found))["case_number"] == own.json()["number"]
     assert (await people.caller.get(f"/v1/cases/{found['id']}")).json()["ticket"]["case_number"]
 
 
@@ -484,6 +485,21 @@ async def test_what_was_said_is_sealed_and_can_be_erased_and_the_figures_stay(
     assert await numbers(people.hotline) == [made["number"]]
     assert TEXT not in str(await see(people.hotline, made))
     assert await see(people.health, made) == 404
+
+
+async def test_a_filing_repeated_after_erasure_gives_out_no_word_of_it(
+    people: People, parts: Parts, clock: FrozenClock
+) -> None:
+    made = await filed(people)
+    await people.do(people.hotline, made, DISPATCH)
+    await people.do(people.health, made, ANSWERS)
+    await people.do(people.hotline, made, CLOSE, SOLVED)
+    of: Any = {"basis": "request", "actor": "a", "now": clock.now()}
+    await erasure.erase(parts.database, parts.gate, UUID(made["id"]), **of)
+    again = await people.file()
+    assert (again.status_code, again.json()["id"]) == (201, made["id"]), "its number opens no other case"
+    for said in (TEXT, SAID["place"], *SAID["caller"].values()):
+        assert said not in again.text
 
 
 async def test_no_invariant_is_hurt_by_a_case_without_steps(

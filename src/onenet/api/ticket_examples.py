@@ -32,13 +32,7 @@ _FACTS: dict[str, Any] = {
     "links": _LINKS,
 }
 _SAID: dict[str, Any] = {name: NEW_TICKET[name] for name in ("text", "place", "caller")}
-FILED: dict[str, Any] = {
-    **_FACTS,
-    **_SAID,
-    "rounds": [{"round": 1, "state": "received", "opened_at": "2026-11-23T01:00:00.000Z", "units": []}],
-    "possible": ["dispatch"],
-    "tracking_secret": "K7Q2M9XH4TBN8RWD",
-}
+FILED: dict[str, Any] = {**_FACTS, "tracking_secret": "K7Q2M9XH4TBN8RWD"}
 _UNIT: dict[str, Any] = {
     "department": "urban_management",
     "part": "lead",
