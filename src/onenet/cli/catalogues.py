@@ -1,4 +1,4 @@
-"""catalogue lint, publish, show."""
+"""catalogue lint, publish, show, rules."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from onenet.catalogue.lint import Report
 from onenet.catalogue.lint import lint as check
 from onenet.cli.opening import with_database
+from onenet.domain.rules import Changed, Held
 from onenet.resources import example_catalogue_dir
 from onenet.services import catalogue
 from onenet.services.clock import machine_time
@@ -24,6 +25,9 @@ app = typer.Typer(
 Folder = Annotated[
     Path | None, typer.Argument(help="Folder of YAML files; default: the examples that come with onenet.")
 ]
+
+
+LAW = "law"
 
 
 def _tell(report: Report, as_json: bool) -> None:
@@ -46,7 +50,8 @@ def lint(folder: Folder = None, as_json: Annotated[bool, typer.Option("--json")]
 
 @app.command()
 def publish(folder: Folder = None) -> None:
-    """Publish what is new in a catalogue; one with errors changes nothing (exit status 1)."""
+    """Publish what is new in a catalogue, and say which rules of places it changes; one with errors changes
+    nothing (exit status 1)."""
     made = with_database(lambda db: _publish(db, folder or example_catalogue_dir()))
     if made.report.errors:
         _tell(made.report, as_json=False)
@@ -55,6 +60,34 @@ def publish(folder: Folder = None) -> None:
         typer.echo(f"published {version.code} version {version.version}")
     for version in made.unchanged:
         typer.echo(f"unchanged {version.code} version {version.version}")
+    for change in sorted(made.rules, key=_is_gone):
+        typer.echo(_told(change))
+
+
+def _is_gone(change: Changed) -> bool:
+    return change.after.said_by != change.place
+
+
+def _told(change: Changed) -> str:
+    warning = "warning: " if _is_gone(change) else ""
+    before, after = (_text(each) + _by(each, change.place) for each in (change.before, change.after))
+    return f"{warning}rules of {change.place}: {change.before.name} {before} -> {after}"
+
+
+def _by(rule: Held, place: str) -> str:
+    return "" if rule.said_by == place else f" ({rule.said_by or LAW})"
+
+
+def _text(rule: Held) -> str:
+    match rule.value:
+        case {"number": number, "unit": unit}:
+            return f"{number} {unit}"
+        case str(text):
+            return text
+        case None:
+            return "-"
+        case value:
+            return json.dumps(value, ensure_ascii=False)
 
 
 async def _publish(database: Database, folder: Path) -> catalogue.Publication:
@@ -80,3 +113,10 @@ def show(
         after = f" after {', '.join(member.after)}" if member.after else ""
         when = f" if {member.when}" if member.when else ""
         typer.echo(f"  {member.code:<32} {member.department:<10} {member.names['en']}{after}{when}")
+
+
+@app.command()
+def rules(place: Annotated[str, typer.Argument(help="A jurisdiction's code.")]) -> None:
+    """Show the rules that hold in a place, and who says so: it, a place above it, or the law."""
+    for rule in with_database(lambda db: catalogue.Catalogue(db).held(place)):
+        typer.echo(f"{rule.name:<20} {rule.said_by or LAW:<14} {_text(rule)}")

@@ -6,12 +6,13 @@ end the law's. They are read anew for each decision: a case follows the rules of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from onenet.domain.bundle import Limit, Names
+from onenet.domain.bundle import Jurisdiction, Limit, Names
 from onenet.domain.calendar import NO_HOURS, Calendar, Office, read_office
 
 KNOWN_EVERYWHERE = timedelta(seconds=45)
@@ -126,3 +127,57 @@ def _value(name: str, value: Any) -> Any:
     if isinstance(value, dict) and value.keys() == {"number", "unit"}:
         return Limit(**value)
     return tuple(value) if isinstance(value, list) else value
+
+
+# ---- who says so
+
+
+class Held(NamedTuple):
+    """A rule as it holds in a place, in the shape of the catalogue. `said_by`: which place; None: the law."""
+
+    name: str
+    value: Any
+    said_by: str | None
+
+
+class Changed(NamedTuple):
+    """What a place itself says otherwise than before, or says no more."""
+
+    place: str
+    before: Held
+    after: Held
+
+
+_SAID_BY_LAW: Mapping[str, Any] = {
+    each.name: None
+    if each.name == "calendar"
+    else json.loads(json.dumps(getattr(LAW, each.name), default=asdict))
+    for each in fields(Rules)
+}
+
+
+def line(places: Mapping[str, Jurisdiction], code: str) -> list[Jurisdiction]:
+    """The place and those above it, nearest first; empty for an unknown code."""
+    found: list[Jurisdiction] = []
+    at: str | None = code
+    while at is not None and at in places:
+        found.append(places[at])
+        at = found[-1].parent
+    return found
+
+
+def held(places: Sequence[Jurisdiction]) -> tuple[Held, ...]:
+    """What holds in the first of these places, the others being above it; the nearest that says it counts."""
+    found = {name: Held(name, value, None) for name, value in _SAID_BY_LAW.items()}
+    for place in reversed(places):
+        own = {"calendar": place.calendar} if place.calendar else {}
+        found |= {name: Held(name, value, place.code) for name, value in {**own, **place.rules}.items()}
+    return tuple(found.values())
+
+
+def changed(before: Mapping[str, Jurisdiction], after: Mapping[str, Jurisdiction]) -> Iterator[Changed]:
+    """What these places themselves say otherwise afterwards; who inherits it is not told of again."""
+    for code in before:
+        for old, new in zip(held(line(before, code)), held(line(after, code)), strict=True):
+            if old != new and code in (old.said_by, new.said_by):
+                yield Changed(code, old, new)

@@ -22,7 +22,7 @@ from onenet.catalogue.lint import Report, lint
 from onenet.clock import Clock
 from onenet.domain.bundle import Bundle, Department, Jurisdiction, read_bundle
 from onenet.domain.calendar import Calendar
-from onenet.domain.rules import KNOWN_EVERYWHERE, Rules, read_rules
+from onenet.domain.rules import KNOWN_EVERYWHERE, Changed, Held, Rules, changed, held, line, read_rules
 from onenet.domain.tickets import BUNDLE as TICKETS
 from onenet.errors import Conflict, NotFound
 from onenet.services.numbering import NumberTemplate
@@ -39,12 +39,14 @@ RULES_MAX_AGE_S = KNOWN_EVERYWHERE.total_seconds() - 15
 class Publication:
     """What came of publishing: the check's report, and each bundle's version; nothing was stored on errors.
 
-    `added`: versions that are new. `unchanged`: versions that hold the same content already.
+    `added`: versions that are new. `unchanged`: versions that hold the same content already. `rules`: what
+    places that were known before say otherwise now, or say no more.
     """
 
     report: Report
     added: tuple[Version, ...] = ()
     unchanged: tuple[Version, ...] = ()
+    rules: tuple[Changed, ...] = ()
 
 
 async def publish(database: Database, directory: Path, clock: Clock) -> Publication:
@@ -65,24 +67,29 @@ async def publish(database: Database, directory: Path, clock: Clock) -> Publicat
 
 async def _store(connection: AsyncConnection, report: Report, clock: Clock) -> Publication:
     now = clock.now()
-    rules_before = await store.calendars(connection), await store.jurisdictions(connection)
+    before = await store.calendars(connection), _by_code(await store.jurisdictions(connection))
     await store.save_calendars(connection, report.calendars, now)
     await store.save_jurisdictions(connection, report.jurisdictions, now)
-    if rules_before != (await store.calendars(connection), await store.jurisdictions(connection)):
+    after = await store.calendars(connection), _by_code(await store.jurisdictions(connection))
+    if before != after:
         await dues.look_again(connection, now + KNOWN_EVERYWHERE)
     await store.save_departments(connection, report.departments, now)
     latest = {version.code: version for version in await store.latest(connection)}
     added, unchanged = [], []
     for bundle in report.bundles:
-        before = latest.get(bundle.code)
-        if before is not None and before.fingerprint == fingerprint(bundle):
-            unchanged.append(before)
+        known = latest.get(bundle.code)
+        if known is not None and known.fingerprint == fingerprint(bundle):
+            unchanged.append(known)
             continue
-        number = before.version + 1 if before else 1
+        number = known.version + 1 if known else 1
         version = Version(bundle.code, number, fingerprint(bundle), now)
         await store.add(connection, version, content_text(bundle))
         added.append(version)
-    return Publication(report, tuple(added), tuple(unchanged))
+    return Publication(report, tuple(added), tuple(unchanged), tuple(changed(before[1], after[1])))
+
+
+def _by_code(places: Iterable[Jurisdiction]) -> dict[str, Jurisdiction]:
+    return {place.code: place for place in places}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,18 +157,18 @@ class Catalogue:
 
     async def covers(self, bundle: Bundle, jurisdiction: str) -> bool:
         """Whether the bundle is offered in that jurisdiction: it, or one above it, is named by the bundle."""
-        line = _line(await self._current(), jurisdiction)
-        return any(each.code in bundle.jurisdictions for each in line)
+        above = line((await self._current()).jurisdictions, jurisdiction)
+        return any(each.code in bundle.jurisdictions for each in above)
 
     async def below(self, codes: Iterable[str]) -> frozenset[str]:
         """These jurisdictions and all below them; an unknown code has nothing below it."""
         snapshot, tops = await self._current(), frozenset(codes)
-        lines = {code: _line(snapshot, code) for code in snapshot.jurisdictions}
-        return tops | {code for code, line in lines.items() if any(above.code in tops for above in line)}
+        places = snapshot.jurisdictions
+        return tops | {code for code in places if any(above.code in tops for above in line(places, code))}
 
     async def above(self, code: str) -> frozenset[str]:
         """This jurisdiction and all above it."""
-        return frozenset(each.code for each in _line(await self._current(), code))
+        return frozenset(each.code for each in line((await self._current()).jurisdictions, code))
 
     async def jurisdictions(self) -> list[Jurisdiction]:
         """All jurisdictions, by code."""
@@ -192,6 +199,11 @@ class Catalogue:
             kept = self._rules = (time.monotonic(), found)
         return kept[1]
 
+    async def held(self, jurisdiction: str) -> tuple[Held, ...]:
+        """Each rule that holds in that jurisdiction, and which one says so. Raises: NotFound."""
+        await self.jurisdiction(jurisdiction)
+        return held(line((await self._current()).jurisdictions, jurisdiction))
+
     async def departments(self) -> list[Department]:
         """All departments, by code."""
         return list((await self._current()).departments.values())
@@ -202,7 +214,7 @@ class Catalogue:
         Raises: NotFound for an unknown jurisdiction.
         """
         own = await self.jurisdiction(jurisdiction)
-        for each in _line(await self._current(), jurisdiction):
+        for each in line((await self._current()).jurisdictions, jurisdiction):
             if each.case_number is not None:
                 return NumberTemplate(each.code, each.case_number, own.area_code, own.utc_offset_minutes)
         raise NotFound(f"no template of case numbers for {jurisdiction}")
@@ -232,23 +244,13 @@ class Catalogue:
             read_at_s,
             {version.code: version.version for version in latest},
             calendars,
-            {jurisdiction.code: jurisdiction for jurisdiction in jurisdictions},
+            _by_code(jurisdictions),
             {department.code: department for department in departments},
         )
 
 
-def _line(snapshot: _Snapshot, code: str) -> list[Jurisdiction]:
-    """The jurisdiction and those above it, nearest first; empty for an unknown code."""
-    line: list[Jurisdiction] = []
-    at: str | None = code
-    while at is not None and at in snapshot.jurisdictions:
-        line.append(snapshot.jurisdictions[at])
-        at = line[-1].parent
-    return line
-
-
 def _calendar(snapshot: _Snapshot, code: str) -> Calendar:
-    for each in _line(snapshot, code):
+    for each in line(snapshot.jurisdictions, code):
         if each.calendar is not None and each.calendar in snapshot.calendars:
             return snapshot.calendars[each.calendar]
     return Calendar("")
@@ -256,7 +258,7 @@ def _calendar(snapshot: _Snapshot, code: str) -> Calendar:
 
 def _rules(snapshot: _Snapshot, code: str) -> Rules:
     said: dict[str, Any] = {}
-    for each in reversed(_line(snapshot, code)):
+    for each in reversed(line(snapshot.jurisdictions, code)):
         said |= each.rules
     return read_rules(said, _calendar(snapshot, code))
 
