@@ -108,6 +108,19 @@ async def test_an_answer_that_the_state_does_not_allow_is_a_conflict_and_on_reco
     assert "answer.refused" in [event["type"] for event in events]
 
 
+async def test_a_department_is_told_why_an_answer_of_the_right_state_is_refused(
+    anonymous: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str
+) -> None:
+    anonymous.headers["Accept-Language"] = "en"
+    await call(anonymous, clock, secret, {"task": task, "outcome": "accepted"})
+    said = {"task": task, "outcome": "extended", "days": 10, "approved_by": "局长", "reason": "专家外出"}
+    told = [await call(anonymous, clock, secret, said, "msg-2") for _ in range(2)]
+    assert [each.status_code for each in told] == [409, 409]
+    assert {each.json()["detail"] for each in told} == {
+        "no limit of the step runs, or it is not accepted; it is on record"
+    }
+
+
 async def test_a_department_tells_of_a_hearing_by_callback(
     anonymous: httpx2.AsyncClient,
     frontend: httpx2.AsyncClient,

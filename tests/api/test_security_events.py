@@ -9,7 +9,11 @@ import httpx2
 import pytest
 
 from onenet import security_log
+from onenet.api.parts import Parts
 from onenet.app import Application
+from onenet.clock import FrozenClock
+from onenet.domain.principal import Role, usual
+from onenet.services import keys
 from tests.api.conftest import PUBLIC_URL, Tokens, acting, submission
 from tests.documents.corpus import HOSTILE
 
@@ -25,6 +29,21 @@ async def test_a_wrong_key_is_told(anonymous: httpx2.AsyncClient, seen: list[dic
     assert (event["event"], event["reason"]) == ("authentication_failed", "malformed")
     assert (event["request_id"], event["route"], event["address"]) == ("r-1", "/v1/cases", "127.0.0.1")
     assert CANARY not in str(seen)
+
+
+async def test_who_lacks_a_scope_is_told_which_and_who_can_never_have_it_is_not(
+    parts: Parts, clock: FrozenClock, anonymous: httpx2.AsyncClient
+) -> None:
+    of_before = usual(Role.SUPERVISOR) - {"tickets:read"}
+    made = await keys.create(
+        parts.database, kind="supervisor", client="city", now=clock.now(), scopes=of_before
+    )
+    supervisor = acting(anonymous, made.token)
+    supervisor.headers["Accept-Language"] = "en"
+    refused = [await supervisor.get(path) for path in ("/v1/tickets", "/v1/drafts")]
+    assert [answer.status_code for answer in refused] == [403, 403]
+    assert "lacks the scope tickets:read" in refused[0].json()["detail"]
+    assert "detail" not in refused[1].json()
 
 
 async def test_a_right_key_where_it_may_not_is_told_with_its_client(

@@ -304,7 +304,18 @@ def test_a_step_that_its_department_has_lost_is_held_and_sent_again_or_decided(s
     assert step.waiting is not None
     assert step.waiting.reason == "held_by_person"
     walk.decide("card", "release")
-    assert (walk.step("card").state, walk.task("card").next_at) == (S.DISPATCHED, walk.now)
+    assert (walk.step("card").state, walk.task("card").next_at) == (state, walk.now)
+
+
+def test_an_accepted_step_that_was_held_and_released_goes_on_as_accepted() -> None:
+    walk = in_state(S.ACCEPTED)
+    clock = walk.step("card").timing.clock
+    walk.decide("card", "hold")
+    walk.decide("card", "release")
+    step = walk.step("card")
+    assert step.waiting is not None
+    assert (step.waiting.reason, step.timing.clock) == ("being_decided", clock)
+    assert walk.answer("card", Accepted()) == "unchanged"
 
 
 def test_a_department_that_finds_a_held_step_again_still_decides_it() -> None:

@@ -44,15 +44,15 @@ dispatched: accepted supplement_needed rejected completed held cancelled
 accepted: supplement_needed suspended completed rejected cancelled held
 supplement_needed: dispatched accepted rejected cancelled
 suspended: accepted cancelled
-held: waiting ready dispatched completed skipped rejected cancelled
+held: waiting ready dispatched accepted completed skipped rejected cancelled
 completed:
 rejected:
 skipped:
 cancelled:
 """
-"""domain.md section 4.1, written out, and the three moves that the engine adds: waiting to dispatched (a step
+"""domain.md section 4.1, written out, and the four moves that the engine adds: waiting to dispatched (a step
 that queues behind nobody is never `ready`), waiting to rejected (a window that has closed), held to completed
-(the outcome of a step at the counter)."""
+(the outcome of a step at the counter), held to accepted (a step goes on where it was held)."""
 
 
 @pytest.mark.parametrize(("moves", "current", "wanted"), PAIRS)

@@ -14,7 +14,7 @@ from sqlalchemy import event, select
 
 from onenet.clock import FrozenClock
 from onenet.domain.bundle import Bundle
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Decision
 from onenet.domain.commands import DecideStep, Open, RecordAnswer, RecordAttempt, Withdraw
 from onenet.domain.outcome import Accepted, Completed, Received
 from onenet.domain.states import CaseState, StepState
@@ -46,8 +46,8 @@ from tests.store.unreachable import unreachable_database
 pytestmark = pytest.mark.anyio
 
 
-def render(case: Case, reply: Reply) -> StoredAnswer:
-    return StoredAnswer(201, json.dumps({"id": str(case.id), "seq": case.seq, "reply": reply}))
+def render(case: Case, decision: Decision) -> StoredAnswer:
+    return StoredAnswer(201, json.dumps({"id": str(case.id), "seq": case.seq, "reply": decision.reply}))
 
 
 def once(key: str = "k-1", fingerprint: bytes = b"same", scope: str = "frontend:app") -> Once:
@@ -195,7 +195,7 @@ async def test_a_poisoned_change_leaves_its_neighbours_standing(
 ) -> None:
     """One that makes the whole batch fail is found by putting each through alone."""
 
-    def explode(case: Case, reply: Reply) -> StoredAnswer:
+    def explode(case: Case, decision: Decision) -> StoredAnswer:
         raise ZeroDivisionError
 
     changes = [make_opening(bundle) for _ in range(4)]

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import RowMapping, select
 
 from onenet.clock import FrozenClock
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Decision
 from onenet.domain.commands import RecordAnswer, Withdraw
 from onenet.domain.events import EVENT_KINDS, EventType
 from onenet.domain.outcome import Completed
@@ -91,7 +91,7 @@ async def test_nothing_is_told_of_a_change_that_was_rolled_back(
 ) -> None:
     await save_subscriber(database, URL)
 
-    def explode(case: Case, reply: Reply) -> StoredAnswer:
+    def explode(case: Case, decision: Decision) -> StoredAnswer:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

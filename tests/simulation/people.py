@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from onenet.domain.bundle import Bundle
-from onenet.domain.case import Case, MaterialGiven, Reply
+from onenet.domain.case import Case, Decision, MaterialGiven
 from onenet.domain.commands import Command, ConfirmWithdrawal, DecideStep, HandInSupplement, Withdraw
 from onenet.errors import Conflict, IdempotencyKeyReused, Unavailable
 from onenet.services.change import Change, Once, Result
@@ -28,9 +28,9 @@ def once(key: str, what: str) -> Once:
     return Once(SCOPE, key, hashlib.sha256(what.encode()).digest(), IdempotencyKeyReused)
 
 
-def render(case: Case, reply: Reply) -> StoredAnswer:
+def render(case: Case, decision: Decision) -> StoredAnswer:
     """What the applicant is told."""
-    return StoredAnswer(202, json.dumps({"id": str(case.id), "seq": case.seq, "reply": reply}))
+    return StoredAnswer(202, json.dumps({"id": str(case.id), "seq": case.seq, "reply": decision.reply}))
 
 
 async def apply(world: World, number: int, bundle: Bundle) -> None:

@@ -63,14 +63,15 @@ async def receive_callback(request: Request, department: DepartmentCode) -> Resp
 
 
 async def reply(known: Parts, result: Result) -> Response:
-    """What the department is told of its answer. Raises: MoveRefused for one that the step does not allow."""
+    """What the department is told of its answer. Raises: MoveRefused, with why it is not possible."""
     if result.answer is None:
         raise RuntimeError("the gate gave no answer to a callback")
     if result.answer.status == 409:
         told = json.loads(result.answer.body)
-        # Stored by a version that told no more than that it was refused.
+        # What was stored by a version before says less, or no more than that it was refused.
         present, allowed = told.get("present", {}), told.get("allowed", [])
-        raise MoveRefused("the step's state does not allow this answer; it is on record", present, allowed)
+        why = told.get("reason") or "the step's state does not allow this answer"
+        raise MoveRefused(f"{why}; it is on record", present, allowed)
     crashing.point("before_callback_answer")
     headers = {"Cache-Control": PERSONAL} | ({"X-Duplicate": "true"} if result.replayed else {})
     headers |= await _checkpoint(known)

@@ -29,7 +29,7 @@ from onenet.api.parts import Parts, parts
 from onenet.api.shapes import Page, given
 from onenet.api.waiting import LONGEST_WAIT_S, preferred_wait_s, time_left
 from onenet.domain import tracking
-from onenet.domain.case import Case, MaterialGiven, Reply
+from onenet.domain.case import Case, Decision, MaterialGiven
 from onenet.domain.principal import Principal
 from onenet.domain.rating_handling import without_news_of_ratings
 from onenet.domain.visibility import Sight, View
@@ -256,7 +256,7 @@ def replying_to(
 ) -> Replying:
     """How a change that this request asks for is made once and answered. `seed`: of a case that it opens."""
 
-    def render(case: Case, reply: Reply) -> StoredAnswer:
+    def render(case: Case, decision: Decision) -> StoredAnswer:
         members = case_views.case_view(case, view, **({"tracking_seed": seed} if seed else {}))
         headers = {
             "Location": f"/v1/cases/{case.id}",

@@ -129,7 +129,7 @@ class Operation:
                 here.client = f"{who.role}:{who.client}"
             charge(request, *self._charges(request, who))
         if self.permission not in who.permissions:
-            raise Forbidden
+            raise Forbidden(self._lacking(who))
         if not self.is_for_subject:
             return who
         subject = _subject(request)
@@ -138,6 +138,12 @@ class Operation:
                 raise Forbidden(faults=(_SUBJECT_FAULT,))
             return who.acting_for(subject)
         return who
+
+    def _lacking(self, who: Principal) -> str:
+        """What a key lacks that its kind can have: it was made with less, or by a version that knew less."""
+        if self.permission not in PERMISSIONS[who.role]:
+            return ""
+        return f"the key or token lacks the scope {self.permission}, which its kind can have"
 
     def _charges(self, request: Request, who: Principal) -> list[tuple[str, str]]:
         """The client's quota, its subject's, and the route's own."""

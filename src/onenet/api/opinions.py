@@ -34,7 +34,7 @@ from onenet.api.opinion_shapes import (
 from onenet.api.parts import parts
 from onenet.api.shapes import UUID_PATTERN, Page
 from onenet.domain import opinions as rules
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Decision
 from onenet.domain.delegation import Owner
 from onenet.domain.opinion_acts import AskOpinion, GiveOpinion, WithdrawOpinion
 from onenet.domain.procedures import Opinion
@@ -99,7 +99,7 @@ async def ask_opinion(request: Request, case_id: CaseId, step: StepCode, body: N
         tuple(dict.fromkeys(said.materials)), tuple(dict.fromkeys(said.fields)), said.applicant, said.days,
     )  # fmt: skip
 
-    def render(case: Case, reply: Reply) -> StoredAnswer:
+    def render(case: Case, decision: Decision) -> StoredAnswer:
         made = rules.open_of(case.steps[step])[-1]
         members = opinion_views.step_view(made, seen.sight.view)
         where = f"/v1/cases/{case.id}/steps/{step}/opinions"
@@ -124,7 +124,7 @@ async def withdraw_opinion(
     seen = await load_step(request, case_id, step)
     id, view = UUID(opinion), seen.sight.view
 
-    def render(case: Case, reply: Reply) -> StoredAnswer:
+    def render(case: Case, decision: Decision) -> StoredAnswer:
         return StoredAnswer(200, as_json(opinion_views.step_view(_in(case, step, id), view)), {})
 
     replying = Replying(_actor(request, seen.case), once(request, caller(request), body.raw), render)
@@ -184,7 +184,7 @@ async def give_opinion(request: Request, opinion: OpinionKey, body: AnswerBody) 
     found, said = await _find(request, opinion), body.value.root
     actor, step = _actor(request, found.case), found.step.code
 
-    def render(case: Case, reply: Reply) -> StoredAnswer:
+    def render(case: Case, decision: Decision) -> StoredAnswer:
         now = found._replace(case=case, step=case.steps[step], opinion=_in(case, step, found.opinion.id))
         return StoredAnswer(200, as_json(_asked(now)), {})
 

@@ -105,7 +105,7 @@ async def _give(request: Request, case: Case, said: NewRating, actor: str, once:
         said.stage, said.level, said.channel, said.named, said.step, tuple(said.tags), said.text
     )
 
-    def render(after: Case, reply: object) -> StoredAnswer:
+    def render(after: Case, decision: object) -> StoredAnswer:
         found = next(r for r in ratings_of(after.content.procedures) if r.stage is said.stage)
         members = _own_view(after, found, known.gate.clock.now())
         return StoredAnswer(201, as_json(members), {"Location": f"/v1/cases/{case.id}/ratings"})
@@ -203,7 +203,7 @@ async def act_on_rating(request: Request, rating: RatingKey, body: ActBody) -> R
         is_supervisor=who.role is Role.SUPERVISOR,
     )
 
-    def render(after: Case, reply: object) -> StoredAnswer:
+    def render(after: Case, decision: object) -> StoredAnswer:
         changed = ratings.rating_in(after, found.row["id"])
         row = store.row(after, changed) if changed else found.row
         members = _office_view(Found(row, after, changed), who, known.gate.clock.now())

@@ -39,7 +39,7 @@ from onenet.api.ticket_shapes import (
     UnitAct,
 )
 from onenet.domain import tracking
-from onenet.domain.case import Applicant, Case, Reply
+from onenet.domain.case import Applicant, Case, Decision
 from onenet.domain.commands import Extend, HandleTicket
 from onenet.domain.delegation import Owner
 from onenet.domain.tickets import (
@@ -279,7 +279,7 @@ async def _put_through(request: Request, ticket: str, command: HandleTicket | Ex
         return stored(kept, replayed=True)
     ways = await known.reading.visible(who, known.machine_clock.now(), of=Subject.TICKETS)
 
-    def render(after: Case, reply: Reply) -> StoredAnswer:
+    def render(after: Case, decision: Decision) -> StoredAnswer:
         sight = ways.sight_of(after)
         return StoredAnswer(200, as_json(ticket_views.whole(after, sight.view if sight else None)), {})
 

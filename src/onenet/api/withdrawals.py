@@ -21,7 +21,7 @@ from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.shapes import LongText, Named, Names, Page, PageQuery
 from onenet.api.shapes import Request as RequestShape
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Decision
 from onenet.domain.delegation import Owner
 from onenet.domain.principal import Role
 from onenet.domain.sheet import TASK_PREFIX
@@ -103,7 +103,7 @@ async def confirm_withdrawal(request: Request, task: TaskKey, body: Confirmation
     who, known = caller(request), parts(request)
     found = await withdrawals.find(known.database, known.reading, task, who, known.machine_clock.now())
 
-    def render(case: Case, reply: Reply) -> StoredAnswer:
+    def render(case: Case, decision: Decision) -> StoredAnswer:
         seen = found.seen._replace(case=case)
         return StoredAnswer(200, as_json(_view(Notice(seen, case.tasks[found.task.id]))), {})
 

@@ -10,6 +10,7 @@ import typer
 
 from onenet.cli.opening import with_database
 from onenet.clock import SystemClock
+from onenet.domain.principal import Role, usual
 from onenet.errors import Conflict
 from onenet.issuers import OF_DEPARTMENT
 from onenet.services import keys
@@ -125,7 +126,10 @@ def rotate(
 ) -> None:
     """Make a key like this one, and end this one after the overlap."""
     now, overlap = SystemClock().now(), timedelta(hours=overlap_hours)
-    _show(with_database(lambda db: keys.rotate(db, public, now=now, overlap=overlap)), as_json)
+    made = with_database(lambda db: keys.rotate(db, public, now=now, overlap=overlap))
+    if lacks := usual(Role(made.key.kind)) - made.key.scopes:
+        typer.echo(f"note: a key made anew has also: {', '.join(sorted(lacks))}", err=True)
+    _show(made, as_json)
 
 
 @app.command()

@@ -28,7 +28,7 @@ from onenet.console.forms import see
 from onenet.console.login_pages import LoginPages
 from onenet.console.pages import language_of, language_query, page
 from onenet.console.trouble import trouble
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Decision
 from onenet.domain.commands import WorkAtDesk
 from onenet.domain.delegation import Owner
 from onenet.domain.outcome import ReasonKind, SpecialProcedure
@@ -288,7 +288,7 @@ def _replying(found: DeskTask, who: Principal, said: Mapping[str, str]) -> Reply
     return Replying(actor=who.name_for(owner), once=once, render=_done)
 
 
-def _done(case: Case, reply: Reply) -> StoredAnswer:
+def _done(case: Case, decision: Decision) -> StoredAnswer:
     return _DONE
 
 

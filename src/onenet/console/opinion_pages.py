@@ -25,7 +25,7 @@ from onenet.console.login_pages import LoginPages
 from onenet.console.opinion_view import asked_line, put_facts
 from onenet.console.pages import language_of, language_query, page
 from onenet.console.trouble import trouble
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Decision
 from onenet.domain.delegation import Owner
 from onenet.domain.opinion_acts import GiveOpinion
 from onenet.domain.principal import Principal
@@ -209,5 +209,5 @@ def _replying(found: Found, who: Principal, said: Mapping[str, str]) -> Replying
     return Replying(actor=_actor(found, who), once=once, render=_done)
 
 
-def _done(case: Case, reply: Reply) -> StoredAnswer:
+def _done(case: Case, decision: Decision) -> StoredAnswer:
     return _DONE

@@ -281,18 +281,18 @@ def say_held(draft: Draft) -> None:
 def let_go_on(draft: Draft, code: str, reason: str, trigger: str | None = None) -> None:
     """A person lets a held step go on: its task is sent again under the same key, or it waits afresh.
 
-    A department that is asked has the task: it is asked at once, and not given it a second time.
+    What was accepted stays so, as its clock ran on. A department that is asked has the task: it is asked at
+    once, and not given it a second time.
     """
     task = draft.live_task(code)
     said = {"reason": reason}
     if task is None or task.state in (TaskState.DONE, TaskState.WITHDRAWN):
         _start_afresh(draft, code, said)
         return
-    department = draft.steps[code].department
-    draft.move_step(
-        code, StepState.DISPATCHED, EventType.STEP_RELEASED, said,
-        waiting=with_department(department),
-    )  # fmt: skip
+    step = draft.steps[code]
+    state = StepState.ACCEPTED if step.timing.clock else StepState.DISPATCHED
+    waiting = with_department(step.department, _WITH.get(state, "with_department"))
+    draft.move_step(code, state, EventType.STEP_RELEASED, said, waiting=waiting)
     if task.state is TaskState.SENT and task.poll_every_s is not None:
         draft.tasks[task.id] = draft.ask_again(task, polls=0, tries=0)._replace(poll_at=draft.now.machine_at)
         return

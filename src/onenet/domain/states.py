@@ -121,7 +121,10 @@ STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
     _S.SUPPLEMENT_NEEDED: frozenset({_S.DISPATCHED, _S.ACCEPTED, _S.REJECTED, _S.CANCELLED}),
     _S.SUSPENDED: frozenset({_S.ACCEPTED, _S.CANCELLED}),
     _S.HELD: frozenset(
-        {_S.WAITING, _S.READY, _S.DISPATCHED, _S.COMPLETED, _S.SKIPPED, _S.REJECTED, _S.CANCELLED}
+        {
+            *(_S.WAITING, _S.READY, _S.DISPATCHED, _S.ACCEPTED),
+            *(_S.COMPLETED, _S.SKIPPED, _S.REJECTED, _S.CANCELLED),
+        }
     ),
     **dict.fromkeys(FINAL_STEP, frozenset[StepState]()),
 }

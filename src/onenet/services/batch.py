@@ -126,7 +126,7 @@ class Batch:
         if beside is not None:
             other, its = beside
             other.after = self._settled(other, its, change)
-        stored = change.render(after, decision.reply) if change.render else None
+        stored = change.render(after, decision) if change.render else None
         entry.after = after
         if change.opening:
             self._entries[after.id] = entry

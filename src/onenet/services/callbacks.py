@@ -18,8 +18,9 @@ from onenet.adapters.registry import adapter_for
 from onenet.adapters.signing import Refusal
 from onenet.clock import Clock
 from onenet.domain import moves
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Decision, Reply
 from onenet.domain.commands import RecordAnswer
+from onenet.domain.events import EventType
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.visibility import Visible
 from onenet.errors import CallbackConflict, Fault, InvalidInput, NotFound, Unauthenticated
@@ -37,13 +38,15 @@ STATUS: Mapping[Reply, int] = {"refused": 409}
 """A move that the step's state does not allow is on record, and told; every other reply is 200."""
 
 
-def render(task_id: UUID, case: Case, reply: Reply) -> StoredAnswer:
+def render(task_id: UUID, case: Case, decision: Decision) -> StoredAnswer:
     """What the department is answered, and answered again if it repeats itself."""
-    body: dict[str, Any] = {"outcome": reply, "case": str(case.id), "seq": case.seq}
-    if reply == "refused":
+    body: dict[str, Any] = {"outcome": decision.reply, "case": str(case.id), "seq": case.seq}
+    if decision.reply == "refused":
         step = case.steps[case.tasks[task_id].step]
         body |= {"present": moves.present(case.state, step), "allowed": moves.allowed(case.state, step)}
-    return StoredAnswer(STATUS.get(reply, 200), json.dumps(body))
+        refused = (each.data for each in decision.events if each.type is EventType.ANSWER_REFUSED)
+        body["reason"] = next(refused, {}).get("reason")
+    return StoredAnswer(STATUS.get(decision.reply, 200), json.dumps(body))
 
 
 async def receive(

@@ -12,7 +12,7 @@ from uuid import UUID
 from onenet.domain import duplicates, generated, subjects
 from onenet.domain.agents import Agent
 from onenet.domain.bundle import Bundle, Jurisdiction
-from onenet.domain.case import Applicant, Case, CaseContent, MaterialGiven, Reply
+from onenet.domain.case import Applicant, Case, CaseContent, Decision, MaterialGiven
 from onenet.domain.commands import (
     CheckCommitment,
     Command,
@@ -62,7 +62,7 @@ StepCommand = (
 )
 """What is done to one step, by a person."""
 
-Render = Callable[[Case, Reply], StoredAnswer]
+Render = Callable[[Case, Decision], StoredAnswer]
 
 _UNSET = datetime.min.replace(tzinfo=UTC)
 """Stands in the blank case until the gate writes the moment of its commit over it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Decision, Reply
 from onenet.domain.commands import Command
 from onenet.domain.duplicates import Thing
 from onenet.domain.reapplications import origin
@@ -68,7 +68,7 @@ class Change:
     actor: str
     opening: Opening | None = None
     once: Once | None = None
-    render: Callable[[Case, Reply], StoredAnswer] | None = None
+    render: Callable[[Case, Decision], StoredAnswer] | None = None
     render_refusal: Callable[[Conflict], StoredAnswer] | None = None
     attempt: dict[str, Any] | None = None
     claimed: Claimed | None = None

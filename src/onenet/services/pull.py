@@ -24,7 +24,7 @@ from onenet.adapters import masking, pull
 from onenet.adapters.base import TaskSheet
 from onenet.adapters.transport import Attempt
 from onenet.clock import Clock
-from onenet.domain.case import Case, Reply
+from onenet.domain.case import Case, Decision
 from onenet.domain.commands import RecordAttempt
 from onenet.domain.outcome import Received, TryLater
 from onenet.domain.sheet import TASK_PREFIX
@@ -241,5 +241,5 @@ class Pull:
         )
 
 
-def _render(case: Case, reply: Reply) -> StoredAnswer:
-    return StoredAnswer(200, json.dumps({"outcome": reply}))
+def _render(case: Case, decision: Decision) -> StoredAnswer:
+    return StoredAnswer(200, json.dumps({"outcome": decision.reply}))

@@ -87,7 +87,7 @@ async def _resend_task(
 ) -> tuple[StoredAnswer, bool]:
     _check_active(endpoint)
     command = SendAgain(wanted.work_id, "sent again by hand", MANUAL)
-    change = Change(case_id, command, wanted.actor, once=once, render=lambda case, reply: _said(wanted, case))
+    change = Change(case_id, command, wanted.actor, once=once, render=lambda case, _: _said(wanted, case))
     result = await gate.submit(change)
     if result.answer is None:
         raise RuntimeError("the gate gave no answer to a resend")

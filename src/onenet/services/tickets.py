@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy.exc import IntegrityError
 
-from onenet.domain.case import Applicant, Case, CaseContent, Reply
+from onenet.domain.case import Applicant, Case, CaseContent, Decision
 from onenet.domain.commands import Extend, HandleTicket, Open
 from onenet.domain.tickets import BUNDLE, Round, Ticket, TicketKind, ticket_of
 from onenet.domain.tracking import hash_of
@@ -89,7 +89,7 @@ async def file(
         await catalogue.number_template(filed.jurisdiction),
     )
 
-    def render(case: Case, reply: Reply) -> StoredAnswer:
+    def render(case: Case, decision: Decision) -> StoredAnswer:
         return tell(case)
 
     try:
