@@ -148,6 +148,15 @@ async def test_the_case_and_its_steps_show_until_when(
     assert "statutory_due_at" not in shown
 
 
+async def test_the_calendar_is_of_the_year_in_which_the_clock_began(
+    frontend: httpx2.AsyncClient, clock: FrozenClock, database: Database, parts: Parts, case_id: str
+) -> None:
+    await says(database, parts, Accepted())
+    clock.advance(timedelta(days=60))
+    assert clock.now().year == 2027
+    assert (await whole(frontend, case_id))["calendar"] == "/v1/calendar/kunshan/2026"
+
+
 EXTENSION = {"limit": "promised", "days": 2, "approved_by": "局长", "reason": "须向外省核实"}
 
 

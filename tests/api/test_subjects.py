@@ -325,6 +325,16 @@ async def withdraw(frontend: httpx2.AsyncClient, case: dict[str, Any], **said: A
     return await frontend.post(case["links"]["withdrawal"], json=said, headers=key)
 
 
+async def test_whoever_hands_in_for_two_and_says_one_is_told_to_say_two(
+    frontend: httpx2.AsyncClient, family: Parts
+) -> None:
+    frontend.headers["Accept-Language"] = "en"
+    refused = await frontend.post(
+        "/v1/cases", json=twins() | {"subjects": 1}, headers={"Idempotency-Key": "k"}
+    )
+    assert "send subjects: 2" in refused.text
+
+
 async def test_one_twin_is_withdrawn_alone(frontend: httpx2.AsyncClient, family: Parts) -> None:
     case = await applied(frontend)
     assert (await withdraw(frontend, case, subject=2)).status_code == 200
@@ -333,7 +343,8 @@ async def test_one_twin_is_withdrawn_alone(frontend: httpx2.AsyncClient, family:
         "household": "waiting", "household__2": "cancelled", "benefit": "held",
     }  # fmt: skip
     assert problem(await withdraw(frontend, case, subject=2, reason="again")) == (409, "state-conflict")
-    assert (await withdraw(frontend, case, subject=3)).status_code == 404
+    nobody = await withdraw(frontend, case, subject=3)
+    assert (nobody.status_code, nobody.json()["errors"][0]["pointer"]) == (409, "/subject")
     both = await withdraw(frontend, case, subject=1, step="certificate")
     assert [each["pointer"] for each in both.json()["errors"]] == ["/subject"]
 

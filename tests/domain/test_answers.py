@@ -225,7 +225,7 @@ def test_a_completed_step_keeps_its_results_and_says_them_in_the_event() -> None
     walk = begin()
     walk.answer("household", Completed((ResultGiven("page", "P-1", {"pages": 2}),), "granted"))
     step = walk.step("household")
-    assert step.results == (ResultGiven("page", "P-1", {"pages": 2}),)
+    assert step.results == (ResultGiven("page", "P-1", {"pages": 2}, issued_on="2026-11-23"),)
     assert step.opinion == "granted"
     (event,) = (event for event in walk.events if event.type == "step.completed")
     assert event.content()["results"] == [{"code": "page", "number": "P-1", "facts": {"pages": 2}}]

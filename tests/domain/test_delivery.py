@@ -144,7 +144,7 @@ def test_it_is_handed_over_once() -> None:
         walk.case.state, walk.step("licence")
     )
     walk.tell(HANDED_OVER)
-    with pytest.raises(MoveRefused):
+    with pytest.raises(MoveRefused, match="they were handed over at 2026"):
         walk.tell(HANDED_OVER)
 
 

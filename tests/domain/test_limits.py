@@ -139,6 +139,19 @@ def test_what_is_refused_or_not_accepted_yet_stops_nothing() -> None:
     assert case.timing.clock.stopped is None
 
 
+def test_the_whole_stands_still_while_the_applicant_alone_can_act_before_acceptance() -> None:
+    """LIC 42 counts the time of offices, from acceptance."""
+    for others in ((), (item("c"),)):
+        case = answered(opened(item("a"), item("b"), *others), "a", Completed(), THU)
+        case = answered(case, "b", ASKS, date(2026, 3, 9))
+        assert case.timing.clock is not None
+        stopped = Pause(at_nine(date(2026, 3, 9)), None, "supplement")
+        assert case.timing.clock.stopped == (None if others else stopped)
+        # Ten working days after Thu 5 end on Thu 19; Mon 9 and Tue 10 are the applicant's: Mon 23.
+        case = told(case, HandInSupplement("b", (), {"name": "x"}), date(2026, 3, 11)).case
+        assert case.timing.promised_due_at == end_of(date(2026, 3, 19 if others else 23))
+
+
 def test_an_acceptance_that_is_dated_back_takes_the_clock_of_the_case_along() -> None:
     later = joint(Clock(at_nine(THU)), [Clock(at_nine(date(2026, 3, 3)))], at_nine(THU), is_closed=False)
     assert later.started_at == at_nine(date(2026, 3, 3))

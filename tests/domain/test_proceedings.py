@@ -58,9 +58,13 @@ def test_a_department_lengthens_a_limit_once_and_the_applicant_is_told_why() -> 
         (replace(TEN_MORE, reason="again"), [TEN_MORE], "it was extended by 10 workdays already"),
         (replace(TEN_MORE, days=11), [], "at most 10 workdays; the limit is in workdays"),
         (replace(TEN_MORE, limit="promised"), [], "no promised limit runs here"),
-        (SET, [], "its hearing is not there, or the step is not"),
-        (HELD, [TOLD], "its hearing is not there, or the step is not"),
-        (TellHearingRight("once more"), [TOLD], "its hearing is not there, or the step is not"),
+        (SET, [], "a hearing is set and recorded only once it was asked for, and before it was held"),
+        (HELD, [TOLD], "a hearing is set and recorded only once it was asked for, and before it was held"),
+        (
+            TellHearingRight("once more"),
+            [TOLD],
+            "the right to a hearing is told once, of a step that is accepted",
+        ),
     ],
 )
 def test_what_an_officer_may_not_do_a_department_may_not_either(

@@ -56,6 +56,7 @@ def test_an_item_is_taken_in_from_all_that_is_nearer(scope: Reach, taken: list[R
             with pytest.raises(OutOfReach) as refused:
                 reach.check(members, far, "kunshan")
             assert refused.value.present["members"] == ["licence"]
+            assert refused.value.detail.startswith("this can be handed in only ")
             assert refused.value.allowed[0]["jurisdiction"] == "kunshan"
 
 

@@ -13,6 +13,12 @@ _MOVES = ("accepted", "suspended", "resumed", "supplement_needed", "supplemented
 MOVES = tuple(f"step.{word}" for word in _MOVES)
 
 
+_LIES_WITH = {
+    **dict.fromkeys(("step.ready", "step.dispatched", "step.held", "step.supplemented"), "office"),
+    "step.supplement_needed": "applicant",
+}
+
+
 @dataclass
 class Ran:
     """How long a clock ran: since when, and when it did not. `longer`: what came on top of a limit."""
@@ -22,9 +28,13 @@ class Ran:
     paused: list[tuple[datetime, datetime | None]] = field(default_factory=list)
     longer: dict[str, int] = field(default_factory=dict)
     has_ended: bool = False
+    lies_with: str | None = None
 
     def hear(self, fact: Fact, *, restarts: bool) -> None:
         """What an event of the step says to it."""
+        self.lies_with = _LIES_WITH.get(fact.type, self.lies_with)
+        if fact.type == "step.released" and fact.data["state"] == "waiting":
+            self.lies_with = None
         if fact.type == "step.extended":
             self.longer[fact.data["limit"]] = fact.data["days"]
         elif fact.type in ENDS:
@@ -157,7 +167,9 @@ def _join(whole: Ran, steps: Sequence[Ran], at: datetime) -> bool:
     before = (whole.started, list(whole.paused))
     whole.started = min([each.started for each in (whole, *steps) if each.started], default=at)
     stand = [each.is_paused for each in steps if each.started and not each.has_ended]
-    if not stand or not all(stand):
+    # What is not accepted yet has no clock: that of the whole stands still where the applicant alone can act.
+    lie = {each.lies_with for each in steps if not each.started and not each.has_ended}
+    if not (all(stand) if stand else "applicant" in lie and "office" not in lie):
         whole.go_on(at)
     elif not whole.is_paused:
         whole.paused.append((at, None))

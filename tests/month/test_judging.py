@@ -64,6 +64,11 @@ ASKS: dict[str, Any] = {"waiting": {"until": midnight(20).isoformat()}}
         ([*ON_THE_SPOT, YELLOW, (9, "b", "step.cancelled", {"deemed": "supplement_lapsed", **DUE})], [6]),
         # Asked on Wednesday 4, handed in on Friday 6: two days that do not count.
         ([*ACCEPTED, (4, "a", "step.supplement_needed", ASKS), (6, "a", "step.supplemented", {})], [10, 11]),
+        # Likewise of what is not accepted yet, where nobody else can act.
+        (
+            [*ON_THE_SPOT, (4, "b", "step.supplement_needed", ASKS), (6, "b", "step.supplemented", {})],
+            [10, 11],
+        ),
         ([*ACCEPTED, (4, None, "case.extended", {"limit": "promised", "days": 2})], [10, 11]),
     ],
     ids=[
@@ -73,6 +78,7 @@ ASKS: dict[str, Any] = {"waiting": {"until": midnight(20).isoformat()}}
         "closed",
         "lapsed",
         "asked",
+        "asked before it is accepted",
         "extended",
     ],
 )

@@ -92,7 +92,9 @@ class DeadlineShape(Answer):
 class CaseDeadlinesShape(Answer):
     """Promised and statutory deadline of the whole side by side, beside those of its steps.
 
-    Its clock begins with the first of theirs. It stands still while one of them does and none runs.
+    Its clock begins with the first of theirs. It stands still while one of them does and none runs, and while
+    nobody but the applicant can act.
+    `calendar`: of the year in which it began.
     """
 
     clock: ClockShape | None = None
@@ -140,7 +142,8 @@ async def explain_case_deadline(request: Request, case_id: CaseId) -> Response:
 
 def _explained(request: Request, case: Case, found: Deadlines, view: View) -> dict[str, Any]:
     now = parts(request).gate.clock.now()
-    year = local_day(now, case.utc_offset_minutes).year
+    begun_at = found.clock.started_at if found.clock else now
+    year = local_day(begun_at, case.utc_offset_minutes).year
     until = (found.clock and found.clock.ended_at) or now
     promised, statutory = (
         each and _deadline(each, case, until, view) for each in (found.promised, found.statutory)

@@ -45,13 +45,12 @@ from onenet.errors import (
     Conflict,
     DraftSent,
     Fault,
-    FormInvalid,
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
 )
 from onenet.ids import from_text, new_id
-from onenet.services import cases, contents, drafts, receiving
+from onenet.services import cases, contents, drafts, forms, receiving
 from onenet.services.change import Once
 from onenet.services.once import answered
 from onenet.store.accesses import Access
@@ -196,7 +195,7 @@ async def submit_draft(request: Request, draft_id: DraftId, body: SubmissionBody
     _unless(request, row)
     said, lacks = submission_in(row)
     if said is None:
-        raise FormInvalid(f"{len(lacks)} entries are wrong or missing", faults=lacks)
+        raise forms.wrong(lacks)
     now, by_delegation = known.machine_clock.now(), sight.rule == "delegation"
     application = replace(
         said.to_submission(),

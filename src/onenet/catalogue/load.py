@@ -140,6 +140,10 @@ def _finding(shape: type[model.Shape], node: Node, fault: dict[str, Any]) -> Fin
             return error(place, "missing_key", f"the key {key} is missing")
         case "literal_error":
             return error(place, "bad_value", f"expected {fault['ctx']['expected']}")
+        case "greater_than_equal":
+            return error(place, "bad_value", f"expected {fault['ctx']['ge']} or more")
+        case "less_than_equal":
+            return error(place, "bad_value", f"expected {fault['ctx']['le']} or less")
         case "string_pattern_mismatch":
             if key == "[key]":
                 place = node.key_place(path[:-1])

@@ -90,12 +90,16 @@ def go_on(clock: Clock, at: datetime) -> Clock:
     )
 
 
-def joint(clock: Clock | None, steps: Collection[Clock], at: datetime, *, is_closed: bool) -> Clock:
+def joint(
+    clock: Clock | None, steps: Collection[Clock], at: datetime, *, is_closed: bool, only_asked: bool = False
+) -> Clock:
     """The clock of an accepted case, after one of its steps changed.
 
     It began with the first of theirs, or now where none had one. It stands still while one of them does and
     none runs: what LIC 45 does not count, a hearing, an inspection, is not counted here either; but while one
-    office can work the whole goes on, and gains no time from what another one waits for.
+    office can work the whole goes on, and gains no time from what another one waits for. `only_asked`: where
+    none of theirs has begun or all have ended, an applicant is asked to correct what is not accepted yet, and
+    nobody else can act: LIC 42 counts an office's time, from acceptance, and not the applicant's.
     """
     began_at = min([each.started_at for each in steps] + [clock.started_at if clock else at])
     if clock is None or clock.started_at != began_at:
@@ -103,6 +107,8 @@ def joint(clock: Clock | None, steps: Collection[Clock], at: datetime, *, is_clo
     if is_closed:
         return go_on(clock, at)._replace(ended_at=clock.ended_at or at)
     reasons = {each.stopped and each.stopped.reason for each in steps if each.ended_at is None}
+    if only_asked and not reasons:
+        reasons = {"supplement"}
     if not reasons or None in reasons:
         return go_on(clock, at)
     reason = "special_procedure" if "special_procedure" in reasons else "supplement"

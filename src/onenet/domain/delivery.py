@@ -89,6 +89,8 @@ def deliver(draft: Draft, command: DeliverResults) -> None:
     if step is None:
         raise NotFound
     found = of(step)
+    if found and found.delivered_at:
+        raise moves.refused(f"they were handed over at {found.delivered_at.isoformat()}", draft, step)
     if found is None or not moves.is_to_be_delivered(step):
         raise moves.refused("no results of the step are to be delivered", draft, step)
     if wrong := tuple(_faults(found, command)):

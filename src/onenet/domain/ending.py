@@ -14,7 +14,7 @@ from onenet.domain.outcome import ResultGiven
 from onenet.domain.procedures import Reapplied
 from onenet.domain.reapplications import AGAIN
 from onenet.domain.states import FINAL_STEP, StepState, TaskState
-from onenet.errors import NotFound
+from onenet.errors import Fault, NotFound, UnknownReference
 
 WITHDRAWN = "withdrawn_by_applicant"
 
@@ -71,12 +71,14 @@ def withdraw_step(draft: Draft, code: str) -> Reply:
 def withdraw_subject(draft: Draft, number: int) -> Reply:
     """The applicant takes back what is one subject's; the edges say what becomes of what is for all.
 
-    Raises: NotFound, MoveRefused.
+    Raises: UnknownReference, MoveRefused.
     """
     whose = {code: subjects.of(draft.case.bundle, code) for code in draft.steps}
     codes = [code for code, each in whose.items() if each is not None and each.number == number]
     if not codes:
-        raise NotFound
+        most = max((each.of for each in whose.values() if each), default=1)
+        zh, en = f"本办件共 {most} 名", f"Expected one of the {most} that the case is for"
+        raise UnknownReference(en, faults=(Fault("unknown", zh, en, pointer="/subject"),))
     if all(draft.steps[code].state in FINAL_STEP for code in codes):
         raise moves.refused("its steps are closed", draft, draft.steps[codes[0]])
     withdraw_steps(draft, codes)

@@ -27,13 +27,22 @@ from onenet.errors import NotFound
 ASKED_WITHIN, HELD_WITHIN, NOTICE = Limit(5, "workdays"), Limit(20, "workdays"), Limit(7, "workdays")
 """LIC art. 47, 47, and 48(1)."""
 
+_OPEN_RIGHT = "the right to a hearing is open only once it was told and not used, waived or past"
+_TO_BE_HELD = "a hearing is set and recorded only once it was asked for, and before it was held"
+_NEEDED = {
+    "tell_hearing": "the right to a hearing is told once, of a step that is accepted",
+    **dict.fromkeys(("ask_hearing", "waive_hearing"), _OPEN_RIGHT),
+    **dict.fromkeys(("set_hearing", "record_hearing"), _TO_BE_HELD),
+}
+"""What each act needs, told to whoever is refused."""
+
 
 def hear(draft: Draft, command: Hear) -> Reply:
     """Takes the hearing of a step one further. Raises: NotFound, MoveRefused."""
     step = draft.steps.get(command.step)
     if step is None:
         raise NotFound
-    moves.check_step(draft, step, command.act.action, "its hearing is not there, or the step is not")
+    moves.check_step(draft, step, command.act.action, _NEEDED[command.act.action])
     match command.act:
         case TellHearingRight(reason):
             _tell_right(draft, step, reason)

@@ -19,7 +19,7 @@ from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import WhichLimit
 from onenet.domain.procedures import Extension, Procedure
-from onenet.domain.states import FINAL_CASE, CaseState
+from onenet.domain.states import FINAL_CASE, CaseState, StepState
 from onenet.domain.tickets import ticket_of
 
 
@@ -91,12 +91,24 @@ def note_case(draft: Draft, *, everything: bool) -> Timing:
         clock = ticket.round.clock
     else:
         clocks = [step.timing.clock for step in draft.steps.values() if step.timing.clock is not None]
-        clock = joint(timing.clock, clocks, draft.now.at, is_closed=draft.state in FINAL_CASE)
+        clock = joint(
+            timing.clock, clocks, draft.now.at,
+            is_closed=draft.state in FINAL_CASE, only_asked=_is_only_asked(draft.steps.values()),
+        )  # fmt: skip
     if clock == timing.clock and draft.content is draft.case.content and not everything:
         return timing
     timing = timing._replace(clock=clock)
     changed = draft.case._replace(timing=timing, content=draft.content)
     return _noted(timing, of_case(changed, draft.rules.calendar))
+
+
+def _is_only_asked(steps: Iterable[Step]) -> bool:
+    """Whether, of what is not accepted yet, something is to be corrected and no office has another part."""
+    open_ = {step.state for step in steps if step.timing.clock is None}
+    return StepState.SUPPLEMENT_NEEDED in open_ and open_.isdisjoint(_WITH_OFFICE)
+
+
+_WITH_OFFICE = frozenset({StepState.READY, StepState.DISPATCHED, StepState.HELD})
 
 
 def _noted(timing: Timing, found: Deadlines) -> Timing:

@@ -6,7 +6,7 @@ calendar and rules count; the last two go by `Case.jurisdiction`. Source: GB/T 3
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import get_args
 
 from onenet.domain.bundle import Jurisdiction, Member, Reach
@@ -19,6 +19,13 @@ _PROVINCE, _CITY = 2, 4
 
 _MUNICIPALITIES = frozenset({"11", "12", "31", "50"})
 """Provinces that are one city: Beijing, Tianjin, Shanghai, Chongqing."""
+
+_WHERE: Mapping[Reach, str] = {
+    "own": "where it is handled",
+    "across_counties": "in the city where it is handled",
+    "across_cities": "in the province where it is handled",
+    "across_provinces": "anywhere",
+}
 
 
 def narrowest(members: Iterable[Member]) -> Reach:
@@ -44,4 +51,4 @@ def check(members: Sequence[Member], far: Reach, handling: str) -> None:
         reach = narrowest(members)
         present = {"jurisdiction": handling, "reach": reach, "needed": far, "members": short}
         go = {"action": "apply_in", "by": ["applicant"], "jurisdiction": handling}
-        raise OutOfReach(f"what is applied for reaches {reach}, and this is {far}", present, (go,))
+        raise OutOfReach(f"this can be handed in only {_WHERE[reach]}", present, (go,))

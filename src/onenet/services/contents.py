@@ -42,7 +42,7 @@ def check(
         faults += tuple(commitment.faults(bundle, plan, promised.commitments))
         faults += tuple(delivery.faults(bundle, plan, content.filing))
     if faults:
-        raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
+        raise forms.wrong(faults)
     confirmed = content.forms_sha256
     if confirmed is not None and confirmed != generated.digest_of(generated.generated(bundle, content)):
         raise FormsDiffer(faults=(FORMS_DIFFER,))
@@ -74,10 +74,18 @@ def not_right_yet(
 
 def _strangers(bundle: Bundle, materials: Sequence[MaterialGiven]) -> tuple[Fault, ...]:
     return tuple(
-        Fault("unknown", "没有此材料", "the bundle has no such material", pointer=f"/materials/{place}/code")
+        Fault("unknown", *_not_there(bundle, given.code), pointer=f"/materials/{place}/code")
         for place, given in enumerate(materials)
         if given.code not in bundle.materials
     )
+
+
+def _not_there(bundle: Bundle, code: str) -> tuple[str, str]:
+    """What is said of a code that no material has; of one that is there for more subjects, for how many."""
+    said, (base, number) = bundle.subjects, subjects.parted(code)
+    if said and base in said.materials and number <= said.max:
+        return f"须先指明 subjects: {number}", f"the application is for fewer: send subjects: {number}"
+    return "没有此材料", "the bundle has no such material"
 
 
 _SCHEMAS: Recent[tuple[int, str], tuple[guidance.Plan, str]] = Recent(1_000)

@@ -15,7 +15,7 @@ import jsonschema_rs
 
 from onenet.domain.identifiers import FORMATS
 from onenet.domain.questions import is_date
-from onenet.errors import Fault
+from onenet.errors import Fault, FormInvalid
 
 _FORMAT_NAMES = {
     "cn-ric": (
@@ -30,10 +30,26 @@ _FORMAT_NAMES = {
     "date-time": ("带时区的时间", "a date and time with a zone"),
 }
 
+_TYPE_NAMES: Mapping[str, tuple[str, str]] = {
+    "string": ("文本", "text"),
+    "integer": ("整数", "a whole number"),
+    "number": ("数字", "a number"),
+    "boolean": ("true 或 false", "true or false"),
+    "array": ("列表", "a list"),
+    "object": ("对象", "an object"),
+    "null": ("null", "null"),
+}
+
+
+def _type_names(types: Sequence[str]) -> tuple[str, str]:
+    zh, en = zip(*(_TYPE_NAMES[each] for each in types), strict=True)
+    return f"应为{'或'.join(zh)}", f"expected {' or '.join(en)}"
+
+
 _EXPECTED: Mapping[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
     "required": lambda kind: ("此项必填", "this field is required"),
     "additionalProperties": lambda kind: ("表单中没有此项", "the form has no such field"),
-    "type": lambda kind: (f"应为 {kind.get('types')}", f"expected {kind.get('types')}"),
+    "type": lambda kind: _type_names(kind["types"]),
     "enum": lambda kind: (f"应为其中之一：{kind.get('options')}", f"expected one of {kind.get('options')}"),
     "maxLength": lambda kind: (f"最多 {kind['limit']} 个字符", f"at most {kind['limit']} characters"),
     "minLength": lambda kind: (f"至少 {kind['limit']} 个字符", f"at least {kind['limit']} characters"),
@@ -62,6 +78,12 @@ def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
 def as_text(schema: Mapping[str, Any]) -> str:
     """The schema as `check` takes it: by this text its validator is remembered."""
     return json.dumps(schema, sort_keys=True)
+
+
+def wrong(faults: Sequence[Fault]) -> FormInvalid:
+    """The error for these: how many there are, and the first of them."""
+    said = "1 entry is" if len(faults) == 1 else f"{len(faults)} entries are"
+    return FormInvalid(f"{said} wrong or missing", faults=tuple(faults[:MOST_FAULTS]))
 
 
 def check(schema: str, form: Mapping[str, Any], at: str = "/form") -> tuple[Fault, ...]:

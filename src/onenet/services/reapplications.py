@@ -14,7 +14,7 @@ from onenet.domain.procedures import Reapplies
 from onenet.domain.promises import Promised
 from onenet.domain.states import CaseState
 from onenet.domain.tracking import hash_of
-from onenet.errors import Fault, FormInvalid
+from onenet.errors import Fault
 from onenet.services import cases, forms, reuse
 from onenet.services.advance import Gate
 from onenet.services.cases import Replying
@@ -104,4 +104,4 @@ def _check(case: Case, codes: Sequence[str], content: CaseContent, repaired: Rep
     faults += tuple(tolerance.faults(bundle, alone, handed_in, repaired.promised.undertakings))
     faults += tuple(commitment.faults(bundle, alone, repaired.promised.commitments))
     if faults:
-        raise FormInvalid(f"{len(faults)} entries are wrong or missing", faults=faults[: forms.MOST_FAULTS])
+        raise forms.wrong(faults)
