@@ -209,6 +209,7 @@ async def test_a_number_that_does_not_fit_is_told_where_it_stands(
     ("second", "where"),
     [
         ({"child_name": " 示例宝"}, ("/form/child_name__2", "subject_repeated")),
+        ({"child_name": "示例\u200b宝"}, ("/form/child_name__2", "subject_repeated")),
         ({"child_name": None}, ("/form/child_name__2", "required")),
         ({"weight_g": 3}, ("/form/weight_g__2", "minimum")),
     ],
@@ -297,6 +298,34 @@ async def test_who_applies_again_for_one_cannot_make_it_the_other(
     case = await applied(frontend)
     await answer(family, case["id"], "certificate__2", Rejected("refused", "姓名不符"))
     made = await again(frontend, case, "certificate__2", form={"child_name__2": "示例宝"})
+    assert [each["code"] for each in made.json()["errors"]] == ["subject_repeated"]
+
+
+async def test_who_applies_again_for_one_cannot_rewrite_the_other(
+    frontend: httpx2.AsyncClient, family: Parts
+) -> None:
+    case = await applied(frontend)
+    await answer(family, case["id"], "certificate", Rejected("refused", "姓名不符"))
+    await answer(family, case["id"], "certificate__2", ISSUED)
+    # The benefit comes after both and goes along: it is told of both.
+    made = await again(frontend, case, "certificate", form={"child_born_on__2": "2026-11-13"})
+    assert [(each["pointer"], each["code"]) for each in made.json()["errors"]] == [
+        ("/form/child_born_on__2", "of_another_subject")
+    ]
+    form = {"child_name": "示例新", "child_born_on__2": "2026-11-12"}  # what stays may be sent along
+    made = await again(frontend, case, "certificate", form=form, key="right")
+    assert made.status_code == 202, made.text
+
+
+async def test_who_applies_again_and_again_for_one_cannot_make_it_the_other(
+    frontend: httpx2.AsyncClient, family: Parts
+) -> None:
+    case = await applied(frontend)
+    for step in ("certificate", "certificate__2"):
+        await answer(family, case["id"], step, Rejected("refused", "姓名不符"))
+    first = (await again(frontend, case, "certificate")).json()  # the benefit, for both, stays behind
+    await answer(family, first["id"], "certificate", Rejected("refused", "姓名不符"))
+    made = await again(frontend, first, "certificate", form={"child_name": "示例贝"}, key="third")
     assert [each["code"] for each in made.json()["errors"]] == ["subject_repeated"]
 
 

@@ -114,9 +114,11 @@ def _is_forgiven(member: Member, before: Step) -> bool:
 def content_for(
     case: Case, codes: Collection[str], form: Mapping[str, Any], materials: Collection[MaterialGiven]
 ) -> CaseContent:
-    """What the applicant said in the earlier case and says now, as far as these members need it."""
+    """What the applicant said in the earlier case and says now, as far as these members need it; and what
+    tells subjects apart, so that none can become another one later.
+    """
     bundle, said = case.bundle, case.content
-    fields = guidance.form_schema(bundle, codes, said.answers)["properties"]
+    fields = {*guidance.form_schema(bundle, codes, said.answers)["properties"], *subjects.marking(bundle)}
     papers = {code for each in codes for code in bundle.member(each).materials}
     given = {each.code: each for each in (*said.materials, *materials)}
     return replace(

@@ -7,6 +7,7 @@ twice.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -102,8 +103,40 @@ def repeated(bundle: Bundle, form: Mapping[str, Any]) -> tuple[Fault, ...]:
 
 
 def _mark(form: Mapping[str, Any], code: str, number: int) -> str | None:
+    """What two must not have in common: not told apart by width, composition (NFKC), case, spaces, or what
+    has no shape.
+    """
     value = form.get(numbered(code, number))
-    return None if value is None else " ".join(str(value).split()).casefold()
+    if value is None:
+        return None
+    text = unicodedata.normalize("NFKC", str(value))
+    return " ".join("".join(c for c in text if unicodedata.category(c) != "Cf").split()).casefold()
+
+
+def of_others(bundle: Bundle, members: Iterable[str], changed: Iterable[str]) -> tuple[Fault, ...]:
+    """Fields that are changed of subjects whom none of these members is about, while some are about one."""
+    said = bundle.subjects
+    about = {whose.number for member in members if (whose := of(bundle, member))}
+    if said is None or not about:
+        return ()
+    parts = {code: parted(code) for code in changed}
+    return tuple(
+        Fault(
+            "of_another_subject",
+            f"该{said.names['zh']}的事项未再次申请，不得更改",
+            f"nothing of this {said.names['en'].lower()} is applied for again: it stays as it was",
+            pointer=f"/form/{code}",
+        )
+        for code, (base, number) in parts.items()
+        if base in said.fields and number not in about
+    )
+
+
+def marking(bundle: Bundle) -> frozenset[str]:
+    """The fields by which the several subjects of a case are told apart."""
+    distinct = bundle.subjects.distinct if bundle.subjects else ()
+    found = frozenset(code for code in bundle.fields if parted(code)[0] in distinct)
+    return found if len(found) > len(distinct) else frozenset()
 
 
 def numbered(code: str, number: int) -> str:

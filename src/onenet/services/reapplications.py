@@ -92,8 +92,12 @@ def _check(case: Case, codes: Sequence[str], content: CaseContent, repaired: Rep
         if given.code not in papers:
             raise cases.unknown(f"/materials/{place}/code", "无需此材料", "no such material is needed again")
     schema = guidance.form_schema(bundle, codes, content.answers)
-    faults = forms.check(forms.as_text(schema), {**content.form, **repaired.form})
-    faults += subjects.repeated(bundle, {**case.content.form, **repaired.form})
+    kept = {code: value for code, value in content.form.items() if code in schema["properties"]}
+    faults = forms.check(forms.as_text(schema), {**kept, **repaired.form})
+    before = case.content.form
+    changed = [code for code, value in repaired.form.items() if before.get(code) != value]
+    faults += subjects.of_others(bundle, codes, changed)
+    faults += subjects.repeated(bundle, {**before, **repaired.form})
     handed_in = {material.code for material in content.materials}
     plan = guidance.plan(bundle, content.answers)
     for material in guidance.needed_materials(plan):
