@@ -312,11 +312,13 @@ async def test_codes_that_the_item_does_not_name_are_told_with_their_place(
             task, "supplement_needed", requests=[{"kind": "field", "code": "record", "reason": "x"}]
         ),
         await zhang.do(task, "handovers", to="officer:police", reason="x"),
+        await zhang.answer(task, "completed", results=[{"code": "birth_certificate", "number": "1"}] * 2),
     ]
     assert [(problem(each), each.json()["errors"][0]["pointer"]) for each in wrong] == [
         ((409, "unknown-reference"), "/results/0/code"),
         ((409, "unknown-reference"), "/requests/0/code"),
         ((409, "unknown-reference"), "/to"),
+        ((409, "form-invalid"), "/results/1"),
     ]
 
 

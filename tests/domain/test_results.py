@@ -42,9 +42,22 @@ def test_what_would_end_before_it_begins_is_held_for_a_person_and_nothing_of_it_
     assert walk.answer("licence", Completed((GIVEN, wrong))) == "held"
     step = walk.step("licence")
     assert (step.state, step.results) == (StepState.HELD, ())
-    assert step.reason == "/results/1/valid_until: expected no day before valid_from"
+    assert step.reason == "/results/1/valid_until: Expected no day before valid_from"
     one_day = ResultGiven("licence", valid_from="2026-12-01", valid_until="2026-12-01")
     assert walk.answer("licence", Completed((one_day,))) == "applied"
+
+
+@pytest.mark.parametrize(
+    ("number", "other", "reply"),
+    [("F-1", "F-1", "held"), (None, None, "held"), ("F-1", "F-2", "applied"), ("F-1", None, "applied")],
+)
+def test_one_result_is_not_issued_twice(number: str | None, other: str | None, reply: str) -> None:
+    walk = begin(make_bundle(make_member("licence", results=["licence"])))
+    given = (ResultGiven("licence", number), ResultGiven("licence", other))
+    assert walk.answer("licence", Completed(given)) == reply
+    if reply == "held":
+        assert walk.step("licence").results == ()
+        assert walk.step("licence").reason == "/results/1: Expected each result of one number once"
 
 
 def test_the_copy_of_a_result_in_a_case_that_applies_again_has_no_code() -> None:

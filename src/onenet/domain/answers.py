@@ -18,6 +18,7 @@ from onenet.domain import (
     opinions,
     proceedings,
     refusals,
+    results,
     suspensions,
     unfolding,
 )
@@ -44,7 +45,6 @@ from onenet.domain.outcome import (
     TryLater,
     Unclear,
 )
-from onenet.domain.results import out_of_order
 from onenet.domain.states import FINAL_STEP, STEP_MOVES, StepState, TaskState
 from onenet.errors import Conflict
 
@@ -121,8 +121,8 @@ def _for_a_person(draft: Draft, step: Step, outcome: Outcome) -> Unclear | None:
             return NOT_THE_ITEMS
         case SupplementNeeded(due_on=due_on) if lapses.is_over(draft, due_on):
             return DAY_IS_OVER
-        case Completed(results=given) if (place := next(out_of_order(given), None)) is not None:
-            return Unclear(f"/results/{place}/valid_until: expected no day before valid_from")
+        case Completed(results=given) if (fault := next(results.faults(given), None)) is not None:
+            return Unclear(f"{fault.pointer}: {fault.message_en}")
         case Rejected() if refusals.names_no_body(outcome):
             return refusals.WHERE_ELSE
         case _:

@@ -17,6 +17,7 @@ from onenet.domain.case import Step
 from onenet.domain.deadlines import local_day
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import ResultGiven
+from onenet.errors import Fault
 
 Standing = Literal["issued", "expired", "recalled", "revoked"]
 
@@ -30,11 +31,19 @@ def issue(draft: Draft, code: str) -> None:
         draft.steps[code] = step._replace(results=issued)
 
 
-def out_of_order(given: Sequence[ResultGiven]) -> Iterator[int]:
-    """Which of them would cease to hold before they begin to."""
+def faults(given: Sequence[ResultGiven]) -> Iterator[Fault]:
+    """What cannot be of results that are given at once: one ceases to hold before it begins to, or is there
+    twice, when nobody could tell the two apart.
+    """
+    before = set[tuple[str, str | None]]()
     for place, each in enumerate(given):
         if each.valid_from and each.valid_until and each.valid_until < each.valid_from:
-            yield place
+            zh, en = "有效期不得早于开始日期结束", "Expected no day before valid_from"
+            yield Fault("ends_before_it_begins", zh, en, f"/results/{place}/valid_until")
+        if (each.code, each.number) in before:
+            zh, en = "同一结果重复填写", "Expected each result of one number once"
+            yield Fault("repeated", zh, en, f"/results/{place}")
+        before.add((each.code, each.number))
 
 
 def standing(result: ResultGiven, today: date) -> tuple[Standing, str | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,11 +12,11 @@ from onenet.domain import content, results, subjects
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import Case, Step, Task
 from onenet.domain.commands import Clerk, DecideStep, HandOver, WorkAtDesk
-from onenet.domain.outcome import Completed, Outcome, ResultGiven, SupplementNeeded, TakenBack
+from onenet.domain.outcome import Completed, Outcome, SupplementNeeded, TakenBack
 from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.visibility import Visible
-from onenet.errors import Fault, FormInvalid, NotFound
+from onenet.errors import FormInvalid, NotFound
 from onenet.ids import from_text, to_text
 from onenet.services.advance import Gate
 from onenet.services.cases import NOBODY, Replying, change, unknown
@@ -145,7 +145,7 @@ def _check_name(name: str, department: str) -> None:
 def check_codes(bundle: Bundle, step: str, act: object) -> None:
     """Passes when the item names all that is asked for or issued: a person can mend a slip at once.
 
-    Raises: UnknownReference; FormInvalid for a result that ends before it begins.
+    Raises: UnknownReference; FormInvalid for results that end before they begin or are there twice.
     """
     member, whose = bundle.member(step), subjects.of(bundle, step)
     known: dict[str, set[str]] = {
@@ -156,14 +156,8 @@ def check_codes(bundle: Bundle, step: str, act: object) -> None:
     for pointer, kind, code in _codes(act):
         if code not in known[kind] | {subjects.plain(whose, each) for each in known[kind]}:
             raise unknown(pointer, "该事项没有此代码", f"the item has no such {kind}")
-    if isinstance(act, Completed | DecideStep) and (wrong := tuple(_ending_too_soon(act.results))):
-        raise FormInvalid("a result ends before it begins", faults=wrong)
-
-
-def _ending_too_soon(given: Sequence[ResultGiven]) -> Iterator[Fault]:
-    for place in results.out_of_order(given):
-        zh, en = "有效期不得早于开始日期结束", "Expected no day before valid_from"
-        yield Fault("ends_before_it_begins", zh, en, f"/results/{place}/valid_until")
+    if isinstance(act, Completed | DecideStep) and (wrong := tuple(results.faults(act.results))):
+        raise FormInvalid("the results cannot be issued like that", faults=wrong)
 
 
 def _codes(act: Outcome | object) -> Sequence[tuple[str, str, str]]:
