@@ -291,7 +291,7 @@ async def test_a_clerk_lengthens_a_limit_once_and_leads_a_hearing(
         f"{case['links']['self']}/hearings", json=asked, headers={"Idempotency-Key": "wish"}
     )
     assert wish.status_code == 200, wish.text
-    late = await zhang.answer(task, "hearing_set", on="2199-01-01", place="三楼听证室")
+    late = await zhang.answer(task, "hearing_set", on="2026-12-08", place="三楼听证室")
     assert late.status_code == 200, late.text
     held = await zhang.answer(task, "hearing_held", minutes="各方意见均已记录")
     assert held.json()["state"] == "accepted"

@@ -51,6 +51,10 @@ async def test_a_hearing_goes_from_the_right_to_the_minutes(
     assert step["special_procedure"]["procedure"] == "hearing"
     soon = await post(supervisor, lead, action="set", on="2026-11-25", place="三楼")
     assert (soon.status_code, soon.json()["present"]["state"]) == (409, "suspended")
+    far = {"action": "set", "on": "9999-12-31", "place": "三楼"}
+    refused = await supervisor.post(lead, json=far, headers={"Idempotency-Key": "far"})
+    assert refused.status_code == 409
+    assert "until 2026-12-21" in refused.json()["detail"]
     later = {"action": "set", "on": "2026-12-08", "place": "三楼"}
     assert (await supervisor.post(lead, json=later, headers={"Idempotency-Key": "x"})).status_code == 200
     held = await post(supervisor, lead, action="record", minutes="各方意见均已记录")

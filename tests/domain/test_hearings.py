@@ -106,6 +106,31 @@ def test_the_applicant_hears_of_the_day_seven_working_days_before(on: date, is_p
         assert walk.case is before
 
 
+@pytest.mark.parametrize(
+    ("today", "on", "is_possible"),
+    [
+        # LIC art. 47. After Mon 23 November: Fri 27 is 4, 4 December 9, 11th 14, 18th 19, Mon 21st 20.
+        (date(2026, 11, 23), date(2026, 12, 21), True),
+        (date(2026, 11, 23), date(2026, 12, 22), False),
+        (date(2026, 11, 23), date(9999, 12, 31), False),
+        # Set on Fri 11 December the notice ends with Tue 22nd, after the 21st: twenty days count from there.
+        (date(2026, 12, 11), date(2026, 12, 23), True),
+        (date(2026, 12, 11), date(2027, 1, 29), False),
+    ],
+)
+def test_a_hearing_is_set_within_twenty_working_days_or_as_soon_as_can_be(
+    today: date, on: date, is_possible: bool
+) -> None:
+    walk = asked()
+    walk.now = datetime(today.year, today.month, today.day, 2, tzinfo=UTC)
+    if is_possible:
+        walk.tell(Hear(STEP, SetHearing(on, "room 3")))
+        assert state(walk) == "set"
+    else:
+        with pytest.raises(MoveRefused, match="expected a working day after"):
+            walk.tell(Hear(STEP, SetHearing(on, "room 3")))
+
+
 def test_with_the_minutes_the_step_goes_on_and_the_pause_was_in_working_days() -> None:
     # Stopped from Monday 23 November until Friday 4 December: 24 to 27 and 30 November, 1 to 3 December are
     # eight working days. Monday 21 December and eight more, 22 to 25 and 28 to 31: Thursday 31 December.

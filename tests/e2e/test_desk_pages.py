@@ -6,6 +6,7 @@ import html
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from onenet.clock import FrozenClock, SystemClock
 from onenet.console.desk_words import DESK
 from onenet.domain.bundle import CommitmentTerms, Limit
+from onenet.domain.rules import LAW
 from onenet.store.database import Database
 from tests.api.conftest import city_bundle, publish
 from tests.documents import making
@@ -106,10 +108,12 @@ async def test_a_clerk_tells_of_a_hearing_and_sets_it_by_forms(office: Office) -
         json={"step": "certificate", "action": "ask"},
         headers={**office.frontend, "Idempotency-Key": "wish"},
     )
-    today = office.clock.now().date().isoformat()
-    soon = await zhang.press(task, "hearing_set", on=today, place="三楼")
+    today = office.clock.now().date()
+    soon = await zhang.press(task, "hearing_set", on=today.isoformat(), place="三楼")
     assert (soon.status_code, DESK["desk_unfit"]["en"] in soon.text) == (409, True)
-    assert (await zhang.press(task, "hearing_set", on="2198-12-31", place="三楼")).status_code == 303
+    in_time = (today + timedelta(days=days) for days in range(21, 40))  # after the notice, within the twenty
+    on = next(day for day in in_time if LAW.calendar.day(day).is_workday)
+    assert (await zhang.press(task, "hearing_set", on=on.isoformat(), place="三楼")).status_code == 303
     assert (await zhang.press(task, "hearing_held", minutes="各方意见均已记录")).status_code == 303
     assert (await office.certificate(case))["hearing"]["state"] == "held"
 

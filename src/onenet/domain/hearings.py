@@ -86,16 +86,29 @@ def _ask(draft: Draft, step: Step, reason: str | None) -> None:
 
 def _set(draft: Draft, step: Step, on: date, place: str) -> None:
     """Sets day and place, or others; the applicant hears of it seven working days before."""
-    first = _counted(draft, NOTICE, draft.now.at).due_on
+    first, last = _between(draft, step)
     is_open = draft.rules.calendar.day(on).is_workday
-    if first is None or on <= first or not is_open:
-        raise moves.refused(
-            f"on: expected a working day after {first}: seven are for the notice", draft, step
-        )
+    if not first < on <= last or not is_open:
+        expected = f"expected a working day after {first}, seven are for the notice, and until {last}"
+        raise moves.refused(f"on: {expected}", draft, step)
     _put(
         draft, step, EventType.HEARING_SET, {"on": on.isoformat(), "place": place},
         state="set", on=on, place=place,
     )  # fmt: skip
+
+
+def _between(draft: Draft, step: Step) -> tuple[date, date]:
+    """The last day of the notice, and the last one for the hearing: twenty working days after it was asked
+    for. Where the notice reaches beyond those it is late anyway, which is on record, and they count from now.
+    """
+    found = hearing_of(step.procedures)
+    first = _counted(draft, NOTICE, draft.now.at).due_on
+    last = _counted(draft, HELD_WITHIN, (found and found.asked_at) or draft.now.at).due_on
+    if first and last and last <= first:
+        last = _counted(draft, HELD_WITHIN, draft.now.at).due_on
+    if first is None or last is None:
+        raise AssertionError("a clock that never stood still has an end")
+    return first, last
 
 
 def _put(
