@@ -11,7 +11,7 @@ import pytest
 
 from onenet.api.parts import Parts
 from onenet.domain.commands import RecordAnswer
-from onenet.domain.outcome import Completed, Outcome, Rejected, ResultGiven
+from onenet.domain.outcome import Completed, Outcome, Rejected, ResultGiven, TakenBack
 from onenet.domain.visibility import EVERYTHING
 from onenet.services import cases, record
 from onenet.services.change import Change
@@ -65,6 +65,23 @@ async def test_a_refused_step_is_applied_for_alone(frontend: httpx2.AsyncClient,
     progress = {"Onenet-Tracking-Secret": new["tracking_secret"]}
     assert (await frontend.get(f"/v1/progress/{new['number']}", headers=progress)).status_code == 200
     assert (await record.verify(parts.database)).tamperings == ()
+
+
+async def test_what_was_granted_before_is_listed_where_it_was_granted_and_stands_as_it_does_there(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    case = await refused(frontend, parts)
+    new = (await again(frontend, case)).json()
+    old = await cases.get(parts.database, parts.catalogue, UUID(case["id"]), EVERYTHING)
+    (task,) = (each for each in old.tasks.values() if each.step == "certificate")
+    revoked = RecordAnswer(task.id, TakenBack("revoked", "示例"))
+    await parts.gate.submit(Change(old.id, revoked, "department:health"))
+    listed = {
+        each["id"]: (await frontend.get(f"/v1/cases/{each['id']}/results")).json()["items"]
+        for each in (case, new)
+    }
+    assert [each["state"] for each in listed[case["id"]]] == ["revoked"]
+    assert listed[new["id"]] == []
 
 
 async def test_a_repetition_is_answered_with_the_same_case(

@@ -29,6 +29,7 @@ from onenet.domain.case import Case, Step
 from onenet.domain.commands import DeliverResults
 from onenet.domain.outcome import ResultGiven
 from onenet.domain.results import issuer_of, name_of
+from onenet.domain.states import StepState
 from onenet.domain.visibility import WHOLE, Content, View
 from onenet.services import cases, results
 
@@ -45,7 +46,11 @@ DeliveredBody = Annotated[Body[Delivered], Depends(JsonBody(Delivered, examples.
     answers={200: answers_with("What was issued", IssuedList, examples.ISSUED)},
 )
 async def list_results(request: Request, case_id: CaseId) -> Response:
-    """Lists what was issued in a case, how each result stands today, and to the applicant its code."""
+    """Lists what was issued in a case, how each result stands today, and to the applicant its code.
+
+    What was issued in an earlier case is listed there, where it is handed over, recalled and revoked: a step
+    that is skipped has a copy for the steps after it.
+    """
     case, sight = await load(request, case_id)
     known, view = parts(request), sight.view
     codes = results.codes(known.database.ring, case) if view is WHOLE else {}
@@ -54,6 +59,7 @@ async def list_results(request: Request, case_id: CaseId) -> Response:
         _issued(case, step, result, today, codes) | _delivery(step, view)
         for step in case.steps.values()
         if view.has_words and view.department in (None, step.department)
+        if step.state is not StepState.SKIPPED
         for result in step.results
     ]
     return answer(request, {"items": items})

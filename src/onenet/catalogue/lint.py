@@ -53,6 +53,7 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
     promises.what_may_follow_is_there,
     promises.no_commitment_where_a_check_protects,
     promises.a_verification_grants_nothing,
+    promises.no_courier_goes_without_an_address,
 )
 """Rules about entries as they are written."""
 

@@ -50,6 +50,14 @@ def a_verification_grants_nothing(catalogue: Catalogue) -> Findings:
             yield error(item.at(key), "verification_grants", what)
 
 
+def no_courier_goes_without_an_address(catalogue: Catalogue) -> Findings:
+    """The first way is taken where no other is wished for, and only a wish says where a courier goes."""
+    for item in catalogue.items:
+        if item.shape.delivery[0] == "courier":
+            what = f"{item.code}: nobody says where the courier goes; expected another way first"
+            yield error(item.at("delivery", 0), "courier_first", what)
+
+
 def _may_follow(item: model.Item, code: str, materials: dict[str, Entry[model.Material]]) -> bool:
     if code not in materials:
         return True  # it leads nowhere; another rule says so
