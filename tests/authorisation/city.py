@@ -200,7 +200,8 @@ async def _open_cases(city: City) -> None:
     elsewhere = {"bundle": "moving", "receiving": "wujiang"}
     city.words["received"] = await city.apply(owner, "received", **elsewhere)
     await city.apply({**app, "Onenet-Subject": "stranger"}, "third", jurisdiction="wujiang", **SKIPS_POLICE)
-    await city.apply({**portal, "Onenet-Subject": "owner"}, "fourth", **elsewhere, **SKIPS_POLICE)
+    other = {**portal, "Onenet-Subject": "owner"}
+    city.words["fourth"] = await city.apply(other, "fourth", **elsewhere, **SKIPS_POLICE)
     deliveries = await city.ask("GET", "/v1/deliveries?limit=100", root)
     city.words["delivery"] = next(
         each["id"] for each in deliveries["items"] if each["case"] == city.words["first"]
@@ -257,8 +258,8 @@ async def _file_ticket(city: City) -> None:
     city.add("frontend", "the hotline, for its caller", hotline)
     elsewhere = await _hotline(city, "hotline", "wujiang")
     city.add("frontend", "the hotline, in another district", elsewhere)
-    first, app = city.words["first"], await _hotline(city, "app")
-    city.add("frontend", "another hotline, for its own case", app, ticket=first)
+    first, portal = city.words["first"], await _hotline(city, "portal")
+    city.add("frontend", "another hotline, for its own case", portal, ticket=city.words["fourth"])
     for role in ("supervisor", "auditor"):
         city.add(role, "for a case that is no ticket", city.token(role, f"{role[0]}-t"), ticket=first)
 
@@ -315,6 +316,9 @@ async def _applicants(city: City) -> None:
     city.add("frontend", "for nobody", app)
     city.add("frontend", "for another", app, of("stranger"))
     city.add("frontend", "for a delegate", app, of("of-bundle"))
+    away = await city.key("frontend", "app", "wujiang")
+    city.add("frontend", "for the owner, in another district", away, of("owner"))
+    city.add("frontend", "for a delegate, in another district", away, of("of-bundle"))
     city.add("frontend", "another one, same name", portal, of("owner"))
     city.add("citizen", "owner", owner)
     for relation in ("stranger", "of-bundle", "of-case", "of-other-case", "of-other-bundle"):

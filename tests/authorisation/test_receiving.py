@@ -111,6 +111,29 @@ async def test_no_other_counter_sees_it(city: City) -> None:
         assert "320599199201010024" not in answer.text, "not more than the counter's view"
 
 
+async def test_the_key_of_a_front_end_files_and_sees_only_where_it_is_for(city: City) -> None:
+    key = await city.key("frontend", "kiosk", "wujiang") | {"Onenet-Subject": "visitor"}
+    for n, (said, pointer) in enumerate([
+        (submission(), "/jurisdiction"),
+        (elsewhere(), "/jurisdiction"),
+        (elsewhere(jurisdiction="wujiang", receiving="kunshan"), "/receiving"),
+    ]):  # fmt: skip
+        for route, body in (("cases", said), ("drafts", {"bundle": said["bundle"], **_place(said)})):
+            headers = key | {"Idempotency-Key": f"{n}"}
+            refused = await city.client.post(f"/v1/{route}", json=body, headers=headers)
+            assert refused.status_code == 409, (n, route)
+            assert [each["pointer"] for each in refused.json()["errors"]] == [pointer]
+    mine = submission(jurisdiction="wujiang")
+    case = await city.ask("POST", "/v1/cases", key | {"Idempotency-Key": "mine"}, mine)
+    everywhere = await city.key("frontend", "kiosk") | {"Onenet-Subject": "visitor"}
+    await city.ask("POST", "/v1/cases", everywhere | {"Idempotency-Key": "there"}, submission())
+    assert [each["id"] for each in (await city.ask("GET", "/v1/cases", key))["items"]] == [case["id"]]
+
+
+def _place(said: dict[str, Any]) -> dict[str, Any]:
+    return {name: said[name] for name in ("jurisdiction", "receiving") if name in said}
+
+
 async def test_offices_where_it_was_received_do_not_see_it_and_those_that_handle_it_do(city: City) -> None:
     case = await city.ask("POST", "/v1/cases", clerk(city), elsewhere())
     for area, status in (("wujiang", 404), ("kunshan", 200)):

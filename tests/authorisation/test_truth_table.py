@@ -74,6 +74,8 @@ def test_strangers_are_told_nothing() -> None:
     """What the table must say, whoever wrote it: a second opinion on its most important cells."""
     strangers = {
         ("frontend", "for another"), ("frontend", "another one, same name"), ("citizen", "stranger"),
+        ("frontend", "for the owner, in another district"),
+        ("frontend", "for a delegate, in another district"),
         ("citizen", "delegate of-other-case"), ("citizen", "delegate of-other-bundle"),
         ("citizen", "delegate of-later"), ("citizen", "delegate of-before"),
         ("citizen", "delegate of-revoked"), ("agent", "the owner's name"),

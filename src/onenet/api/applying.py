@@ -64,8 +64,8 @@ async def applying(
     request: Request, who: Principal, bundle: str, jurisdiction: str, receiving: str | None = None
 ) -> Applying:
     """For whom this application is. Raises: Forbidden, InvalidInput, UnknownReference."""
+    await check_place(request, who, jurisdiction, receiving)
     if who.role is Role.CLERK:
-        await check_counter(request, who, jurisdiction, receiving)
         return _at_counter(who)
     named = request.headers.getlist(DELEGATION_HEADER)
     if named:
@@ -75,13 +75,19 @@ async def applying(
     return Applying(Owner(who.client, who.subject), WHOLE, who.id)
 
 
-async def check_counter(request: Request, who: Principal, jurisdiction: str, receiving: str | None) -> None:
-    """Passes when the counter that receives it is the clerk's. Raises: UnknownReference."""
-    if who.role is not Role.CLERK or not who.jurisdictions:
+async def check_place(request: Request, who: Principal, jurisdiction: str, receiving: str | None) -> None:
+    """Passes when the counter that receives it is the clerk's, and all places are among those that the key of
+    a front-end is for. Raises: UnknownReference.
+    """
+    if who.role not in (Role.CLERK, Role.FRONTEND) or not who.jurisdictions:
         return
-    if (receiving or jurisdiction) not in await parts(request).catalogue.below(who.jurisdictions):
-        where = "/receiving" if receiving else "/jurisdiction"
-        raise unknown(where, "没有此辖区", "no such jurisdiction")
+    named = {"/jurisdiction": jurisdiction} | ({"/receiving": receiving} if receiving else {})
+    if who.role is Role.CLERK and receiving:
+        del named["/jurisdiction"]
+    known = await parts(request).catalogue.below(who.jurisdictions)
+    for where, code in named.items():
+        if code not in known:
+            raise unknown(where, "没有此辖区", "no such jurisdiction")
 
 
 def _at_counter(who: Principal) -> Applying:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from onenet.api import applying_examples as examples
 from onenet.api import preconditions
 from onenet.api.answers import PERSONAL, answer, as_json, stored
-from onenet.api.applying import Applying, applying, check_counter, filed
+from onenet.api.applying import Applying, applying, check_place, filed
 from onenet.api.bodies import Body, JsonBody
 from onenet.api.case_shapes import CaseShape, materials_given
 from onenet.api.cases import repeated, send_in
@@ -146,7 +146,7 @@ async def save_draft(request: Request, draft_id: DraftId, body: ContentBody) -> 
         raise Conflict(en, faults=(Fault("fixed", zh, en, pointer="/bundle"),))
     await _check_place(request, said)
     if said.receiving != row.receiving:
-        await check_counter(request, caller(request), said.jurisdiction, said.receiving)
+        await check_place(request, caller(request), said.jurisdiction, said.receiving)
     now = known.machine_clock.now()
     new = replace(
         row, jurisdiction=said.jurisdiction, receiving=said.receiving, content=said.content(),

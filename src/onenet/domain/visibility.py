@@ -178,6 +178,11 @@ def within(who: Who, reach: Reach) -> Condition | None:
     return None if reach.within is None else Condition(Column.JURISDICTION, reach.within)
 
 
+def within_of_key(who: Who, reach: Reach) -> Condition | None:
+    """As `within` for the key of a front-end; a person sees the own cases wherever they are."""
+    return within(who, reach) if who.role is Role.FRONTEND else None
+
+
 def received_within(who: Who, reach: Reach) -> Condition:
     """Handed in in its jurisdictions or those below them, and handled elsewhere."""
     return Condition(Column.RECEIVING, reach.within or frozenset())
@@ -241,11 +246,11 @@ class Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("own", frozenset({Role.FRONTEND, Role.CITIZEN}), (of_client, of_subject), WHOLE),
+    Rule("own", frozenset({Role.FRONTEND, Role.CITIZEN}), (of_client, of_subject, within_of_key), WHOLE),
     Rule(
         "delegation",
         frozenset({Role.FRONTEND, Role.CITIZEN, Role.AGENT}),
-        (of_givers_client, of_giver, of_case_named, of_bundles_named),
+        (of_givers_client, of_giver, of_case_named, of_bundles_named, within_of_key),
         WHOLE,
         by_delegation=True,
     ),
