@@ -135,7 +135,7 @@ async def posts(
     filled = {"{case_id}": case.json()["id"], "{step}": "certificate", "{code}": "newborn"}
     filled["{number}"] = case.json()["number"]
     filled["{ticket}"] = "01936d2e-4c00-7a11-9c3e-5f2b6d0e8a42"
-    filled["{rating}"] = "5d0c2c9e-6f0f-4b1e-a6b7-0d3f5e2c7a91"
+    filled["{opinion}"] = "5d0c2c9e-6f0f-4b1e-a6b7-0d3f5e2c7a91"
     filled["{break_glass_id}"] = "bgl_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     filled["{draft_id}"] = "dft_01JDC0PSQ6YWF8N2G6W1B9ZK3M"
     filled["{upload_id}"] = "upl_01JDC0PSQ6YWF8N2G6W1B9ZK3M"

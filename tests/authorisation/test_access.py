@@ -250,7 +250,7 @@ async def test_the_owner_reads_who_looked_when_why_and_at_what(city: City) -> No
     await city.ask("GET", f"/v1/cases/{first}/application", department)
     looks = await log(city)
     assert len(looks) == before + 1
-    (look,) = [each for each in looks if each["role"] == "department"]
+    (look,) = [each for each in looks if (each["role"], each["what"]) == ("department", "application")]
     assert (look["who"], look["why"], look["what"]) == ("department:health", "department", "application")
     assert (look["case"], look["at"]) == (first, "2026-11-23T01:02:00.000Z")
     assert "form.mother_id_no" in look["fields"]

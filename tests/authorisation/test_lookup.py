@@ -57,9 +57,9 @@ async def test_whoever_looks_finds_what_they_see_and_nothing_more(city: City) ->
         who = headers(city, role, relation)
         listed = (await city.ask("GET", "/v1/cases?limit=100", who))["items"]
         items = (await look_up(city, who)).json()["items"]
-        assert ([each["id"] for each in items], len(items)) == ([each["id"] for each in listed], found), (
-            relation
-        )
+        # Who calls the hotline gives no number: a ticket is not found by one.
+        seen = [each["id"] for each in listed if each["id"] != city.words["ticket"]]
+        assert ([each["id"] for each in items], len(items)) == (seen, found), relation
 
 
 async def test_nobody_and_somebody_elsewhere_are_one_answer_made_by_the_same_statements(city: City) -> None:
