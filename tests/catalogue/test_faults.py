@@ -32,3 +32,8 @@ def test_a_fault_is_found_where_it_stands(fault: Path, tmp_path: Path) -> None:
 def test_the_base_is_sound(tmp_path: Path) -> None:
     shutil.copy(HERE / "base.yaml", tmp_path)
     assert lint(tmp_path).findings == ()
+
+
+def test_a_number_that_is_too_small_is_told_in_our_words(tmp_path: Path) -> None:
+    findings(tmp_path, HERE / "faults" / "negative_copies.yaml")
+    assert [each.message for each in lint(tmp_path).findings] == ["expected 0 or more"]

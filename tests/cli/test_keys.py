@@ -66,6 +66,18 @@ def test_a_key_is_listed_with_where_it_may_be_used_and_what_it_may(database_url:
     assert run(database_url, "key", "list")[1].rstrip().endswith("not used  only from 10.1.0.0/16")
 
 
+def test_a_rotation_keeps_the_scopes_and_says_what_a_new_key_has_also(database_url: str) -> None:
+    narrow = made(database_url, "auditor", "city", "--scope", "cases:read")
+    status, _, note = run(database_url, "key", "rotate", narrow[4:12])
+    assert (status, note.startswith("note: a key made anew has also: "), "tickets:read" in note) == (
+        0,
+        True,
+        True,
+    )
+    whole = made(database_url, "auditor", "county")
+    assert run(database_url, "key", "rotate", whole[4:12])[::2] == (0, "")
+
+
 def test_a_department_and_a_jurisdiction_that_the_catalogue_does_not_know_are_told(database_url: str) -> None:
     status, _, error = run(database_url, "key", "create", "department", "nope", "--jurisdiction", "nowhere")
     assert (status, error.splitlines()) == (
