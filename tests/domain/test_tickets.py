@@ -230,6 +230,17 @@ def test_a_named_unit_may_not_return_it() -> None:
     assert tell(walk, ANSWER).state is S.ANSWERED
 
 
+def test_a_unit_that_is_named_while_at_work_may_not_return_it_either() -> None:
+    walk = in_state(S.DISPATCHED)
+    tell(walk, ReturnTicket("police", "no"), replace(NAME, co_units=("police",)))
+    assert [(unit.department, unit.is_named) for unit in ticket(walk).round.units] == [
+        ("urban_management", True), ("police", False), ("police", True),
+    ]  # fmt: skip
+    for unit in ("urban_management", "police"):
+        refused(walk, ReturnTicket(unit, "not ours"), UnitNamed)
+    assert '"units":["urban_management","police"]' in walk.events[-1].data
+
+
 def test_nobody_is_named_before_somebody_returned_it() -> None:
     refused(filed(), NAME, MoveRefused)
 

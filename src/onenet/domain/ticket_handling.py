@@ -132,7 +132,7 @@ def _dispatch(draft: Draft, ticket: Ticket, act: DispatchTicket) -> None:
     turn, now = ticket.round, draft.now.at
     wanted: dict[str, Part] = dict.fromkeys((act.lead, *act.co_units), "co")
     wanted[act.lead] = "lead"
-    units = [_kept(unit, wanted, now) for unit in turn.units]
+    units = [_kept(unit, wanted, now, is_named=act.is_named) for unit in turn.units]
     has = {(unit.department, unit.part) for unit in units if unit.state in (_U.AT_WORK, _U.DONE)}
     new = [
         Unit(department, part, _U.AT_WORK, now, is_named=act.is_named)
@@ -153,14 +153,19 @@ def _dispatch(draft: Draft, ticket: Ticket, act: DispatchTicket) -> None:
         units=[unit.department for unit in new],
     )
     if act.is_named:
-        named = [unit.department for unit in new]
+        named = [unit.department for unit in turn.at_work]
         draft.add(EventType.TICKET_NAMED, round=len(ticket.rounds), units=named, reason=act.reason)
 
 
-def _kept(unit: Unit, wanted: dict[str, Part], now: datetime) -> Unit:
-    """The unit's part as it stands after the dispatch: whoever is not to have it any more is taken off it."""
-    is_kept = unit.state is not _U.AT_WORK or wanted.get(unit.department) == unit.part
-    return unit if is_kept else replace(unit, state=_U.TAKEN_OFF, ended_at=now)
+def _kept(unit: Unit, wanted: dict[str, Part], now: datetime, *, is_named: bool) -> Unit:
+    """The unit's part as it stands after the dispatch: whoever is not to have it any more is taken off it,
+    who keeps it is named with the others.
+    """
+    if unit.state is not _U.AT_WORK:
+        return unit
+    if wanted.get(unit.department) == unit.part:
+        return replace(unit, is_named=unit.is_named or is_named)
+    return replace(unit, state=_U.TAKEN_OFF, ended_at=now)
 
 
 def _close(draft: Draft, ticket: Ticket) -> None:
