@@ -46,7 +46,7 @@ RETURN = {"act": "return", "reason": RETURNED}
 GIVE_PART = {"act": "give_part", "words": PART}
 ANSWERS = {"act": "answer", "words": ANSWER}
 CLOSE = {"act": "close"}
-UNSOLVED = {"act": "call_back", "solved": False, "satisfied": False, "words": "又不亮了"}
+UNSOLVED: dict[str, Any] = {"act": "call_back", "solved": False, "satisfied": False, "words": "又不亮了"}
 SOLVED = {"act": "call_back", "solved": True, "satisfied": True}
 REOPEN = {"act": "reopen", "reason": "来电人称又不亮"}
 REASON = "灯杆在医院界内"
@@ -157,7 +157,7 @@ async def test_a_ticket_is_returned_named_answered_late_unsolved_reopened_and_so
     names = ("department", "state", "late", "named")
     assert [tuple(each[name] for name in names) for each in after["rounds"][0]["units"]] == [
         ("health", "returned", False, False),
-        ("police", "done", False, False),
+        ("police", "done", False, True),
         ("health", "done", True, True),
     ]
     case = await cases.get(database, parts.catalogue, UUID(made["id"]), EVERYTHING)
@@ -211,6 +211,24 @@ async def test_units_learn_what_concerns_them(people: People) -> None:
     assert {"text", "place", "caller"} & looked.keys() == set()
     assert [each.get("words") for each in looked["rounds"][0]["units"]] == [ANSWER, PART]
     assert ANSWER not in str(await see(people.auditor, made))
+
+
+@sqlite
+async def test_supervision_reads_what_units_said_and_not_what_the_caller_did(people: People) -> None:
+    made = await filed(people)
+    await people.do(people.hotline, made, DISPATCH)
+    await people.do(people.health, made, ANSWERS)
+    await people.do(people.hotline, made, CLOSE, UNSOLVED)
+    case = f"/v1/cases/{made['id']}"
+    shown = (f"/v1/tickets/{made['id']}", case, f"{case}/events?limit=100")
+    for path in shown:
+        told = (await people.supervisor.get(path)).text
+        assert ANSWER in told
+        assert UNSOLVED["words"] not in told
+        assert UNSOLVED["words"] not in (await people.auditor.get(path)).text
+    assert UNSOLVED["words"] in str(await see(people.hotline, made))
+    for path in shown[1:]:
+        assert UNSOLVED["words"] in (await people.caller.get(path)).text
 
 
 # ---- once

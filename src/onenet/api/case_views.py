@@ -45,7 +45,7 @@ ANSWERED = frozenset(
 
 _SEQ = re.compile("[0-9]{1,9}")
 
-SHAPE_VERSION = 3
+SHAPE_VERSION = 4
 """Raised when a view changes for the same event, so that nobody keeps an old one."""
 
 

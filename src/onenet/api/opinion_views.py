@@ -6,10 +6,10 @@ from typing import Any
 
 from onenet.api.shapes import given, moment
 from onenet.domain.case import Case, Step
-from onenet.domain.events import OPINION_EVENTS, PLAIN
+from onenet.domain.events import OPINION_EVENTS, PLAIN, SAID_BY_CITIZENS
 from onenet.domain.opinions import put_of
 from onenet.domain.procedures import Opinion, opinions_of
-from onenet.domain.visibility import View
+from onenet.domain.visibility import Content, View
 
 
 def views(step: Step, view: View) -> list[dict[str, Any]]:
@@ -65,8 +65,13 @@ def asked_view(case: Case, step: Step, opinion: Opinion) -> dict[str, Any]:
 
 
 def told(type: str, data: dict[str, Any], view: View) -> dict[str, Any]:
-    """What an event says in this view: words for who sees any, and those about opinions for who sees them."""
-    if view.has_words and (view.has_opinions or type not in OPINION_EVENTS):
+    """What an event says in this view: words for who sees any, and those about opinions, and of citizens, for
+    who sees them.
+    """
+    is_hidden = (type in OPINION_EVENTS and not view.has_opinions) or (
+        type in SAID_BY_CITIZENS and view.content is Content.NOTHING
+    )
+    if view.has_words and not is_hidden:
         return data
     return {name: value for name, value in data.items() if name in PLAIN}
 

@@ -145,4 +145,5 @@ def _call_back(each: Round, view: View) -> dict[str, Any]:
     if said is None:
         return {}
     told = {"at": moment(said.at), "solved": said.is_solved, "satisfied": said.is_satisfied}
-    return {"call_back": given({**told, "words": said.words if view.has_words else None})}
+    words = None if view.content is Content.NOTHING else said.words
+    return {"call_back": given({**told, "words": words})}

@@ -251,6 +251,9 @@ RATING_EVENTS = frozenset(kind for kind in EventType if kind.startswith("rating.
 OPINION_EVENTS = frozenset(kind for kind in EventType if kind.startswith("opinion."))
 """Their words are between the two departments: whoever else sees the case is told without them."""
 
+SAID_BY_CITIZENS = frozenset({EventType.TICKET_CALLED_BACK})
+"""Their words are the citizen's: for whoever sees what applicants say."""
+
 _OF_RATINGS = frozenset(
     {
         "stage",
