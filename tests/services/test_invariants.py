@@ -133,6 +133,17 @@ async def test_a_callback_that_was_taken_out_of_the_record_is_found(
     assert sound != robbed
 
 
+async def test_a_request_on_record_does_not_stand_for_a_callback(
+    database: Database, gate: Gate, shelf: Shelf
+) -> None:
+    robbed = await called_back(gate, shelf, *ANSWERS)
+    k = tables.idempotency_key
+    async with database.transaction() as connection:
+        await connection.execute(update(k).values(scope="department:police"))
+    (finding,) = await examine(database, shelf)
+    assert (finding.invariant, finding.case_id) == ("I6", robbed)
+
+
 async def test_an_erased_case_that_was_answered_by_callback_raises_no_alarm(
     database: Database, gate: Gate, shelf: Shelf, clock: FrozenClock
 ) -> None:

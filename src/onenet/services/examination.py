@@ -47,8 +47,8 @@ async def examine(
     async for finding in _answers(database):
         yield finding
     async with database.read() as connection:
-        async for case_id, actor in inspection.answered_without_inbox(connection):
-            what = f"{actor} changed it, and none of its callbacks is on record"
+        async for case_id, actor in inspection.changed_unasked(connection):
+            what = f"{actor} changed it, and no callback or request of its own is on record for that"
             yield Finding("I6", case_id, None, what, RESTORE)
 
 

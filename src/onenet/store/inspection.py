@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     RowMapping,
     Table,
     and_,
     bindparam,
+    case,
     exists,
     func,
     literal_column,
@@ -23,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.domain.events import EventType
 from onenet.domain.states import FINAL_CASE
 from onenet.ids import lane_of
 from onenet.store import tables
@@ -152,8 +155,22 @@ async def actors(connection: AsyncConnection, of: Sequence[tuple[UUID, int]]) ->
     return {(row.case_id, row.seq): row.actor for row in found}
 
 
-async def answered_without_inbox(connection: AsyncConnection) -> AsyncIterator[tuple[UUID, str]]:
-    """(case id, actor) of departments that changed a case and have no callback on record for it.
+UNASKED = frozenset({EventType.STEP_WAITING, EventType.STEP_HELD, EventType.STEP_LIGHT, EventType.CASE_LIGHT})
+"""What a department causes without a word: it fetched a task or gave it back, or a light follows its act."""
+
+BY_REQUEST = frozenset(
+    {
+        *(EventType.OPINION_ASKED, EventType.OPINION_GIVEN, EventType.OPINION_WITHDRAWN),
+        *(EventType.TICKET_RETURNED, EventType.TICKET_PART_GIVEN, EventType.TICKET_ANSWERED),
+        *(EventType.RESULT_DELIVERED, EventType.STEP_URGING_ANSWERED),
+    }
+)
+"""What a department does with a key of its own, under an Idempotency-Key. All else it calls back with."""
+
+
+async def changed_unasked(connection: AsyncConnection) -> AsyncIterator[tuple[UUID, str]]:
+    """(case id, actor) of departments that changed a case and have nothing on record that explains it: no
+    request for what is done by one, no callback for all else.
 
     Erased cases are left out: `store.erasure.finish` takes out what was answered to their callbacks. One look
     at both tables side by side; it may take as long as it needs. Without parameters: the cursor that streams
@@ -164,20 +181,24 @@ async def answered_without_inbox(connection: AsyncConnection) -> AsyncIterator[t
     word = func.substr(e.actor, literal_column("1"), literal_column("11"))
     is_department = word == literal_column("'department:'")
     department = func.substr(e.actor, literal_column("12"))
-    # What it fetches and gives back needs no callback.
-    is_answer = e.type.not_in([literal_column("'step.waiting'"), literal_column("'step.held'")])
-    scope = literal_column("'callback:'").concat(department)
+    scope = case(
+        (e.type.in_(_literals(BY_REQUEST)), e.actor), else_=literal_column("'callback:'").concat(department)
+    )
     same = and_(k.lane == e.lane, k.case_id == e.case_id, k.scope == scope)
     is_erased = exists().where(gone.lane == e.lane, gone.case_id == e.case_id, gone.erased_at.is_not(None))
     statement = (
         select(e.case_id, e.actor)
         .outerjoin_from(tables.event, tables.idempotency_key, same)
-        .where(is_department, is_answer, k.key.is_(None), ~is_erased)
+        .where(is_department, e.type.not_in(_literals(UNASKED)), k.key.is_(None), ~is_erased)
         .distinct()
     )
     async with connection.stream(statement) as result:
         async for row in result:
             yield row.case_id, row.actor
+
+
+def _literals(types: Iterable[EventType]) -> list[ColumnElement[str]]:
+    return [literal_column(f"'{type}'") for type in sorted(types)]
 
 
 async def no_time_limit(connection: AsyncConnection) -> None:
