@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from onenet.store import tables
 from onenet.store.database import Database
 from onenet.store.ticket_tables import ticket, ticket_unit
 from tests.api.conftest import Tokens, acting, submission
+from tests.cli.commands import run
 from tests.factories import NOW
 
 pytestmark = pytest.mark.anyio
@@ -191,9 +193,58 @@ async def test_the_citizen_sees_the_answer_and_no_word_between_units(people: Peo
     own = (await people.caller.get(here)).json()
     assert own["ticket"]["rounds"] == [{"round": 1, "state": "closed", "lead": "health", "answer": ANSWER}]
     assert own["promised_due_at"] == "2026-11-30T16:00:00.000Z"
-    secret = {"Onenet-Tracking-Secret": made["tracking_secret"]}
-    stands = await people.anonymous.get(f"/v1/progress/{made['number']}", headers=secret)
-    assert stands.json()["state"] == "accepted", stands.text
+
+
+@sqlite
+async def test_who_has_number_and_secret_is_told_what_the_citizen_may_know(
+    people: People, parts: Parts, database_url: str
+) -> None:
+    made = await filed(people)
+    said = {"number": made["number"], "secret": made["tracking_secret"]}
+    secret = {"Onenet-Tracking-Secret": said["secret"]}
+    everywhere: list[str] = []
+
+    async def told() -> tuple[Any, str, str]:
+        """By the API, on the page, and on the command line."""
+        stands = await people.anonymous.get(f"/v1/progress/{made['number']}", headers=secret)
+        entered = await people.anonymous.post("/track?lang=en", data=said)
+        cookie = entered.headers["set-cookie"].partition(";")[0]
+        page = await people.anonymous.get(entered.headers["location"], headers={"Cookie": cookie})
+        shown = run(database_url, "case", "show", made["number"])[1]
+        everywhere.extend([stands.text, page.text, shown])
+        return stands.json()["ticket"], re.sub(r"\s+", " ", re.sub(r"<[^>]*>", "", page.text)), shown
+
+    assert (await told())[0] == {"state": "received", "rounds": [{"round": 1, "state": "received"}]}
+    await people.do(people.hotline, made, DISPATCH)
+    await people.do(people.health, made, RETURN)
+    await people.do(people.hotline, made, NAME)
+    await people.do(people.police, made, GIVE_PART)
+    stands, page, shown = await told()
+    lead = {"code": "health", "names": {"zh": "health", "en": "health"}}
+    due_at = "2026-11-30T16:00:00.000Z"
+    under_way = {"round": 1, "state": "dispatched", "lead": lead}
+    assert stands == {"state": "dispatched", "due_at": due_at, "rounds": [under_way]}
+    assert "Round 1 With the unit To be answered until 30 November 2026 health" in page
+    assert "dispatched         until 2026-11-30T16:00:00Z" in shown
+
+    await people.do(people.health, made, ANSWERS)
+    stands, page, shown = await told()
+    assert (stands["state"], "due_at" in stands) == ("answered", False)
+    assert ANSWER not in "".join(everywhere), (
+        "the answer is the citizen's once the hotline has closed with it"
+    )
+
+    await people.do(people.hotline, made, CLOSE, UNSOLVED, REOPEN)
+    stands, page, shown = await told()
+    first, second = stands["rounds"]
+    assert (first["answer"], first["call_back"]["solved"], "words" in first["call_back"]) == (
+        ANSWER, False, False,
+    )  # fmt: skip
+    assert second == {"round": 2, "state": "received"}
+    assert f"The answer: {ANSWER} Called back on 23 November 2026: not solved, not satisfied" in page
+    assert f"answer: {ANSWER}" in shown
+    private: list[Any] = [TEXT, RETURNED, PART, REASON, REOPEN["reason"], UNSOLVED["words"], "示例一"]
+    assert [words for words in private for each in everywhere if words in each] == []
 
 
 @sqlite

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from onenet.clock import FrozenClock
-from onenet.console import words
+from onenet.console import ticket_words, words
 from onenet.domain.commands import AskHearing, Hear, Withdraw
 from onenet.domain.outcome import (
     Accepted,
@@ -26,6 +26,7 @@ from onenet.domain.outcome import (
     TellHearingRight,
 )
 from onenet.domain.states import CaseState, StepState
+from onenet.domain.tickets import TicketState
 from onenet.resources import example_catalogue_dir
 from onenet.services.catalogue import publish
 from onenet.store.database import Database
@@ -290,6 +291,7 @@ async def test_the_style_sheet_may_be_kept_since_its_address_changes_with_it(des
 
 
 def test_every_state_has_a_word_and_a_sign() -> None:
+    assert set(ticket_words.TICKET_STATES) == set(TicketState)
     assert set(words.CASE_STATES) == set(CaseState)
     assert set(words.STEP_STATES) == set(words.SIGNS) == set(StepState)
 
@@ -298,6 +300,9 @@ def test_both_languages_of_an_entry_have_the_same_places() -> None:
     def places(text: str) -> set[str]:
         return {name for _, name, _, _ in string.Formatter().parse(text) if name}
 
-    tables = (words.WAITS, words.WAITS_FOR, words.END_REASONS, words.TASKS, words.PAGE)
-    entries = [(key, entry) for table in tables for key, entry in table.items()]
+    tables = (words.WAITS, words.WAITS_FOR, words.END_REASONS, words.TASKS, words.PAGE, ticket_words.TICKET)
+    entries: list[tuple[object, words.Words]] = [
+        (key, each) for table in tables for key, each in table.items()
+    ]
+    entries += ticket_words.CALLED_BACK.items()
     assert [key for key, entry in entries if places(entry["zh"]) != places(entry["en"])] == []

@@ -164,7 +164,7 @@ def event_views(events: Sequence[Event], case: Case, view: View) -> list[dict[st
 
 
 def progress_view(case: Case) -> dict[str, Any]:
-    """How a case stands, for whoever holds its number and secret: nothing that a person wrote."""
+    """How the steps stand, for whoever holds number and secret: nothing that a person wrote."""
     fixed = _fixed(case.bundle)
     steps = [_step(fixed[step.code], step, WHOLE) for step in case.steps.values()]
     shown = ("code", "names", "department", "subject", "verifies", "state", "since")

@@ -7,7 +7,7 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
-from onenet.api import case_views, examples
+from onenet.api import case_views, examples, ticket_views
 from onenet.api.answers import answer
 from onenet.api.case_queries import CaseNumber
 from onenet.api.cases import retry_after
@@ -16,7 +16,7 @@ from onenet.api.operations import Operations
 from onenet.api.parts import parts
 from onenet.api.progress_shapes import ProgressShape
 from onenet.errors import Fault, InvalidInput
-from onenet.services import cases
+from onenet.services import cases, tickets
 
 operations = Operations("cases")
 
@@ -38,7 +38,9 @@ async def get_progress(request: Request, number: CaseNumber) -> Response:
     """Shows how a case stands; a wrong number and a wrong secret are answered alike."""
     known = parts(request)
     case = await cases.track(known.database, known.catalogue, number, secret_of(request))
-    return answer(request, case_views.progress_view(case), headers={"Retry-After": retry_after(case)})
+    units = await tickets.names_of_units(known.catalogue, case)
+    told = case_views.progress_view(case) | ticket_views.progress(case, units)
+    return answer(request, told, headers={"Retry-After": retry_after(case)})
 
 
 def secret_of(request: Request) -> str:

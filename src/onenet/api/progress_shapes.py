@@ -5,6 +5,7 @@ from __future__ import annotations
 from onenet.api.case_shapes import BundleMark, CaseStateWord, StepStateWord, SubjectShape
 from onenet.api.rating_shapes import StageWord
 from onenet.api.shapes import Answer, Moment, Named, Names
+from onenet.api.ticket_shapes import CallBackShape, StateWord
 
 
 class ProgressStep(Answer):
@@ -19,8 +20,28 @@ class ProgressStep(Answer):
     since: Moment
 
 
+class ProgressRound(Answer):
+    """A round of a hotline ticket. `answer`: what the unit said, once the hotline has closed it."""
+
+    round: int
+    state: StateWord
+    lead: Named | None = None
+    answer: str | None = None
+    call_back: CallBackShape | None = None
+
+
+class ProgressTicket(Answer):
+    """How a hotline ticket stands. `due_at`: until when the lead unit is to answer, while that time runs."""
+
+    state: StateWord
+    due_at: Moment | None = None
+    rounds: list[ProgressRound]
+
+
 class ProgressShape(Answer):
-    """How a case stands, without anything personal. `ratable`: the stages that can be rated now."""
+    """How a case stands, without anything that its applicant said. `ratable`: the stages that can be rated
+    now. `ticket`: in place of steps, where it is a hotline ticket.
+    """
 
     number: str
     state: CaseStateWord
@@ -29,3 +50,4 @@ class ProgressShape(Answer):
     updated_at: Moment
     steps: list[ProgressStep]
     ratable: list[StageWord]
+    ticket: ProgressTicket | None = None

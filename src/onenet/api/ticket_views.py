@@ -7,14 +7,15 @@ lead sees the parts that co-units gave, a co-unit the answer.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from onenet.api.shapes import given, moment
+from onenet.domain import ticket_handling
+from onenet.domain.bundle import Names
 from onenet.domain.case import Case
-from onenet.domain.tickets import SEES, Round, Ticket, TicketState, Unit, possible, ticket_of
+from onenet.domain.tickets import SEES, Round, Ticket, Unit, possible, ticket_of
 from onenet.domain.visibility import Content, View
-
-_TOLD = frozenset({TicketState.CLOSED, TicketState.SOLVED, TicketState.UNSOLVED, TicketState.ENDED})
 
 
 def own(case: Case, view: View) -> dict[str, Any]:
@@ -30,15 +31,37 @@ def own(case: Case, view: View) -> dict[str, Any]:
 
 
 def _own_round(number: int, each: Round, view: View) -> dict[str, Any]:
-    lead = each.lead
-    is_told = lead is not None and each.state in _TOLD and view.has_words
     return given(
         {
             "round": number,
             "state": each.state,
-            "lead": lead.department if lead else None,
-            "answer": lead.words if lead and is_told else None,
-            **_call_back(each, view),
+            "lead": each.lead.department if each.lead else None,
+            "answer": each.answer if view.has_words else None,
+            **_call_back(each, shows_words=view.content is not Content.NOTHING),
+        }
+    )
+
+
+def progress(case: Case, units: Mapping[str, Names]) -> dict[str, Any]:
+    """The member that a ticket adds to its progress. `units`: what the departments are called."""
+    ticket = ticket_of(case.content.procedures)
+    if ticket is None:
+        return {}
+    due_at = ticket_handling.due_at(case)
+    rounds = [_progress_of(number, each, units) for number, each in enumerate(ticket.rounds, 1)]
+    told = {"state": ticket.state, "due_at": moment(due_at) if due_at else None, "rounds": rounds}
+    return {"ticket": given(told)}
+
+
+def _progress_of(number: int, each: Round, units: Mapping[str, Names]) -> dict[str, Any]:
+    lead = each.lead and each.lead.department
+    return given(
+        {
+            "round": number,
+            "state": each.state,
+            "lead": {"code": lead, "names": dict(units[lead])} if lead else None,
+            "answer": each.answer,
+            **_call_back(each, shows_words=False),
         }
     )
 
@@ -112,7 +135,7 @@ def _round(number: int, each: Round, view: View) -> dict[str, Any]:
             "reason": each.reason if view.has_words else None,
             "limit": {"number": each.limit.number, "unit": each.limit.unit} if each.limit else None,
             "units": units,
-            **_call_back(each, view),
+            **_call_back(each, shows_words=view.content is not Content.NOTHING),
         }
     )
 
@@ -140,10 +163,9 @@ def _unit(unit: Unit, *, shows_words: bool) -> dict[str, Any]:
     )
 
 
-def _call_back(each: Round, view: View) -> dict[str, Any]:
+def _call_back(each: Round, *, shows_words: bool) -> dict[str, Any]:
     said = each.call_back
     if said is None:
         return {}
     told = {"at": moment(said.at), "solved": said.is_solved, "satisfied": said.is_satisfied}
-    words = None if view.content is Content.NOTHING else said.words
-    return {"call_back": given({**told, "words": words})}
+    return {"call_back": given({**told, "words": said.words if shows_words else None})}

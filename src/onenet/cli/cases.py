@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -13,9 +13,11 @@ from sqlalchemy import RowMapping
 from onenet.adapters.masking import masked
 from onenet.cli.opening import OPERATOR, with_database
 from onenet.clock import SystemClock
+from onenet.domain import ticket_handling
 from onenet.domain.case import Case, Step
 from onenet.domain.corrections import as_told
 from onenet.domain.states import CaseState
+from onenet.domain.tickets import Round, Ticket, ticket_of
 from onenet.domain.visibility import EVERYTHING
 from onenet.services import cases, erasure
 from onenet.services.advance import Gate
@@ -43,6 +45,42 @@ def _step(step: Step) -> dict[str, object]:
     waiting = step.waiting and step.waiting._asdict()
     given = [asdict(result) for result in step.results], [as_told(request) for request in step.requests]
     return step._asdict() | {"waiting": waiting, "results": given[0], "requests": given[1]}
+
+
+def _step_line(step: Step) -> str:
+    waiting = step.waiting
+    why = f"waits for {waiting.waits_for}: {waiting.reason} {' '.join(waiting.refs)}" if waiting else ""
+    why = f"{why.strip()} ({step.reason})".strip() if step.reason else why
+    return f"  {step.code:<32} {step.department:<10} {step.state.value:<18} {why}".rstrip()
+
+
+def _ticket(case: Case, ticket: Ticket) -> dict[str, object]:
+    """How a hotline ticket stands, and what its caller was told: no word between units."""
+    rounds = [_round(number, each) for number, each in enumerate(ticket.rounds, 1)]
+    return {"state": ticket.state, "due_at": ticket_handling.due_at(case), "rounds": rounds}
+
+
+def _round(number: int, each: Round) -> dict[str, object]:
+    names = ("department", "part", "state", "is_late")
+    units = [{name: getattr(unit, name) for name in names} for unit in each.units]
+    said = each.call_back
+    called = said and {"at": said.at, "is_solved": said.is_solved, "is_satisfied": said.is_satisfied}
+    return {"round": number, "state": each.state, "units": units, "answer": each.answer, "call_back": called}
+
+
+def _ticket_lines(case: Case, ticket: Ticket) -> Iterator[str]:
+    due_at = ticket_handling.due_at(case)
+    for number, each in enumerate(ticket.rounds, 1):
+        until = f"until {due_at:%Y-%m-%dT%H:%M:%SZ}" if due_at and each is ticket.round else ""
+        yield f"  {f'round {number}':<43} {each.state:<18} {until}".rstrip()
+        for unit in each.units:
+            late = "late" if unit.is_late else ""
+            yield f"    {unit.part:<30} {unit.department:<10} {unit.state:<18} {late}".rstrip()
+        if each.answer is not None:
+            yield f"    answer: {each.answer}"
+        if (said := each.call_back) is not None:
+            solved, satisfied = ("" if yes else "not " for yes in (said.is_solved, said.is_satisfied))
+            yield f"    called back {said.at:%Y-%m-%dT%H:%M:%SZ}: {solved}solved, {satisfied}satisfied"
 
 
 @app.command("list")
@@ -120,7 +158,7 @@ def _plain(row: Mapping[str, Any] | RowMapping | None, *names: str) -> dict[str,
 
 @app.command()
 def show(number: Number, as_json: AsJson = False) -> None:
-    """Show a case, what each step waits for, and whether it is under legal hold or erased."""
+    """Show a case, what each step waits for (of a ticket its rounds), and whether it is held or erased."""
 
     async def use(database: Database) -> tuple[Case, Mapping[str, Any] | None, RowMapping | None]:
         case = await _find(database, number)
@@ -129,13 +167,15 @@ def show(number: Number, as_json: AsJson = False) -> None:
         return case, _shown(held) if held else None, erased
 
     case, hold, erasure_ = with_database(use)
+    ticket = ticket_of(case.content.procedures)
     if as_json:
         held = {
             "legal_hold": _plain(hold, "placed_at", "placed_by", "reason"),
             "erasure": _plain(erasure_, "decided_at", "erased_at", "actor", "basis"),
         }
         steps = [_step(step) for step in case.steps.values()]
-        typer.echo(json.dumps(_line(case) | held | {"steps": steps}, default=str, ensure_ascii=False))
+        told = _line(case) | held | {"steps": steps} | ({"ticket": _ticket(case, ticket)} if ticket else {})
+        typer.echo(json.dumps(told, default=str, ensure_ascii=False))
         return
     typer.echo(f"{case.number} {case.bundle.names['zh']} / {case.bundle.names['en']}: {case.state.value}")
     if hold:
@@ -145,11 +185,8 @@ def show(number: Number, as_json: AsJson = False) -> None:
             f"erased {erasure_['erased_at']:%Y-%m-%dT%H:%M:%SZ}" if erasure_["erased_at"] else "to be erased"
         )
         typer.echo(f"  {done}: {erasure_['basis']}")
-    for step in case.steps.values():
-        waiting = step.waiting
-        why = f"waits for {waiting.waits_for}: {waiting.reason} {' '.join(waiting.refs)}" if waiting else ""
-        why = f"{why.strip()} ({step.reason})".strip() if step.reason else why
-        typer.echo(f"  {step.code:<32} {step.department:<10} {step.state.value:<18} {why}".rstrip())
+    for line in _ticket_lines(case, ticket) if ticket else map(_step_line, case.steps.values()):
+        typer.echo(line)
 
 
 @app.command()

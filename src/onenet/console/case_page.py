@@ -1,6 +1,7 @@
 """What the page of a case shows, made of the case alone. Pure: a case in, words out.
 
-Whoever holds number and secret may look, so nothing is shown that a person wrote: no name, form or opinion.
+Whoever holds number and secret may look, so nothing is shown that a person wrote: no name, form or opinion;
+of a hotline ticket alone its answer.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from markupsafe import Markup
 from onenet.console import words
 from onenet.console.notes import filled, limits_of, notes_of, stamped, tasks_of
 from onenet.console.result_words import RESULTS
+from onenet.console.rounds import RoundLine, rounds_of
 from onenet.console.words import PAGE, Language
 from onenet.domain import refusals, results, suspensions
+from onenet.domain.bundle import Names
 from onenet.domain.case import Case, Step, Waiting
 from onenet.domain.outcome import SupplementRequest
 from onenet.domain.procedures import Remedy
@@ -42,8 +45,8 @@ class StepLine:
 
 @dataclass(frozen=True, slots=True)
 class CasePage:
-    """The page of one case. `tasks`: what the applicant must do now, in sentences; `ratable`: the stages that
-    can be rated.
+    """The page of one case. `tasks`: what the applicant must do now, in sentences; `rounds`: of a hotline
+    ticket, in place of steps; `ratable`: the stages that can be rated.
     """
 
     name: str
@@ -54,13 +57,18 @@ class CasePage:
     is_open: bool
     tasks: tuple[Markup, ...]
     steps: tuple[StepLine, ...]
+    rounds: tuple[RoundLine, ...]
     not_needed: Markup | None
     ratable: tuple[str, ...]
     is_rated: bool
 
 
-def page_of(case: Case, language: Language, codes: Mapping[tuple[str, str, str], str]) -> CasePage:
-    """The page of a case in that language. `codes`: of what was issued, by step, result and number."""
+def page_of(
+    case: Case, language: Language, codes: Mapping[tuple[str, str, str], str], units: Mapping[str, Names]
+) -> CasePage:
+    """The page of a case in that language. `codes`: of what was issued, by step, result and number; `units`:
+    what departments are called, of a hotline ticket.
+    """
     told = _Telling(case, language, codes)
     shown = [step for step in case.steps.values() if step.state is not StepState.SKIPPED]
     skipped = [step.code for step in case.steps.values() if step.state is StepState.SKIPPED]
@@ -73,6 +81,7 @@ def page_of(case: Case, language: Language, codes: Mapping[tuple[str, str, str],
         is_open=case.state not in FINAL_CASE,
         tasks=tuple(task for step in shown for task in told.tasks(step)),
         steps=tuple(told.line(step) for step in shown),
+        rounds=rounds_of(case, language, units),
         not_needed=filled(PAGE["not_needed"][language], steps=told.steps(skipped)) if skipped else None,
         ratable=tuple(stage.value for stage in ratable(case)),
         is_rated=bool(ratings_of(case.content.procedures)),

@@ -15,6 +15,7 @@ from onenet.console.desk_words import DESK
 from onenet.console.opinion_words import OPINION
 from onenet.console.rating_words import RATING
 from onenet.console.result_words import RESULTS
+from onenet.console.ticket_words import TICKET
 from onenet.console.words import PAGE, Language
 
 HEADERS = {
@@ -28,7 +29,7 @@ HEADERS = {
 }
 HTML_LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
-_WORDS = {**PAGE, **DESK, **OPINION, **RATING, **RESULTS}
+_WORDS = {**PAGE, **DESK, **OPINION, **RATING, **RESULTS, **TICKET}
 _STYLE = (files("onenet.console") / "static" / "page.css").read_text(encoding="utf-8")
 _STYLE_MARK = sha256(_STYLE.encode()).hexdigest()[:12]
 _TEMPLATES = jinja2.Environment(

@@ -24,7 +24,7 @@ from onenet.console.trouble import trouble
 from onenet.domain.case import Case
 from onenet.errors import NotFound, OnenetError
 from onenet.quotas import Quotas
-from onenet.services import cases, results
+from onenet.services import cases, results, tickets
 from onenet.services.catalogue import Catalogue
 from onenet.store.database import Database
 
@@ -83,7 +83,8 @@ class ProgressPages:
         if case is None:
             return self._asking(request)
         codes = results.codes(self._database.ring, case)
-        shown = page_of(case, language_of(request), codes)
+        units = await tickets.names_of_units(self._catalogue, case)
+        shown = page_of(case, language_of(request), codes, units)
         refresh_s = REFRESH_S if shown.is_open and request.query_params.get("refresh") != "off" else None
         return page("case.html", request, page=shown, refresh_s=refresh_s)
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from onenet.domain import limits
-from onenet.domain.case import Reply
+from onenet.domain.case import Case, Reply
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.states import FINAL_CASE, CaseState
@@ -92,6 +92,13 @@ def withdraw(draft: Draft) -> None:
 
 
 # ---- time
+
+
+def due_at(case: Case) -> datetime | None:
+    """Until when the lead is to answer; None while that time does not run."""
+    ticket = ticket_of(case.content.procedures)
+    runs = ticket is not None and ticket.round.began_at is not None and ticket.round.stopped_at is None
+    return case.timing.promised_due_at if runs else None
 
 
 def late_at(draft: Draft) -> datetime | None:

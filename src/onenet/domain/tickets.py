@@ -65,6 +65,10 @@ class TicketState(Word):
     WITHDRAWN = "withdrawn"
 
 
+TOLD = frozenset({TicketState.CLOSED, TicketState.SOLVED, TicketState.UNSOLVED, TicketState.ENDED})
+"""Once the hotline has closed the round with it, the answer is the citizen's."""
+
+
 class UnitState(Word):
     """How a unit stands with its part of a round: at work on it, done with it, or out of it."""
 
@@ -144,6 +148,11 @@ class Round:
     def lead(self) -> Unit | None:
         """Who answers, or has answered."""
         return next((unit for unit in self.units if unit.part == "lead" and unit.state in SEES), None)
+
+    @property
+    def answer(self) -> str | None:
+        """The lead's answer, as soon as it is the citizen's."""
+        return self.lead.words if self.lead and self.state in TOLD else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 import orjson
 from sqlalchemy.exc import IntegrityError
 
+from onenet.domain.bundle import Names
 from onenet.domain.case import Applicant, Case, CaseContent, Decision
 from onenet.domain.commands import Extend, HandleTicket, Open
 from onenet.domain.tickets import BUNDLE, Round, Ticket, TicketKind, ticket_of
@@ -137,6 +138,13 @@ async def check_units(catalogue: Catalogue, units: Iterable[tuple[str, str]]) ->
 async def handle(gate: Gate, case_id: UUID, command: HandleTicket | Extend, replying: Replying) -> Result:
     """Somebody does the next thing. Raises: NotFound, MoveRefused, and why else it is not possible."""
     return await gate.submit(change(case_id, command, replying))
+
+
+async def names_of_units(catalogue: Catalogue, case: Case) -> Mapping[str, Names]:
+    """What the departments are called that a ticket may be given to; of other cases its bundle tells that."""
+    if ticket_of(case.content.procedures) is None:
+        return {}
+    return {each.code: each.names for each in await catalogue.departments()}
 
 
 async def page(
