@@ -217,6 +217,14 @@ async def test_a_body_is_announced_as_json_in_utf8(
     assert answer.status_code == status
 
 
+async def test_a_type_that_is_announced_twice_is_told_as_that(frontend: httpx2.AsyncClient) -> None:
+    twice = [("Idempotency-Key", "k"), *[("Content-Type", "application/json")] * 2]
+    answer = await frontend.post("/v1/cases", content=b"{}", headers=twice)
+    fault = answer.json()["errors"][0]
+    assert (answer.status_code, fault["header"]) == (415, "Content-Type")
+    assert "twice" in fault["message_en"]
+
+
 @pytest.mark.parametrize(
     ("encoding", "status"), [("gzip", 415), ("identity, gzip", 415), ("x", 415), ("identity", 409)]
 )

@@ -248,6 +248,29 @@ async def test_who_has_number_and_secret_is_told_what_the_citizen_may_know(
 
 
 @sqlite
+async def test_everybody_is_told_the_own_moves_and_where_they_are_made(people: People) -> None:
+    made = await filed(people)
+    await people.do(people.hotline, made, DISPATCH)
+    here = f"/v1/tickets/{made['id']}"
+    told = {
+        "hotline": (["extend"], {"self": here, "actions": f"{here}/actions"}),
+        "health": (["return", "answer"], {"self": here, "answers": f"{here}/answers"}),
+        "police": (["return", "give_part"], {"self": here, "answers": f"{here}/answers"}),
+        "supervisor": ([], {"self": here}),
+    }
+    for name, (possible, links) in told.items():
+        seen = await see(getattr(people, name), made)
+        assert (seen["possible"], seen["links"]) == (possible, links), name
+    listed = (await people.police.get("/v1/tickets")).json()["items"]
+    assert listed[0]["links"] == told["police"][1]
+    extend = {"act": "extend", "days": 2, "approved_by": "值班主任", "reason": "部件须订购"}
+    assert (await people.do(people.hotline, made, extend))["possible"] == []
+    refused = await people.act(people.hotline, made, CLOSE)
+    offered = {"action": "answer", "by": ["lead"]}
+    assert (refused.status_code, offered in refused.json()["allowed"]) == (409, True)
+
+
+@sqlite
 async def test_units_learn_what_concerns_them(people: People) -> None:
     made = await filed(people)
     await people.do(people.hotline, made, DISPATCH)

@@ -50,7 +50,8 @@ async def test_an_endpoint_that_may_not_be_called_is_told_with_what_allows_it(
     where = "finding  endpoints: department"
     assert status == 1
     assert told[0].startswith(
-        f"{where} police is not called: destination not allowed: 10.20.0.1, port 9001 ->"
+        f"{where} police is not called: destination not allowed: 10.20.0.1, port 9001 (by the"
+        " settings of this shell) ->"
     )
     assert told[0].endswith("ONENET_INNER_NETWORKS=10.20.0.1:9001")
     assert told[1].endswith(("ONENET_INNER_NETWORKS=127.0.0.1:9001", "ONENET_INNER_NETWORKS=[::1]:9001"))

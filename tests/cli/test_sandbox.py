@@ -38,6 +38,12 @@ def test_the_environments_database_is_not_touched_and_all_that_is_right_ends_wit
     assert callback in err
 
 
+def test_settings_of_some_onenet_that_are_wrong_are_not_even_read() -> None:
+    wrong = {"ONENET_KEK_FILE": "/nope", "ONENET_PORT": "x", "ONENET_MISSPELT": "1"}
+    status, _, err = run("none", "department", "check", NOBODY, "--secret", "x", **wrong)
+    assert (status, "expected a key that is whsec_" in err) == (2, True), err
+
+
 def test_what_fails_is_told_with_rule_and_fix_and_ends_with_1() -> None:
     status, out, _ = check("--secret", SECRET, "--listen", "0", "--only", "time")
     assert status == 1

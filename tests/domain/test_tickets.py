@@ -18,6 +18,7 @@ from onenet.domain.machine import decide
 from onenet.domain.rules import LAW, Rules, read_rules
 from onenet.domain.stalls import stalls
 from onenet.domain.states import CaseState, Light
+from onenet.domain.ticket_handling import allowed, possible
 from onenet.domain.tickets import (
     ACTS,
     BUNDLE,
@@ -36,7 +37,7 @@ from onenet.domain.tickets import (
     TicketKind,
     TicketState,
     UnitState,
-    allowed,
+    as_whom,
     sees,
     ticket_of,
 )
@@ -142,7 +143,7 @@ def under(walk: Walk, rules: Rules, *commands: Command) -> Walk:
 # ---- every state, every act
 
 
-@pytest.mark.parametrize("act", Act)
+@pytest.mark.parametrize("act", WANTED)
 @pytest.mark.parametrize("state", TicketState)
 def test_what_is_wanted_of_a_ticket_is_in_the_table_or_refused(state: TicketState, act: Act) -> None:
     walk = in_state(state)
@@ -154,7 +155,7 @@ def test_what_is_wanted_of_a_ticket_is_in_the_table_or_refused(state: TicketStat
         error = refused(walk, WANTED[act], MoveRefused)
         assert isinstance(error, MoveRefused)
         assert error.present == {"case": walk.case.state.value, "ticket": state.value, "round": 1}
-        assert error.allowed == allowed(ticket(walk))
+        assert error.allowed == allowed(walk.case.content.procedures)
 
 
 def test_a_ticket_follows_its_table_and_its_case_is_open_until_it_ends() -> None:
@@ -346,6 +347,46 @@ def test_five_days_more_are_given_once_with_who_approved_and_why() -> None:
     assert walk.case.timing.promised_due_at == at(7, month=12)
     assert walk.events[-1].content()["approved_by"] == "the head of the hotline"
     refused(walk, EXTEND, ExtensionRepeated)
+
+
+@pytest.mark.parametrize("state", TicketState)
+def test_to_extend_is_possible_where_it_would_be_done(state: TicketState) -> None:
+    assert (Act.EXTEND in possible_to_hotline(in_state(state))) == (state is S.DISPATCHED)
+
+
+def test_to_extend_is_possible_once_a_round_and_not_when_it_is_late() -> None:
+    walk = in_state(S.DISPATCHED)
+    tell(walk, ReturnTicket("police", "nothing to do with us"))
+    assert possible_to_hotline(walk) == [Act.DISPATCH, Act.NAME, Act.EXTEND], "the lead is still at work"
+    walk.tell(EXTEND)
+    assert Act.EXTEND not in possible_to_hotline(walk)
+    walk.now += DAY
+    tell(walk, DISPATCH, ANSWER, CLOSE, UNSOLVED, REOPEN, DISPATCH)
+    assert possible_to_hotline(walk) == [Act.EXTEND], "a new round has a time of its own"
+    walk.now += 30 * DAY
+    walk.tell(LetTimePass())
+    assert possible_to_hotline(walk) == []
+    refused(walk, EXTEND, LimitUsedUp)
+
+
+def possible_to_hotline(walk: Walk) -> list[Act]:
+    return possible(walk.case.content.procedures, {"hotline"})
+
+
+def test_a_unit_can_do_what_its_part_is() -> None:
+    walk = in_state(S.DISPATCHED)
+    can = {
+        code: possible(walk.case.content.procedures, as_whom(ticket(walk), code))
+        for code in ("urban_management", "police", "health")
+    }
+    assert can == {
+        "urban_management": [Act.RETURN, Act.ANSWER],
+        "police": [Act.RETURN, Act.GIVE_PART],
+        "health": [],
+    }
+    tell(walk, PART, RETURN, NAME)
+    assert as_whom(ticket(walk), "police") == frozenset(), "it has ended its part"
+    assert as_whom(ticket(walk), "urban_management") == {"lead"}, "who was named may not return it"
 
 
 @pytest.mark.parametrize("state", [state for state in TicketState if state is not S.DISPATCHED])

@@ -78,7 +78,11 @@ JSON_TYPES = ("application/json",)
 def require_json(request: Request, types: tuple[str, ...] = JSON_TYPES) -> None:
     """Passes when the body is announced as JSON in UTF-8, once and as it is. Raises: UnsupportedMediaType."""
     announced = request.headers.getlist("content-type")
-    if len(announced) != 1 or not _is_json(announced[0], types):
+    if len(announced) > 1:
+        raise _unsupported(
+            "Content-Type", "该请求头只能发送一次", "Expected once, and it was sent twice or more"
+        )
+    if not announced or not _is_json(announced[0], types):
         zh, en = f"应为 {' 或 '.join(types)}（UTF-8）", f"Expected {' or '.join(types)} in UTF-8"
         raise _unsupported("Content-Type", zh, en)
     require_plain(request)

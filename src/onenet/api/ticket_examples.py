@@ -55,7 +55,7 @@ TICKET: dict[str, Any] = {
     **_DISPATCHED,
     "due_at": "2026-11-30T16:00:00.000Z",
     "rounds": [_ROUND],
-    "possible": ["return", "give_part", "answer"],
+    "possible": ["extend"],
 }
 _DONE: dict[str, Any] = {
     **_UNIT,
@@ -68,7 +68,8 @@ ANSWERED: dict[str, Any] = {
     "state": "answered",
     "updated_at": "2026-11-25T08:00:00.000Z",
     "rounds": [{**_ROUND, "state": "answered", "units": [_DONE, _ROUND["units"][1]]}],
-    "possible": ["close"],
+    "possible": [],
+    "links": {"self": _LINKS["self"], "answers": f"/v1/tickets/{_ID}/answers"},
 }
 TICKET_PAGE: dict[str, Any] = {
     "items": [{**_FACTS, **_DISPATCHED, "due_at": "2026-11-30T16:00:00.000Z"}],

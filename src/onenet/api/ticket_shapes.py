@@ -180,7 +180,8 @@ class RoundShape(Answer):
 class TicketShape(Answer):
     """A hotline ticket. `due_at`: until when the lead has to answer, while that time runs.
 
-    With one ticket alone: what was said, its rounds, as far as who asks may know them, and `possible` acts.
+    With one ticket alone: what was said, its rounds, as far as who asks may know them, and which acts are
+    `possible` for who asks.
     """
 
     id: Annotated[str, Field(json_schema_extra={"format": "uuid"})]

@@ -14,8 +14,8 @@ from onenet.api.shapes import given, moment
 from onenet.domain import ticket_handling
 from onenet.domain.bundle import Names
 from onenet.domain.case import Case
-from onenet.domain.tickets import SEES, Round, Ticket, Unit, possible, ticket_of
-from onenet.domain.visibility import Content, View
+from onenet.domain.tickets import SEES, Act, By, Round, Ticket, Unit, as_whom, ticket_of
+from onenet.domain.visibility import HOTLINE, Content, View
 
 
 def own(case: Case, view: View) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _progress_of(number: int, each: Round, units: Mapping[str, Names]) -> dict[s
 def whole(case: Case, view: View | None) -> dict[str, Any]:
     """A ticket for those who handle it, or look after them. `view` None: who has just lost sight of it."""
     ticket = ticket_of(case.content.procedures)
-    members = facts(case)
+    members = facts(case, view)
     if ticket is None or view is None:
         return members
     caller = case.content.applicant
@@ -85,12 +85,20 @@ def whole(case: Case, view: View | None) -> dict[str, Any]:
             **_said(ticket, view),
             "caller": given({"name": caller.name, "phone": caller.phone}) if shows_caller else None,
             "rounds": rounds,
-            "possible": [act.value for act in possible(ticket)],
+            "possible": [act.value for act in _possible(case, ticket, view)],
         }
     )
 
 
-def facts(case: Case) -> dict[str, Any]:
+def _possible(case: Case, ticket: Ticket, view: View) -> list[Act]:
+    """What whoever looks can do: the hotline, or a unit; looking after it is nobody."""
+    whose: frozenset[By] = as_whom(ticket, view.department) if view.department else frozenset()
+    return ticket_handling.possible(
+        case.content.procedures, frozenset({"hotline"}) if view == HOTLINE else whose
+    )
+
+
+def facts(case: Case, view: View | None) -> dict[str, Any]:
     """What a list says of a ticket: nothing that anybody wrote. Of one that was erased there is little."""
     ticket = ticket_of(case.content.procedures)
     due_at = case.timing.promised_due_at
@@ -105,9 +113,16 @@ def facts(case: Case) -> dict[str, Any]:
             "updated_at": moment(case.updated_at),
             "light": case.timing.light,
             "due_at": moment(due_at) if due_at else None,
-            "links": {"self": f"/v1/tickets/{case.id}", "actions": f"/v1/tickets/{case.id}/actions"},
+            "links": _links(f"/v1/tickets/{case.id}", view),
         }
     )
+
+
+def _links(here: str, view: View | None) -> dict[str, str]:
+    """The ticket, and where whoever looks does something with it."""
+    if view == HOTLINE:
+        return {"self": here, "actions": f"{here}/actions"}
+    return {"self": here, "answers": f"{here}/answers"} if view and view.department else {"self": here}
 
 
 def _plain(ticket: Ticket) -> dict[str, Any]:

@@ -113,7 +113,7 @@ async def file_ticket(request: Request, body: NewBody) -> Response:
     seed = secrets.token_urlsafe(tracking.SEED_BYTES)
 
     def tell(case: Case) -> StoredAnswer:
-        members = ticket_views.facts(case) | {"tracking_seed": seed}
+        members = ticket_views.facts(case, HOTLINE) | {"tracking_seed": seed}
         return StoredAnswer(201, as_json(members), {"Location": f"/v1/tickets/{case.id}"})
 
     def tell_known(case: Case) -> StoredAnswer:
@@ -173,7 +173,9 @@ async def list_tickets(request: Request, query: ListQuery) -> Response:
         limit=query.size,
     )
     cursor = cursors.write([after.created_at.isoformat(), str(after.id)], filters) if after else None
-    return answer(request, page(request, [ticket_views.facts(each.case) for each in found], cursor))
+    return answer(
+        request, page(request, [ticket_views.facts(each.case, each.sight.view) for each in found], cursor)
+    )
 
 
 @operations("GET", "/v1/tickets/{ticket}", permission="tickets:read", answers=_NOW)

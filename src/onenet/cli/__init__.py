@@ -39,6 +39,11 @@ COMMANDS = {
 }
 """Each command, or group of commands, and the module that has it."""
 
+WITHOUT_A_CITY = (["department", "check"], ["department", "simulate"], ["department", "stand-in"])
+"""Commands for whoever builds a department's system. What the environment says of some onenet is none of
+theirs: it is neither read, nor can it be wrong.
+"""
+
 
 class Commands(TyperGroup):
     """The commands, each of which imports its module when asked for: all together take half a second."""
@@ -93,17 +98,28 @@ def _where(error: OSError) -> str:
     """Which file and why; of the data folder also which setting names it."""
     if not isinstance(error.filename, str):
         return str(error)
+    if sys.argv[1:3] in WITHOUT_A_CITY:
+        return f"{error.filename}: {error.strerror}"
     file, folder = Path(error.filename).absolute(), read_settings().data_dir.absolute()
     is_ours = file == folder or folder in file.parents or file in folder.parents
     return f"{error.filename}: {error.strerror}" + (" (see ONENET_DATA_DIR)" if is_ours else "")
 
 
+def _begin() -> None:
+    """Opens the logs, where the settings say so."""
+    if sys.argv[1:3] in WITHOUT_A_CITY:
+        _configure_log("info")
+        security_log.open_stream(None, is_server=False)
+        return
+    settings = read_settings()
+    _configure_log(settings.log_level)
+    security_log.open_stream(settings.security_log, is_server=False)
+
+
 def main() -> None:
     """The entry of the `onenet` script."""
     try:
-        settings = read_settings()
-        _configure_log(settings.log_level)
-        security_log.open_stream(settings.security_log, is_server=False)
+        _begin()
         app()
     except OnenetError as error:
         typer.echo(f"onenet: {error}", err=True)

@@ -5,6 +5,7 @@
 | onenet-demo.json | keys and secrets, mode 600; also the mark by which the folder is known as the demo's |
 | kek | the key-encryption key, mode 600; beside the database it protects nothing, and nothing here is real |
 | onenet.sqlite3 | onenet's database |
+| sample.json, twins.json, ... | bodies of `POST /v1/cases` to be sent by hand, with dates of legal time |
 | front-end.jsonl | what the front-end sent, under which keys |
 | exchange/ | the databases that departments swap rows in |
 | departments/ | what each simulated department remembers |

@@ -165,15 +165,17 @@ def _footer(scene: Scene) -> list[str]:
 def _tell_how_to_try(scene: Scene, frontend_key: str, administrator_key: str) -> None:
     """Lines to paste into another terminal."""
     base_url, folder = scene.town.plan.base_url, scene.town.plan.folder.path
-    sample = folder / "sample.json"
-    body = _body(scene, samples.read("newborn")[1])
-    sample.write_text(json.dumps(body, ensure_ascii=False, indent=2), encoding="utf-8")
+    bodies = samples.by_hand()
+    for name, sample in bodies.items():
+        text = json.dumps(_body(scene, sample), ensure_ascii=False, indent=2)
+        (folder / name).write_text(text, encoding="utf-8")
     citizen = f"-H 'Authorization: Bearer {frontend_key}' -H 'Onenet-Subject: {city.SUBJECT}'"
     scene.tell("\nTo try it yourself (the same Idempotency-Key again gives the same case):")
     scene.tell(
         f"curl -s {base_url}/v1/cases {citizen} -H 'Idempotency-Key: my-first-case'"
-        f" -H 'Content-Type: application/json' --data @{sample}"
+        f" -H 'Content-Type: application/json' --data @{folder / 'sample.json'}"
     )
+    scene.tell(f"Beside it in {folder} lie {', '.join(sorted(bodies.keys() - {'sample.json'}))}.")
     scene.tell(f"curl -s '{base_url}/v1/cases?limit=5' {citizen}")
     scene.tell(f"curl -s '{base_url}/v1/deliveries?limit=5' -H 'Authorization: Bearer {administrator_key}'")
     scene.tell(f"\nDocumentation of the API: {base_url}/docs   logs: {folder / 'logs'}")

@@ -25,9 +25,23 @@ _DAY = re.compile(r"\{today([+-][0-9]+)?\}")
 
 def read(bundle: str) -> Sequence[Mapping[str, Any]]:
     """The samples of a bundle, in the order of their file."""
-    text = (files("onenet") / "demo_data" / f"{bundle}.json").read_text(encoding="utf-8")
-    samples: list[Mapping[str, Any]] = json.loads(text)
+    samples: list[Mapping[str, Any]] = _json(bundle)
     return samples
+
+
+def _json(name: str) -> Any:
+    return json.loads((files("onenet") / "demo_data" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def by_hand() -> Mapping[str, Mapping[str, Any]]:
+    """What lies in the folder of a live demo to be sent by hand, by the name of the file."""
+    own: Mapping[str, Mapping[str, Any]] = _json("by_hand")
+    return {
+        "sample.json": read("newborn")[1],
+        "retirement.json": read("retirement")[1],
+        "restaurant.json": read("restaurant")[4],
+        **own,
+    }
 
 
 def mixed() -> Sequence[Mapping[str, Any]]:

@@ -20,7 +20,7 @@ from onenet.domain.events import EventType
 from onenet.domain.outcome import WhichLimit
 from onenet.domain.procedures import Extension, Procedure
 from onenet.domain.states import FINAL_CASE, CaseState, StepState
-from onenet.domain.tickets import ticket_of
+from onenet.domain.tickets import Round, ticket_of
 
 
 class _Own(NamedTuple):
@@ -48,9 +48,23 @@ def of_case(case: Case, calendar: Calendar) -> Deadlines:
     procedures = case.content.procedures
     if (ticket := ticket_of(procedures)) is None:
         return _on(case.timing.clock, case.bundle, procedures, case, calendar)
-    since, own = ticket.round.at, _Own(ticket.round.limit)
-    its = [each for each in procedures if not isinstance(each, Extension) or each.at >= since]
+    own, its = _Own(ticket.round.limit), _of_round(procedures, ticket.round)
     return _on(case.timing.clock, own, its, case, calendar)
+
+
+def _of_round(procedures: Iterable[Procedure], turn: Round) -> list[Procedure]:
+    """Without what lengthened the time of an earlier round."""
+    return [each for each in procedures if not isinstance(each, Extension) or each.at >= turn.at]
+
+
+def is_lengthenable(procedures: Iterable[Procedure]) -> bool:
+    """Whether the time of a ticket's round can be lengthened: it runs, is not used up, and was not yet."""
+    if (ticket := ticket_of(procedures)) is None:
+        return False
+    turn = ticket.round
+    is_running = turn.clock is not None and turn.clock.ended_at is None
+    is_used_up = turn.lead is not None and turn.lead.is_late
+    return is_running and not is_used_up and extension_of(_of_round(procedures, turn), "promised") is None
 
 
 def extension_of(procedures: Iterable[Procedure], which: WhichLimit) -> Extension | None:

@@ -7,19 +7,22 @@ unit leads, no time runs. Source: WEI art. 20-27 (domain.md section 12).
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 from onenet.domain import limits
 from onenet.domain.case import Case, Reply
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
+from onenet.domain.procedures import Procedure
 from onenet.domain.states import FINAL_CASE, CaseState
 from onenet.domain.tickets import (
     ACTS,
     Act,
     AnswerTicket,
+    By,
     CallBack,
     CallBackAbout,
     CloseTicket,
@@ -35,7 +38,6 @@ from onenet.domain.tickets import (
     TicketState,
     Unit,
     UnitState,
-    allowed,
     ticket_of,
 )
 from onenet.errors import MoveRefused, NotFound, ReturnTooLate, UnitNamed
@@ -82,6 +84,18 @@ def _by_unit(draft: Draft, ticket: Ticket, act: ReturnTicket | GivePart | Answer
             _give_part(draft, ticket, _own(draft, ticket, department, part="co"), words)
         case AnswerTicket(department, words):
             _answer(draft, ticket, _own(draft, ticket, department, part="lead"), words)
+
+
+def possible(procedures: Iterable[Procedure], whose: Container[By]) -> list[Act]:
+    """What those can do with the ticket now; nothing where there is none."""
+    ticket = ticket_of(procedures)
+    acts = [act for act, move in ACTS.items() if ticket and ticket.state in move.states and move.by in whose]
+    return [act for act in acts if act is not Act.EXTEND or limits.is_lengthenable(procedures)]
+
+
+def allowed(procedures: Iterable[Procedure]) -> list[dict[str, Any]]:
+    """What can be done by one or the other, and by whom, as it is told to whom something is refused."""
+    return [{"action": act.value, "by": [ACTS[act].by]} for act in possible(procedures, get_args(By))]
 
 
 def withdraw(draft: Draft) -> None:
@@ -262,4 +276,4 @@ def _put(draft: Draft, ticket: Ticket, turn: Round) -> None:
 
 def _refused(draft: Draft, ticket: Ticket, detail: str) -> MoveRefused:
     present = {"case": draft.state.value, "ticket": ticket.state.value, "round": len(ticket.rounds)}
-    return MoveRefused(detail, present, allowed(ticket))
+    return MoveRefused(detail, present, allowed(draft.content.procedures))

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 from uuid import UUID
 
 from onenet.domain.bundle import Bundle, Limit
@@ -199,6 +199,7 @@ class Act(Word):
 
     DISPATCH = "dispatch"
     NAME = "name"
+    EXTEND = "extend"
     RETURN = "return"
     GIVE_PART = "give_part"
     ANSWER = "answer"
@@ -222,6 +223,7 @@ class Move(NamedTuple):
 ACTS: Mapping[Act, Move] = {
     Act.DISPATCH: Move(frozenset({_S.RECEIVED, _S.RETURNED}), "hotline"),
     Act.NAME: Move(frozenset({_S.RETURNED}), "hotline"),
+    Act.EXTEND: Move(frozenset({_S.DISPATCHED, _S.RETURNED}), "hotline"),
     Act.RETURN: Move(frozenset({_S.DISPATCHED, _S.RETURNED}), "unit"),
     Act.GIVE_PART: Move(frozenset({_S.DISPATCHED, _S.RETURNED}), "co_unit"),
     Act.ANSWER: Move(frozenset({_S.DISPATCHED}), "lead"),
@@ -231,18 +233,17 @@ ACTS: Mapping[Act, Move] = {
     Act.END: Move(frozenset({_S.CLOSED, _S.UNSOLVED}), "hotline"),
 }
 """What is in none of these rows is refused. The applicant may withdraw it as any open case; its
-time is lengthened while it runs, as that of any case.
+time is lengthened once in a round, while it runs (`limits.is_lengthenable`).
 """
 
 
-def possible(ticket: Ticket) -> list[Act]:
-    """What can be done with it now, by one or the other."""
-    return [act for act, move in ACTS.items() if ticket.state in move.states]
-
-
-def allowed(ticket: Ticket) -> list[dict[str, Any]]:
-    """The same, and by whom, as it is told to whom something is refused."""
-    return [{"action": act.value, "by": [ACTS[act].by]} for act in possible(ticket)]
+def as_whom(ticket: Ticket, department: str) -> frozenset[By]:
+    """As whom a department can do something in the round under way: nobody, once it has ended its part."""
+    unit = ticket.round.working(department)
+    if unit is None:
+        return frozenset()
+    own: By = "lead" if unit.part == "lead" else "co_unit"
+    return frozenset({own} if unit.is_named else {own, "unit"})
 
 
 # ---- what is said with each

@@ -21,6 +21,9 @@ ADVICE = {
     "port": "register it with https on port 443 or 8443, or allow it: ONENET_INNER_NETWORKS=…:{port}",
 }
 
+WHOSE = "(by the settings of this shell)"
+"""A server that was started elsewhere, with others, may well call it."""
+
 
 async def look(database: Database, destinations: Destinations) -> list[Remark]:
     """A finding for each endpoint whose calls are refused."""
@@ -28,7 +31,7 @@ async def look(database: Database, destinations: Destinations) -> list[Remark]:
         known = [each for each in await endpoints.every(connection) if each.url]
     looks = await asyncio.gather(*(refusal(each.url, destinations) for each in known))
     return [
-        Remark("endpoints", "finding", f"{each.kind} {each.owner} is not called: {says}", advice)
+        Remark("endpoints", "finding", f"{each.kind} {each.owner} is not called: {says} {WHOSE}", advice)
         for each, found in zip(known, looks, strict=True)
         if found is not None
         for says, advice in [found]
