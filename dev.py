@@ -13,6 +13,7 @@ python3 dev.py check     lint, types, import direction, API contract, house rule
 python3 dev.py openapi   write openapi/openapi.json from the code
 python3 dev.py truth-table  write openapi/truth-table.csv: who is answered what on every route
 python3 dev.py asvs      write the table of docs/security.md from docs/asvs.yaml
+python3 dev.py moves     write the table of docs/frontend.md from the moves of the code
 python3 dev.py lock      write requirements.lock anew   (further words go to uv, as --upgrade)
 python3 dev.py sbom      write sbom.cdx.json: what a production environment holds, as CycloneDX
 
@@ -186,6 +187,10 @@ def asvs(words: list[str]) -> None:
     become(BIN / "python", "-m", "tests.security.asvs", *words)
 
 
+def moves(words: list[str]) -> None:
+    become(BIN / "python", "-m", "tests.moves_table", *words)
+
+
 def lock(words: list[str]) -> None:
     """Resolve for every platform and Python at once; only uv does, so it visits in a folder of its own."""
     say("writing requirements.lock")
@@ -229,6 +234,7 @@ VERBS = {
     "openapi": openapi,
     "truth-table": truth_table,
     "asvs": asvs,
+    "moves": moves,
     "lock": lock,
     "sbom": sbom,
 }
