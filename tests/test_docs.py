@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import httpx2
@@ -23,11 +23,13 @@ from onenet.adapters.description_parts import AnswerPart, AuthPart, Description,
 from onenet.adapters.registry import installed
 from onenet.adapters.rest import Rest
 from onenet.api import problems
+from onenet.api.ticket_shapes import HotlineAct
 from onenet.catalogue import model
 from onenet.catalogue.lint import lint
 from onenet.cli import app as command_line
 from onenet.console.words import PROCEDURES
-from onenet.domain import flow, moves, outcome, reapplications, stalls, states
+from onenet.demo import samples
+from onenet.domain import flow, moves, outcome, reapplications, stalls, states, tickets
 from onenet.domain.chain import canonical
 from onenet.domain.events import EVENT_KINDS
 from onenet.domain.principal import EVERY_PERMISSION, PERMISSIONS
@@ -183,6 +185,25 @@ def test_the_table_of_what_can_be_done_is_that_of_the_code() -> None:
     assert [action for action, cells in documented.items() if "?" in cells] == []
     at_desk = {action for action, cells in documented.items() if "desk" in cells[1]}
     assert at_desk == {action for action, move in moves.OF_STEP.items() if move.at_desk}
+
+
+def test_every_act_of_the_hotline_is_documented_with_what_it_takes() -> None:
+    documented = {act: words(cells[0]) for act, cells in table("docs/frontend.md", "hotline acts").items()}
+    assert documented == {
+        act: set(shape.model_fields) - {"act"}
+        for shape in get_args(HotlineAct.model_fields["root"].annotation)
+        for act in get_args(shape.model_fields["act"].annotation)
+    }
+    assert set(documented) == {act.value for act, move in tickets.ACTS.items() if move.by == "hotline"}
+
+
+def test_the_demo_leaves_every_file_that_is_sent_by_hand() -> None:
+    left = set(samples.by_hand())
+    assert set(table("docs/frontend.md", "by hand")) == left
+    named = {
+        name for page in PAGES for name in re.findall(r"\.onenet-demo/(\w+\.json)", page.read_text("utf-8"))
+    }
+    assert named <= left
 
 
 def test_every_waiting_reason_is_documented() -> None:
