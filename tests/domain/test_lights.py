@@ -14,7 +14,7 @@ from onenet.domain.commands import LetTimePass, Open, RecordAnswer
 from onenet.domain.events import EventType
 from onenet.domain.lights import days_left
 from onenet.domain.machine import decide
-from onenet.domain.outcome import Accepted, Completed, Outcome, SupplementNeeded, SupplementRequest, Suspended
+from onenet.domain.outcome import Accepted, Completed, Outcome, Suspended
 from onenet.domain.rules import LAW, Rules, Yellow, read_rules
 from onenet.domain.states import CaseState, Light
 from tests.factories import make_blank, make_bundle, make_content, make_member
@@ -124,18 +124,18 @@ def test_a_case_that_is_closed_keeps_the_light_it_had() -> None:
     assert lit(case, end_of(date(2026, 6, 1)))[1] == []
 
 
-@pytest.mark.parametrize("looked_on", [9, 12], ids=["at that midnight", "days later"])
+@pytest.mark.parametrize("looked_on", [1, 3], ids=["at that midnight", "days later"])
 def test_a_case_whose_last_step_time_closes_by_then_is_lit_by_no_limit_any_more(looked_on: int) -> None:
-    # Five working days after Monday 2 March end on Monday 9, the applicant's time with them.
-    members = [make_member(code, fields=["name"]) for code in ("slow", "free")]
-    bundle = replace(make_bundle(*members), promised=Limit(5, "workdays"))
-    blank = make_blank(bundle, content=make_content(form={"name": "x"}))
+    # 22 working days after Monday 2 March end on Wednesday 1 April, and so does the certificate: thirty days
+    # after the case came.
+    free = replace(make_member("free", department="tax", fields=["valid_until"]), renews="valid_until")
+    bundle = replace(make_bundle(make_member("slow"), free), promised=Limit(22, "workdays"))
+    content = make_content(form={"valid_until": "2026-04-01"})
+    blank = make_blank(bundle, content=content, at=at_nine(MONDAY))
     case = answered(decide(blank, Open(), now(at_nine(MONDAY))).case, Completed(), MONDAY)
-    wanted = (SupplementRequest("field", "name", "unreadable"),)
-    case = answered(case, SupplementNeeded(wanted, date(2026, 3, 9)), MONDAY, step="free")
-    case, _ = lit(case, end_of(date(2026, 3, 6)))
-    case, told = lit(case, end_of(date(2026, 3, looked_on)))
-    assert (case.state, case.timing.light, told) == (CaseState.PARTLY_COMPLETED, Light.YELLOW, [])
+    case, _ = lit(case, end_of(date(2026, 3, 31)))
+    case, told = lit(case, end_of(date(2026, 4, looked_on)))
+    assert (case.state, case.timing.light, told) == (CaseState.COMPLETED, Light.YELLOW, [])
 
 
 def test_a_late_step_counts_although_the_others_are_on_time() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from structlog.testing import capture_logs
 from onenet.errors import MisconfiguredError, Unavailable
 from onenet.ids import new_id
 from onenet.store import database as store_database
-from onenet.store import patience
+from onenet.store import patience, visits
 from onenet.store.catalogue_tables import jurisdiction
 from onenet.store.database import Capabilities, Database, Presence, async_url
 from onenet.store.tables import case_counter
@@ -67,6 +68,32 @@ async def test_a_new_file_that_somebody_else_has_begun_with_is_waited_for(
     other.execute("BEGIN IMMEDIATE")
     asyncio.get_running_loop().call_later(0.2, other.close)
     await count_one(database)
+
+
+def test_who_is_cancelled_while_a_file_is_opened_leaves_nothing_to_a_loop_that_has_ended(
+    tmp_path: Path,
+) -> None:
+    """An exception in the driver's thread fails this test, as it does any other one."""
+    file = str(tmp_path / "new.sqlite3")
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.2, other.close)
+
+    async def give_up() -> None:
+        async def opened() -> object:
+            return await visits.connect(file)
+
+        opening = asyncio.ensure_future(opened())
+        await asyncio.sleep(0.05)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    before = set(threading.enumerate())
+    release.start()
+    asyncio.run(give_up())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
 
 
 @on_sqlite

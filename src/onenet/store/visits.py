@@ -45,6 +45,21 @@ class Connection(aiosqlite.Connection):
         """A cursor; nothing is done yet."""
         return Cursor(self)
 
+    async def _connect(self) -> aiosqlite.Connection:
+        """Opens it; whoever is cancelled meanwhile waits till it is open, and closes it again.
+
+        The driver would leave it open, and tell of it to a loop that may have ended by then.
+        """
+        opening = asyncio.ensure_future(super()._connect())
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            with contextlib.suppress(TimeoutError, sqlite3.Error):
+                async with asyncio.timeout(FREE_WITHIN_S):
+                    _ = await opening
+                    await self.close()
+            raise
+
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Does something in the driver's thread; whoever is cancelled waits till the thread is free again.
 
