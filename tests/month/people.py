@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from onenet.domain.bundle import Limit
 from onenet.domain.calendar import Calendar
@@ -45,12 +45,13 @@ from onenet.domain.outcome import (
     SupplementRequest,
     Suspended,
     TellHearingRight,
+    WhichLimit,
 )
 from onenet.domain.promises import Finding, Later
 from onenet.domain.ratings import Act, Channel, Stage, Verdict, possible, ratings_of
 from onenet.domain.states import FINAL_CASE, StepState, TaskState
 from onenet.domain.tolerance import outstanding
-from onenet.domain.urging import urgings
+from onenet.domain.urging import Level, urgings
 from tests.month.kinds import local
 
 
@@ -220,10 +221,10 @@ def _defer(case: Case, step: Step, now: Now) -> Command | None:
     return DeferTolerance(step.code, later, "officer:market", "flood")
 
 
-def _find(word: str) -> Deed:
+def _find(word: Literal["kept", "broken", "repaired", "revoked"]) -> Deed:
     def find(case: Case, step: Step, now: Now) -> Command | None:
         due_on = now.workday_after(3) if word == "broken" else None
-        return CheckCommitment(step.code, Finding(word, "seen on site", "officer:urban", due_on))  # type: ignore[arg-type]
+        return CheckCommitment(step.code, Finding(word, "seen on site", "officer:urban", due_on))
 
     return find
 
@@ -238,15 +239,15 @@ def _set_hearing(case: Case, step: Step, now: Now) -> Command | None:
 
 def _extend(of_case: bool) -> Deed:
     def extend(case: Case, step: Step, now: Now) -> Command | None:
-        which = "promised" if now.random.random() < 0.7 else "statutory"
+        which: WhichLimit = "promised" if now.random.random() < 0.7 else "statutory"
         days = now.random.randrange(1, 9)
-        return Extend(None if of_case else step.code, which, days, "head", "much to do")  # type: ignore[arg-type]
+        return Extend(None if of_case else step.code, which, days, "head", "much to do")
 
     return extend
 
 
-def _urge(level: str) -> Deed:
-    return lambda case, step, now: Urge(step.code, level, "nothing happens", "supervisor:city")  # type: ignore[arg-type]
+def _urge(level: Level) -> Deed:
+    return lambda case, step, now: Urge(step.code, level, "nothing happens", "supervisor:city")
 
 
 def _answer_urging(case: Case, step: Step, now: Now) -> Command | None:
