@@ -7,10 +7,8 @@ shown anew with what was written.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import get_args
 from urllib.parse import quote, urlencode
@@ -27,10 +25,9 @@ from onenet.console.desk_view import followed_line, line_of, page_of
 from onenet.console.forms import see
 from onenet.console.login_pages import LoginPages
 from onenet.console.pages import language_of, language_query, page
+from onenet.console.seats import Seated, replying, seated
 from onenet.console.trouble import trouble
-from onenet.domain.case import Case, Decision
 from onenet.domain.commands import WorkAtDesk
-from onenet.domain.delegation import Owner
 from onenet.domain.outcome import ReasonKind, SpecialProcedure
 from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import DOCUMENT_PREFIX
@@ -47,15 +44,11 @@ from onenet.errors import (
 from onenet.ids import from_text
 from onenet.services import awaited, deadlines, desk, documents, logins
 from onenet.services.advance import Gate
-from onenet.services.cases import Replying
 from onenet.services.catalogue import Catalogue
-from onenet.services.change import Once
-from onenet.services.desk import DeskTask
 from onenet.services.documents import Document, Vault
 from onenet.services.reading import Reading, access
 from onenet.store.awaited import Place as Followed
 from onenet.store.desk import Place, Wanted
-from onenet.store.idempotency import StoredAnswer
 
 HOME = "/console/desk"
 PAGE_SIZE = 50
@@ -64,16 +57,6 @@ MAX_FORM_BYTES = 262_144
 
 SANDBOX = "sandbox; default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 """Of a file, which is saved and not shown."""
-
-_DONE = StoredAnswer(200, "{}")
-
-
-@dataclass(frozen=True, slots=True)
-class Seated:
-    """Who sits at the desk, and the log-in by which they do."""
-
-    login: str
-    who: Principal
 
 
 class DeskPages:
@@ -102,13 +85,13 @@ class DeskPages:
     async def listed(self, request: Request) -> Response:
         """What lies at the desk."""
         try:
-            seated = await self._seated(request)
+            sitting = await seated(self._login_pages, request, "steps:decide")
             after = _place(request.query_params.get("after"))
         except OnenetError as error:
             return self._refused(request, error)
-        if seated is None:
+        if sitting is None:
             return to_login(request)
-        who, now = seated.who, self._clock.now()
+        who, now = sitting.who, self._clock.now()
         chosen = request.query_params.get("claim", "")
         wanted = Wanted(
             who.department if who.role is Role.OFFICER else None, {"none": "", "mine": who.id}.get(chosen)
@@ -130,13 +113,13 @@ class DeskPages:
     async def awaited(self, request: Request) -> Response:
         """What is still to happen because of a promise."""
         try:
-            seated = await self._seated(request)
+            sitting = await seated(self._login_pages, request, "steps:decide")
             after = _followed_place(request.query_params.get("after"))
         except OnenetError as error:
             return self._refused(request, error)
-        if seated is None:
+        if sitting is None:
             return to_login(request)
-        who, now = seated.who, self._clock.now()
+        who, now = sitting.who, self._clock.now()
         visible = await self._reading.visible(who, now)
         department = who.department if who.role is Role.OFFICER else None
         found, further = await awaited.page(
@@ -154,26 +137,26 @@ class DeskPages:
     async def show(self, request: Request) -> Response:
         """One task."""
         try:
-            seated = await self._seated(request)
-            if seated is None:
+            sitting = await seated(self._login_pages, request, "steps:decide")
+            if sitting is None:
                 return to_login(request)
-            return await self._page(request, seated)
+            return await self._page(request, sitting)
         except OnenetError as error:
             return self._refused(request, error)
 
     async def act(self, request: Request) -> Response:
         """Does what a form of the page says."""
         try:
-            seated = await self._seated(request)
-            if seated is None:
+            sitting = await seated(self._login_pages, request, "steps:decide")
+            if sitting is None:
                 return to_login(request)
             _, said = await self._login_pages.changer(request, MAX_FORM_BYTES)
         except OnenetError as error:
             return self._refused(request, error)
         try:
-            await self._work(request, seated.who, said)
+            await self._work(request, sitting.who, said)
         except (Conflict, PreconditionFailed, IdempotencyKeyReused, InvalidInput) as error:
-            return await self._page(request, seated, said, _problem_of(error, said.get("act")), error.status)
+            return await self._page(request, sitting, said, _problem_of(error, said.get("act")), error.status)
         except OnenetError as error:
             return self._refused(request, error)
         return see(f"{HOME}/{request.path_params['task']}{language_query(request)}")
@@ -181,41 +164,31 @@ class DeskPages:
     async def document(self, request: Request) -> Response:
         """A file of the application, to be saved; the look is on record first."""
         try:
-            seated = await self._seated(request)
-            if seated is None:
+            sitting = await seated(self._login_pages, request, "steps:decide")
+            if sitting is None:
                 return to_login(request)
-            return await self._file(request, seated.who)
+            return await self._file(request, sitting.who)
         except OnenetError as error:
             return self._refused(request, error)
-
-    async def _seated(self, request: Request) -> Seated | None:
-        """Who sits here; None for nobody. Raises: Forbidden for who may not."""
-        known = await self._login_pages.login_of(request)
-        if known is None:
-            return None
-        id, login = known
-        if "steps:decide" not in login.principal.permissions:
-            raise Forbidden
-        return Seated(id, login.principal)
 
     async def _page(
         self,
         request: Request,
-        seated: Seated,
+        sitting: Seated,
         said: Mapping[str, str] | None = None,
         problem: str | None = None,
         status: int = 200,
     ) -> Response:
         """The page as it now is. `said`: what was written and not taken, and `problem`, why."""
         key, now = request.path_params["task"], self._clock.now()
-        found, sheet = await desk.show(self._database, self._reading, key, seated.who, now)
+        found, sheet = await desk.show(self._database, self._reading, key, sitting.who, now)
         until = await deadlines.of_step(self._catalogue, found.case, found.step.code)
         return page(
             "desk_task.html",
             request,
             status=status,
-            page=page_of(found, sheet, seated.who, language_of(request), until),
-            form_token=logins.form_token(seated.login),
+            page=page_of(found, sheet, sitting.who, language_of(request), until),
+            form_token=logins.form_token(sitting.login),
             key=secrets.token_urlsafe(16),
             said=said or {},
             reason_kinds=get_args(ReasonKind),
@@ -228,7 +201,7 @@ class DeskPages:
         found = await desk.find(self._database, self._reading, key, who, now, what="case")
         seen = frozenset({said.get("seen", "")})
         command = WorkAtDesk(found.task.id, desk.clerk(who), read_act(said), seen)
-        await desk.work(self._gate, found, command, _replying(found, who, said))
+        await desk.work(self._gate, found, command, replying(f"{HOME} {found.key}", found.case, who, said))
 
     async def _file(self, request: Request, who: Principal) -> Response:
         now, text = self._clock.now(), request.path_params["document"]
@@ -273,23 +246,6 @@ def _problem_of(error: OnenetError, act: str | None) -> str:
             return "desk_unfit"
         case _:
             return "desk_moved"
-
-
-def _replying(found: DeskTask, who: Principal, said: Mapping[str, str]) -> Replying:
-    """How the act is done once: under the key that the page gave its form."""
-    text = "\n".join(f"{name}={said[name]}" for name in sorted(said))
-    once = Once(
-        scope=who.id,
-        key=hashlib.sha256(f"{HOME} {found.key} {said.get('key', '')}".encode()).hexdigest(),
-        fingerprint=hashlib.sha256(text.encode()).digest(),
-        conflict=IdempotencyKeyReused,
-    )
-    owner = Owner(found.case.client, found.case.subject)
-    return Replying(actor=who.name_for(owner), once=once, render=_done)
-
-
-def _done(case: Case, decision: Decision) -> StoredAnswer:
-    return _DONE
 
 
 def to_login(request: Request) -> Response:

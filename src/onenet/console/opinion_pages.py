@@ -5,7 +5,6 @@ They show what was put to the department, and nothing else of the case, as the A
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 from collections.abc import Mapping
@@ -19,35 +18,31 @@ from starlette.routing import Route
 
 from onenet.clock import Clock
 from onenet.console.desk_forms import optional_text
-from onenet.console.desk_pages import Seated, attachment, to_login
+from onenet.console.desk_pages import attachment, to_login
 from onenet.console.forms import see
 from onenet.console.login_pages import LoginPages
 from onenet.console.opinion_view import asked_line, put_facts
 from onenet.console.pages import language_of, language_query, page
+from onenet.console.seats import Seated, replying, seated
 from onenet.console.trouble import trouble
-from onenet.domain.case import Case, Decision
 from onenet.domain.delegation import Owner
 from onenet.domain.opinion_acts import GiveOpinion
 from onenet.domain.principal import Principal
 from onenet.domain.procedures import OpinionAnswer
 from onenet.domain.visibility import Subject, Visible
-from onenet.errors import Conflict, Forbidden, IdempotencyKeyReused, InvalidInput, NotFound, OnenetError
+from onenet.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound, OnenetError
 from onenet.services import documents, logins, opinions
 from onenet.services.advance import Gate
-from onenet.services.cases import Replying
-from onenet.services.change import Once
 from onenet.services.documents import Vault
 from onenet.services.opinions import Found
 from onenet.services.reading import Reading, Seen, access
 from onenet.store.database import Database
-from onenet.store.idempotency import StoredAnswer
 
 HOME = "/console/opinions"
 PAGE_SIZE = 50
 MAX_FORM_BYTES = 32_768
 NEEDS_WORDS = ("agree_with_conditions", "disagree")
 
-_DONE = StoredAnswer(200, "{}")
 _ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -84,47 +79,52 @@ class OpinionPages:
     async def listed(self, request: Request) -> Response:
         """What awaits an answer, the first due first."""
         try:
-            seated = await self._seated(request)
+            sitting = await seated(self._login_pages, request, "opinions:write")
         except OnenetError as error:
             return trouble(request, error)
-        if seated is None:
+        if sitting is None:
             return to_login(request)
-        visible = await self._visible(seated.who)
+        visible = await self._visible(sitting.who)
         found, _ = await opinions.page(
             self._database, self._reading, visible, "asked", after=None, limit=PAGE_SIZE
         )
         seen = [Seen(each.case, each.sight) for each in found]
-        self._reading.note(seen, seated.who, self._clock.now(), "opinion")
+        self._reading.note(seen, sitting.who, self._clock.now(), "opinion")
         language = language_of(request)
         return page("opinions.html", request, lines=[asked_line(each, language) for each in found])
 
     async def show(self, request: Request) -> Response:
         """One of them."""
         try:
-            seated = await self._seated(request)
-            if seated is None:
+            sitting = await seated(self._login_pages, request, "opinions:write")
+            if sitting is None:
                 return to_login(request)
-            return await self._page(request, seated)
+            return await self._page(request, sitting)
         except OnenetError as error:
             return trouble(request, error)
 
     async def give(self, request: Request) -> Response:
         """Gives the opinion that a form says."""
         try:
-            seated = await self._seated(request)
-            if seated is None:
+            sitting = await seated(self._login_pages, request, "opinions:write")
+            if sitting is None:
                 return to_login(request)
             _, said = await self._login_pages.changer(request, MAX_FORM_BYTES)
-            found = await self._find(request, seated.who)
+            found = await self._find(request, sitting.who)
         except OnenetError as error:
             return trouble(request, error)
         try:
-            command = _command(found, seated.who, said)
-            await opinions.take(self._gate, found.case.id, command, _replying(found, seated.who, said))
+            command = _command(found, sitting.who, said)
+            await opinions.take(
+                self._gate,
+                found.case.id,
+                command,
+                replying(f"{HOME} {found.opinion.id}", found.case, sitting.who, said),
+            )
         except InvalidInput as error:
-            return await self._page(request, seated, Written(said, "opinion_missing", error.status))
+            return await self._page(request, sitting, Written(said, "opinion_missing", error.status))
         except (Conflict, IdempotencyKeyReused) as error:
-            return await self._page(request, seated, Written(said, "opinion_over", error.status))
+            return await self._page(request, sitting, Written(said, "opinion_over", error.status))
         except OnenetError as error:
             return trouble(request, error)
         return see(f"{HOME}/{found.opinion.id}{language_query(request)}")
@@ -132,25 +132,16 @@ class OpinionPages:
     async def document(self, request: Request) -> Response:
         """A file that was put to the department, to be saved; the look is on record first."""
         try:
-            seated = await self._seated(request)
-            if seated is None:
+            sitting = await seated(self._login_pages, request, "opinions:write")
+            if sitting is None:
                 return to_login(request)
-            found, name = await self._find(request, seated.who), request.path_params["document"]
+            found, name = await self._find(request, sitting.who), request.path_params["document"]
             made = await opinions.document(self._vault, found, name)
             plain = await documents.content(self._vault, made)
-            await self._note(found, seated.who, "document", name)
+            await self._note(found, sitting.who, "document", name)
             return attachment(made, plain)
         except OnenetError as error:
             return trouble(request, error)
-
-    async def _seated(self, request: Request) -> Seated | None:
-        known = await self._login_pages.login_of(request)
-        if known is None:
-            return None
-        id, login = known
-        if "opinions:write" not in login.principal.permissions:
-            raise Forbidden
-        return Seated(id, login.principal)
 
     async def _visible(self, who: Principal) -> Visible:
         return await self._reading.visible(who, self._clock.now(), of=Subject.OPINIONS)
@@ -161,9 +152,9 @@ class OpinionPages:
             raise NotFound
         return await opinions.find(self._database, self._reading, await self._visible(who), UUID(text))
 
-    async def _page(self, request: Request, seated: Seated, written: Written | None = None) -> Response:
-        found, language = await self._find(request, seated.who), language_of(request)
-        await self._note(found, seated.who, "opinion")
+    async def _page(self, request: Request, sitting: Seated, written: Written | None = None) -> Response:
+        found, language = await self._find(request, sitting.who), language_of(request)
+        await self._note(found, sitting.who, "opinion")
         return page(
             "opinion.html",
             request,
@@ -173,7 +164,7 @@ class OpinionPages:
             answers=get_args(OpinionAnswer),
             said=written.said if written else {},
             problem=written.problem if written else None,
-            form_token=logins.form_token(seated.login),
+            form_token=logins.form_token(sitting.login),
             key=secrets.token_urlsafe(16),
         )
 
@@ -195,19 +186,3 @@ def _command(found: Found, who: Principal, said: Mapping[str, str]) -> GiveOpini
 
 def _actor(found: Found, who: Principal) -> str:
     return who.name_for(Owner(found.case.client, found.case.subject))
-
-
-def _replying(found: Found, who: Principal, said: Mapping[str, str]) -> Replying:
-    """How it is given once: under the key that the page gave its form."""
-    text = "\n".join(f"{name}={said[name]}" for name in sorted(said))
-    once = Once(
-        scope=who.id,
-        key=hashlib.sha256(f"{HOME} {found.opinion.id} {said.get('key', '')}".encode()).hexdigest(),
-        fingerprint=hashlib.sha256(text.encode()).digest(),
-        conflict=IdempotencyKeyReused,
-    )
-    return Replying(actor=_actor(found, who), once=once, render=_done)
-
-
-def _done(case: Case, decision: Decision) -> StoredAnswer:
-    return _DONE
