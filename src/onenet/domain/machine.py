@@ -7,7 +7,7 @@ its steps. Each handler below reads in that order; what a handler does to other 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
@@ -94,7 +94,7 @@ def decide(case: Case, command: Command, now: Moment) -> Decision:
     """
     draft = Draft(case, now)
     if isinstance(command, ByApplicant) and command.by_agent:
-        agents.check_period(draft.content.agent, _today(draft))
+        agents.check_period(draft.content.agent, draft.today)
     reply = _apply(command, draft)
     flow.release(draft)
     flow.close(draft)
@@ -110,18 +110,13 @@ def _apply(command: Command, draft: Draft) -> Reply:
     raise TypeError(f"no such command: {type(command).__name__}")
 
 
-def _today(draft: Draft) -> date:
-    """The day that it is in the place of the case."""
-    return agents.day_of(draft.now.at, draft.case.utc_offset_minutes)
-
-
 @_apply.register
 def _(command: Open, draft: Draft) -> Reply:
     if command.by_agent:
         applies = guidance.plan(draft.case.bundle, draft.content.answers).members
         given = {material.code for material in draft.content.materials}
         members = [draft.case.bundle.member(code) for code in applies]
-        agents.check(draft.content.agent, members, given, _today(draft))
+        agents.check(draft.content.agent, members, given, draft.today)
     named = duplicates.check(command.others, draft.content.duplicate)
     if named is not draft.content.duplicate:
         draft.content = replace(draft.content, duplicate=named)

@@ -86,7 +86,7 @@ def begin(draft: Draft, undertakings: Sequence[Undertaking]) -> None:
         if terms is None:
             raise AssertionError("checked before: the item tolerates")
         signed = Signature(terms.version, terms.sha256, each.by, draft.now.at)
-        last, today = _last_day(draft, each.step), _today(draft)
+        last, today = _last_day(draft, each.step), draft.today
         for place, later in enumerate(each.materials):
             due_on = later.due_on or last
             if not today <= due_on <= last:
@@ -111,10 +111,6 @@ def _last_day(draft: Draft, code: str) -> date:
     offset = draft.case.utc_offset_minutes
     end = deadline(limit, Clock(draft.now.at), draft.rules.calendar, offset)
     return end.due_on or local_day(end.due_at or draft.now.at, offset)
-
-
-def _today(draft: Draft) -> date:
-    return local_day(draft.now.at, draft.case.utc_offset_minutes)
 
 
 def ledger(step: Step) -> tuple[Tolerance, ...]:
