@@ -242,6 +242,10 @@ class OutOfReach(MoveRefused, code="out-of-reach", zh="超出通办范围"):
     """This cannot be handed in so far from where it is handled."""
 
 
+class HearingAhead(MoveRefused, code="hearing-ahead", zh="听证尚未举行"):
+    """The hearing is set for a day that is still to come: it can be recorded from that day on."""
+
+
 class DuplicateCase(MoveRefused, code="duplicate-case", zh="已有同一事项的在办办件"):
     """There is an open case of the same thing for the same applicant."""
 

@@ -271,7 +271,7 @@ async def test_a_hearing_stops_the_step_and_a_refusal_says_why(
 
 @sqlite
 async def test_a_clerk_lengthens_a_limit_once_and_leads_a_hearing(
-    frontend: httpx2.AsyncClient, zhang: Clerk, parts: Parts
+    frontend: httpx2.AsyncClient, zhang: Clerk, parts: Parts, clock: FrozenClock
 ) -> None:
     bundle = city_bundle()
     members = tuple(replace(each, statutory=Limit(20, "workdays")) for each in bundle.members)
@@ -293,6 +293,9 @@ async def test_a_clerk_lengthens_a_limit_once_and_leads_a_hearing(
     assert wish.status_code == 200, wish.text
     late = await zhang.answer(task, "hearing_set", on="2026-12-08", place="三楼听证室")
     assert late.status_code == 200, late.text
+    ahead = await zhang.answer(task, "hearing_held", minutes="未举行")
+    assert problem(ahead) == (409, "hearing-ahead")
+    clock.advance(timedelta(days=15))
     held = await zhang.answer(task, "hearing_held", minutes="各方意见均已记录")
     assert held.json()["state"] == "accepted"
     found = await step(frontend, case)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
 from onenet.api.parts import Parts
+from onenet.clock import FrozenClock
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Accepted
 from onenet.services.change import Change
@@ -36,7 +38,7 @@ async def post(client: httpx2.AsyncClient, path: str, **said: Any) -> httpx2.Res
 
 
 async def test_a_hearing_goes_from_the_right_to_the_minutes(
-    frontend: httpx2.AsyncClient, supervisor: httpx2.AsyncClient, case: str
+    frontend: httpx2.AsyncClient, supervisor: httpx2.AsyncClient, clock: FrozenClock, case: str
 ) -> None:
     lead, wish = f"{case}/steps/certificate/hearings", f"{case}/hearings"
     early = await post(frontend, wish, step="certificate", action="ask")
@@ -57,6 +59,12 @@ async def test_a_hearing_goes_from_the_right_to_the_minutes(
     assert "until 2026-12-21" in refused.json()["detail"]
     later = {"action": "set", "on": "2026-12-08", "place": "三楼"}
     assert (await supervisor.post(lead, json=later, headers={"Idempotency-Key": "x"})).status_code == 200
+    ahead = await supervisor.post(
+        lead, json={"action": "record", "minutes": "未举行"}, headers={"Idempotency-Key": "ahead"}
+    )
+    assert ahead.json()["type"].endswith("/hearing-ahead")
+    assert ahead.json()["present"]["hearing_on"] == "2026-12-08"
+    clock.advance(timedelta(days=15))
     held = await post(supervisor, lead, action="record", minutes="各方意见均已记录")
     (step,) = [each for each in held.json()["steps"] if each["code"] == "certificate"]
     assert (step["state"], step["hearing"]["state"], step["hearing"]["on"]) == (

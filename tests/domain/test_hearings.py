@@ -17,7 +17,7 @@ from onenet.domain.commands import (
 from onenet.domain.outcome import Accepted, RecordHearing, Rejected, SetHearing, TellHearingRight
 from onenet.domain.procedures import HearingState, hearing_of
 from onenet.domain.states import StepState
-from onenet.errors import MoveRefused
+from onenet.errors import HearingAhead, MoveRefused
 from onenet.store import procedures as stored
 from tests.domain.walk import Walk, begin
 from tests.factories import make_bundle, make_member
@@ -142,6 +142,29 @@ def test_with_the_minutes_the_step_goes_on_and_the_pause_was_in_working_days() -
     assert (state(walk), step.state) == ("held", StepState.ACCEPTED)
     assert step.timing.statutory_due_at == end_of(date(2026, 12, 31))
     assert stored.read(stored.as_json(step.procedures)) == step.procedures
+
+
+@pytest.mark.parametrize(
+    ("at", "is_possible"),
+    [
+        # Set for Thursday 3 December; the day begins there at 16:00 UTC of the day before.
+        (datetime(2026, 12, 2, 15, 59, 59, tzinfo=UTC), False),
+        (datetime(2026, 12, 2, 16, tzinfo=UTC), True),
+        (datetime(2026, 12, 7, 2, tzinfo=UTC), True),
+    ],
+)
+def test_minutes_are_taken_from_the_day_of_the_hearing_on(at: datetime, is_possible: bool) -> None:
+    walk = asked()
+    walk.tell(Hear(STEP, SetHearing(date(2026, 12, 3), "room 3")))
+    walk.now, before = at, walk.case
+    if is_possible:
+        walk.tell(Hear(STEP, RecordHearing("everybody was heard")))
+        assert state(walk) == "held"
+    else:
+        with pytest.raises(HearingAhead, match="set for 2026-12-03") as refusal:
+            walk.tell(Hear(STEP, RecordHearing("everybody was heard")))
+        assert refusal.value.present["hearing_on"] == "2026-12-03"
+        assert walk.case is before
 
 
 def test_who_does_without_it_cannot_ask_any_more() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -85,7 +85,9 @@ def test_a_department_leads_a_hearing_to_its_minutes() -> None:
     replies: list[Reply] = [walk.answer(STEP, TOLD)]
     walk.tell(Hear(STEP, AskHearing()))
     assert walk.step(STEP).state is StepState.SUSPENDED
-    replies += [walk.answer(STEP, SET), walk.answer(STEP, HELD)]
+    replies.append(walk.answer(STEP, SET))
+    walk.now = datetime(2026, 12, 3, 2, tzinfo=UTC)
+    replies.append(walk.answer(STEP, HELD))
     assert replies == ["applied", "applied", "applied"]
     found = hearing_of(walk.step(STEP).procedures)
     assert found is not None

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import httpx2
 import pytest
@@ -114,6 +114,12 @@ async def test_a_clerk_tells_of_a_hearing_and_sets_it_by_forms(office: Office) -
     in_time = (today + timedelta(days=days) for days in range(21, 40))  # after the notice, within the twenty
     on = next(day for day in in_time if LAW.calendar.day(day).is_workday)
     assert (await zhang.press(task, "hearing_set", on=on.isoformat(), place="三楼")).status_code == 303
+    ahead = await zhang.press(task, "hearing_held", minutes="各方意见均已记录")
+    assert (ahead.status_code, DESK["desk_hearing_ahead"]["en"] in ahead.text) == (409, True)
+    noon = datetime.combine(on, time(4), UTC)
+    office.clock.advance(noon - office.clock.now())
+    at = int(noon.timestamp())
+    zhang = await office.sit_down("z-1", dept="health", iat=at, auth_time=at, exp=at + 300)
     assert (await zhang.press(task, "hearing_held", minutes="各方意见均已记录")).status_code == 303
     assert (await office.certificate(case))["hearing"]["state"] == "held"
 

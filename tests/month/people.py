@@ -47,6 +47,7 @@ from onenet.domain.outcome import (
     TellHearingRight,
     WhichLimit,
 )
+from onenet.domain.procedures import hearing_of
 from onenet.domain.promises import Finding, Later
 from onenet.domain.ratings import Act, Channel, Stage, Verdict, possible, ratings_of
 from onenet.domain.states import FINAL_CASE, StepState, TaskState
@@ -127,7 +128,7 @@ def _hearing(draw: Callable[[float, float], float], begins: float) -> Iterator[P
         asked = begins + draw(0.3, 5)
         yield Planned("ask_hearing" if draw(0, 1) < 0.8 else "waive_hearing", asked)
         yield Planned("set_hearing", asked + 1)
-        yield Planned("record_hearing", asked + draw(9, 30))
+        yield Planned("record_hearing", asked + draw(13, 30))
 
 
 def when_ended(draw: Callable[[float, float], float]) -> Iterator[Planned]:
@@ -229,12 +230,19 @@ def _find(word: Literal["kept", "broken", "repaired", "revoked"]) -> Deed:
     return find
 
 
-def _hear(act: TellHearingRight | AskHearing | WaiveHearing | RecordHearing) -> Deed:
+def _hear(act: TellHearingRight | AskHearing | WaiveHearing) -> Deed:
     return lambda case, step, now: Hear(step.code, act)
 
 
 def _set_hearing(case: Case, step: Step, now: Now) -> Command | None:
     return Hear(step.code, SetHearing(now.workday_after(8), "room 1"))
+
+
+def _record_hearing(case: Case, step: Step, now: Now) -> Command | None:
+    """On the day that was set, or later: over a holiday it is further off than others planned for."""
+    found = hearing_of(step.procedures)
+    is_over = found is not None and found.on is not None and found.on <= local(now.at)
+    return Hear(step.code, RecordHearing("minutes")) if is_over else None
 
 
 def _extend(of_case: bool) -> Deed:
@@ -309,7 +317,7 @@ DEEDS: Mapping[str, Deed] = {
     "ask_hearing": _hear(AskHearing()),
     "waive_hearing": _hear(WaiveHearing()),
     "set_hearing": _set_hearing,
-    "record_hearing": _hear(RecordHearing("minutes")),
+    "record_hearing": _record_hearing,
     "extend": _extend(of_case=False),
     "extend_case": _extend(of_case=True),
     "ask_opinion": _ask_opinion,

@@ -34,6 +34,7 @@ from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.errors import (
     Conflict,
     Forbidden,
+    HearingAhead,
     IdempotencyKeyReused,
     InvalidInput,
     NotFound,
@@ -242,6 +243,8 @@ def _problem_of(error: OnenetError, act: str | None) -> str:
             return "desk_stranger"
         case InvalidInput():
             return "desk_missing"
+        case HearingAhead():
+            return "desk_hearing_ahead"
         case Conflict() if act in ("extended", "hearing_set"):
             return "desk_unfit"
         case _:

@@ -76,6 +76,11 @@ DESK: Mapping[str, Words] = {
         "en": "A limit is lengthened once, and by so much at most; a hearing is on a working day, "
         "seven working days after its notice. Nothing was done.",
     },
+    "desk_hearing_ahead": {"zh": "听证尚未举行", "en": "The hearing is still to come"},
+    "desk_hearing_ahead_help": {
+        "zh": "听证日期见下；自该日起方可记录笔录。操作未执行。",
+        "en": "Its day stands below, and its minutes are recorded from that day on. Nothing was done.",
+    },
     "desk_time": {"zh": "时限", "en": "Time limits"},
     "desk_due": {"zh": "{name}：{due}前（含当日）", "en": "{name}: until {due}"},
     "desk_stopped": {"zh": "{name}：暂停计算", "en": "{name}: the clock stands still"},

@@ -22,7 +22,7 @@ from onenet.domain.events import EventType
 from onenet.domain.outcome import RecordHearing, SetHearing, Suspended, TellHearingRight
 from onenet.domain.procedures import Hearing, hearing_of
 from onenet.domain.states import FINAL_STEP
-from onenet.errors import NotFound
+from onenet.errors import HearingAhead, NotFound
 
 ASKED_WITHIN, HELD_WITHIN, NOTICE = Limit(5, "workdays"), Limit(20, "workdays"), Limit(7, "workdays")
 """LIC art. 47, 47, and 48(1)."""
@@ -38,7 +38,7 @@ _NEEDED = {
 
 
 def hear(draft: Draft, command: Hear) -> Reply:
-    """Takes the hearing of a step one further. Raises: NotFound, MoveRefused."""
+    """Takes the hearing of a step one further. Raises: NotFound, MoveRefused, HearingAhead."""
     step = draft.steps.get(command.step)
     if step is None:
         raise NotFound
@@ -53,9 +53,7 @@ def hear(draft: Draft, command: Hear) -> Reply:
         case SetHearing(on, place):
             _set(draft, step, on, place)
         case RecordHearing(minutes):
-            _put(draft, step, EventType.HEARING_HELD, {"minutes": minutes}, state="held", minutes=minutes)
-            if suspensions.under_way(draft.steps[step.code]):
-                suspensions.end(draft, draft.steps[step.code])
+            _record(draft, step, minutes)
     return "applied"
 
 
@@ -95,6 +93,17 @@ def _set(draft: Draft, step: Step, on: date, place: str) -> None:
         draft, step, EventType.HEARING_SET, {"on": on.isoformat(), "place": place},
         state="set", on=on, place=place,
     )  # fmt: skip
+
+
+def _record(draft: Draft, step: Step, minutes: str) -> None:
+    """Keeps the minutes of what was held on the day that the applicant was told, or later."""
+    found = hearing_of(step.procedures)
+    if found and found.on and draft.today < found.on:
+        detail = f"it is set for {found.on}: expected its minutes on that day or later"
+        raise moves.refused(detail, draft, step, HearingAhead, hearing_on=found.on.isoformat())
+    _put(draft, step, EventType.HEARING_HELD, {"minutes": minutes}, state="held", minutes=minutes)
+    if suspensions.under_way(draft.steps[step.code]):
+        suspensions.end(draft, draft.steps[step.code])
 
 
 def _between(draft: Draft, step: Step) -> tuple[date, date]:

@@ -199,9 +199,15 @@ def present(state: CaseState, step: Step | None) -> dict[str, Any]:
     return told | ({"step": step.code, "state": step.state.value} if step is not None else {})
 
 
-def refused(detail: str, draft: Draft, step: Step | None = None, **further: Any) -> MoveRefused:
+def refused(
+    detail: str,
+    draft: Draft,
+    step: Step | None = None,
+    named: type[MoveRefused] = MoveRefused,
+    **further: Any,
+) -> MoveRefused:
     """The error for what cannot be done now. `further`: more of how things are."""
-    return MoveRefused(detail, present(draft.state, step) | further, allowed(draft.state, step))
+    return named(detail, present(draft.state, step) | further, allowed(draft.state, step))
 
 
 def check_step(draft: Draft, step: Step, action: str, detail: str) -> None:
