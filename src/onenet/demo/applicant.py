@@ -158,7 +158,7 @@ class FrontEnd:
             await asyncio.sleep(0.05)  # the webhooks of one commit come together
             while not self._news.empty():
                 moved.add(self._news.get_nowait())
-            await asyncio.gather(*(self._look(case_id) for case_id in moved))
+            await asyncio.gather(*(self.look(case_id) for case_id in moved))
             self._forget()
 
     def open_cases(self) -> list[View]:
@@ -188,7 +188,8 @@ class FrontEnd:
         self._news.put_nowait(view["id"])
         return opened
 
-    async def _look(self, case_id: str) -> None:
+    async def look(self, case_id: str) -> None:
+        """Looks at a case, and does what it asks of the applicant."""
         try:
             view = self.views[case_id] = await ask(self._client, "GET", f"/v1/cases/{case_id}")
         except Refused as refusal:

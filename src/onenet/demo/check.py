@@ -16,8 +16,10 @@ from rich.console import Console
 
 from onenet.clock import SystemClock
 from onenet.demo import city, database, proof, samples
+from onenet.demo.adviser import advise
 from onenet.demo.applicant import FINAL, FrontEnd, View, ask, client_for
 from onenet.demo.folder import Folder
+from onenet.demo.hotline import People, file, handle, people_of
 from onenet.demo.notebook import Notebook
 from onenet.demo.proof import Told
 from onenet.demo.subscriber import Subscriber
@@ -31,16 +33,25 @@ QUIET_WITHIN_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A sample, by its place in its file, and the state it must end in."""
+    """A sample, by its place in the file of its bundle, or in a file of its own, and the state it must end
+    in.
+    """
 
-    bundle: str
-    place: int
+    name: str
+    place: int | None
     state: str
+
+    def sample(self) -> Mapping[str, Any]:
+        """What is applied for."""
+        if self.place is None:
+            return samples.by_hand()[f"{self.name}.json"]
+        return samples.read(self.name)[self.place]
 
 
 CASES = (
     Expected("newborn", 1, "completed"),
-    Expected("restaurant", 0, "partly_completed"),
+    Expected("twins", None, "completed"),
+    Expected("restaurant", 3, "partly_completed"),
     Expected("enterprise_deregistration", 0, "completed"),
     Expected("enterprise_information_change", 0, "completed"),
     Expected("retirement", 0, "completed"),
@@ -48,17 +59,22 @@ CASES = (
     Expected("school_enrolment", 0, "completed"),
     Expected("graduates", 0, "completed"),
 )
-"""A supplement and doubled answers; a refusal and an inspection; a waiting period; a limit used up; then the
-longest chain, the most members, checks that feed one decision, one of a busy office; somebody who settles."""
+"""A supplement and doubled answers; two subjects in one case; a refusal, an inspection and an opinion; a
+waiting period; a limit used up; then the longest chain, the most members, checks that feed one decision, one
+of a busy office; somebody who settles."""
+
+ASKED_ABOUT = "restaurant"
+"""The case about which somebody calls the hotline."""
 
 
 @dataclass(slots=True)
 class Run:
-    """A check under way. `ids`: the case of each bundle. `failures`: what is wrong."""
+    """A check under way. `ids`: the case of each name. `failures`: what is wrong."""
 
     town: Town
     front_end: FrontEnd
     subscriber: Subscriber
+    people: People
     console: Console
     ids: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
@@ -67,9 +83,18 @@ class Run:
         """Prints a line."""
         self.console.print(line, markup=False, soft_wrap=True)
 
-    def view(self, bundle: str) -> View:
-        """The bundle's case as last seen."""
-        return self.front_end.views[self.ids[bundle]]
+    def view(self, name: str) -> View:
+        """The case of that name as last seen."""
+        return self.front_end.views[self.ids[name]]
+
+    async def until_closed(self, name: str) -> tuple[View, float]:
+        """The case as it is when it is closed, or took too long, and how long it took."""
+        began_s = time.monotonic()
+        while (view := self.view(name))["state"] not in FINAL:
+            if time.monotonic() - began_s > CLOSED_WITHIN_S:
+                break
+            await asyncio.sleep(0.05)
+        return view, time.monotonic() - began_s
 
 
 async def check(folder: Folder, lock: int, console: Console, *, speed: float | None, port: int | None) -> int:
@@ -89,8 +114,11 @@ async def check(folder: Folder, lock: int, console: Console, *, speed: float | N
             plan = Plan(folder, lock, chosen, city.CHECK_DELAY_S, subscriber.url)
             async with running(plan, origin=origin, speed=speed or city.CHECK_SPEED, tell=tell) as town:
                 ready_s = time.monotonic()
-                run = Run(town, front_end, subscriber, console)
-                await until_one_ends(_work(run), front_end.follow(), town.watch())
+                async with people_of(plan.base_url, credentials) as people:
+                    run = Run(town, front_end, subscriber, people, console)
+                    await until_one_ends(
+                        _work(run), front_end.follow(), advise(people.lead), handle(people), town.watch()
+                    )
     for failure in run.failures:
         tell(f"× {failure}")
     if run.failures:
@@ -107,16 +135,16 @@ async def _work(run: Run) -> None:
         return
     verified = 0
     for expected in CASES:
-        await run.front_end.rate(run.view(expected.bundle))
-        verified += await _verify(run, run.view(expected.bundle))
+        await run.front_end.rate(run.view(expected.name))
+        verified += await _verify(run, run.view(expected.name))
     run.tell(f"✓ {verified} results verified by number and code, with no key")
     key = run.town.plan.folder.credentials().auditor_key
     async with client_for(run.town.plan.base_url, key) as auditor:
         await _until_quiet(run)
-        cases = [await _told(auditor, run.view(expected.bundle)) for expected in CASES]
+        cases = [await _told(auditor, run.view(name)) for name in run.ids]
         await _until_webhooks(run, cases)
         bad = (await ask(auditor, "GET", "/v1/ratings?state=contact_due"))["items"]
-    run.tell(f"✓ {len(cases)} cases rated; {len(bad)} badly, to be contacted within a working day")
+    run.tell(f"✓ {len(CASES)} cases rated; {len(bad)} badly, to be contacted within a working day")
     await _prove(run, cases)
 
 
@@ -134,25 +162,37 @@ async def _verify(run: Run, view: View) -> int:
 
 
 async def _one_case(run: Run, expected: Expected) -> None:
-    """Applies, and waits for the end of the case."""
-    began_s = time.monotonic()
-    sample = samples.read(expected.bundle)[expected.place]
+    """Applies, and waits for the end of the case, and of the ticket about it if there is one."""
     day = (run.town.legal.now() + city.ZONE).date()
-    opened = await run.front_end.apply(samples.submission(sample, day))
-    run.ids[expected.bundle] = opened.id
-    while run.view(expected.bundle)["state"] not in FINAL:
-        if time.monotonic() - began_s > CLOSED_WITHIN_S:
-            break
-        await asyncio.sleep(0.05)
-    view, took_s = run.view(expected.bundle), time.monotonic() - began_s
+    opened = await run.front_end.apply(samples.submission(expected.sample(), day))
+    run.ids[expected.name] = opened.id
+    calls = [_one_ticket(run, run.view(expected.name))] if expected.name == ASKED_ABOUT else []
+    await asyncio.gather(_to_its_end(run, expected), *calls)
+
+
+async def _to_its_end(run: Run, expected: Expected) -> None:
+    view, took_s = await run.until_closed(expected.name)
     if view["state"] == expected.state:
         steps = [step for step in view["steps"] if step["state"] != "skipped"]
-        run.tell(f"✓ {expected.bundle:<30} {view['state']:<17} {len(steps):>2} steps {took_s:5.1f} s")
+        run.tell(f"✓ {expected.name:<30} {view['state']:<17} {len(steps):>2} steps {took_s:5.1f} s")
     else:
         run.failures.append(
-            f"{expected.bundle} {view['number']}: expected {expected.state}, after {took_s:.0f} s it is"
+            f"{expected.name} {view['number']}: expected {expected.state}, after {took_s:.0f} s it is"
             f" {view['state']}: {_open_steps(run, view)}"
         )
+
+
+async def _one_ticket(run: Run, about: View) -> None:
+    """Calls the hotline about a case, and waits until the ticket is solved."""
+    run.ids["ticket"] = await file(run.people.hotline, about)
+    await run.front_end.look(run.ids["ticket"])
+    view, took_s = await run.until_closed("ticket")
+    ticket = view["ticket"]
+    if (view["state"], ticket["state"], ticket["case_number"]) == ("completed", "solved", about["number"]):
+        lead = ticket["rounds"][0]["lead"]
+        run.tell(f"✓ ticket {ticket['reference']}: answered by {lead}, solved {took_s:5.1f} s")
+    else:
+        run.failures.append(f"ticket {ticket['reference']}: after {took_s:.0f} s it is {ticket['state']}")
 
 
 def _open_steps(run: Run, view: View) -> str:

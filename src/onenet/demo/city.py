@@ -14,12 +14,14 @@ from typing import Literal
 @dataclass(frozen=True, slots=True)
 class Department:
     """One simulated department. `habit`: what it does with a task. `adapter`: how it is reached, and in which
-    words. One of `pull` or `desk` comes by itself with a key, one of `exchange_table` swaps rows.
+    words. One of `pull` or `desk` comes by itself with a key, one of `exchange_table` swaps rows. `consults`:
+    whose opinion its clerk asks before deciding.
     """
 
     code: str
     habit: str
     adapter: Literal["webhook", "simulated", "pull", "desk", "exchange_table"]
+    consults: str | None = None
 
     @property
     def is_called(self) -> bool:
@@ -35,7 +37,7 @@ CITY = (
     Department("market", "slow", "pull"),
     Department("urban", "rejects", "simulated"),
     Department("fire", "inspects", "webhook"),
-    Department("tobacco", "fast", "desk"),
+    Department("tobacco", "fast", "desk", consults="market"),
     Department("tax", "twice", "webhook"),
     Department("customs", "slow", "exchange_table"),
     Department("hpf", "overdue", "simulated"),
@@ -46,6 +48,9 @@ CITY = (
     Department("edu", "slow", "webhook"),
 )
 """Every department that has an item in one of the shipped bundles."""
+
+LEAD, CO_UNIT = "market", "tobacco"
+"""The units that tickets of the hotline are given to: both come by themselves, with keys."""
 
 REGISTERS = ("population_register", "market_register")
 """Sources of certificates that are connected, by their codes in the catalogue. Of others papers go in."""
@@ -74,3 +79,5 @@ CHECK_DELAY_S = 0.4
 """How long a department takes for its first word, in real seconds."""
 
 NEW_CASE_EVERY_S = 5.0
+CALL_EVERY_S = 40.0
+"""Real seconds between two new cases, and between two calls of the hotline."""

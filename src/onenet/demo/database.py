@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from onenet.adapters import desk, exchange_table, exchange_tables, pull
 from onenet.clock import SystemClock
 from onenet.demo.city import CITY, CLIENT
 from onenet.demo.folder import Folder
 from onenet.demo.processes import ChildFailed
+from onenet.domain.principal import OF_THE_HOTLINE
 from onenet.ids import to_text
 from onenet.resources import example_catalogue_dir, migrations_dir
 from onenet.services import catalogue, encryption, endpoints, keys
@@ -26,6 +28,21 @@ from onenet.store.migrating import Migrator
 
 KEY_KINDS: Mapping[str, KeyKind] = {pull.NAME: "department", desk.NAME: "officer"}
 """The keys of those who ask for their tasks."""
+
+KEYS: Mapping[str, Mapping[str, Any]] = {
+    "frontend_key": {"kind": "frontend", "client": CLIENT},
+    "hotline_key": {
+        "kind": "frontend",
+        "client": CLIENT,
+        "scopes": OF_THE_HOTLINE | {"cases:read", "cases:write"},
+    },
+    "administrator_key": {"kind": "administrator", "client": "demo_administrator"},
+    "supervisor_key": {"kind": "supervisor", "client": "demo_supervisor"},
+    "auditor_key": {"kind": "auditor", "client": "demo_auditor"},
+}
+"""The other keys, by the name under which they are kept. The hotline's client is the front-end's, so that
+tickets can be about that one's cases.
+"""
 
 Tell = Callable[[str], None]
 """Tells the user one line."""
@@ -127,10 +144,6 @@ async def newest_event_at(folder: Folder) -> datetime | None:
 async def _make_keys(folder: Folder, database: Database) -> None:
     """Each key is kept as soon as it is made: the database cannot tell it again."""
     credentials, now = folder.credentials(), SystemClock().now()
-    if not credentials.frontend_key:
-        made = await keys.create(database, kind="frontend", client=CLIENT, now=now)
-        credentials = replace(credentials, frontend_key=made.token)
-        folder.save(credentials)
     for department in CITY:
         if department.code not in credentials.department_keys and department.adapter in KEY_KINDS:
             kind = KEY_KINDS[department.adapter]
@@ -138,14 +151,9 @@ async def _make_keys(folder: Folder, database: Database) -> None:
             department_keys = credentials.department_keys | {department.code: made.token}
             credentials = replace(credentials, department_keys=department_keys)
             folder.save(credentials)
-    if not credentials.administrator_key:
-        made = await keys.create(database, kind="administrator", client="demo_administrator", now=now)
-        credentials = replace(credentials, administrator_key=made.token)
-        folder.save(credentials)
-    if not credentials.supervisor_key:
-        made = await keys.create(database, kind="supervisor", client="demo_supervisor", now=now)
-        credentials = replace(credentials, supervisor_key=made.token)
-        folder.save(credentials)
-    if not credentials.auditor_key:
-        made = await keys.create(database, kind="auditor", client="demo_auditor", now=now)
-        folder.save(replace(credentials, auditor_key=made.token))
+    for name, wanted in KEYS.items():
+        if not getattr(credentials, name):
+            made = await keys.create(database, now=now, **wanted)
+            named: dict[str, Any] = {name: made.token}
+            credentials = replace(credentials, **named)
+            folder.save(credentials)

@@ -41,6 +41,7 @@ class Credentials:
     )
     department_keys: dict[str, str] = field(default_factory=dict)
     frontend_key: str = ""
+    hotline_key: str = ""
     administrator_key: str = ""
     supervisor_key: str = ""
     auditor_key: str = ""

@@ -18,8 +18,10 @@ from rich.progress import track
 from onenet.clock import SystemClock
 from onenet.console.words import Language
 from onenet.demo import city, database, samples
+from onenet.demo.adviser import advise
 from onenet.demo.applicant import FINAL, FrontEnd, client_for
 from onenet.demo.folder import Folder
+from onenet.demo.hotline import People, file, handle, people_of
 from onenet.demo.notebook import Notebook, Opened
 from onenet.demo.officer import decide_held
 from onenet.demo.subscriber import Subscriber
@@ -88,10 +90,17 @@ async def _go_on(scene: Scene, *, open_browser: bool) -> None:
     newest = scene.front_end.notebook.newest()
     if open_browser and newest:
         webbrowser.open(scene.page(newest))
-    async with client_for(scene.town.plan.base_url, credentials.supervisor_key) as officer:
+    base_url = scene.town.plan.base_url
+    async with (
+        client_for(base_url, credentials.supervisor_key) as officer,
+        people_of(base_url, credentials) as people,
+    ):
         await until_one_ends(
             scene.front_end.follow(),
             decide_held(officer, scene.front_end.open_cases),
+            advise(people.lead),
+            handle(people),
+            _call_hotline(scene, people),
             _apply(scene),
             scene.town.watch(),
             _show(scene),
@@ -123,6 +132,14 @@ async def _apply(scene: Scene) -> None:
     for sample in _next_samples(scene):
         await scene.front_end.apply(_body(scene, sample))
         await asyncio.sleep(city.NEW_CASE_EVERY_S)
+
+
+async def _call_hotline(scene: Scene, people: People) -> None:
+    """Now and then somebody asks the hotline about the newest open case."""
+    while True:
+        if open_cases := [view for view in scene.front_end.open_cases() if view["steps"]]:
+            await file(people.hotline, open_cases[-1])
+        await asyncio.sleep(city.CALL_EVERY_S)
 
 
 async def _show(scene: Scene) -> None:

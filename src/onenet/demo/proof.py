@@ -8,6 +8,7 @@ from typing import Any
 
 from onenet.demo.applicant import View
 from onenet.domain.events import EVENT_KINDS, EventType
+from onenet.domain.subjects import BEFORE_NUMBER
 
 Event = Mapping[str, Any]
 
@@ -36,6 +37,18 @@ SEEN: Mapping[str, Callable[[Event], bool]] = {
     "a waiting period was waited for": lambda event: (
         event["data"].get("waiting", {}).get("reason") == "waiting_period"
     ),
+    "a second subject was granted what it needs": lambda event: (
+        event["type"] == "step.completed" and BEFORE_NUMBER in event["step"]
+    ),
+    "an opinion was asked of another department": lambda event: event["type"] == "opinion.asked",
+    "an opinion was given": lambda event: event["type"] == "opinion.given",
+    "a hotline ticket was dispatched to a lead and a co-unit": lambda event: (
+        event["type"] == "ticket.dispatched" and len(event["data"]["units"]) == 2
+    ),
+    "a co-unit gave its part": lambda event: event["type"] == "ticket.part_given",
+    "the lead answered for both": lambda event: event["type"] == "ticket.answered",
+    "the hotline closed with the answer": lambda event: event["type"] == "ticket.closed",
+    "the citizen was called back": lambda event: event["type"] == "ticket.called_back",
     "an answer came too late": lambda event: event["type"] == "answer.late",
     "an answer came again": lambda event: event["type"] == "answer.stale",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -45,9 +46,11 @@ def by_hand() -> Mapping[str, Mapping[str, Any]]:
 
 
 def mixed() -> Sequence[Mapping[str, Any]]:
-    """All samples, one of each bundle in turn."""
+    """All samples, one of each bundle in turn; those with a file of their own after the first of each."""
     columns = [read(bundle) for bundle in BUNDLES]
-    return [column[row] for row in range(max(map(len, columns))) for column in columns if row < len(column)]
+    rows = [[column[row] for column in columns if row < len(column)] for row in range(max(map(len, columns)))]
+    first, *others = rows
+    return [*first, *_json("by_hand").values(), *itertools.chain(*others)]
 
 
 def submission(sample: Mapping[str, Any], day: date) -> dict[str, Any]:

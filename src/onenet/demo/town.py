@@ -141,7 +141,9 @@ def _ways(plan: Plan, department: Department, asks: str | None) -> list[str]:
     if department.adapter == exchange_table.NAME:
         return ["--exchange", asks]
     option = "--desk" if department.adapter == desk.NAME else "--queue"
-    return [option, plan.base_url + asks, f"--key={credentials.department_keys[department.code]}"]
+    key = f"--key={credentials.department_keys[department.code]}"
+    consults = [f"--consults={department.consults}"] if department.consults else []
+    return [option, plan.base_url + asks, key, *consults]
 
 
 async def _start_registers(plan: Plan) -> tuple[Child, str]:

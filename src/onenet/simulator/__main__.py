@@ -70,7 +70,7 @@ def _department(options: argparse.Namespace, state: Path) -> Server:
     if options.dialect == "pull":
         Fetcher(department, options.queue, options.key).start()
     elif options.dialect == "desk":
-        Clerk(department, options.desk, options.key).start()
+        Clerk(department, options.desk, options.key, options.consults).start()
     elif options.dialect == "exchange_table":
         from onenet.simulator.swapper import Swapper, open_database  # here: loading it takes half a second
 
@@ -125,6 +125,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--secret", type=_secret, help="signs and verifies, whsec_…")
     parser.add_argument("--queue", help="with the dialect pull: the address it fetches its tasks from")
     parser.add_argument("--desk", help="with the dialect desk: the address of its work-list")
+    parser.add_argument("--consults", help="with desk: the department whose opinion is asked first")
     parser.add_argument("--key", help="with pull and desk: its API key, onk_…; else its own")
     parser.add_argument("--kind", default="realtime", choices=georeport.KINDS, help="with open311")
     parser.add_argument("--quirk", action="append", default=[], choices=paper.QUIRKS, help="with open311")

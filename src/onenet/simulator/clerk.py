@@ -10,20 +10,26 @@ import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 from onenet.simulator.asking import Asking
 from onenet.simulator.server import Department
 
 _PAUSE_S = 0.1
+_QUESTION = "所附内容是否属实（示例）？"
 
 
 class Clerk(threading.Thread):
-    """Works for ever, in a thread of its own. `desk`: the address of the work-list."""
+    """Works for ever, in a thread of its own. `desk`: the address of the work-list. `consults`: whose opinion
+    it asks about each task, and waits for.
+    """
 
-    def __init__(self, department: Department, desk: str, key: str) -> None:
+    def __init__(self, department: Department, desk: str, key: str, consults: str | None = None) -> None:
         super().__init__(daemon=True, name="clerk")
         self._department = department
         self._asking = Asking(desk, key)
+        self._cases = Asking(urljoin(desk, "/v1/cases"), key)
+        self._consults = consults
         self._taken: set[str] = set()
 
     def run(self) -> None:
@@ -51,11 +57,24 @@ class Clerk(threading.Thread):
         shown = self._asking.get(f"/{task}") if claimed else None
         if shown is None:
             return  # somebody else was quicker, or onenet is away
+        if self._consults and not self._is_advised(shown):
+            return  # it is looked at again, as one of its own
         reaction, _ = self._department.receive(task, _sheet(shown))
         if reaction.takes:
             self._taken.add(task)
         elif not reaction.hangs_up:
             self._asking.post(f"/{task}/releases", {"reason": "系统繁忙"})
+
+    def _is_advised(self, shown: dict[str, Any]) -> bool:
+        """Whether the other department has said what it thinks, which it is asked here, once."""
+        opinions = f"/{shown['case']}/steps/{shown['step']}/opinions"
+        listed = self._cases.get(opinions)
+        if listed is None or listed["items"]:
+            return listed is not None and all(each["state"] != "asked" for each in listed["items"])
+        self._asking.post(f"/{shown['task']}/answers", {"outcome": "accepted"})
+        put = list(shown["sheet"]["form"])[:1]
+        self._cases.post(opinions, {"department": self._consults, "question": _QUESTION, "fields": put})
+        return False
 
 
 def _sheet(shown: dict[str, Any]) -> bytes:
