@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from onenet.domain.rules import LAW
 from onenet.resources import example_catalogue_dir
 from onenet.store import catalogue
 from onenet.store.database import Database
@@ -75,3 +78,24 @@ def test_the_rules_of_a_place_are_shown_with_who_says_so(database_url: str, tmp_
     assert told["result_delivery"] == ["law", "10 workdays"]
     status, _, error = run(database_url, "catalogue", "rules", "nowhere")
     assert (status, "nowhere" in error) == (2, True)
+
+
+_OWN = {
+    "yellow": [{"days_left": 2, "items": ["newborn_birth_cert"]}, {"percent_left": 30}],
+    "office": {"hours": [{"from": "01-01", "open": [["09:00", "17:00"]]}]},
+    "ticket_kinds": {"consultation": {"number": 3, "unit": "workdays"}},
+}
+"""Of the rules of which the law has none, or that are written otherwise than kept."""
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_place_can_say_each_rule_that_there_is(database_url: str, tmp_path: Path) -> None:
+    shutil.copy(example_catalogue_dir() / "departments.yaml", tmp_path)
+    names = {each.name for each in fields(LAW)} - {"calendar"}
+    said = {name: _OWN.get(name, getattr(LAW, name)) for name in sorted(names)}
+    _say(tmp_path, "kunshan", json.dumps(said, default=asdict, ensure_ascii=False)[1:-1])
+    status, faults, _ = run(database_url, "catalogue", "publish", str(tmp_path))
+    assert status == 0, faults
+    status, told, _ = run(database_url, "catalogue", "rules", "kunshan")
+    assert status == 0
+    assert {line.split()[0] for line in told.splitlines() if line.split()[1] == "kunshan"} == names

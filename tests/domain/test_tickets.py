@@ -295,6 +295,7 @@ def test_who_is_no_longer_wanted_is_taken_off_it_and_who_is_keeps_its_part() -> 
     walk = in_state(S.RETURNED)
     after = tell(walk, DispatchTicket("transport"))
     assert [sees(after, code) for code in ("transport", "police", "urban_management")] == [True, False, False]
+    assert walk.events[-1].content()["taken_off"] == ["police"]
 
 
 def test_a_unit_that_had_part_in_an_earlier_round_still_sees_it() -> None:

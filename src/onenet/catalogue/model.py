@@ -154,7 +154,7 @@ class Rules(Shape):
     rating_follow_up: Limit = Limit(number=5, unit="workdays")
     rating_appeal: Limit = Limit(number=5, unit="workdays")
     ticket: DayLimit = DayLimit(number=5, unit="workdays")
-    ticket_kinds: dict[TicketKind, DayLimit] = {}
+    ticket_kinds: dict[Annotated[TicketKind, Field(strict=False)], DayLimit] = {}
     ticket_extension: DayLimit = DayLimit(number=5, unit="workdays")
     ticket_return_hours: int = Field(default=24, ge=1, le=720)
     supplement: DayLimit = DayLimit(number=30, unit="workdays")

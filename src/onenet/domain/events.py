@@ -278,7 +278,7 @@ PLAIN = frozenset(
         *("without", "case", "reapplies"),
         *("phase", "correction", "not_said_at_once", "left", "expected", "stops_clock", "on", "opinion_id"),
         *_OF_RATINGS,
-        *("round", "lead", "units", "is_solved", "is_satisfied"),
+        *("round", "lead", "units", "taken_off", "is_solved", "is_satisfied"),
         *("without", "duplicate_of", "channel", "assisted", "by_agent", "receiving"),
     }
 )

@@ -154,6 +154,7 @@ def _dispatch(draft: Draft, ticket: Ticket, act: DispatchTicket) -> None:
     wanted: dict[str, Part] = dict.fromkeys((act.lead, *act.co_units), "co")
     wanted[act.lead] = "lead"
     units = [_kept(unit, wanted, now, is_named=act.is_named) for unit in turn.units]
+    taken_off = [unit.department for unit in turn.at_work if wanted.get(unit.department) != unit.part]
     has = {(unit.department, unit.part) for unit in units if unit.state in (_U.AT_WORK, _U.DONE)}
     new = [
         Unit(department, part, _U.AT_WORK, now, is_named=act.is_named)
@@ -172,6 +173,7 @@ def _dispatch(draft: Draft, ticket: Ticket, act: DispatchTicket) -> None:
         round=len(ticket.rounds),
         lead=act.lead,
         units=[unit.department for unit in new],
+        taken_off=taken_off,
     )
     if act.is_named:
         named = [unit.department for unit in turn.at_work]
