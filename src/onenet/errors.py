@@ -164,6 +164,10 @@ class AlreadyRated(Conflict, code="already-rated", zh="该阶段已评价，每�
     """This stage of the case was rated before: each is rated once."""
 
 
+class CaseErased(Conflict, code="case-erased", zh="办件所述内容已删除"):
+    """What was said in the case has been erased: nothing is added to it, and nothing made of it."""
+
+
 class StageNotReached(Conflict, code="stage-not-reached", zh="办件尚未到该阶段，还不能评价"):
     """The case has not come to this stage yet: it cannot be rated."""
 

@@ -362,7 +362,7 @@ async def test_what_was_said_is_erased_with_the_case_and_the_rating_still_counts
         assert [tuple(each) for each in await counts(connection, "department", "2026-11", None)] == [
             ("health", 4, 1)
         ]
-    assert code(await rate(frontend, case, key="later", stage="acceptance")) == (409, "state-conflict")
+    assert code(await rate(frontend, case, key="later", stage="acceptance")) == (409, "case-erased")
 
 
 # ---- figures

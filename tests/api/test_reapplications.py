@@ -13,7 +13,7 @@ from onenet.api.parts import Parts
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Completed, Outcome, Rejected, ResultGiven, TakenBack
 from onenet.domain.visibility import EVERYTHING
-from onenet.services import cases, record
+from onenet.services import cases, erasure, record
 from onenet.services.change import Change
 from tests.api.test_cases import opened
 from tests.documents.test_documents import submitted, uploaded
@@ -82,6 +82,15 @@ async def test_what_was_granted_before_is_listed_where_it_was_granted_and_stands
     }
     assert [each["state"] for each in listed[case["id"]]] == ["revoked"]
     assert listed[new["id"]] == []
+
+
+async def test_nothing_is_applied_for_again_of_which_all_that_was_said_is_erased(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    case = await refused(frontend, parts)
+    of: dict[str, Any] = {"basis": "asked", "actor": "operator:test", "now": parts.machine_clock.now()}
+    await erasure.erase(parts.database, parts.gate, UUID(case["id"]), **of)
+    assert problem(await again(frontend, case, form={"address": "示例路 2 号"})) == (409, "case-erased")
 
 
 async def test_a_repetition_is_answered_with_the_same_case(

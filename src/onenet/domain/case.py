@@ -229,6 +229,11 @@ class CaseContent:
     agent: Agent | None = None
     filing: Filing = NOTHING_SAID
 
+    @property
+    def is_erased(self) -> bool:
+        """Whether it is gone: every applicant has a name."""
+        return not self.applicant.name
+
 
 _NONE: Mapping[Any, Any] = MappingProxyType({})
 

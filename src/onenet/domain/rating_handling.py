@@ -36,7 +36,7 @@ from onenet.domain.tickets import ticket_of
 from onenet.domain.visibility import View
 from onenet.errors import (
     AlreadyRated,
-    Conflict,
+    CaseErased,
     DateNotPossible,
     Fault,
     MoveRefused,
@@ -92,7 +92,7 @@ def _behind_ratings(case: Case) -> Case:
 
 
 def give(draft: Draft, command: GiveRating) -> Reply:
-    """The applicant rates a stage. Raises: AlreadyRated, StageNotReached, UnknownReference, Conflict."""
+    """The applicant rates a stage. Raises: AlreadyRated, StageNotReached, UnknownReference, CaseErased."""
     case, now = draft.case, draft.now.at
     _check(draft, command)
     is_bad = command.level > LAST_SATISFIED
@@ -147,8 +147,8 @@ def _check(draft: Draft, command: GiveRating) -> None:
         raise AlreadyRated
     if not _is_reached(command.stage, draft.state, draft.steps.values()):
         raise StageNotReached
-    if not draft.content.applicant.name:
-        raise Conflict("what was said in the case has been erased: nothing is added to it")
+    if draft.content.is_erased:
+        raise CaseErased
     step = draft.steps.get(command.step) if command.step else None
     if command.step and (step is None or step.state is StepState.SKIPPED):
         raise _unknown("/step", "办件没有此环节", "the case has no such step")

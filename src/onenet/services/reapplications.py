@@ -14,7 +14,7 @@ from onenet.domain.procedures import Reapplies
 from onenet.domain.promises import Promised
 from onenet.domain.states import CaseState
 from onenet.domain.tracking import hash_of
-from onenet.errors import Fault
+from onenet.errors import CaseErased, Fault
 from onenet.services import cases, forms, reuse
 from onenet.services.advance import Gate
 from onenet.services.cases import Replying
@@ -54,8 +54,10 @@ async def apply_again(
 
     What was handed in then goes along, documents as copies: the same application for the same purpose before
     the same departments is what it was given for (PIPL 14).
-    Raises: NotFound, MoveRefused, UnknownReference, FormInvalid, MaterialExpired, Unavailable.
+    Raises: NotFound, MoveRefused, CaseErased, UnknownReference, FormInvalid, MaterialExpired, Unavailable.
     """
+    if case.content.is_erased:
+        raise CaseErased
     codes = reapplications.members(case.state, case.bundle, case.steps, repaired.step)
     content = reapplications.content_for(case, codes, repaired.form, repaired.materials)
     _check(case, codes, content, repaired)
