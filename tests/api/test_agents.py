@@ -167,6 +167,25 @@ async def test_an_agent_whose_mandate_has_expired_changes_nothing_any_more(
     assert (await frontend.get(case["links"]["self"])).json()["state"] == "received"
 
 
+async def test_what_an_agent_was_given_is_not_given_on_and_lasts_for_nobody_beyond_its_day(
+    frontend: httpx2.AsyncClient, anonymous: httpx2.AsyncClient, tokens: Tokens, offered: None,
+    clock: FrozenClock,
+) -> None:  # fmt: skip
+    case = (await applied(frontend, AGENT)).json()
+    wanted = {
+        "delegate": {"subject": "helper"},
+        "ends_at": (clock.now() + timedelta(days=90)).isoformat(),
+    }
+    for n, (scope, status) in enumerate((({"case": case["id"]}, 409), ({"bundles": ["newborn"]}, 201))):
+        key = {"Idempotency-Key": f"g-{n}"}
+        given = await frontend.post("/v1/delegations", json=wanted | scope, headers=key)
+        assert given.status_code == status, given.text
+    clock.advance(timedelta(days=8))
+    helper = acting(anonymous, tokens.frontend, "helper")
+    answer = await helper.post(case["links"]["withdrawal"], json={}, headers={"Idempotency-Key": "w"})
+    assert problem_of(answer)[:2] == (409, "mandate-invalid")
+
+
 async def test_only_a_department_whose_item_needs_it_is_told_of_the_agent(
     frontend: httpx2.AsyncClient, department: httpx2.AsyncClient, parts: Parts
 ) -> None:

@@ -193,9 +193,11 @@ async def load_step(request: Request, case_id: str, step: str) -> Seen:
 
 
 def is_by_agent(seen: Seen) -> bool:
-    """Whether the account is that of the agent who is named beside the applicant, by a mandate."""
+    """Whether the account is that of the agent who is named beside the applicant, by a mandate; or acts for
+    it, and so no longer than that holds.
+    """
     agent = seen.case.content.agent
-    return agent is not None and agent.mandate is not None and seen.sight.rule == "own"
+    return agent is not None and agent.mandate is not None and seen.sight.rule in ("own", "delegation")
 
 
 def replying_as(request: Request, seen: Seen, raw: bytes) -> Replying:

@@ -97,13 +97,16 @@ async def check(
 
 
 async def _own_case(reading: Reading, case_id: UUID, who: Principal, now: datetime) -> None:
-    """What was given to somebody, they cannot give on."""
+    """What was given to somebody, they cannot give on: by a delegation, or by a mandate (Civil Code 923)."""
     try:
-        _, sight = await reading.case(case_id, who, now)
+        seen = await reading.case(case_id, who, now)
     except NotFound:
-        sight = None
-    if sight is None or sight.rule != "own":
+        seen = None
+    if seen is None or seen.sight.rule != "own":
         raise unknown("/case", "没有此办件", "no such case of yours")
+    if (agent := seen.case.content.agent) is not None and agent.mandate is not None:
+        zh, en = "代办人不得转委托", "Expected a case of your own: you act in this one by a mandate"
+        raise _wrong("/case", zh, en)
 
 
 async def about(database: Database, person: Owner) -> list[Delegation]:
