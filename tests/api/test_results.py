@@ -148,7 +148,7 @@ async def test_it_expires_after_its_last_day_and_nothing_is_stored_of_that(
     clock.advance(datetime(2026, 11, 30, 15, 59, tzinfo=UTC) - clock.now())
     assert await told() == ("issued", found["issued_on"])
     clock.advance(timedelta(minutes=1))
-    assert await told() == ("expired", "2026-11-30")
+    assert await told() == ("expired", "2026-12-01")
     (step, *_) = (await frontend.get(found["case"]["links"]["self"])).json()["steps"]
     assert step["results"][0]["state"] == "issued"
 

@@ -210,6 +210,8 @@ async def test_a_number_that_does_not_fit_is_told_where_it_stands(
     [
         ({"child_name": " 示例宝"}, ("/form/child_name__2", "subject_repeated")),
         ({"child_name": "示例\u200b宝"}, ("/form/child_name__2", "subject_repeated")),
+        ({"child_name": "示例\u3164宝"}, ("/form/child_name__2", "subject_repeated")),
+        ({"child_name": "示例\ufe0f宝\U000e0100"}, ("/form/child_name__2", "subject_repeated")),
         ({"child_name": None}, ("/form/child_name__2", "required")),
         ({"weight_g": 3}, ("/form/weight_g__2", "minimum")),
     ],

@@ -21,7 +21,7 @@ GIVEN = ResultGiven("licence", "F-1", valid_until="2026-12-31", issued_on="2026-
     [
         (GIVEN, date(2026, 12, 1), ("issued", "2026-12-01")),
         (GIVEN, date(2026, 12, 31), ("issued", "2026-12-01")),  # it holds through its last day
-        (GIVEN, date(2027, 1, 1), ("expired", "2026-12-31")),
+        (GIVEN, date(2027, 1, 1), ("expired", "2027-01-01")),
         (ResultGiven("licence", "F-1"), date(2099, 1, 1), ("issued", None)),  # of before 0.1, without end
         (
             ResultGiven("licence", valid_until="2026-12-31", state="revoked", state_on="2027-02-01"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from onenet.domain import subjects
@@ -51,7 +51,7 @@ def standing(result: ResultGiven, today: date) -> tuple[Standing, str | None]:
     if result.state != "issued":
         return result.state, result.state_on
     if result.valid_until is not None and result.valid_until < today.isoformat():
-        return "expired", result.valid_until
+        return "expired", (date.fromisoformat(result.valid_until) + timedelta(days=1)).isoformat()
     return "issued", result.issued_on
 
 

@@ -110,7 +110,27 @@ def _mark(form: Mapping[str, Any], code: str, number: int) -> str | None:
     if value is None:
         return None
     text = unicodedata.normalize("NFKC", str(value))
-    return " ".join("".join(c for c in text if unicodedata.category(c) != "Cf").split()).casefold()
+    return " ".join("".join(c for c in text if not _is_shapeless(c)).split()).casefold()
+
+
+def _is_shapeless(letter: str) -> bool:
+    """By Unicode's Default_Ignorable_Code_Point, which `unicodedata` does not know."""
+    return unicodedata.category(letter) == "Cf" or any(ord(letter) in each for each in _IGNORABLE)
+
+
+_IGNORABLE = (
+    range(0x034F, 0x0350),  # combining grapheme joiner
+    range(0x115F, 0x1161),  # Hangul fillers
+    range(0x17B4, 0x17B6),
+    range(0x180B, 0x1810),  # Mongolian variation selectors
+    range(0x2065, 0x2066),
+    range(0x3164, 0x3165),
+    range(0xFE00, 0xFE10),  # variation selectors
+    range(0xFFA0, 0xFFA1),
+    range(0xFFF0, 0xFFF9),
+    range(0xE0000, 0xE1000),
+)
+"""Those that are not of category Cf. Source: Unicode, DerivedCoreProperties.txt."""
 
 
 def of_others(bundle: Bundle, members: Iterable[str], changed: Iterable[str]) -> tuple[Fault, ...]:
