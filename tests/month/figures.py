@@ -11,11 +11,13 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from onenet.domain.visibility import EVERYTHING
-from onenet.store import rating_tables, ratings, supervision, tables
+from onenet.store import rating_tables, ratings, supervision, tables, tickets
 from onenet.store.database import Database
 from tests.month.judging import told
 from tests.month.kinds import ENDS, Fact, Story, local
 from tests.month.month import BEGINS
+
+MONTHS = ("2026-01", "2026-02", "2026-03")
 
 
 async def facts(database: Database) -> list[Fact]:
@@ -69,8 +71,7 @@ async def lights_counted(database: Database, found: Sequence[Fact]) -> Lights:
 async def ratings_told(database: Database) -> Counter[tuple[str | None, int]]:
     """How many ratings of each level each department has, as the public figures count them."""
     async with database.read() as connection:
-        months = ("2026-01", "2026-02", "2026-03")
-        found = [await ratings.counts(connection, "department", month, None) for month in months]
+        found = [await ratings.counts(connection, "department", month, None) for month in MONTHS]
     counted: Counter[tuple[str | None, int]] = Counter()
     for each in itertools.chain.from_iterable(found):
         counted[each.of, each.level] += each.ratings
@@ -111,6 +112,18 @@ def rating_rows_counted(
                 days = story.place.contact
             stand[fact.case_id] = (state, story.ends(local(fact.at), days) if days else None)
     return stand
+
+
+async def parts(database: Database) -> Counter[tuple[str, str]]:
+    """What units did with their parts of tickets, by department, as the figures of the hotline tell it."""
+    async with database.read() as connection:
+        found = [await tickets.counts(connection, EVERYTHING, month, None) for month in MONTHS]
+    told: Counter[tuple[str, str]] = Counter()
+    for each in itertools.chain.from_iterable(found):
+        told.update(
+            {(each.department, name): n for name, n in each._asdict().items() if name != "department"}
+        )
+    return +told
 
 
 async def notices(database: Database) -> Counter[tuple[UUID, str, bool]]:

@@ -6,7 +6,7 @@ By the story of one step, as the record tells it; days are counted one by one. L
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -49,16 +49,23 @@ class Place:
     contact: int = 1
     renewal: int = 30
     delivery: int = 10
+    ticket: int = 5
+    tickets: Mapping[str, int] = field(default_factory=dict)
 
 
-PLACES: Mapping[str, Place] = {"month": Place(urging=1, contact=2, renewal=10, delivery=4)}
+PLACES: Mapping[str, Place] = {
+    "month": Place(
+        urging=1, contact=2, renewal=10, delivery=4, ticket=4, tickets={"consultation": 1, "complaint": 6}
+    )
+}
 
 
 @dataclass(frozen=True)
 class Story:
     """The facts of a step, or of a case (`step` None), in their order; `now` is where the record ends.
 
-    `expires_on`: the day on which the permit ends that is to be renewed.
+    `expires_on`: the day on which the permit ends that is to be renewed. `about`: what a ticket is about;
+    empty where the case is none. `tick`: how often somebody looks; zero: always.
     """
 
     facts: Sequence[Fact]
@@ -68,6 +75,8 @@ class Story:
     calendar: Calendar
     now: datetime
     expires_on: date | None = None
+    about: str = ""
+    tick: timedelta = timedelta()
 
     @property
     def member(self) -> Member:
@@ -92,6 +101,11 @@ class Story:
                 continue
             left -= days or self.calendar.day(day).is_workday
         return end_of(day)
+
+    def look(self, at: datetime) -> datetime:
+        """When somebody looks next, then or later: as a day begins, and every tick from then on."""
+        begins = end_of(local(at)) - timedelta(days=1)
+        return begins - (begins - at) // self.tick * self.tick if self.tick else at
 
     def happens(self, at: datetime, kind: str, after: int, until: Iterable[str]) -> bool:
         """Whether it came to that before one of these followed the fact of that number."""

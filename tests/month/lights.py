@@ -95,11 +95,11 @@ class Ran:
 def of_step(story: Story) -> Iterator[datetime]:
     """By the limits of the item; where one is longer now, or began anew, a light goes back at once."""
     member, light, ran, since = story.member, "green", Ran(), story.now
-    for fact, after in _pairs(story):
+    for fact, after in pairs(story):
         ran.hear(fact, restarts=member.after_supplement == "restart")
         since, seen = (fact.at if fact.type in MOVES else since), fact.at
         turns = ran.turns(story, member.promised, member.statutory)
-        while turns and not _is_midway(fact, after):
+        while turns and not is_midway(fact, after):
             yellow, red = turns
             at = {
                 "green": yellow,
@@ -109,9 +109,14 @@ def of_step(story: Story) -> Iterator[datetime]:
             at = at and max(at, since)
             if at is None or at > story.now or (after and (at, rank("light")) > after.moment):
                 break
+            # A light that goes back is put back by the next look, which may find that it is on already again.
+            goes_back = at == seen and (yellow if light == "yellow" else red) > seen
+            at_look = story.look(at) if light != "green" and goes_back else at
+            found = "red" if red <= at_look else "yellow" if yellow <= at_look else "green"
+            seen, before, light = max(at_look, seen), light, found
+            if light == before:
+                continue
             yield at
-            seen = max(at, seen)
-            light = "red" if red <= at else "yellow" if yellow <= at else "green"
             if after and after.kind == "light":
                 break
 
@@ -124,7 +129,7 @@ def of_case(story: Story) -> Iterator[datetime]:
     left = {code for code, state in story.facts[0].data["steps"].items() if f"step.{state}" not in ENDS}
     steps: dict[str, Ran] = {}
     changed_at = story.facts[0].at
-    for fact, after in _pairs(story):
+    for fact, after in pairs(story):
         left -= {fact.step} if fact.type in ENDS else set()
         if not left:
             return
@@ -138,7 +143,7 @@ def of_case(story: Story) -> Iterator[datetime]:
         if is_open and _join(whole, list(steps.values()), fact.at):
             changed_at = fact.at
         turns = whole.turns(story, bundle.promised, bundle.statutory)
-        while is_open and turns and light != "red" and not _is_midway(fact, after):
+        while is_open and turns and light != "red" and not is_midway(fact, after):
             at = turns[light == "yellow"]
             # What has passed already when the clock begins, or goes on, is shown at once.
             if at <= changed_at or at > story.now or (after and (at, CASE_LIGHT) > after.moment):
@@ -149,12 +154,12 @@ def of_case(story: Story) -> Iterator[datetime]:
                 break
 
 
-def _pairs(story: Story) -> Iterator[tuple[Fact, Fact | None]]:
+def pairs(story: Story) -> Iterator[tuple[Fact, Fact | None]]:
     """Each fact, and the one after it."""
     return zip(story.facts, [*story.facts[1:], None], strict=True)
 
 
-def _is_midway(fact: Fact, after: Fact | None) -> bool:
+def is_midway(fact: Fact, after: Fact | None) -> bool:
     """Whether somebody did both at once."""
     return after is not None and after.at == fact.at and PEOPLE in (fact.moment[1], after.moment[1])
 

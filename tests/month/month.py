@@ -32,9 +32,11 @@ from onenet.domain.moves import is_to_be_delivered
 from onenet.domain.principal import Principal, Role
 from onenet.domain.promises import NOTHING_PROMISED
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, StepState
+from onenet.domain.tickets import ticket_of
 from onenet.errors import Conflict, NotFound
 from onenet.resources import example_catalogue_dir
 from onenet.services import cases, catalogue, dues, reapplications, steps
+from onenet.services import tickets as hotline
 from onenet.services.advance import Gate
 from onenet.services.cases import Replying
 from onenet.services.catalogue import Catalogue
@@ -43,8 +45,9 @@ from onenet.services.custody import Custody
 from onenet.services.reapplications import Repaired
 from onenet.store import cases as store_cases
 from onenet.store.database import Database
+from onenet.store.idempotency import StoredAnswer
 from tests.documents.vaults import bare_vault
-from tests.month import people
+from tests.month import people, tickets
 from tests.month.kinds import OFFSET, local
 from tests.month.people import DEEDS, Now, Planned
 
@@ -55,6 +58,9 @@ DAYS = 35
 LAST_ARRIVAL = BEGINS + timedelta(days=22)
 OPEN_HOURS = range(9, 17)
 OWN_BUNDLE = "month_round"
+AT_ONCE = 100
+"""As many are in the gate at a time, so that none waits longer than the gate is patient, as busy as it is."""
+
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -66,7 +72,7 @@ def identity_number(serial: int) -> str:
 
 
 class Deed(NamedTuple):
-    """What somebody will do, and when."""
+    """What somebody will do, and when; `step` is empty of a ticket."""
 
     at: datetime
     serial: int
@@ -78,7 +84,8 @@ class Deed(NamedTuple):
 @dataclass
 class Month:
     """A month while it happens. `tick`: how often somebody looks what is due; `blind`: days on which nobody
-    does, for the control. `renewals`: until when a permit holds, by the case that renews it.
+    does, for the control. `renewals`: until when a permit holds, by the case that renews it. `abouts`: what
+    each ticket is about.
     """
 
     database: Database
@@ -91,6 +98,7 @@ class Month:
     opened: int = 0
     done: Counter[str] = field(default_factory=Counter)
     renewals: dict[UUID, date] = field(default_factory=dict)
+    abouts: dict[UUID, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Nobody has applied yet."""
@@ -98,6 +106,7 @@ class Month:
         self.catalogue = Catalogue(self.database)
         self.gate = Gate(self.database, self.catalogue.bundle, self.clock, self.clock, self.catalogue.rules)
         self._serials = itertools.count()
+        self._few = asyncio.Semaphore(AT_ONCE)
         self._planned: set[tuple[object, ...]] = set()
 
     async def run(self) -> None:
@@ -125,9 +134,9 @@ class Month:
             await catalogue.publish(self.database, Path(folder), self.clock)
 
     async def _let_pass(self) -> None:
-        while await dues.let_pass(self.database, self.gate, self.clock, 500):
+        while await dues.let_pass(self.database, self.gate, self.clock, AT_ONCE):
             pass
-        while await steps.fire_timers(self.database, self.gate, self.clock, 500):
+        while await steps.fire_timers(self.database, self.gate, self.clock, AT_ONCE):
             pass
 
     async def _apply(self, count: int) -> None:
@@ -137,10 +146,16 @@ class Month:
             self._plan(each.result())
 
     async def _submit(self) -> Case:
+        async with self._few:
+            return await self._opened()
+
+    async def _opened(self) -> Case:
         self.opened += 1
         serial, today = self.opened, local(self.clock.now())
-        bundles = [*samples.BUNDLES, *[OWN_BUNDLE] * 4]
+        bundles = [*samples.BUNDLES, *[OWN_BUNDLE] * 4, tickets.CODE]
         bundle = bundles[serial % len(bundles)]
+        if bundle == tickets.CODE:
+            return await self._file(serial)
         said = own_sample(self.random) if bundle == OWN_BUNDLE else samples.read(bundle)[0]
         applied = CaseSubmission.model_validate_json(
             json.dumps(samples.submission(said, today))
@@ -161,10 +176,34 @@ class Month:
             self.renewals[result.case.id] = date.fromisoformat(applied.form["permit_expires_on"])
         return result.case
 
+    async def _file(self, serial: int) -> Case:
+        filed = tickets.filed(serial, self._now)
+        self.abouts[filed.case_id] = filed.about
+
+        def tell(case: Case) -> StoredAnswer:
+            return StoredAnswer(201, "{}", {})
+
+        secret, actor = f"secret-{serial}", f"frontend:month/s-{serial}"
+        await hotline.file(
+            self.gate, self.catalogue, filed, actor=actor, secret=secret, tell=tell, tell_known=tell
+        )
+        return (await self._load([filed.case_id]))[filed.case_id]
+
+    @property
+    def _now(self) -> Now:
+        return Now(self.clock.now(), self.calendar, self.random)
+
     # ---- what people will do
 
     def _plan(self, case: Case) -> None:
         """Draws what will be done about whatever is new in the case."""
+        if ticket := ticket_of(case.content.procedures):
+            stands = (ticket.state, len(ticket.rounds), len(ticket.round.units))
+            self._once(case, "", tickets.when(ticket, self.random.uniform), *stands)
+        else:
+            self._plan_steps(case)
+
+    def _plan_steps(self, case: Case) -> None:
         draw, some_step = self.random.uniform, next(iter(case.steps))
         if case.state in FINAL_CASE:
             self._once(case, some_step, people.when_ended(draw), "ended")
@@ -225,12 +264,17 @@ class Month:
 
     async def _do(self, case: Case, deed: Deed) -> Case | None:
         """The case after it; None where it was not possible."""
+        async with self._few:
+            return await self._done(case, deed)
+
+    async def _done(self, case: Case, deed: Deed) -> Case | None:
         try:
             if deed.what == "reapply":
                 return await self._reapply(case, deed.step)
-            command = DEEDS[deed.what](
-                case, case.steps[deed.step], Now(self.clock.now(), self.calendar, self.random)
-            )
+            if ticket := ticket_of(case.content.procedures):
+                command = tickets.DEEDS[deed.what](case, ticket, self._now)
+            else:
+                command = DEEDS[deed.what](case, case.steps[deed.step], self._now)
             return None if command is None else await self._submit_command(case, command)
         except (Conflict, NotFound):
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,8 @@ from tests.month.kinds import OF_TIME, Place, Story
 
 ID = UUID(int=1)
 CHINA = Calendar("china", {2026: known_year("CN", 2026)})
-BUNDLE = replace(make_bundle(make_member("a"), make_member("b")), promised=Limit(5, "workdays"))
+FIVE = Limit(5, "workdays")
+BUNDLE = replace(make_bundle(replace(make_member("a"), promised=FIVE), make_member("b")), promised=FIVE)
 """Five working days after Monday 2 March 2026 end on Monday 9; a fifth of them is left after Friday 6."""
 
 Said = tuple[int, str | None, str, dict[str, Any]]
@@ -31,7 +32,7 @@ def midnight(day: int) -> datetime:
     return datetime(2026, 3, day, 16, tzinfo=UTC)
 
 
-def counted(said: list[Said], step: str | None, kind: str) -> list[datetime]:
+def counted(said: list[Said], step: str | None, kind: str, tick: timedelta = timedelta()) -> list[datetime]:
     """When the judge expects it in that story, which it reads at the end of March."""
     events = []
     for day, of, type, data in [RECEIVED, *said]:
@@ -42,7 +43,8 @@ def counted(said: list[Said], step: str | None, kind: str) -> list[datetime]:
         events.append((ID, of, type, actor, at.isoformat(), json.dumps(told_then)))
     found = {of: facts for _, of, facts in stories(told(events))}
     row = (OF_CASES if step is None else OF_STEPS)[kind]
-    return [*row.expected(Story(found[step], BUNDLE, step, Place(), CHINA, midnight(31)))]
+    story = Story(found[step], BUNDLE, step, Place(), CHINA, midnight(31), tick=tick)
+    return [*row.expected(story)]
 
 
 RECEIVED: Said = (2, None, "case.received", {"steps": {"a": "waiting", "b": "waiting", "c": "skipped"}})
@@ -84,6 +86,27 @@ ASKS: dict[str, Any] = {"waiting": {"until": midnight(20).isoformat()}}
 )
 def test_lights_of_a_case(said: list[Said], days: list[int]) -> None:
     assert counted(said, None, "light") == [midnight(day) for day in days]
+
+
+LONGER: dict[str, Any] = {"limit": "promised", "days": 1}
+LIT: Said = (6, "a", "step.light", {"light": "yellow", "state": "accepted", **DUE})
+
+
+@pytest.mark.parametrize(
+    ("tick", "moments"),
+    [
+        (timedelta(), [midnight(6), datetime(2026, 3, 9, 1, tzinfo=UTC), midnight(9), midnight(10)]),
+        (timedelta(days=1), [midnight(6), midnight(10)]),
+    ],
+    ids=["seen", "not seen"],
+)
+def test_a_light_that_goes_back_and_is_on_again_before_anybody_looks_did_not_turn(
+    tick: timedelta, moments: list[datetime]
+) -> None:
+    # Of five working days from Monday 2 the last begins after Friday 6. On Monday 9, at nine, one day more is
+    # given: it is yellow from the end of that day on, and red after Tuesday 10.
+    said = [*ACCEPTED, LIT, (9, "a", "step.extended", LONGER)]
+    assert counted(said, "a", "light", tick) == moments
 
 
 OPINION = {"opinion_id": "o"}
