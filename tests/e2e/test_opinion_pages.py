@@ -10,9 +10,8 @@ import httpx2
 import pytest
 
 from onenet.clock import FrozenClock, SystemClock
-from onenet.services import keys
 from onenet.store.database import Database
-from tests.e2e.office import HERE, Clerk, Office, opened
+from tests.e2e.office import HERE, Clerk, Office, fields_of, opened
 from tests.issuing import TestIssuer, issuing
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
@@ -53,17 +52,15 @@ async def accepted(office: Office) -> tuple[str, Clerk, str]:
     return case, zhang, task
 
 
-async def ask(office: Office, case: str) -> str:
-    """The path of the page of an opinion that the police are asked for."""
-    key = await keys.create(office.parts.database, kind="officer", client="health", now=office.clock.now())
-    question = {"department": "police", "question": "Is it so?", "fields": ["child_name"]}
-    made = await office.client.post(
-        f"{case}/steps/certificate/opinions",
-        json=question,
-        headers={"Authorization": f"Bearer {key.token}", "Idempotency-Key": "a"},
-    )
-    assert made.status_code == 201, made.text
-    return f"{HOME}/{made.json()['id']}"
+QUESTION = {"department": "police", "question": "Is it so?", "field:child_name": "1"}
+
+
+async def ask(office: Office, clerk: Clerk, task: str) -> tuple[str, Clerk]:
+    """The police are asked with the form of the task's page: the page where they answer, and who does."""
+    assert (await clerk.press(task, "ask_opinion", **QUESTION)).status_code == 303
+    wang = await office.sit_down("w-1", dept="police")
+    (path,) = re.findall(rf'href="({HOME}/[0-9a-f-]+)', await wang.page(HOME))
+    return path, wang
 
 
 async def give(clerk: Clerk, path: str, answer: str, words: str = "") -> httpx2.Response:
@@ -74,10 +71,8 @@ async def give(clerk: Clerk, path: str, answer: str, words: str = "") -> httpx2.
 
 
 async def test_who_is_asked_sees_what_was_put_and_answers_with_a_form(office: Office) -> None:
-    case, _, _ = await accepted(office)
-    path = await ask(office, case)
-    wang = await office.sit_down("w-1", dept="police")
-    assert re.findall(rf'href="({HOME}/[0-9a-f-]+)', await wang.page(HOME)) == [path]
+    case, zhang, task = await accepted(office)
+    path, wang = await ask(office, zhang, task)
     shown = text_of(await wang.page(path))
     assert "示例宝" in shown
     for hidden in ("320599199201010024", "示例一", "sample/record", case.rpartition("/")[2]):
@@ -90,9 +85,48 @@ async def test_who_is_asked_sees_what_was_put_and_answers_with_a_form(office: Of
     assert "No answer is awaited." in text_of(await wang.page(HOME))
 
 
+async def test_a_question_that_is_taken_back_shows_no_more_what_was_put(office: Office) -> None:
+    _, zhang, task = await accepted(office)
+    path, wang = await ask(office, zhang, task)
+    assert 'value="police"' not in await zhang.page(task)
+    assert (await zhang.press(task, "withdraw_opinion")).status_code == 400
+    assert (await zhang.press(task, "withdraw_opinion", reason="no need")).status_code == 303
+    shown = text_of(await wang.page(path))
+    assert ("withdrawn" in shown, "示例宝" in shown) == (True, False)
+    assert "No answer is awaited." in text_of(await wang.page(HOME))
+    assert 'value="police"' in await zhang.page(task)
+
+
+async def test_what_was_not_taken_is_still_in_the_form(office: Office) -> None:
+    _, zhang, task = await accepted(office)
+    kept = 'name="field:child_name" value="1" checked'
+    for wrong, status in (({"question": " "}, 400), ({"department": "nobody"}, 409), ({"field:x": "1"}, 409)):
+        refused = await zhang.press(task, "ask_opinion", **QUESTION | wrong)
+        assert (refused.status_code, kept in refused.text) == (status, True)
+    assert "Opinions of other departments" not in await zhang.page(task)
+
+
+async def test_only_who_has_claimed_the_task_asks_and_only_as_it_was_seen(office: Office) -> None:
+    _, zhang, task = await accepted(office)
+    page = await zhang.page(task)
+    form = fields_of(page, "ask_opinion") | QUESTION
+    li = await office.sit_down("z-2", dept="health")
+    supervisor = await office.sit_down("s-1", "supervisor")
+    token = {"form_token": fields_of(await supervisor.page(task), "claim")["form_token"]}
+    assert (await supervisor.send(task, form | token)).status_code == 409
+    assert (await zhang.send(task, form, Origin="https://elsewhere.example")).status_code == 403
+    assert (await supervisor.press(task, "claim", reason="she is away")).status_code == 303
+    assert (await zhang.send(task, form)).status_code == 412
+    now = fields_of(await supervisor.page(task), "release")
+    assert (await supervisor.send(task, now | {"act": "ask_opinion"} | QUESTION)).status_code == 409
+    for other in (zhang, li, supervisor):
+        shown = await other.page(task)
+        assert ('value="ask_opinion"' in shown, "Is it so?" in shown) == (False, False)
+
+
 async def test_who_decides_at_the_desk_with_opinions_open_says_why(office: Office) -> None:
     case, zhang, task = await accepted(office)
-    await ask(office, case)
+    await ask(office, zhang, task)
     assert "Is it so?" in text_of(await zhang.page(task))
     done = {"result:birth_certificate": "O320000001"}
     assert (await zhang.press(task, "completed", **done)).status_code == 409
@@ -102,8 +136,8 @@ async def test_who_decides_at_the_desk_with_opinions_open_says_why(office: Offic
 
 
 async def test_an_opinion_of_another_department_has_no_page(office: Office) -> None:
-    case, _, _ = await accepted(office)
-    path = await ask(office, case)
+    _, zhang, task = await accepted(office)
+    path, _ = await ask(office, zhang, task)
     for subject, department in (("z-2", "health"), ("b-1", "bank")):
         somebody = await office.sit_down(subject, dept=department)
         for where in (path, f"{HOME}/nothing", f"{path}/documents/doc_00000000000000000000000000"):

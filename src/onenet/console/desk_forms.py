@@ -37,7 +37,7 @@ def read_act(said: Said) -> TakeUp | HandOver | PutBack | Outcome:
         case "claim":
             return TakeUp(optional_text(said, "reason") or None)
         case "hand_over":
-            return HandOver(_needed(said, "to"), _needed(said, "reason"))
+            return HandOver(needed_text(said, "to"), needed_text(said, "reason"))
         case "release":
             return PutBack(optional_text(said, "reason") or None)
         case _ if act in ANSWERS:
@@ -61,19 +61,19 @@ def _members(act: str, said: Said) -> dict[str, Any]:
             given = {name: optional_text(said, name) for name in ("opinion", "due_on")}
             given["requests"] = list(_requests(said))
         case "suspended":
-            given = {name: _needed(said, name) for name in ("procedure", "reason")}
+            given = {name: needed_text(said, name) for name in ("procedure", "reason")}
             given["expected"] = _length(said)
         case "rejected":
-            given = {name: _needed(said, name) for name in ("reason_code", "reason")}
-            given["go_to"] = (_needed if given["reason_code"] == "not_competent" else optional_text)(
+            given = {name: needed_text(said, name) for name in ("reason_code", "reason")}
+            given["go_to"] = (needed_text if given["reason_code"] == "not_competent" else optional_text)(
                 said, "go_to"
             )
             given["without_opinions"] = optional_text(said, "without_opinions")
         case "extended":
-            given = {name: _needed(said, name) for name in ("limit", "approved_by", "reason")}
+            given = {name: needed_text(said, name) for name in ("limit", "approved_by", "reason")}
             given["days"] = _number(said, "days")
         case "hearing_told" | "hearing_set" | "hearing_held":
-            given = {name: _needed(said, name) for name in _OF_HEARINGS[act]}
+            given = {name: needed_text(said, name) for name in _OF_HEARINGS[act]}
         case "resumed":
             given = {}
         case _:
@@ -104,13 +104,14 @@ def _length(said: Said) -> dict[str, Any]:
 
 
 def _number(said: Said, name: str) -> int:
-    number = _needed(said, name)
+    number = needed_text(said, name)
     if not (number.isascii() and number.isdigit() and len(number) < 5):
         raise InvalidInput
     return int(number)
 
 
-def _needed(said: Said, name: str) -> str:
+def needed_text(said: Said, name: str) -> str:
+    """What was written, as far as something was. Raises: InvalidInput."""
     text = optional_text(said, name)
     if not text:
         raise InvalidInput

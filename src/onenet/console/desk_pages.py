@@ -20,6 +20,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from onenet.clock import Clock
+from onenet.console import desk_opinions
 from onenet.console.desk_forms import read_act
 from onenet.console.desk_view import followed_line, line_of, page_of
 from onenet.console.forms import see
@@ -27,6 +28,7 @@ from onenet.console.login_pages import LoginPages
 from onenet.console.pages import language_of, language_query, page
 from onenet.console.seats import Seated, replying, seated
 from onenet.console.trouble import trouble
+from onenet.domain import desk as rules
 from onenet.domain.commands import WorkAtDesk
 from onenet.domain.outcome import ReasonKind, SpecialProcedure
 from onenet.domain.principal import Principal, Role
@@ -43,7 +45,7 @@ from onenet.errors import (
     UnknownReference,
 )
 from onenet.ids import from_text
-from onenet.services import awaited, deadlines, desk, documents, logins
+from onenet.services import awaited, deadlines, desk, documents, logins, opinions
 from onenet.services.advance import Gate
 from onenet.services.catalogue import Catalogue
 from onenet.services.documents import Document, Vault
@@ -184,11 +186,14 @@ class DeskPages:
         key, now = request.path_params["task"], self._clock.now()
         found, sheet = await desk.show(self._database, self._reading, key, sitting.who, now)
         until = await deadlines.of_step(self._catalogue, found.case, found.step.code)
+        who, language = sitting.who, language_of(request)
         return page(
             "desk_task.html",
             request,
             status=status,
-            page=page_of(found, sheet, sitting.who, language_of(request), until),
+            page=page_of(found, sheet, who, language, until),
+            asking=desk_opinions.asking(found, sheet, who, language, await self._catalogue.departments()),
+            asks=desk_opinions.may(found, who),
             form_token=logins.form_token(sitting.login),
             key=secrets.token_urlsafe(16),
             said=said or {},
@@ -201,8 +206,15 @@ class DeskPages:
         key, now = request.path_params["task"], self._clock.now()
         found = await desk.find(self._database, self._reading, key, who, now, what="case")
         seen = frozenset({said.get("seen", "")})
+        replies = replying(f"{HOME} {found.key}", found.case, who, said)
+        if said.get("act") in (desk_opinions.ASK, desk_opinions.WITHDRAW):
+            if rules.mark(found.step) not in seen:
+                raise PreconditionFailed
+            wish = await desk_opinions.command(self._catalogue, found, who, said)
+            await opinions.take(self._gate, found.case.id, wish, replies)
+            return
         command = WorkAtDesk(found.task.id, desk.clerk(who), read_act(said), seen)
-        await desk.work(self._gate, found, command, replying(f"{HOME} {found.key}", found.case, who, said))
+        await desk.work(self._gate, found, command, replies)
 
     async def _file(self, request: Request, who: Principal) -> Response:
         now, text = self._clock.now(), request.path_params["document"]

@@ -35,6 +35,14 @@ OPINION: Mapping[str, Words] = {
     "opinion_disagree": {"zh": "不同意", "en": "Disagree"},
     "opinion_no_remarks": {"zh": "无意见", "en": "No remarks"},
     "opinions_of_step": {"zh": "征求其他部门意见", "en": "Opinions of other departments"},
+    "opinion_ask": {"zh": "征求其他部门意见", "en": "Ask another department for its opinion"},
+    "opinion_ask_help": {
+        "zh": "被征求部门只能看到勾选的内容；办理时限不停止计算。",
+        "en": "It sees what is ticked, and nothing else of the case. The time of the step runs on.",
+    },
+    "opinion_of": {"zh": "被征求部门", "en": "Whom to ask"},
+    "opinion_put_to_it": {"zh": "提供的内容", "en": "What is put to it"},
+    "opinion_withdraw": {"zh": "撤回征求", "en": "Withdraw the question"},
     "opinion_without": {
         "zh": "意见尚未反馈：说明为何不等待即作决定",
         "en": "Opinions are open: why it is decided without them",
