@@ -21,11 +21,12 @@ def processes(folder: Path, mark: str) -> set[str]:
     """The processes that the tests of a module ran in."""
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_it.py").write_text(MODULE.format(mark=mark))
-    words = ("-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider")
+    words = ("-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", "-p", "xdist")
     root = str(Path(__file__).resolve().parents[1])
+    environment = {"PYTHONPATH": root, "PATH": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # xdist is enough
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words, "test_it.py"],
-        cwd=folder, env={"PYTHONPATH": root, "PATH": ""}, capture_output=True, text=True, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     return set((folder / "processes").read_text().split())
