@@ -45,11 +45,15 @@ async def test_a_hearing_goes_from_the_right_to_the_minutes(
     assert early.status_code == 409
     assert {"action": "tell_hearing", "by": ["officer", "supervisor"]} in early.json()["allowed"]
     assert (await post(supervisor, lead, action="tell", reason="邻里利益重大")).status_code == 200
+    (right,) = [each for each in (await frontend.get(case)).json()["steps"] if each["code"] == "certificate"]
+    # Told on Monday 23 November 2026, and five working days: Monday 30 ends there at 16:00 UTC.
+    assert right["hearing"]["until"] == "2026-11-30T16:00:00.000Z"
     asked = await frontend.post(
         wish, json={"step": "certificate", "action": "ask"}, headers={"Idempotency-Key": "again"}
     )
     (step,) = [each for each in asked.json()["steps"] if each["code"] == "certificate"]
     assert (step["state"], step["hearing"]["state"]) == ("suspended", "asked")
+    assert "until" not in step["hearing"]
     assert step["special_procedure"]["procedure"] == "hearing"
     soon = await post(supervisor, lead, action="set", on="2026-11-25", place="三楼")
     assert (soon.status_code, soon.json()["present"]["state"]) == (409, "suspended")

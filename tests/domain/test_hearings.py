@@ -8,14 +8,19 @@ from datetime import UTC, date, datetime
 import pytest
 
 from onenet.domain.bundle import Limit
+from onenet.domain.calendar import Calendar, Year
+from onenet.domain.case import Moment
 from onenet.domain.commands import (
     AskHearing,
     Hear,
     LetTimePass,
     WaiveHearing,
 )
+from onenet.domain.events import EventType
+from onenet.domain.machine import decide
 from onenet.domain.outcome import Accepted, RecordHearing, Rejected, SetHearing, TellHearingRight
 from onenet.domain.procedures import HearingState, hearing_of
+from onenet.domain.rules import Rules
 from onenet.domain.states import StepState
 from onenet.errors import HearingAhead, MoveRefused
 from onenet.store import procedures as stored
@@ -60,6 +65,15 @@ def test_the_right_lapses_when_nobody_asks_within_five_working_days() -> None:
     assert (state(walk), walk.types().count("hearing.lapsed")) == ("lapsed", 1)
     with pytest.raises(MoveRefused):
         walk.tell(Hear(STEP, AskHearing()))
+
+
+@pytest.mark.parametrize(("at", "is_over"), [(date(2026, 11, 28), False), (date(2026, 11, 30), True)])
+def test_the_right_never_ends_before_the_day_that_the_applicant_was_told(at: date, is_over: bool) -> None:
+    # Saturday 28 November becomes a working day after Monday 30 was told: by now it is the fifth.
+    made_up = Year(2026, make_up=frozenset({date(2026, 11, 28)}))
+    here = {"suzhou": Rules(calendar=Calendar("cn", {2026: made_up}))}
+    decision = decide(told().case, LetTimePass(), Moment(end_of(at), end_of(at), rules=here))
+    assert (EventType.HEARING_LAPSED in {each.type for each in decision.events}) == is_over
 
 
 def test_while_it_only_may_be_asked_for_the_clock_runs() -> None:

@@ -139,7 +139,8 @@ async def test_a_hearing_is_told_with_its_day_and_not_what_was_written_of_it(des
     for said in (Accepted(), TellHearingRight("the neighbour Zhang San")):
         case = await desk.answer(case, "birth_certificate", said)
     told = text_of(await desk.page(case))
-    assert "you can ask for a hearing, or do without it (told on 23 November 2026; five working days)" in told
+    # Monday 23 November 2026, and five working days: until Monday 30.
+    assert "you can ask for a hearing until 30 November 2026, or do without it" in told
     case = await desk.do(case, Hear("birth_certificate", AskHearing()))
     case = await desk.answer(case, "birth_certificate", SetHearing(date(2026, 12, 8), "room 3"))
     told = text_of(await desk.page(case))

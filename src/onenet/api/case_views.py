@@ -20,6 +20,7 @@ from onenet.domain import commitment, corrections, reapplications, refusals, sub
 from onenet.domain.bundle import Bundle, Limit, Member
 from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timing, Waiting
 from onenet.domain.events import EVENT_KINDS, EventType
+from onenet.domain.hearings import open_right
 from onenet.domain.outcome import ResultGiven
 from onenet.domain.procedures import Suspension, hearing_of, reapplied_by
 from onenet.domain.promises import Commitment, Signature, Tolerance
@@ -305,6 +306,7 @@ def _hearing(step: Step) -> dict[str, Any]:
             "state": found.state,
             "reason": found.reason,
             "told_at": moment(found.told_at),
+            "until": moment(found.until) if found.until and open_right(step) else None,
             "asked_at": moment(found.asked_at) if found.asked_at else None,
             "on": found.on.isoformat() if found.on else None,
             "place": found.place,

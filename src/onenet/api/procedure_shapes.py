@@ -58,11 +58,14 @@ class RefusalShape(Answer):
 
 
 class HearingShape(Answer):
-    """The hearing of a step. `on`, `place`: where and when it is held; `minutes`: of what was said."""
+    """The hearing of a step. `until`: when the right to ask for it ends, while it is open; `on`, `place`:
+    where and when it is held; `minutes`: of what was said.
+    """
 
     state: Annotated[str, Field(json_schema_extra=extensible(get_args(HearingState)))]
     reason: str
     told_at: Moment
+    until: Annotated[Moment | None, Field(examples=["2026-11-30T16:00:00.000Z"])] = None
     asked_at: Moment | None = None
     on: Annotated[str | None, Field(json_schema_extra={"format": "date"})] = None
     place: str | None = None

@@ -29,8 +29,8 @@ NOTES: Mapping[str, Words] = {
         "en": "The commitment is not kept; it is to be repaired until {day}",
     },
     "hearing_told": {
-        "zh": "{day}已告知听证权利，五个工作日内可以申请",
-        "en": "On {day} the right to a hearing was told; it can be asked for within five working days",
+        "zh": "已告知听证权利，{day}前（含当日）可以申请",
+        "en": "A hearing can be asked for until {day}",
     },
     "hearing_asked": {"zh": "已申请听证，待确定时间", "en": "A hearing was asked for; its day is to be set"},
     "hearing_set": {"zh": "听证定于{day}举行", "en": "The hearing is held on {day}"},
@@ -51,8 +51,8 @@ TO_DO: Mapping[str, Words] = {
         "en": "Repair until {day} what you committed yourself to for “{step}”",
     },
     "hearing_told": {
-        "zh": "“{step}”：您可以申请听证，也可以放弃（{day}告知，五个工作日内）",
-        "en": "“{step}”: you can ask for a hearing, or do without it (told on {day}; five working days)",
+        "zh": "“{step}”：您可以在{day}前（含当日）申请听证，也可以放弃",
+        "en": "“{step}”: you can ask for a hearing until {day}, or do without it",
     },
     "reapply": {
         "zh": "“{step}”未通过：符合条件后可以单独重新申请",

@@ -62,8 +62,8 @@ def _noted(step: Step) -> Iterator[Note]:
         yield Note(signed.state, signed.awaited_on)
     hearing = hearing_of(step.procedures)
     if hearing is not None and step.state not in FINAL_STEP:
-        day = {"told": hearing.told_at, "set": hearing.on}.get(hearing.state)
-        yield Note(f"hearing_{hearing.state}", day)
+        until = hearing.until and hearing.until - _INSTANT  # a day's end is the first moment of the next one
+        yield Note(f"hearing_{hearing.state}", {"told": until, "set": hearing.on}.get(hearing.state))
     if reapplied_by(step.procedures) is not None:
         yield Note("reapplied")
 
@@ -73,7 +73,7 @@ def _limits(step: Step) -> Iterator[Note]:
         return
     timing = step.timing
     for key, at in (("promised", timing.promised_due_at), ("statutory", timing.statutory_due_at)):
-        if at is not None:  # a day's end is the first moment of the next one
+        if at is not None:
             yield Note(key, at - _INSTANT, is_provisional=timing.is_provisional)
 
 

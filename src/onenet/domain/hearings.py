@@ -58,11 +58,20 @@ def hear(draft: Draft, command: Hear) -> Reply:
 
 
 def right_ends_at(draft: Draft, step: Step) -> datetime | None:
-    """When the right to ask is over; None where nobody was told of one, or it was used or waived."""
-    found = hearing_of(step.procedures)
-    if step.state in FINAL_STEP or found is None or found.state != "told":
+    """When the right to ask is over; None where nobody was told of one, or it was used or waived.
+
+    A calendar that was changed meanwhile can make it later, and never earlier than the applicant was told.
+    """
+    if (found := open_right(step)) is None:
         return None
-    return _counted(draft, ASKED_WITHIN, found.told_at).due_at
+    counted = _counted(draft, ASKED_WITHIN, found.told_at).due_at
+    return max(counted, found.until) if counted and found.until else counted
+
+
+def open_right(step: Step) -> Hearing | None:
+    """The hearing of the step, while it can be asked for."""
+    found = hearing_of(step.procedures)
+    return found if found and found.state == "told" and step.state not in FINAL_STEP else None
 
 
 def let_lapse(draft: Draft, step: Step, due_at: datetime) -> None:
@@ -71,9 +80,8 @@ def let_lapse(draft: Draft, step: Step, due_at: datetime) -> None:
 
 
 def _tell_right(draft: Draft, step: Step, reason: str) -> None:
-    found = Hearing("hearing", "told", reason, told_at=draft.now.at)
-    draft.put_procedure(step.code, found)
-    until = _counted(draft, ASKED_WITHIN, found.told_at).due_at
+    until = _counted(draft, ASKED_WITHIN, draft.now.at).due_at
+    draft.put_procedure(step.code, Hearing("hearing", "told", reason, told_at=draft.now.at, until=until))
     draft.tell(EventType.HEARING_TOLD, step.code, reason=reason, until=until and until.isoformat())
 
 

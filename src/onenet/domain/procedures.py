@@ -145,6 +145,7 @@ HearingState = Literal["told", "asked", "set", "held", "waived", "lapsed"]
 class Hearing:
     """A hearing of a step. told: it can be asked for; asked: it is to be held; set: with day and place; held:
     its minutes are recorded; waived and lapsed: nobody asked, and nobody will. `reason`: why it may be.
+    `until`: when the right to ask ends, as the applicant was told; None where a version before 0.1 told it.
     """
 
     kind: Literal["hearing"]
@@ -155,6 +156,7 @@ class Hearing:
     on: date | None = None
     place: str | None = None
     minutes: str | None = None
+    until: datetime | None = None
 
 
 OpinionState = Literal["asked", "given", "withdrawn", "ended"]
