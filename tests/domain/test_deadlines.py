@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from onenet.catalogue.calendars import known_year
 from onenet.domain.bundle import Limit
-from onenet.domain.calendar import Calendar, Office, OfficeHours, Year
+from onenet.domain.calendar import Calendar, Office, OfficeHours, Year, local_day
 from onenet.domain.clocks import Clock, Mark, Pause, heard, joint
-from onenet.domain.deadlines import CountedDay, Deadline, deadline, local_day
+from onenet.domain.deadlines import CountedDay, Deadline, deadline
 from onenet.domain.events import EventType
 from onenet.domain.procedures import Extension
 

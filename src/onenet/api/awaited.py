@@ -21,7 +21,7 @@ from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.api.shapes import Answer, Named, Names, Page, PageQuery, extensible, given
 from onenet.domain.awaited import What
-from onenet.domain.deadlines import local_day
+from onenet.domain.calendar import local_day
 from onenet.domain.principal import Role
 from onenet.errors import BadCursor
 from onenet.services import awaited

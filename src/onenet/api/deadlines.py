@@ -17,9 +17,10 @@ from onenet.api.contract import answers_with
 from onenet.api.operations import Operations
 from onenet.api.parts import parts
 from onenet.api.shapes import Answer, Limit, Moment, Names, extensible, given, moment
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Case
 from onenet.domain.clocks import Clock
-from onenet.domain.deadlines import CountedDay, Deadline, local_day
+from onenet.domain.deadlines import CountedDay, Deadline
 from onenet.domain.limits import Deadlines
 from onenet.domain.procedures import Extension
 from onenet.domain.visibility import View

@@ -18,7 +18,8 @@ from onenet.console.opinion_view import OpinionLine, line_of_opinion
 from onenet.console.words import Language
 from onenet.domain import desk as rules
 from onenet.domain.bundle import Bundle
-from onenet.domain.deadlines import CountedDay, Deadline, local_day
+from onenet.domain.calendar import local_day
+from onenet.domain.deadlines import CountedDay, Deadline
 from onenet.domain.limits import Deadlines
 from onenet.domain.principal import Principal
 from onenet.domain.procedures import opinions_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 from onenet.domain.bundle import Member
@@ -87,11 +87,6 @@ def _period(mandate: Mandate, today: date) -> Iterator[Fault]:
         )
     if today > mandate.ends_on:
         yield Fault("expired", "授权已到期", "The mandate has expired", pointer="/agent/mandate/ends_on")
-
-
-def day_of(at: datetime, utc_offset_minutes: int) -> date:
-    """The day that it is in the place."""
-    return (at + timedelta(minutes=utc_offset_minutes)).date()
 
 
 def as_json(agent: Agent, *, is_masked: bool = False) -> dict[str, Any]:

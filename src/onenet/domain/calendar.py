@@ -27,6 +27,11 @@ def zone_of(utc_offset_minutes: int) -> timezone:
     return timezone(timedelta(minutes=utc_offset_minutes))
 
 
+def local_day(at: datetime, utc_offset_minutes: int) -> date:
+    """The day on which a moment falls there."""
+    return at.astimezone(zone_of(utc_offset_minutes)).date()
+
+
 @dataclass(frozen=True, slots=True)
 class Year:
     """The days of a year that are not as their weekday says. `source`: who says so, for people to look up.

@@ -13,9 +13,10 @@ from datetime import date, datetime
 
 from onenet.domain import anew, answers, flow, guidance, moves
 from onenet.domain.bundle import Bundle, CommitmentTerms
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Step
 from onenet.domain.clocks import Clock
-from onenet.domain.deadlines import deadline, local_day
+from onenet.domain.deadlines import deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import TakenBack
@@ -154,7 +155,7 @@ def _check_day(draft: Draft, step: Step, before: Commitment, finding: Finding) -
         end = flow.end_of_day(before.repair_due_on, offset)
         if end is not None and draft.now.at < end:
             raise moves.refused(f"it may be repaired until {before.repair_due_on}", draft, step)
-    is_right = day is None or (local_day(draft.now.at, offset) < day and day.year <= flow.LAST_YEAR)
+    is_right = day is None or (draft.today < day and day.year <= flow.LAST_YEAR)
     if not is_right or (day is not None) != (finding.word == "broken"):
         zh, en = "不合格时应给出今日之后的整改期限", "Expected a day after today, for a broken one alone"
         raise FormInvalid("the day to repair it by", faults=(Fault("date", zh, en, "/repair_due_on"),))

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Literal, NamedTuple
 
 from onenet.domain.bundle import Limit
-from onenet.domain.calendar import ONE_DAY, Calendar, Day, zone_of
+from onenet.domain.calendar import ONE_DAY, Calendar, Day, local_day
 from onenet.domain.clocks import Clock, Pause
 from onenet.domain.flow import end_of_day
 from onenet.domain.procedures import Extension
@@ -58,11 +58,6 @@ class Deadline:
         if self.limit.unit == "hours":
             return None
         return self.number - sum(day.number is not None and day.day.on <= today for day in self.days)
-
-
-def local_day(at: datetime, utc_offset_minutes: int) -> date:
-    """The day of a moment in local time."""
-    return at.astimezone(zone_of(utc_offset_minutes)).date()
 
 
 def deadline(

@@ -14,10 +14,11 @@ from typing import Literal
 
 from onenet.domain import filing, moves, results
 from onenet.domain.bundle import Bundle
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Step
 from onenet.domain.clocks import Clock
 from onenet.domain.commands import DeliverResults
-from onenet.domain.deadlines import deadline, local_day
+from onenet.domain.deadlines import deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.filing import Filing

@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from onenet.domain.calendar import zone_of
+from onenet.domain.calendar import local_day
 from onenet.domain.case import (
     Case,
     CaseContent,
@@ -75,7 +75,7 @@ class Draft:
     @property
     def today(self) -> date:
         """The day that it is in the place of the case."""
-        return self.now.at.astimezone(zone_of(self.case.utc_offset_minutes)).date()
+        return local_day(self.now.at, self.case.utc_offset_minutes)
 
     def add(self, type: EventType, step: str | None = None, **data: Any) -> None:
         """Appends an event; members without a value are left out."""

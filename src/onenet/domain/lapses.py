@@ -10,9 +10,10 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from onenet.domain import ending, flow
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Step
 from onenet.domain.clocks import Clock
-from onenet.domain.deadlines import deadline, local_day
+from onenet.domain.deadlines import deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.procedures import Reminder
@@ -32,7 +33,7 @@ def last_day(draft: Draft, named: date | None) -> date | None:
 
 def is_over(draft: Draft, named: date | None) -> bool:
     """Whether that day is over already: nobody could hand in anything by then."""
-    return named is not None and named < local_day(draft.now.at, draft.case.utc_offset_minutes)
+    return named is not None and named < draft.today
 
 
 def ends_at(draft: Draft, step: Step) -> datetime | None:

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from onenet.domain import limits, urging
 from onenet.domain.bundle import Limit
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Step
 from onenet.domain.clocks import Clock
-from onenet.domain.deadlines import Deadline, local_day
+from onenet.domain.deadlines import Deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.flow import end_of_day

@@ -13,7 +13,7 @@ from onenet.domain.bundle import Limit
 from onenet.domain.case import Case, Reply, Step
 from onenet.domain.clocks import Clock
 from onenet.domain.commands import GiveRating, HandleRating
-from onenet.domain.deadlines import deadline, local_day
+from onenet.domain.deadlines import deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.flow import end_of_day
@@ -212,7 +212,7 @@ def _next_due_at(draft: Draft, rule: Rule, due_on: date | None) -> datetime | No
     if due_on is not None:
         offset = draft.case.utc_offset_minutes
         ends_at = end_of_day(due_on, offset)
-        if ends_at is None or due_on <= local_day(draft.now.at, offset):
+        if ends_at is None or due_on <= draft.today:
             en = "Expected a day after today"
             raise DateNotPossible(en, faults=(Fault("date", "应为今天以后的日期", en, pointer="/due_on"),))
         return ends_at

@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 from onenet.domain import ending, flow, suspensions
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Step
-from onenet.domain.deadlines import local_day
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import ResultGiven
 from onenet.domain.states import StepState

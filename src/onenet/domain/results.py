@@ -14,7 +14,6 @@ from typing import Literal
 from onenet.domain import subjects
 from onenet.domain.bundle import Bundle, Names
 from onenet.domain.case import Step
-from onenet.domain.deadlines import local_day
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import ResultGiven
 from onenet.errors import Fault
@@ -26,7 +25,7 @@ def issue(draft: Draft, code: str) -> None:
     """Notes of the results of a step that is completed on which local day they were issued."""
     step = draft.steps[code]
     if step.results:
-        today = local_day(draft.now.at, draft.case.utc_offset_minutes).isoformat()
+        today = draft.today.isoformat()
         issued = tuple(replace(each, issued_on=today) for each in step.results)
         draft.steps[code] = step._replace(results=issued)
 

@@ -13,9 +13,10 @@ from datetime import date, datetime
 
 from onenet.domain import anew, ending, flow, guidance, moves
 from onenet.domain.bundle import Bundle, Member
+from onenet.domain.calendar import local_day
 from onenet.domain.case import MaterialGiven, Step
 from onenet.domain.clocks import Clock
-from onenet.domain.deadlines import deadline, local_day
+from onenet.domain.deadlines import deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.promises import Later, Signature, Tolerance, Undertaking

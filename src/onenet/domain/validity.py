@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 
-
-def local_day(at: datetime, utc_offset_minutes: int) -> date:
-    """The day that a moment falls on there."""
-    return at.astimezone(timezone(timedelta(minutes=utc_offset_minutes))).date()
+from onenet.domain.calendar import local_day
 
 
 def valid_until(handed_in_at: datetime, valid_days: int, utc_offset_minutes: int) -> date:

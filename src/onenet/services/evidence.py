@@ -13,10 +13,11 @@ import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from onenet.domain.bundle import Asks, Bundle, Material
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Applicant, Case, CaseContent, Evidence, MaterialGiven
 from onenet.domain.delegation import Owner
 from onenet.domain.evidence import Claim, Ticket, claim_of
@@ -126,7 +127,7 @@ async def ask(sources: Sources, ring: KeyRing, wanted: Wanted, owner: Owner, now
         return Confirmed(material, "unknown")
     if said.differ:
         return Confirmed(material, "differs", _in_the_form(wanted.bundle, material, asks, claim, said.differ))
-    today = now.astimezone(timezone(timedelta(minutes=wanted.utc_offset_minutes))).date()
+    today = local_day(now, wanted.utc_offset_minutes)
     if said.valid_until is not None and said.valid_until < today:
         return Confirmed(material, "expired")
     is_linked = material.mode == 2

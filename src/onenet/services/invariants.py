@@ -16,8 +16,8 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
+from onenet.domain.calendar import local_day
 from onenet.domain.case import WITHDRAWAL, Case
-from onenet.domain.deadlines import local_day
 from onenet.domain.delegation import Owner
 from onenet.domain.events import RATING_EVENTS, EventType
 from onenet.domain.sheet import TASK_PREFIX

@@ -13,9 +13,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from onenet.domain.bundle import Bundle
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Case
 from onenet.domain.delegation import Owner
-from onenet.domain.validity import local_day, valid_until
+from onenet.domain.validity import valid_until
 from onenet.services import documents
 from onenet.services.catalogue import Catalogue
 from onenet.services.documents import Document, Vault

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from onenet.domain import results, verification
 from onenet.domain.bundle import Names
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Case
-from onenet.domain.deadlines import local_day
 from onenet.domain.results import Standing
 from onenet.encryption import KeyRing
 from onenet.errors import NotFound

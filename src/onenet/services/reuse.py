@@ -17,11 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.domain import guidance
 from onenet.domain.bundle import Bundle, Material
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Case, MaterialGiven
 from onenet.domain.delegation import Owner
 from onenet.domain.principal import Principal
 from onenet.domain.sheet import DOCUMENT_PREFIX
-from onenet.domain.validity import local_day, valid_until
+from onenet.domain.validity import valid_until
 from onenet.domain.visibility import visible
 from onenet.errors import ConsentMissing, Fault, MaterialExpired, OnenetError, Unavailable
 from onenet.ids import to_text

@@ -11,8 +11,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Case
-from onenet.domain.deadlines import local_day
 from onenet.domain.ratings import Rating, RatingState
 from onenet.ids import lane_of
 from onenet.store.rating_tables import rating

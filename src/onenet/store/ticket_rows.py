@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from onenet.domain.calendar import local_day
 from onenet.domain.case import Case
-from onenet.domain.deadlines import local_day
 from onenet.domain.tickets import Round, Ticket, Unit
 
 
