@@ -170,6 +170,18 @@ async def test_an_opinion_is_asked_found_in_the_list_and_given(
     assert await decide(parts, asked) == "applied"
 
 
+async def test_an_id_that_is_a_uuid_is_read_in_either_case(asked: Asked) -> None:
+    made = await asked.ask()
+    case, opinion = (id.upper() for id in (asked.case["id"], made["id"]))
+    found = await asked.bank.get(f"/v1/opinions/{opinion}")
+    assert (found.status_code, found.json()["id"]) == (200, made["id"])
+    whole = await asked.handling.get(f"/v1/cases/{case}")
+    assert (whole.status_code, whole.json()["id"]) == (200, asked.case["id"])
+    withdrawal = f"/v1/cases/{case}/steps/certificate/opinions/{opinion}/withdrawal"
+    body, headers = {"reason": "已无必要"}, {"Idempotency-Key": "w"}
+    assert (await asked.handling.post(withdrawal, json=body, headers=headers)).status_code == 200
+
+
 async def test_the_applicant_sees_of_whom_since_when_and_until_when_and_no_words(
     asked: Asked, frontend: httpx2.AsyncClient
 ) -> None:

@@ -23,7 +23,7 @@ from onenet.domain.ratings import OFFLINE, ONLINE, Act, Channel, RatingState, St
 
 MOST_TAGS = 5
 TAGS = sorted({*ONLINE, *OFFLINE})
-RATING_ID = "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$"
+RATING_ID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-4[0-9a-fA-F]{3}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 MONTH = "^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
 StageWord = Annotated[str, Field(json_schema_extra=extensible([stage.value for stage in Stage]))]

@@ -20,7 +20,8 @@ from onenet.domain.tickets import Act as TicketAct
 from onenet.domain.tickets import By
 
 CODE_PATTERN = "^[a-z][a-z0-9_]{0,62}$"
-UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+UUID_PATTERN = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+"""Written in small letters, and read in either case (RFC 9562 section 4)."""
 _HIDDEN = (
     r"\x7f-\x9f\xad\u0600-\u0605\u061c\u06dd\u070f\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     r"\ue000-\uf8ff\ufdd0-\ufdef\ufeff\ufff0-\ufffb\ufffe\uffff"

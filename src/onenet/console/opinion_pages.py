@@ -43,7 +43,7 @@ PAGE_SIZE = 50
 MAX_FORM_BYTES = 32_768
 NEEDS_WORDS = ("agree_with_conditions", "disagree")
 
-_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
