@@ -27,7 +27,7 @@ from onenet.domain.outcome import (
     TellHearingRight,
 )
 from onenet.domain.states import StepState
-from onenet.errors import MoveRefused, NotFound, PreconditionFailed
+from onenet.errors import DateNotPossible, MoveRefused, NotFound, PreconditionFailed
 from tests.domain.walk import Walk, begin
 from tests.factories import make_bundle, make_material, make_member
 
@@ -216,7 +216,10 @@ def test_what_the_item_does_not_name_and_a_day_that_is_over_are_refused() -> Non
     """A system's answer would hold the step; a person is asked again."""
     walk = claimed()
     refused(walk, FIRST, SupplementNeeded((SupplementRequest("field", "deed", "x"),)))
-    refused(walk, FIRST, SupplementNeeded(ASKED.requests, date(2026, 11, 22)))
+    before = walk.case
+    with pytest.raises(DateNotPossible) as over:
+        work(walk, FIRST, SupplementNeeded(ASKED.requests, date(2026, 11, 22)))
+    assert (over.value.faults[0].pointer, walk.case is before) == ("/due_on", True)
     assert work(walk, FIRST, SupplementNeeded(ASKED.requests, date(2026, 11, 23))) == "applied"
 
 

@@ -218,6 +218,7 @@ WRONG: list[tuple[str, dict[str, str], str]] = [
     ("rejected", {"reason_code": "because", "reason": "x"}, "desk_missing"),
     ("supplement_needed", {}, "desk_missing"),
     ("supplement_needed", {"request:field:record": "x"}, "desk_stranger"),
+    ("supplement_needed", {"request:material:record": "x", "due_on": "2026-01-01"}, "desk_day_over"),
     ("completed", {"opinion": "ok\u202e"}, "desk_missing"),
     ("hand_over", {"to": "li", "reason": "x"}, "desk_stranger"),
     ("nothing", {}, "desk_missing"),
@@ -234,6 +235,8 @@ async def test_what_cannot_be_read_is_told_and_nothing_is_done(office: Office) -
         refused = await zhang.send(task, fields_of(page, "rejected") | {"act": act, **said})
         assert (act, refused.status_code in (400, 409)) == (act, True)
         assert DESK[words]["en"] in refused.text
+        is_at_its_field = words == "desk_day_over"
+        assert ('value="2026-01-01" aria-invalid="true"' in refused.text) == is_at_its_field
     assert (await office.certificate(case))["state"] == "dispatched"
 
 

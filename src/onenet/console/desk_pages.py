@@ -35,6 +35,7 @@ from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.errors import (
     Conflict,
+    DateNotPossible,
     Forbidden,
     HearingAhead,
     IdempotencyKeyReused,
@@ -159,7 +160,7 @@ class DeskPages:
         try:
             await self._work(request, sitting.who, said)
         except (Conflict, PreconditionFailed, IdempotencyKeyReused, InvalidInput) as error:
-            return await self._page(request, sitting, said, _problem_of(error, said.get("act")), error.status)
+            return await self._page(request, sitting, said, error)
         except OnenetError as error:
             return self._refused(request, error)
         return see(f"{HOME}/{request.path_params['task']}{language_query(request)}")
@@ -179,10 +180,9 @@ class DeskPages:
         request: Request,
         sitting: Seated,
         said: Mapping[str, str] | None = None,
-        problem: str | None = None,
-        status: int = 200,
+        error: OnenetError | None = None,
     ) -> Response:
-        """The page as it now is. `said`: what was written and not taken, and `problem`, why."""
+        """The page as it now is. `said`: what was written and not taken, and `error`, why."""
         key, now = request.path_params["task"], self._clock.now()
         found, sheet = await desk.show(self._database, self._reading, key, sitting.who, now)
         until = await deadlines.of_step(self._catalogue, found.case, found.step.code)
@@ -190,7 +190,7 @@ class DeskPages:
         return page(
             "desk_task.html",
             request,
-            status=status,
+            status=error.status if error else 200,
             page=page_of(found, sheet, who, language, until),
             asking=desk_opinions.asking(found, sheet, who, language, await self._catalogue.departments()),
             asks=desk_opinions.may(found, who),
@@ -199,7 +199,8 @@ class DeskPages:
             said=said or {},
             reason_kinds=get_args(ReasonKind),
             special_procedures=get_args(SpecialProcedure),
-            problem=problem,
+            problem=_problem_of(error, (said or {}).get("act")) if error else None,
+            wrong={fault.pointer.strip("/") for fault in (error.faults if error else ()) if fault.pointer},
         )
 
     async def _work(self, request: Request, who: Principal, said: Mapping[str, str]) -> None:
@@ -257,6 +258,8 @@ def _problem_of(error: OnenetError, act: str | None) -> str:
             return "desk_missing"
         case HearingAhead():
             return "desk_hearing_ahead"
+        case DateNotPossible():
+            return "desk_day_over"
         case Conflict() if act in ("extended", "hearing_set"):
             return "desk_unfit"
         case _:

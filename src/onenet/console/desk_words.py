@@ -76,6 +76,11 @@ DESK: Mapping[str, Words] = {
         "en": "A limit is lengthened once, and by so much at most; a hearing is on a working day, "
         "seven working days after its notice. Nothing was done.",
     },
+    "desk_day_over": {"zh": "日期已过", "en": "This day is over"},
+    "desk_day_over_help": {
+        "zh": "请填写今天或以后的日期。操作未执行；您填写的内容仍在。",
+        "en": "Give today or a later day. Nothing was done; what you wrote is still there.",
+    },
     "desk_hearing_ahead": {"zh": "听证尚未举行", "en": "The hearing is still to come"},
     "desk_hearing_ahead_help": {
         "zh": "听证日期见下；自该日起方可记录笔录。操作未执行。",

@@ -102,7 +102,7 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
 def _proceed(draft: Draft, task: Task, step: Step, outcome: Proceeding, seq: int | None) -> Reply:
     """What is done before the decision; what cannot be is on record, and says why."""
     try:
-        reply = proceedings.take(draft, step, outcome)
+        reply = proceedings.take_from_system(draft, step, outcome)
     except Conflict as error:
         why, word = str(error), type(outcome).__name__
         draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state, reason=why)

@@ -12,14 +12,14 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import answers, flow, moves, opinions, proceedings, refusals
+from onenet.domain import answers, flow, lapses, moves, opinions, proceedings, refusals
 from onenet.domain.case import Claim, Reply, Step, Waiting
 from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import WORDS, Outcome, Proceeding, Rejected, SupplementNeeded, TakenBack
 from onenet.domain.states import FINAL_STEP, StepState
-from onenet.errors import MoveRefused, NotFound, PreconditionFailed
+from onenet.errors import DateNotPossible, Fault, MoveRefused, NotFound, PreconditionFailed
 
 
 def lay(draft: Draft, code: str) -> None:
@@ -149,7 +149,7 @@ def _claim(draft: Draft, step: Step, by: str | None) -> None:
 
 
 def _check_answer(draft: Draft, step: Step, clerk: Clerk, outcome: Outcome) -> None:
-    """Passes when the answer is possible. Raises: MoveRefused, where a system would be held."""
+    """Passes when the answer is possible. Raises: MoveRefused, DateNotPossible: a system would be held."""
     if type(outcome) not in WORDS.values() or not moves.is_answerable(step, type(outcome)):
         raise _refused("the step is in another state", draft, step, clerk)
     if opinions.are_passed_over(step, outcome):
@@ -159,6 +159,6 @@ def _check_answer(draft: Draft, step: Step, clerk: Clerk, outcome: Outcome) -> N
     if isinstance(outcome, SupplementNeeded):
         if not answers.can_be_handed_in(draft, step, outcome):
             raise _refused("the item has no such material or field", draft, step, clerk)
-        ends_at = flow.end_of_day(outcome.due_on, draft.case.utc_offset_minutes) if outcome.due_on else None
-        if ends_at is not None and ends_at <= draft.now.at:
-            raise _refused("due_on: expected a day that is not over", draft, step, clerk)
+        if lapses.is_over(draft, outcome.due_on):
+            zh, en = "应为今天或以后的日期", "Expected a day that is not over"
+            raise DateNotPossible(en, faults=(Fault("date", zh, en, pointer="/due_on"),))

@@ -118,7 +118,7 @@ def _apply(draft: Draft, task: Task, step: Step, outcome: Outcome) -> Reply:
 
 def _proceed(draft: Draft, step: Step, outcome: Proceeding) -> Reply:
     with contextlib.suppress(Conflict):
-        proceedings.take(draft, step, outcome)
+        proceedings.take_from_system(draft, step, outcome)
     return "applied"
 
 

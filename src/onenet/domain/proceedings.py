@@ -1,7 +1,7 @@
 """Proceedings: what a department does in a step before it decides: it lengthens a limit, it leads a hearing.
 
 An officer does the same over the API. Here a department's system or a clerk says it in an answer, held to the
-same rules (`extensions`, `hearings`). What is said again as it is already changes nothing.
+same rules (`extensions`, `hearings`). What a system says again as it is already changes nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from onenet.domain.outcome import Extended, Proceeding, RecordHearing, SetHearin
 from onenet.domain.procedures import hearing_of
 
 
+def take_from_system(draft: Draft, step: Step, said: Proceeding) -> Reply:
+    """Does what a department's system said, if it is not so already. Raises: as `take`."""
+    return "unchanged" if is_so(step, said) else take(draft, step, said)
+
+
 def take(draft: Draft, step: Step, said: Proceeding) -> Reply:
     """Does what the department said. Raises: Conflict by its name, and then nothing is changed."""
-    if is_so(step, said):
-        return "unchanged"
     match said:
         case Extended(limit, days, approved_by, reason):
             moves.check_step(draft, step, "extended", "no limit of the step runs, or it is not accepted")
