@@ -68,6 +68,8 @@ async def test_a_hearing_goes_from_the_right_to_the_minutes(
     )
     assert ahead.json()["type"].endswith("/hearing-ahead")
     assert ahead.json()["present"]["hearing_on"] == "2026-12-08"
+    offered = {each["action"] for each in ahead.json()["allowed"]}
+    assert ("set_hearing" in offered, "record_hearing" in offered) == (True, False)
     clock.advance(timedelta(days=15))
     held = await post(supervisor, lead, action="record", minutes="各方意见均已记录")
     (step,) = [each for each in held.json()["steps"] if each["code"] == "certificate"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from onenet.domain import moves
 from onenet.domain.bundle import Limit
 from onenet.domain.case import Reply
 from onenet.domain.commands import AskHearing, Hear
@@ -113,3 +114,44 @@ def test_a_department_that_is_asked_says_it_with_every_answer() -> None:
     assert walk.types().count("step.extended") == 1
     assert walk.poll(STEP, replace(TEN_MORE, days=5)) == "applied"
     assert "answer.refused" not in walk.types()
+
+
+def offered(walk: Walk) -> set[str]:
+    """The words that `allowed` tells a department that was refused just now."""
+    here = walk.now.astimezone(timezone(timedelta(minutes=walk.case.utc_offset_minutes)))
+    return {each["action"] for each in moves.allowed(walk.case.state, walk.step(STEP), here)}
+
+
+def test_a_limit_that_was_lengthened_is_not_offered_again_and_another_one_is() -> None:
+    walk = accepted()
+    assert "extended" in offered(walk)
+    walk.answer(STEP, TEN_MORE)
+    assert walk.answer(STEP, replace(TEN_MORE, days=5)) == "refused"
+    assert "extended" not in offered(walk)
+    walk = begin(
+        make_bundle(replace(make_member(), statutory=Limit(20, "workdays"), promised=Limit(5, "workdays")))
+    )
+    walk.attempt(STEP, Received())
+    walk.answer(STEP, Accepted())
+    walk.answer(STEP, TEN_MORE)
+    assert "extended" in offered(walk)
+
+
+def test_a_limit_that_is_used_up_is_not_offered_to_be_lengthened() -> None:
+    # Twenty working days after Monday 23 November: Monday 21 December, which ends there at 16:00 UTC.
+    walk = accepted()
+    walk.now = datetime(2026, 12, 21, 16, tzinfo=UTC)
+    assert walk.answer(STEP, TEN_MORE) == "refused"
+    assert "extended" not in offered(walk)
+
+
+def test_minutes_are_offered_from_the_day_of_the_hearing_on() -> None:
+    walk = accepted()
+    walk.answer(STEP, TOLD)
+    walk.tell(Hear(STEP, AskHearing()))
+    walk.answer(STEP, SET)
+    assert walk.answer(STEP, HELD) == "refused"
+    assert {"hearing_set", "resumed"} < offered(walk)
+    assert offered(walk).isdisjoint({"hearing_held", "record_hearing"})
+    walk.now = datetime(2026, 12, 2, 16, tzinfo=UTC)
+    assert {"hearing_held", "record_hearing"} < offered(walk)

@@ -6,11 +6,11 @@ Every state goes through the tables of `states`; every change of a step leaves a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from onenet.domain.calendar import local_day
+from onenet.domain.calendar import zone_of
 from onenet.domain.case import (
     Case,
     CaseContent,
@@ -73,9 +73,14 @@ class Draft:
         """When the light of the case turns, as last worked out, and of what (`lights`)."""
 
     @property
+    def here(self) -> datetime:
+        """The time that it is in the place of the case."""
+        return self.now.at.astimezone(zone_of(self.case.utc_offset_minutes))
+
+    @property
     def today(self) -> date:
-        """The day that it is in the place of the case."""
-        return local_day(self.now.at, self.case.utc_offset_minutes)
+        """The day that it is there."""
+        return self.here.date()
 
     def add(self, type: EventType, step: str | None = None, **data: Any) -> None:
         """Appends an event; members without a value are left out."""

@@ -18,7 +18,7 @@ from onenet.domain.deadlines import Deadline, deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import WhichLimit
-from onenet.domain.procedures import Extension, Procedure
+from onenet.domain.procedures import Extension, Procedure, extension_of
 from onenet.domain.states import FINAL_CASE, CaseState, StepState
 from onenet.domain.tickets import Round, ticket_of
 
@@ -65,15 +65,6 @@ def is_lengthenable(procedures: Iterable[Procedure]) -> bool:
     is_running = turn.clock is not None and turn.clock.ended_at is None
     is_used_up = turn.lead is not None and turn.lead.is_late
     return is_running and not is_used_up and extension_of(_of_round(procedures, turn), "promised") is None
-
-
-def extension_of(procedures: Iterable[Procedure], which: WhichLimit) -> Extension | None:
-    """What came on top of that limit."""
-    for each in procedures:
-        match each:
-            case Extension(limit=limit) if limit == which:
-                return each
-    return None
 
 
 def _on(

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
-from onenet.domain.outcome import WORDS, Outcome
+from onenet.domain.outcome import WORDS, Outcome, WhichLimit
 from onenet.domain.procedures import (
     HearingState,
     ResultDelivery,
+    extension_of,
     hearing_of,
     opinions_of,
     reapplied_by,
@@ -183,11 +185,34 @@ def is_answerable(step: Step, outcome: type[Outcome]) -> bool:
     return OF_STEP[_WORD[outcome]].holds(step)
 
 
-def allowed(state: CaseState, step: Step | None) -> list[dict[str, Any]]:
-    """What can be done now, and by whom: to the step, if one is meant, and to its case."""
+def _has_its_time(action: str, step: Step, here: datetime) -> bool:
+    """Whether what the state of the step allows can be done at this time, whatever is said with it."""
+    match action:
+        case "extended":
+            ends: Mapping[WhichLimit, datetime | None] = {
+                "promised": step.timing.promised_due_at,
+                "statutory": step.timing.statutory_due_at,
+            }
+            return any(at and here < at and not extension_of(step.procedures, of) for of, at in ends.items())
+        case "hearing_held" | "record_hearing":
+            found = hearing_of(step.procedures)
+            return found is None or found.on is None or found.on <= here.date()
+        case _:
+            return True
+
+
+def allowed(state: CaseState, step: Step | None, here: datetime | None = None) -> list[dict[str, Any]]:
+    """What can be done, and by whom: to the step, if one is meant, and to its case.
+
+    `here`: the time that it is there; without it what depends on one is listed as well. What was refused for
+    what was said with it is listed: it can be done with something else.
+    """
     found: list[tuple[str, tuple[Who, ...]]] = []
     if step is not None:
-        found += [(action, move.by) for action, move in OF_STEP.items() if move.holds(step)]
+        can = [action for action, move in OF_STEP.items() if move.holds(step)]
+        if here is not None:
+            can = [action for action in can if _has_its_time(action, step, here)]
+        found += [(action, OF_STEP[action].by) for action in can]
         found += [(action, move.by) for action, move in OF_PROCEDURES.items() if move.holds(step)]
     found += [(action, move.by) for action, move in OF_CASE.items() if state in move.states]
     return [{"action": action, "by": list(by)} for action, by in found]
@@ -207,7 +232,7 @@ def refused(
     **further: Any,
 ) -> MoveRefused:
     """The error for what cannot be done now. `further`: more of how things are."""
-    return named(detail, present(draft.state, step) | further, allowed(draft.state, step))
+    return named(detail, present(draft.state, step) | further, allowed(draft.state, step, draft.here))
 
 
 def check_step(draft: Draft, step: Step, action: str, detail: str) -> None:

@@ -6,6 +6,7 @@ the module of its noun, and a name in the union here. They are stored as JSON, s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -233,6 +234,12 @@ def opinions_of(procedures: tuple[Procedure, ...]) -> list[Opinion]:
 def reapplied_by(procedures: tuple[Procedure, ...]) -> UUID | None:
     """The case that applies again for the step, if one does."""
     return next((each.case for each in procedures if isinstance(each, Reapplied)), None)
+
+
+def extension_of(procedures: Iterable[Procedure], which: WhichLimit) -> Extension | None:
+    """What came on top of that limit."""
+    given = (each for each in procedures if isinstance(each, Extension) and each.limit == which)
+    return next(given, None)
 
 
 def hearing_of(procedures: tuple[Procedure, ...]) -> Hearing | None:

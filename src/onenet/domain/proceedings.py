@@ -6,12 +6,12 @@ same rules (`extensions`, `hearings`). What a system says again as it is already
 
 from __future__ import annotations
 
-from onenet.domain import extensions, hearings, limits, moves
+from onenet.domain import extensions, hearings, moves
 from onenet.domain.case import Reply, Step
 from onenet.domain.commands import Extend, Hear
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import Extended, Proceeding, RecordHearing, SetHearing, TellHearingRight
-from onenet.domain.procedures import hearing_of
+from onenet.domain.procedures import extension_of, hearing_of
 
 
 def take_from_system(draft: Draft, step: Step, said: Proceeding) -> Reply:
@@ -34,7 +34,7 @@ def is_so(step: Step, said: Proceeding) -> bool:
     found = hearing_of(step.procedures)
     match said:
         case Extended(limit):
-            given = limits.extension_of(step.procedures, limit)
+            given = extension_of(step.procedures, limit)
             return given is not None and said == Extended(limit, given.days, given.approved_by, given.reason)
         case TellHearingRight(reason):
             return found is not None and found.reason == reason

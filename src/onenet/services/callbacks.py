@@ -18,6 +18,7 @@ from onenet.adapters.registry import adapter_for
 from onenet.adapters.signing import Refusal
 from onenet.clock import Clock
 from onenet.domain import moves
+from onenet.domain.calendar import zone_of
 from onenet.domain.case import Case, Decision, Reply
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.events import EventType
@@ -43,7 +44,10 @@ def render(task_id: UUID, case: Case, decision: Decision) -> StoredAnswer:
     body: dict[str, Any] = {"outcome": decision.reply, "case": str(case.id), "seq": case.seq}
     if decision.reply == "refused":
         step = case.steps[case.tasks[task_id].step]
-        body |= {"present": moves.present(case.state, step), "allowed": moves.allowed(case.state, step)}
+        here = case.updated_at.astimezone(
+            zone_of(case.utc_offset_minutes)
+        )  # that it was refused is on record
+        body |= {"present": moves.present(case.state, step), "allowed": moves.allowed(case.state, step, here)}
         refused = (each.data for each in decision.events if each.type is EventType.ANSWER_REFUSED)
         body["reason"] = next(refused, {}).get("reason")
     return StoredAnswer(STATUS.get(decision.reply, 200), json.dumps(body))
