@@ -60,6 +60,7 @@ from onenet.console.desk_pages import DeskPages
 from onenet.console.login_pages import LoginPages
 from onenet.console.opinion_pages import OpinionPages
 from onenet.console.rating_pages import RatingPages
+from onenet.console.ticket_pages import TicketPages
 from onenet.console.verify_pages import VerifyPages
 from onenet.console.views import ProgressPages
 from onenet.services.logins import Logins
@@ -132,6 +133,8 @@ def create_app(
             app.router.routes.extend(at_desk.routes())
             asked = OpinionPages(login_pages, parts.database, parts.gate, parts.reading, parts.vault)
             app.router.routes.extend(asked.routes())
+            given = TicketPages(login_pages, parts.gate, parts.reading, parts.catalogue, parts.machine_clock)
+            app.router.routes.extend(given.routes())
     return app
 
 

@@ -14,7 +14,7 @@ from onenet.api.shapes import given, moment
 from onenet.domain import ticket_handling
 from onenet.domain.bundle import Names
 from onenet.domain.case import Case
-from onenet.domain.tickets import SEES, Act, By, Round, Ticket, Unit, as_whom, ticket_of
+from onenet.domain.tickets import Act, By, Round, Ticket, Unit, as_whom, may_read, rounds_of, ticket_of
 from onenet.domain.visibility import HOTLINE, Content, View
 
 
@@ -74,11 +74,8 @@ def whole(case: Case, view: View | None) -> dict[str, Any]:
         return members
     caller = case.content.applicant
     shows_caller = view.content is not Content.NOTHING
-    rounds = [
-        _round(number, each, view)
-        for number, each in enumerate(ticket.rounds, 1)
-        if view.department is None or _part_of(each, view.department)
-    ]
+    shown = rounds_of(ticket, view.department) if view.department else enumerate(ticket.rounds, 1)
+    rounds = [_round(number, each, view) for number, each in shown]
     return given(
         {
             **members,
@@ -136,10 +133,6 @@ def _said(ticket: Ticket, view: View) -> dict[str, Any]:
     return {"text": ticket.text, "place": ticket.place, "case_number": ticket.number}
 
 
-def _part_of(each: Round, department: str) -> list[Unit]:
-    return [unit for unit in each.units if unit.department == department and unit.state in SEES]
-
-
 def _round(number: int, each: Round, view: View) -> dict[str, Any]:
     units = [_unit(unit, shows_words=_may_read(each, unit, view)) for unit in each.units]
     return given(
@@ -157,10 +150,7 @@ def _round(number: int, each: Round, view: View) -> dict[str, Any]:
 
 def _may_read(each: Round, unit: Unit, view: View) -> bool:
     """Whether the words of that unit are for who looks."""
-    if not view.has_words or view.department is None:
-        return view.has_words
-    is_lead = each.lead is not None and each.lead.department == view.department
-    return unit.state in SEES and (unit.department == view.department or unit.part == "lead" or is_lead)
+    return view.has_words and (view.department is None or may_read(each, unit, view.department))
 
 
 def _unit(unit: Unit, *, shows_words: bool) -> dict[str, Any]:

@@ -39,16 +39,21 @@ async def seated(pages: LoginPages, request: Request, permission: str) -> Seated
     return Seated(id, login.principal)
 
 
-def replying(place: str, case: Case, who: Principal, said: Mapping[str, str]) -> Replying:
-    """How what a form says is done once, by the key that the page gave it. `place`: path of what it is of."""
+def once(place: str, who: Principal, said: Mapping[str, str]) -> Once:
+    """What a form says is done once, by the key that the page gave it. `place`: path of what it is of."""
     text = "\n".join(f"{name}={said[name]}" for name in sorted(said))
-    once = Once(
+    return Once(
         scope=who.id,
         key=hashlib.sha256(f"{place} {said.get('key', '')}".encode()).hexdigest(),
         fingerprint=hashlib.sha256(text.encode()).digest(),
         conflict=IdempotencyKeyReused,
     )
-    return Replying(who.name_for(Owner(case.client, case.subject)), once=once, render=_done)
+
+
+def replying(place: str, case: Case, who: Principal, said: Mapping[str, str]) -> Replying:
+    """How it is done, and that it was."""
+    actor = who.name_for(Owner(case.client, case.subject))
+    return Replying(actor, once=once(place, who, said), render=_done)
 
 
 def _done(case: Case, decision: Decision) -> StoredAnswer:

@@ -1,4 +1,6 @@
-"""The words of hotline tickets on the page of a case, in Chinese and English. Tables, and nothing else."""
+"""The words of hotline tickets, on the page of a case and at the desk, in Chinese and English. Tables, and
+nothing else.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,59 @@ TICKET: Mapping[str, Words] = {
     "round": {"zh": "第{number}轮", "en": "Round {number}"},
     "due": {"zh": "应在{day}前（含当日）答复", "en": "To be answered until {day}"},
     "answer": {"zh": "答复：{answer}", "en": "The answer: {answer}"},
+    "tickets": {"zh": "热线工单", "en": "Hotline tickets"},
+    "tickets_filter": {"zh": "筛选", "en": "Which tickets"},
+    "tickets_waiting": {"zh": "待办理", "en": "Waiting for us"},
+    "tickets_all": {"zh": "全部", "en": "All"},
+    "tickets_empty": {"zh": "没有工单。", "en": "There is none."},
+    "ticket_reference": {"zh": "热线编号", "en": "Number of the hotline"},
+    "ticket_about": {"zh": "诉求类型", "en": "About"},
+    "ticket_consultation": {"zh": "咨询", "en": "Consultation"},
+    "ticket_help": {"zh": "求助", "en": "Help"},
+    "ticket_complaint": {"zh": "投诉", "en": "Complaint"},
+    "ticket_report": {"zh": "举报", "en": "Report"},
+    "ticket_suggestion": {"zh": "建议", "en": "Suggestion"},
+    "ticket_text": {"zh": "诉求内容", "en": "What was said"},
+    "ticket_place": {"zh": "地点", "en": "Place"},
+    "ticket_caller": {"zh": "来电人", "en": "Who called"},
+    "ticket_case": {"zh": "所涉办件", "en": "About the case"},
+    "ticket_due": {"zh": "答复期限", "en": "To be answered until"},
+    "ticket_filed": {"zh": "登记时间", "en": "Filed"},
+    "ticket_late": {"zh": "已逾期", "en": "late"},
+    "ticket_lead": {"zh": "主办", "en": "leads"},
+    "ticket_co": {"zh": "协办", "en": "gives its part"},
+    "ticket_at_work": {"zh": "办理中", "en": "at work"},
+    "ticket_done": {"zh": "已办理", "en": "done"},
+    "ticket_returned": {"zh": "已退回", "en": "returned it"},
+    "ticket_taken_off": {"zh": "不再承办", "en": "taken off"},
+    "ticket_reason": {"zh": "重办原因：{reason}", "en": "Why it was opened again: {reason}"},
+    "ticket_said": {"zh": "回访：{words}", "en": "When called back: {words}"},
+    "ticket_answer": {"zh": "答复", "en": "Answer for all units"},
+    "ticket_answer_help": {
+        "zh": "热线审核办结后，来电人即可看到答复。",
+        "en": "Whoever called reads it once the hotline has closed the round with it.",
+    },
+    "ticket_give_part": {"zh": "提交协办意见", "en": "Give your part to the lead"},
+    "ticket_words": {"zh": "内容", "en": "What is to be said"},
+    "ticket_return": {"zh": "退回", "en": "Return it"},
+    "ticket_return_until": {
+        "zh": "不属于本部门职责的，可在{until}前退回，退回后不再可见。",
+        "en": "What is not your duty can be returned until {until}; you see it no more then.",
+    },
+    "ticket_nothing_possible": {"zh": "您目前无需办理此工单。", "en": "There is nothing to do with it now."},
+    "ticket_back": {"zh": "返回工单列表", "en": "Back to the tickets"},
+    "ticket_missing": {"zh": "内容不完整", "en": "Something is missing"},
+    "ticket_missing_help": {
+        "zh": "请填写内容或原因，文字中不要有不可见字符。操作未执行。",
+        "en": "Say what is to be said, without characters that nobody sees. Nothing was done.",
+    },
+    "ticket_moved": {"zh": "工单状态已变化", "en": "The ticket has changed meanwhile"},
+    "ticket_moved_help": {
+        "zh": "您的操作未执行。下面是工单现在的情况；您填写的内容仍在。",
+        "en": "Nothing was done. Below is how the ticket is now; what you wrote is still there.",
+    },
+    "ticket_too_late": {"zh": "已超过退回期限", "en": "It is too late to return it"},
+    "ticket_too_late_help": {"zh": "请办理此工单。", "en": "It is yours to answer."},
 }
 """Everything else. Places: `number`, `day`, `answer`."""
 

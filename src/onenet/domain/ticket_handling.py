@@ -17,6 +17,7 @@ from onenet.domain.case import Case, Reply
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.procedures import Procedure
+from onenet.domain.rules import Rules
 from onenet.domain.states import FINAL_CASE, CaseState
 from onenet.domain.tickets import (
     ACTS,
@@ -113,6 +114,11 @@ def due_at(case: Case) -> datetime | None:
     ticket = ticket_of(case.content.procedures)
     runs = ticket is not None and ticket.round.began_at is not None and ticket.round.stopped_at is None
     return case.timing.promised_due_at if runs else None
+
+
+def return_until(unit: Unit, rules: Rules) -> datetime:
+    """Until when the unit may return it."""
+    return unit.assigned_at + timedelta(hours=rules.ticket_return_hours)
 
 
 def late_at(draft: Draft) -> datetime | None:
@@ -232,7 +238,7 @@ def _own(draft: Draft, ticket: Ticket, department: str, *, part: Part | None = N
 def _return(draft: Draft, ticket: Ticket, unit: Unit, reason: str) -> None:
     if unit.is_named:
         raise UnitNamed
-    if draft.now.at > unit.assigned_at + timedelta(hours=draft.rules.ticket_return_hours):
+    if draft.now.at > return_until(unit, draft.rules):
         raise ReturnTooLate(
             f"within {draft.rules.ticket_return_hours} hours of {unit.assigned_at.isoformat()}"
         )

@@ -189,9 +189,22 @@ def ticket_of(procedures: Iterable[object]) -> Ticket | None:
 
 def sees(ticket: Ticket, department: str) -> bool:
     """Whether the department has, or had, a part in it that it did not lose again."""
-    return any(
-        unit.department == department and unit.state in SEES for each in ticket.rounds for unit in each.units
-    )
+    return bool(rounds_of(ticket, department))
+
+
+def rounds_of(ticket: Ticket, department: str) -> list[tuple[int, Round]]:
+    """The rounds in which this department has a part that it did not lose again, by their numbers."""
+    return [
+        (number, each)
+        for number, each in enumerate(ticket.rounds, 1)
+        if any(unit.department == department and unit.state in SEES for unit in each.units)
+    ]
+
+
+def may_read(each: Round, unit: Unit, department: str) -> bool:
+    """Whether the words of that unit are for this department: its own, the lead's; the lead reads all."""
+    is_lead = each.lead is not None and each.lead.department == department
+    return unit.state in SEES and (unit.department == department or unit.part == "lead" or is_lead)
 
 
 class Act(Word):
