@@ -9,6 +9,7 @@ import ast
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -35,13 +36,19 @@ def name_of(node: ast.expr) -> str:
             return ""
 
 
+@cache
+def nodes(tree: ast.AST) -> list[ast.AST]:
+    """All that it is made of, walked through once for all the rules."""
+    return list(ast.walk(tree))
+
+
 def calls(tree: ast.AST) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return (node for node in nodes(tree) if isinstance(node, ast.Call))
 
 
 def imported(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Every module that is imported, and every name out of it."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, each.name) for each in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -89,7 +96,7 @@ def makes_sql(tree: ast.Module) -> Iterator[tuple[int, str]]:
 def makes_patterns(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """A regular expression is made while a request is served, of something."""
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-    functions = (node for node in ast.walk(tree) if isinstance(node, kinds))
+    functions = (node for node in nodes(tree) if isinstance(node, kinds))
     for call in (call for function in functions for call in calls(function)):
         is_pattern = re.fullmatch(
             r"re\.(compile|\w*match|search|sub|split|findall|finditer)", name_of(call.func)
@@ -100,7 +107,7 @@ def makes_patterns(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 def loads_yaml(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """YAML makes no objects: only its safe loaders, and what derives from them, are named."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         name = name_of(node) if isinstance(node, ast.Attribute) else ""
         if name.startswith("yaml.") and re.search(
             r"\.(load|load_all|unsafe_\w+|full_\w+|(C|Full|Unsafe|)Loader)$", name
