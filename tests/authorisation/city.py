@@ -139,11 +139,22 @@ def _at(**of: float) -> str:
 async def built(database: Database, clock: FrozenClock, issuer: TestIssuer) -> AsyncIterator[City]:
     """The city, with everybody in it."""
     issuer.keys = {"k1": ed25519.Ed25519PrivateKey.generate()}
+    await _publish(database)
+    async with opened(database, clock, issuer) as made:
+        await _open_cases(made)
+        await _applicants(made)
+        await _offices(made)
+        await _emergencies(made)
+        yield made
+
+
+@asynccontextmanager
+async def opened(database: Database, clock: FrozenClock, issuer: TestIssuer) -> AsyncIterator[City]:
+    """The application over a database in which the city is published; it tells of nobody in it."""
     settings = issuer.settings(
         code="app", roles=ROLES, role_claim="role", department_claim="dept", jurisdictions_claim="area",
         algorithms=["EdDSA"],
     )  # fmt: skip
-    await _publish(database)
     catalogue, tokens = Catalogue(database), AccessTokens([settings], database, clock, destinations=HERE)
     gate, watch = Gate(database, catalogue.bundle, clock, clock, catalogue.rules), Watch(database)
     identity = Identity(Keyring(database, clock), tokens)
@@ -154,12 +165,7 @@ async def built(database: Database, clock: FrozenClock, issuer: TestIssuer) -> A
     parts = Parts(PUBLIC_URL, database, gate, watch, catalogue, reading, identity, clock, vault, quotas)
     app = create_app(parts)
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=PUBLIC_URL) as client:
-        made = City(app, parts, issuer, clock, client)
-        await _open_cases(made)
-        await _applicants(made)
-        await _offices(made)
-        await _emergencies(made)
-        yield made
+        yield City(app, parts, issuer, clock, client)
     await tokens.aclose()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -19,27 +18,13 @@ from onenet.errors import Unavailable
 from onenet.services import cases, record
 from onenet.store import accesses as store_accesses
 from onenet.store import tables
-from onenet.store.database import Database
 from tests.api.conftest import submission
-from tests.authorisation.city import City, built
-from tests.issuing import TestIssuer, issuing
+from tests.authorisation.city import City
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
+pytestmark = pytest.mark.anyio
 
 NUMBER = "320599199201010024"
 REASON = {"reason": "承办系统故障，须核对申请内容"}
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[TestIssuer]:
-    with issuing() as made:
-        yield made
-
-
-@pytest.fixture
-async def city(database: Database, clock: FrozenClock, issuer: TestIssuer) -> AsyncIterator[City]:
-    async with built(database, clock, issuer) as made:
-        yield made
 
 
 def headers(city: City, role: str, relation: str) -> dict[str, str]:
@@ -72,9 +57,7 @@ async def test_an_agent_opens_a_case_that_is_the_owners_and_both_are_on_record(c
     assert events[-1]["actor"] == "agent:app/of-bundle for app/owner"
 
 
-async def test_however_a_case_is_opened_its_row_has_the_owner_of_its_first_event(
-    city: City, database: Database
-) -> None:
+async def test_however_a_case_is_opened_its_row_has_the_owner_of_its_first_event(city: City) -> None:
     agent = headers(city, "agent", "delegate")
     (delegation,) = (await city.ask("GET", "/v1/delegations", agent))["items"]
     by_delegation = {"Onenet-Delegation": delegation["id"]}
@@ -87,12 +70,12 @@ async def test_however_a_case_is_opened_its_row_has_the_owner_of_its_first_event
         agent | by_delegation,
         headers(city, "clerk", "of the owner at the counter"),
     )
-    before = (await record.verify(database)).cases
+    before = (await record.verify(city.parts.database)).cases
     for number, way in enumerate(ways):
         by = {**way, "Idempotency-Key": f"way-{number}"}
         opened = await city.ask("POST", "/v1/cases", by, submission())
-        assert (await record.verify(database)).tamperings == (), opened
-    assert (await record.verify(database)).cases == before + len(ways)
+        assert (await record.verify(city.parts.database)).tamperings == (), opened
+    assert (await record.verify(city.parts.database)).cases == before + len(ways)
 
 
 async def test_a_delegation_opens_no_case_of_another_bundle_or_for_somebody_else(city: City) -> None:
@@ -156,7 +139,7 @@ async def test_nobody_gives_on_what_was_given_to_them(city: City) -> None:
 # ---- what is not there
 
 
-async def test_a_foreign_case_costs_the_statements_of_a_missing_one(city: City, database: Database) -> None:
+async def test_a_foreign_case_costs_the_statements_of_a_missing_one(city: City) -> None:
     """Their number and their text: time tells a stranger nothing about which ids there are."""
     asked: list[str] = []
 
@@ -199,18 +182,18 @@ async def ask_and_approve(city: City, approver: dict[str, str]) -> httpx2.Respon
     return await city.client.post(f"/v1/break-glass/{asked['id']}/approval", headers=approver)
 
 
-async def test_the_owner_is_told_of_an_emergency_with_the_reason(city: City, database: Database) -> None:
+async def test_the_owner_is_told_of_an_emergency_with_the_reason(city: City) -> None:
     done = await ask_and_approve(city, city.token("supervisor", "second"))
     assert (done.status_code, done.json()["state"]) == (200, "approved")
     here = f"/v1/cases/{city.words['second']}/events"
     events = (await city.ask("GET", here, headers(city, "citizen", "owner")))["items"]
     assert events[-1]["type"] == "access.granted"
     assert events[-1]["data"] == {"by": "officer:app/asker", "until": "2026-11-23T05:02:00+00:00", **REASON}
-    async with database.read() as connection:
+    async with city.parts.database.read() as connection:
         told = select(tables.delivery.c.payload).where(tables.delivery.c.type == "access.granted")
         payloads = (await connection.execute(told)).scalars().all()
     assert any(city.words["second"] in payload for payload in payloads)
-    assert (await record.verify(database)).tamperings == ()
+    assert (await record.verify(city.parts.database)).tamperings == ()
 
 
 async def test_nobody_approves_for_oneself_in_whatever_role(city: City) -> None:
@@ -304,9 +287,9 @@ async def test_a_record_that_cannot_be_written_is_kept_for_later(city: City) -> 
 # ---- the field rule in what is sent out
 
 
-async def test_no_task_carries_a_number_that_its_item_does_not_need(city: City, database: Database) -> None:
+async def test_no_task_carries_a_number_that_its_item_does_not_need(city: City) -> None:
     first = UUID(city.words["first"])
-    case = await cases.get(database, city.parts.catalogue, first, EVERYTHING)
+    case = await cases.get(city.parts.database, city.parts.catalogue, first, EVERYTHING)
     assert {task.step for task in case.tasks.values()} == {"certificate"}
     for task in case.tasks.values():
         sheet = json.loads(task.payload)
@@ -315,8 +298,8 @@ async def test_no_task_carries_a_number_that_its_item_does_not_need(city: City, 
         assert "address" not in sheet["form"]
 
 
-async def test_deliveries_carry_nothing_that_anybody_wrote(city: City, database: Database) -> None:
-    async with database.read() as connection:
+async def test_deliveries_carry_nothing_that_anybody_wrote(city: City) -> None:
+    async with city.parts.database.read() as connection:
         payloads = (await connection.execute(select(tables.delivery.c.payload))).scalars().all()
     assert payloads
     assert not [payload for payload in payloads if NUMBER in payload or "示例" in payload]

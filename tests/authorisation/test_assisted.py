@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
-from onenet.clock import FrozenClock
-from onenet.store.database import Database
 from tests.api.conftest import submission
-from tests.authorisation.city import City, built
-from tests.issuing import TestIssuer, issuing
+from tests.authorisation.city import City
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def backend() -> str:
-    """SQLite: nothing here differs between engines."""
-    return "sqlite"
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[TestIssuer]:
-    with issuing() as made:
-        yield made
-
-
-@pytest.fixture
-async def city(database: Database, clock: FrozenClock, issuer: TestIssuer) -> AsyncIterator[City]:
-    async with built(database, clock, issuer) as made:
-        yield made
 
 
 async def test_what_a_clerk_filed_is_the_applicants_own_case_with_the_helper_on_record(city: City) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,31 +11,16 @@ import pytest
 from sqlalchemy import Engine, event
 
 from onenet.app import create_app
-from onenet.clock import FrozenClock
 from onenet.quotas import Policy, Quotas
-from onenet.store.database import Database
 from tests.api.conftest import PUBLIC_URL
-from tests.authorisation.city import City, built
+from tests.authorisation.city import City
 from tests.authorisation.test_access import NUMBER, headers, log
-from tests.issuing import TestIssuer, issuing
 
-pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
+pytestmark = pytest.mark.anyio
 
 LOOKUP = "/v1/applicant-lookups"
 UNKNOWN = "110105194912310038"
 PURPOSE = "市民来电查询进度"
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[TestIssuer]:
-    with issuing() as made:
-        yield made
-
-
-@pytest.fixture
-async def city(database: Database, clock: FrozenClock, issuer: TestIssuer) -> AsyncIterator[City]:
-    async with built(database, clock, issuer) as made:
-        yield made
 
 
 def told(seen: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

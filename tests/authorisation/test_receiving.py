@@ -6,14 +6,12 @@ far enough and `newborn` does not.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from onenet.clock import FrozenClock
 from onenet.domain.bundle import Jurisdiction
 from onenet.domain.calendar import Calendar, Year
 from onenet.domain.commands import RecordAnswer
@@ -22,11 +20,9 @@ from onenet.domain.visibility import EVERYTHING
 from onenet.services import cases
 from onenet.services.change import Change
 from onenet.store import catalogue as store_catalogue
-from onenet.store.database import Database
 from tests.api.conftest import submission
-from tests.authorisation.city import City, built
+from tests.authorisation.city import City
 from tests.factories import NOW, names
-from tests.issuing import TestIssuer, issuing
 
 pytestmark = pytest.mark.anyio
 
@@ -34,24 +30,6 @@ ASKED = SupplementNeeded((SupplementRequest("field", "child_name", "与出生记
 
 
 FORM = {code: value for code, value in submission()["form"].items() if code != "address"}
-
-
-@pytest.fixture
-def backend() -> str:
-    """SQLite: what differs between engines, the criterion, test_visibility.py asks of both."""
-    return "sqlite"
-
-
-@pytest.fixture(scope="module")
-def issuer() -> Iterator[TestIssuer]:
-    with issuing() as made:
-        yield made
-
-
-@pytest.fixture
-async def city(database: Database, clock: FrozenClock, issuer: TestIssuer) -> AsyncIterator[City]:
-    async with built(database, clock, issuer) as made:
-        yield made
 
 
 def clerk(city: City, area: str = "wujiang", visitor: str = "visitor") -> dict[str, str]:
@@ -190,9 +168,7 @@ async def test_a_refusal_says_what_holds_it_back_and_where_to_go(city: City) -> 
     ]
 
 
-async def test_its_deadline_is_counted_by_the_calendar_of_where_it_is_handled(
-    city: City, database: Database
-) -> None:
+async def test_its_deadline_is_counted_by_the_calendar_of_where_it_is_handled(city: City) -> None:
     """Five working days from Monday, 23 November, accepted on it: the 24th, 25th, 26th, 27th and 30th. On the
     25th offices are closed in Wujiang, where it was received, and open in Kunshan: there it counts.
     """
@@ -202,7 +178,7 @@ async def test_its_deadline_is_counted_by_the_calendar_of_where_it_is_handled(
         Jurisdiction(code, names(code), "district", area, "suzhou", calendar=calendar)
         for code, area, calendar in (("wujiang", "320509", "closed"), ("kunshan", "320583", "plain"))
     ]
-    async with database.transaction() as connection:
+    async with city.parts.database.transaction() as connection:
         await store_catalogue.save_calendars(connection, [closed, plain], NOW)
         await store_catalogue.save_jurisdictions(connection, places, NOW)
     city.parts.catalogue._snapshot = city.parts.catalogue._rules = None  # it is a second old at most
