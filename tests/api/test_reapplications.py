@@ -82,6 +82,10 @@ async def test_what_was_granted_before_is_listed_where_it_was_granted_and_stands
     }
     assert [each["state"] for each in listed[case["id"]]] == ["revoked"]
     assert listed[new["id"]] == []
+    shown = {each["id"]: (await frontend.get(each["links"]["self"])).json() for each in (case, new)}
+    stands = [shown[each["id"]]["steps"][0]["results"][0]["state"] for each in (case, new)]
+    assert stands == ["revoked", "carried_over"]
+    assert shown[new["id"]]["reapplies"]["case"] == case["id"]
 
 
 async def test_nothing_is_applied_for_again_of_which_all_that_was_said_is_erased(

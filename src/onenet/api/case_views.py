@@ -25,6 +25,7 @@ from onenet.domain.outcome import ResultGiven
 from onenet.domain.procedures import Suspension, hearing_of, reapplied_by
 from onenet.domain.promises import Commitment, Signature, Tolerance
 from onenet.domain.rating_handling import ratable, without_news_of_ratings
+from onenet.domain.results import told_state
 from onenet.domain.states import FINAL_CASE, CaseState, StepState, TaskState
 from onenet.domain.visibility import WHOLE, Content, View
 from onenet.recent import Recent
@@ -46,7 +47,7 @@ ANSWERED = frozenset(
 
 _SEQ = re.compile("[0-9]{1,9}")
 
-SHAPE_VERSION = 4
+SHAPE_VERSION = 5
 """Raised when a view changes for the same event, so that nobody keeps an old one."""
 
 
@@ -264,7 +265,7 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
     said["light"] = step.timing.light
     if not view.has_words:
         return said | {"results": [], "requests": []}
-    said["results"] = [_result(result) for result in step.results]
+    said["results"] = [_result(step, result) for result in step.results]
     said["requests"] = [corrections.as_told(request) for request in step.requests]
     if step.reason is not None:
         said["reason"] = step.reason
@@ -273,9 +274,9 @@ def _step(fixed: _Fixed, step: Step, view: View) -> dict[str, Any]:
     return said | _procedures(step, fixed.mark) | opinion_views.members(step, view)
 
 
-def _result(result: ResultGiven) -> dict[str, Any]:
-    stands = {name: getattr(result, name) for name in ("state", "state_reason", "state_on")}
-    return given(result.as_issued() | stands)
+def _result(step: Step, result: ResultGiven) -> dict[str, Any]:
+    stands = {name: getattr(result, name) for name in ("state_reason", "state_on")}
+    return given(result.as_issued() | {"state": told_state(step, result)} | stands)
 
 
 def _procedures(step: Step, mark: Collection[str]) -> dict[str, Any]:

@@ -14,13 +14,16 @@ from onenet.domain.results import Standing
 
 class ResultShape(Answer):
     """A result that a department issued. `state`: whether it stands; if not, why and since which day.
-    `valid_from`, `valid_until`: the first and the last day on which it holds.
+    `carried_over`: issued in the case that `reapplies` names, which tells it. `valid_from`, `valid_until`:
+    the first and the last day on which it holds.
     """
 
     code: str
     number: str | None = None
     facts: dict[str, Any] | None = None
-    state: Annotated[str, Field(json_schema_extra=extensible(["issued", "recalled", "revoked"]))]
+    state: Annotated[
+        str, Field(json_schema_extra=extensible(["issued", "recalled", "revoked", "carried_over"]))
+    ]
     state_reason: str | None = None
     state_on: date | None = None
     name: str | None = None

@@ -16,6 +16,7 @@ from onenet.clock import SystemClock
 from onenet.domain import ticket_handling
 from onenet.domain.case import Case, Step
 from onenet.domain.corrections import as_told
+from onenet.domain.results import told_state
 from onenet.domain.states import CaseState
 from onenet.domain.tickets import Round, Ticket, ticket_of
 from onenet.domain.visibility import EVERYTHING
@@ -43,7 +44,8 @@ def _line(case: Case) -> dict[str, object]:
 
 def _step(step: Step) -> dict[str, object]:
     waiting = step.waiting and step.waiting._asdict()
-    given = [asdict(result) for result in step.results], [as_told(request) for request in step.requests]
+    results = [asdict(each) | {"state": told_state(step, each)} for each in step.results]
+    given = results, [as_told(request) for request in step.requests]
     return step._asdict() | {"waiting": waiting, "results": given[0], "requests": given[1]}
 
 

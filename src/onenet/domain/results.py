@@ -15,7 +15,8 @@ from onenet.domain import subjects
 from onenet.domain.bundle import Bundle, Names
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
-from onenet.domain.outcome import ResultGiven
+from onenet.domain.outcome import ResultGiven, ResultState
+from onenet.domain.states import StepState
 from onenet.errors import Fault
 
 Standing = Literal["issued", "expired", "recalled", "revoked"]
@@ -52,6 +53,13 @@ def standing(result: ResultGiven, today: date) -> tuple[Standing, str | None]:
     if result.valid_until is not None and result.valid_until < today.isoformat():
         return "expired", (date.fromisoformat(result.valid_until) + timedelta(days=1)).isoformat()
     return "issued", result.issued_on
+
+
+def told_state(step: Step, result: ResultGiven) -> ResultState | Literal["carried_over"]:
+    """How it stands as far as the case knows. What was issued in an earlier one is a copy in a skipped step,
+    for the steps after it: that case has it handed over, recalled and revoked, and tells how it stands.
+    """
+    return "carried_over" if step.state is StepState.SKIPPED else result.state
 
 
 def as_offered(bundle: Bundle, step: Step, result: ResultGiven) -> tuple[Step, ResultGiven]:
