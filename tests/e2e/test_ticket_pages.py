@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -58,20 +58,20 @@ class Hotline:
     def __init__(self, office: Office, key: str):
         self.client = office.client
         self.headers = {"Authorization": f"Bearer {key}", "Onenet-Subject": "caller-1"}
-        self.page = ""
+        self.page = self.api = ""
         self.acts = 0
 
     async def file(self) -> None:
         made = await self.client.post("/v1/tickets", json=SAID, headers=self.headers)
         assert made.status_code == 201, made.text
         self.page = f"{HOME}/{made.json()['id']}"
+        self.api = f"/v1/tickets/{made.json()['id']}"
         await self.act(DISPATCH)
 
     async def act(self, said: dict[str, Any]) -> dict[str, Any]:
         self.acts += 1
         headers = {**self.headers, "Idempotency-Key": f"h-{self.acts}"}
-        where = f"/v1/tickets/{self.page.rpartition('/')[2]}/actions"
-        done = await self.client.post(where, json=said, headers=headers)
+        done = await self.client.post(f"{self.api}/actions", json=said, headers=headers)
         assert done.status_code == 200, done.text
         found: dict[str, Any] = done.json()
         return found
@@ -118,6 +118,9 @@ async def test_a_co_unit_gives_its_part_and_the_lead_answers_by_forms(
     for shown in (SAID["text"], SAID["reference"], "示例一 10000000001", "Complaint"):
         assert shown in await told(wang, hotline.page)
     assert forms(await wang.page(hotline.page)) == {"give_part", "return"}
+    due = (await hotline.client.get(hotline.api, headers=hotline.headers)).json()["due_at"]
+    last = datetime.fromisoformat(due) + timedelta(hours=8, microseconds=-1)  # in China
+    assert f"Last day to answer {last.day} {last:%B %Y}" in await told(wang, hotline.page)
     assert forms(await zhang.page(hotline.page)) == {"answer", "return"}
     assert (await wang.press(hotline.page, "give_part", words=" ")).status_code == 400
     assert (await wang.press(hotline.page, "give_part", words="the lamp is theirs")).status_code == 303

@@ -56,8 +56,8 @@ def asking(
     if sheet is None or not may(found, who) or not moves.OF_STEP[ASK].holds(found.step):
         return None
     asked = {found.step.department, *(each.department for each in open_of(found.step))}
-    others = ((each.code, each.names[language]) for each in departments if each.code not in asked)
-    return Asking(tuple(others), tuple(_put(json.loads(sheet), found.case.bundle, language)))
+    others = tuple((each.code, each.names[language]) for each in departments if each.code not in asked)
+    return Asking(others, tuple(_put(json.loads(sheet), found.case.bundle, language))) if others else None
 
 
 def _put(sheet: Mapping[str, Any], bundle: Bundle, language: Language) -> Iterator[tuple[str, str]]:

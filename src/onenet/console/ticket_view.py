@@ -19,7 +19,7 @@ from onenet.domain.tickets import Act, Part, Round, Ticket, Unit, as_whom, may_r
 
 @dataclass(frozen=True, slots=True)
 class TicketLine:
-    """A ticket in the list: nothing that anybody wrote. `due`: while the time of the lead runs."""
+    """A ticket in the list: nothing that anybody wrote. `due`: the last day, while the lead's time runs."""
 
     id: str
     reference: str
@@ -84,7 +84,7 @@ def line_of(case: Case, ticket: Ticket, language: Language) -> TicketLine:
         state=TICKET_STATES[ticket.state][language],
         jurisdiction=case.jurisdiction,
         filed=_time(case, case.created_at, language),
-        due=_time(case, due_at, language) if due_at else None,
+        due=_last_day(case, due_at, language) if due_at else None,
     )
 
 
@@ -140,6 +140,11 @@ def _unit(each: Round, unit: Unit, who: Seat, language: Language) -> UnitLine:
     )
 
 
-def _time(case: Case, at: datetime, language: Language) -> str:
+def _last_day(case: Case, due_at: datetime, language: Language) -> str:
+    """The day that ends then: its end is the first moment of the next one."""
+    return _time(case, due_at - timedelta(microseconds=1), language, words.DAY)
+
+
+def _time(case: Case, at: datetime, language: Language, template: words.Words = words.TIME) -> str:
     local = at.astimezone(timezone(timedelta(minutes=case.utc_offset_minutes)))
-    return words.TIME[language].format(at=local, month=words.MONTHS[local.month - 1])
+    return template[language].format(at=local, month=words.MONTHS[local.month - 1])

@@ -44,7 +44,7 @@ TICKET: Mapping[str, Words] = {
     "ticket_place": {"zh": "地点", "en": "Place"},
     "ticket_caller": {"zh": "来电人", "en": "Who called"},
     "ticket_case": {"zh": "所涉办件", "en": "About the case"},
-    "ticket_due": {"zh": "答复期限", "en": "To be answered until"},
+    "ticket_due": {"zh": "答复期限（含当日）", "en": "Last day to answer"},
     "ticket_filed": {"zh": "登记时间", "en": "Filed"},
     "ticket_late": {"zh": "已逾期", "en": "late"},
     "ticket_lead": {"zh": "主办", "en": "leads"},
