@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -13,26 +14,36 @@ import httpx2
 import pytest
 from fastapi.routing import APIRoute
 
+from onenet.adapters import signing
+from onenet.adapters.transport import Transport
 from onenet.api.operations import operation_of
 from onenet.api.parts import Parts
 from onenet.app import Application
 from onenet.clock import FrozenClock
+from onenet.domain import consultations, visibility
 from onenet.domain import opinions as rules
-from onenet.domain import visibility
 from onenet.domain.bundle import Department
 from onenet.domain.chain import canonical
 from onenet.domain.commands import LetTimePass, RecordAnswer
 from onenet.domain.draft import Draft
-from onenet.domain.outcome import Accepted, Completed, ResultGiven
+from onenet.domain.outcome import Accepted, AtDesk, Completed, ResultGiven
 from onenet.domain.visibility import EVERYTHING, RULES, Rule, Subject
-from onenet.services import cases, erasure, keys, record
+from onenet.ids import to_text
+from onenet.services import cases, endpoints, erasure, examination, keys, record, steps
 from onenet.services.change import Change
+from onenet.services.document_links import Links
+from onenet.services.endpoints import ENDPOINT_PREFIX, Wanted
 from onenet.store import catalogue as store_catalogue
+from onenet.store import queue
 from onenet.store.callers import KeyKind
 from onenet.store.database import Database
+from tests.adapters.loopback import Heard, loopback
+from tests.adapters.loopback import answer as replying
 from tests.api.conftest import Tokens, acting, submission
 from tests.documents import making
 from tests.factories import NOW, names
+from tests.outward import HERE
+from tests.store.seeding import SECRET, save_department
 
 pytestmark = pytest.mark.anyio
 sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -313,7 +324,7 @@ async def test_of_an_answer_and_a_decision_without_it_at_once_the_first_counts(
 
 
 async def everything(
-    app: Application, client: httpx2.AsyncClient, asked: Asked, opinion: str
+    app: Application, client: httpx2.AsyncClient, asked: Asked, opinion: str, **known: str
 ) -> dict[str, str]:
     """What this caller is told on every route there is, of this case: answers and refusals."""
     words = {
@@ -321,7 +332,7 @@ async def everything(
         "opinion": opinion, "code": "newborn", "jurisdiction": "kunshan", "year": "2026", "seq": "1",
         "document_id": asked.other, "upload_id": "upl_00000000000000000000000000", "offset": "0",
         "task": "tsk_00000000000000000000000000", "version": "1", "urging": "1",
-    }  # fmt: skip
+    } | known  # fmt: skip
     found: dict[str, str] = {}
     for route in app.routes:
         stated = operation_of(route)
@@ -432,3 +443,178 @@ async def test_an_opinion_of_an_erased_case_is_not_there(
     )  # fmt: skip
     assert (await asked.bank.get(f"/v1/opinions/{made['id']}")).status_code == 404
     assert (await asked.bank.get("/v1/opinions?state=given")).json()["items"] == []
+
+
+# ---- sent to who is asked
+
+
+async def work(parts: Parts) -> None:
+    """A worker does what is due."""
+    links = Links(parts.vault, parts.public_url)
+    async with Transport(destinations=HERE) as transport:
+        for claimed in await steps.claim(parts.database, queue.TASKS, parts.machine_clock, 50):
+            await steps.dispatch(parts.gate, transport, parts.machine_clock, claimed, links)
+
+
+async def sent(parts: Parts, asked: Asked, **put: Any) -> tuple[dict[str, Any], Heard]:
+    """The opinion that is asked, and the call by which the bank was sent the question."""
+    async with loopback(replying(202)) as serving:
+        await save_department(parts.database, "bank", serving.url)
+        made = await asked.ask(**put)
+        await work(parts)
+    (heard,) = serving.heard
+    return made, heard
+
+
+async def call_back(
+    client: httpx2.AsyncClient, clock: FrozenClock, id: str = "m-1", **data: Any
+) -> httpx2.Response:
+    """The bank's system answers, signed."""
+    said = {"type": "task.outcome", "timestamp": clock.now().isoformat(), "data": data}
+    body = json.dumps(said).encode()
+    headers = signing.sign(body, [SECRET], message_id=id, at=clock.now())
+    return await client.post(
+        "/v1/callbacks/bank", content=body, headers={**headers, "Content-Type": "application/json"}
+    )
+
+
+async def test_who_is_asked_is_sent_what_was_put_and_answers_by_callback_once(
+    asked: Asked, parts: Parts, clock: FrozenClock, anonymous: httpx2.AsyncClient
+) -> None:
+    made, heard = await sent(parts, asked, fields=["child_name"], materials=["record"])
+    text = heard.body.decode()
+    question = json.loads(text)["data"]
+    assert (json.loads(text)["type"], question["opinion"]) == ("opinion.asked", made["id"])
+    assert question["fields"] == {"child_name": PUT}
+    assert leaks({"sent": text}) == set()
+    assert asked.case["id"] not in text
+    file = await anonymous.get(question["materials"][0]["document"]["link"])
+    assert (file.status_code, file.content) == (200, making.pdf())
+    said = {"task": question["task"], "outcome": "opinion_given", "answer": "agree", "words": "属实"}
+    first = await call_back(anonymous, clock, **said)
+    assert (first.status_code, first.json()) == (200, {"outcome": "applied", "opinion": made["id"]})
+    again = await call_back(anonymous, clock, "m-2", **said)
+    assert again.json() == {"outcome": "recorded-late", "opinion": made["id"]}
+    (seen,) = (await asked.handling.get(asked.here)).json()["items"]
+    assert (seen["answer"], seen["words"], seen["answered_by"]) == ("agree", "属实", "department:bank")
+    assert (await asked.give(made["id"])).status_code == 409
+    assert await decide(parts, asked) == "applied"
+    assert (await record.verify(parts.database)).tamperings == ()
+    examined = examination.examine(parts.database, parts.catalogue.bundle)
+    assert [found async for found in examined if found.invariant != "I6" or "bank" in found.what] == []
+
+
+@sqlite
+async def test_who_answers_a_question_as_a_task_is_told_why_not_and_nothing_of_the_case(
+    asked: Asked, parts: Parts, clock: FrozenClock, anonymous: httpx2.AsyncClient
+) -> None:
+    _, heard = await sent(parts, asked)
+    task = json.loads(heard.body)["data"]["task"]
+    refused = await call_back(anonymous, clock, task=task, outcome="accepted")
+    assert (refused.status_code, refused.json()["allowed"], refused.json()["present"]) == (409, [], {})
+    assert "opinion_given" in refused.json()["detail"]
+    assert asked.case["id"] not in refused.text
+    (seen,) = (await asked.handling.get(asked.here)).json()["items"]
+    assert seen["state"] == "asked"
+
+
+@sqlite
+async def test_the_papers_of_a_question_end_with_it(
+    asked: Asked, parts: Parts, anonymous: httpx2.AsyncClient
+) -> None:
+    made, heard = await sent(parts, asked, materials=["record"])
+    link = json.loads(heard.body)["data"]["materials"][0]["document"]["link"]
+    assert (await anonymous.head(link)).status_code == 200
+    path, key = f"{asked.here}/{made['id']}/withdrawal", {"Idempotency-Key": "w"}
+    await asked.handling.post(path, json={"reason": "已查明"}, headers=key)
+    assert (await anonymous.get(link)).status_code == 404
+
+
+@sqlite
+async def test_where_a_department_has_no_endpoint_the_question_stays_to_be_read(
+    asked: Asked, parts: Parts
+) -> None:
+    made = await asked.ask()
+    await work(parts)
+    await work(parts)
+    (tried,) = [
+        each
+        for each in (await asked.officer.get(asked.here.replace("opinions", "attempts"))).json()["items"]
+        if each["task"] == to_text("tsk", UUID(made["id"]))
+    ]
+    assert (tried["reason"], tried["department"]) == (AtDesk().reason, "bank")
+    assert len((await asked.bank.get("/v1/opinions")).json()["items"]) == 1
+    assert (await asked.give(made["id"])).status_code == 200
+
+
+# ---- fetched by who is asked
+
+
+async def fetching(parts: Parts, department: str) -> str:
+    """The endpoint of a department that cannot be called."""
+    wanted = Wanted("department", department, adapter="pull")
+    made = await endpoints.register(parts.database, wanted, parts.machine_clock.now())
+    return to_text(ENDPOINT_PREFIX, made.endpoint.id)
+
+
+async def lease(client: httpx2.AsyncClient, endpoint: str) -> dict[str, Any]:
+    """What a department fetches."""
+    fetched = await client.post(f"/v1/endpoints/{endpoint}/queue/leases", json={})
+    assert fetched.status_code == 200, fetched.text
+    found: dict[str, Any] = fetched.json()
+    return found
+
+
+async def test_who_fetches_gets_the_question_and_answers_it(asked: Asked, parts: Parts) -> None:
+    endpoint, other = await fetching(parts, "bank"), await fetching(parts, "police")
+    made = await asked.ask(fields=["child_name"])
+    await work(parts)
+    queue_of = f"/v1/endpoints/{endpoint}/queue"
+    assert (await asked.bank.get(queue_of)).json()["waiting"] == 1
+    assert (await lease(asked.police, other))["items"] == []
+    fetched = await lease(asked.bank, endpoint)
+    (item,) = fetched["items"]
+    assert (item["sheet"]["opinion"], item["sheet"]["fields"]) == (made["id"], {"child_name": PUT})
+    kept = await asked.bank.post(
+        f"{queue_of}/leases/{fetched['lease']}/receipts", json={"task": item["task"]}
+    )
+    assert kept.json() == {"outcome": "applied"}
+    data = {"task": item["task"], "outcome": "opinion_given", "answer": "no_remarks"}
+    body = {"type": "task.outcome", "timestamp": "2026-11-23T02:00:00Z", "data": data}
+    given = await asked.bank.post(f"{queue_of}/answers", json=body, headers={"Idempotency-Key": "a"})
+    assert (given.status_code, given.json()) == (200, {"outcome": "applied", "opinion": made["id"]})
+    (seen,) = (await asked.handling.get(asked.here)).json()["items"]
+    assert (seen["state"], seen["answer"]) == ("given", "no_remarks")
+
+
+async def test_a_key_that_is_confined_elsewhere_fetches_no_question(
+    asked: Asked, parts: Parts, anonymous: httpx2.AsyncClient
+) -> None:
+    endpoint, now = await fetching(parts, "bank"), parts.machine_clock.now()
+    await asked.ask()
+    await work(parts)
+    made = await keys.create(
+        parts.database, kind="department", client="bank", now=now, jurisdictions=frozenset({"wuxi"})
+    )
+    elsewhere = acting(anonymous, made.token)
+    assert (await lease(elsewhere, endpoint))["items"] == []
+    assert len((await lease(asked.bank, endpoint))["items"]) == 1
+
+
+async def test_with_a_queue_who_is_asked_sees_on_no_route_what_was_not_put(
+    app: Application, asked: Asked, parts: Parts
+) -> None:
+    endpoint = await fetching(parts, "bank")
+    made = await asked.ask(fields=["child_name"], materials=["record"])
+    await work(parts)
+    known = {"task": to_text("tsk", UUID(made["id"])), "endpoint_id": endpoint}
+    found = await everything(app, asked.bank, asked, made["id"], **known)
+    assert PUT in found["POST /v1/endpoints/{endpoint_id}/queue/leases"]
+    assert leaks(found) == set()
+    with mock.patch.object(consultations, "_sheet", lambda draft, *_: whole_of(draft)):  # the control
+        again = await asked.ask(key="c", department="police")
+    police = await fetching(parts, "police")
+    await work(parts)
+    known = {"task": to_text("tsk", UUID(again["id"])), "endpoint_id": police}
+    shown = leaks(await everything(app, asked.police, asked, again["id"], **known))
+    assert {name for name, _ in shown} >= {"applicant", "address"}

@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, delete, text, update
 from onenet.clock import FrozenClock
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Accepted, Completed, Outcome, Received
+from onenet.domain.states import TaskState
 from onenet.errors import CallbackConflict
 from onenet.services import callbacks, erasure, examination
 from onenet.services.advance import Gate
@@ -26,6 +27,7 @@ from onenet.store.database import Database
 from onenet.store.migrating import sync_url
 from tests.domain import histories
 from tests.domain.histories import blank, perform, random_acts, start
+from tests.domain.test_opinions import accepted, ask
 from tests.domain.walk import Walk
 from tests.factories import Shelf, make_bundle, make_opening
 from tests.services.damage import BUNDLE, DAMAGES, Rows, save_numbered, victim
@@ -89,6 +91,26 @@ async def test_a_database_in_which_nothing_is_wrong_raises_no_alarm(database: Da
         walks.append(walk)
     await save_numbered(database, walks)
     assert await examine(database, shelf) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "what"),
+    [
+        ({"department": "bank"}, "its question is addressed to bank, which is not asked"),
+        ({"state": TaskState.WITHDRAWN, "next_at": None}, "its question is withdrawn, and the opinion asked"),
+        ({"payload": '{"task":"tsk_1"}'}, "is of another one"),
+        ({"id": UUID(int=7)}, "that the step does not know"),
+    ],
+)
+def test_a_question_that_does_not_fit_its_opinion_is_found(wrong: dict[str, Any], what: str) -> None:
+    walk = accepted()
+    asked = ask(walk)
+    assert found_in(walk) == []
+    task = walk.case.tasks[asked.id]
+    walk.case = walk.case._replace(tasks={**walk.case.tasks, task.id: task._replace(**wrong)})
+    (found,) = found_in(walk)
+    assert (found.invariant, found.step) == ("I3", task.step)
+    assert what in found.what
 
 
 # ---- callbacks

@@ -10,7 +10,7 @@ import pytest
 
 from onenet.adapters.transport import Transport
 from onenet.clock import FrozenClock
-from onenet.domain.visibility import EVERYTHING
+from onenet.domain.visibility import EVERYTHING, OfTasks
 from onenet.services import endpoints, examination, steps
 from onenet.services.advance import Gate
 from onenet.services.document_links import Links
@@ -52,7 +52,8 @@ async def at_once(
         for _ in range(FETCHERS)
     ]
     links = Links(bare_vault(database, clock), "https://onenet.example")
-    yield Fetcher(made.endpoint, EVERYTHING), [Pull(each, gate, links, clock, Watch(each)) for each in others]
+    who = Fetcher(made.endpoint, OfTasks(EVERYTHING, EVERYTHING))
+    yield who, [Pull(each, gate, links, clock, Watch(each)) for each in others]
     for each in others:
         await each.close()
 

@@ -147,6 +147,20 @@ class Withdraws(Protocol):
 
 
 @runtime_checkable
+class Consults(Protocol):
+    """An adapter with words for the question of an opinion. Where there are none, who is asked reads it."""
+
+    def consult(self, question: TaskSheet) -> Talk:
+        """Puts a question to the department, which has no step in the case and is told nothing else of it.
+
+        `content`: task, opinion, created_at, number, item, names, asked_by {code, names}, question, due_at,
+        fields, materials (as in a task), and applicant, where that was put. Any 2xx that is no answer is
+        Received; the answer, at once or by callback, is OpinionGiven. AtDesk, when it is left to be read.
+        """
+        ...
+
+
+@runtime_checkable
 class Polls(Protocol):
     """An adapter whose department does not call back, and is asked what became of a task."""
 

@@ -30,7 +30,9 @@ def check_options(options: Mapping[str, Any]) -> None:
 def event(
     *, id: str, type: str, time: str, data: Mapping[str, Any], subject: str, source: str = SOURCE
 ) -> dict[str, Any]:
-    """A CloudEvent; `time` and `data` as they stand in a message of ours, `subject`: the case."""
+    """A CloudEvent; `time` and `data` as they stand in a message of ours, `subject`: the case, or
+    the opinion that is asked.
+    """
     return {
         "specversion": "1.0",
         "id": id,

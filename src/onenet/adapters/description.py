@@ -2,8 +2,9 @@
 
 It comes as YAML, is checked as it is registered, and is kept as the endpoint's options. `request` says what
 is sent, a template over the task's sheet; `answer` says where their word stands and what each word means, a
-template over their answer that gives onenet's own words (`webhook.ANSWERS`); `poll`, where they do not call
-back, how they are asked what became of a task; `withdrawal`, how they are told that one is withdrawn.
+template over their answer that gives onenet's own words (`webhook.WORDS`); `poll`, where they do not call
+back, how they are asked what became of a task; `withdrawal`, how they are told that one is withdrawn;
+`opinion`, how they are asked for their opinion on somebody else's step.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from onenet.adapters.description_parts import (
     HeaderAuth,
     Meaning,
     OAuth2,
+    OpinionPart,
     PollPart,
     RequestPart,
     SaidPart,
@@ -51,6 +53,12 @@ NOTICE = frozenset(
 )
 """The same of a notice that a task is withdrawn."""
 
+QUESTION = frozenset(
+    {"task", "opinion", "created_at", "number", "item", "names", "asked_by", "question", "due_at"}
+    | {"fields", "materials", "applicant"}
+)
+"""The same of a question; `applicant` is in those alone to which it was put."""
+
 REFERENCE = "reference"
 """What the department calls a task; a reference of a poll or of a withdrawal may begin in it, too."""
 
@@ -62,7 +70,7 @@ def _members(shape: type[Shape]) -> Mapping[str, bool]:
 
 OUTCOMES: Mapping[str, Mapping[str, bool]] = {
     "received": {},
-    **{word: _members(shape) for word, shape in webhook.ANSWERS.items()},
+    **{word: _members(shape) for word, shape in webhook.WORDS.items()},
     "try_later": {"reason": True},
     "unclear": {"reason": True},
 }
@@ -80,6 +88,7 @@ _SHAPES: Mapping[Where, type[Shape]] = {
     ("answer",): AnswerPart,
     ("poll",): PollPart,
     ("withdrawal",): WithdrawalPart,
+    ("opinion",): OpinionPart,
     ("auth",): AuthPart,
     ("auth", "header"): HeaderAuth,
     ("auth", "basic"): Basic,
@@ -112,6 +121,7 @@ def faults(value: Any) -> list[Fault]:
         *_of_answer(description.answer),
         *_of_poll(description.poll, description.answer),
         *_of_withdrawal(description.withdrawal, description.answer),
+        *(_of_request(description.opinion, "opinion", QUESTION) if description.opinion else ()),
         *_of_auth(description.auth),
     ]
 
@@ -119,7 +129,7 @@ def faults(value: Any) -> list[Fault]:
 def secrets(description: Description) -> frozenset[str]:
     """The names of the credentials that the endpoint must have."""
     proof = SECRET.findall(description.auth.model_dump_json() if description.auth else "")
-    parts = (description.request, description.poll, description.withdrawal)
+    parts = (description.request, description.poll, description.withdrawal, description.opinion)
     bodies = [part.body for part in parts if part is not None]
     named = (CREDENTIAL.fullmatch(pointer) for _, pointer in template.references(bodies))
     return frozenset([*proof, *(found[1] for found in named if found)])

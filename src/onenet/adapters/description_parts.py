@@ -113,6 +113,13 @@ class WithdrawalPart(SaidPart):
     method: Literal["POST", "PUT", "PATCH", "DELETE"] = "POST"
 
 
+class OpinionPart(SaidPart):
+    """How the department is asked for its opinion, as one that has no step in the case."""
+
+    method: Literal["POST", "PUT", "PATCH"] = "POST"
+    body: Any
+
+
 class AnswerPart(Shape):
     """Where the word, our key, their number of the task and their count stand in an answer, and what each
     word or status means. Without `task` no callback can be read.
@@ -172,4 +179,5 @@ class Description(Shape):
     answer: AnswerPart
     poll: PollPart | None = None
     withdrawal: WithdrawalPart | None = None
+    opinion: OpinionPart | None = None
     auth: AuthPart | None = None

@@ -17,6 +17,10 @@ class Desk(Webhook):
         yield from ()
         return AtDesk()
 
+    def consult(self, question: TaskSheet) -> Talk:
+        """The same: the pages show it."""
+        return self.submit(question)
+
     def withdraw(self, notice: TaskSheet) -> Talk:
         """The same: it lies at the desk."""
         return self.submit(notice)

@@ -35,8 +35,14 @@ class ExchangeTable:
 
     def submit(self, task: TaskSheet) -> Talk:
         """One row."""
-        content = task.content
-        yield Entry(self._url, task.key, content["item"], content["case"]["number"] or "", task.payload)
+        return self._write(task, task.content["case"]["number"] or "")
+
+    def consult(self, question: TaskSheet) -> Talk:
+        """The same: its sheet says what is asked."""
+        return self._write(question, question.content["number"])
+
+    def _write(self, task: TaskSheet, number: str) -> Talk:
+        yield Entry(self._url, task.key, task.content["item"], number, task.payload)
         return Received()
 
     def withdraw(self, notice: TaskSheet) -> Talk:

@@ -20,6 +20,10 @@ class Pull(Webhook):
         yield from ()
         return Offered()
 
+    def consult(self, question: TaskSheet) -> Talk:
+        """The same."""
+        return self.submit(question)
+
     def withdraw(self, notice: TaskSheet) -> Talk:
         """The same: lets it be fetched."""
         return self.submit(notice)

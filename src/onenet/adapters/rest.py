@@ -129,6 +129,18 @@ class Rest:
         outcome = self._read({notice.key, notice.content["withdraws"]}, response)
         return outcome if isinstance(outcome, TryLater | Unclear) else Received()
 
+    def consult(self, question: TaskSheet) -> Talk:
+        """The question as it is described; where nothing is said of it, it is left to be read."""
+        wanted = self._says.opinion
+        if wanted is None:
+            return AtDesk()
+        request = self._request(wanted, question.content)
+        try:
+            response = yield from grants.answered(request, self._says.auth, self._endpoint)
+        except NoToken as error:
+            return TryLater("transient", str(error))
+        return self._read({question.key}, response)
+
     def read_callback(self, body: bytes) -> Answer:
         """The answer in this body, by the same words. Raises: UnreadableAnswer."""
         answer = self._says.answer
@@ -280,6 +292,6 @@ def meant(meaning: Meaning, said: Mapping[str, Any]) -> Outcome:
             return Unclear(told["reason"])
         case word:
             try:
-                return webhook.ANSWERS[word].model_validate_json(json.dumps(told)).to_outcome()
+                return webhook.WORDS[word].model_validate_json(json.dumps(told)).to_outcome()
             except ValidationError as error:
                 return Unclear(f"the answer, read as {word}: {answers.faults(error)}")

@@ -1,9 +1,10 @@
 """The adapter for the simulated departments: a dialect of its own, on the 15-code exchange list.
 
-A worked example of a department with its own words. Out: POST `{url}/tasks` with the fields of `_FIELDS`, and
-`{url}/withdrawals` with the key of a task that is withdrawn.
+A worked example of a department with its own words. Out: POST `{url}/tasks` with the fields of `_FIELDS`,
+`{url}/withdrawals` with the key of a task that is withdrawn, and `{url}/opinions` with those of `_ASKED`.
 In, at once or by callback: `{"task", "code", "opinion", "results", "requests", "due_on", "procedure",
-"expected", "go_to", "seq", "time"}`. Source: domain.md section 4.2.
+"expected", "go_to", "seq", "time"}`; to a question `{"task", "view", "opinion", "seq", "time"}`, as the list
+has no code for one. Source: domain.md section 4.2.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from onenet.adapters import answers
 from onenet.adapters.answers import LimitShape, Requests, ResultShape, Seq, Shape, Text
 from onenet.adapters.base import Answer, Endpoint, Talk, TaskSheet
 from onenet.domain.outcome import (
+    NEEDS_WORDS,
     Accepted,
     Completed,
+    OpinionAnswer,
+    OpinionGiven,
     Outcome,
     Received,
     Rejected,
@@ -45,7 +49,17 @@ _FIELDS = {
     "earlier_results": "results_before",
     "wanted_results": "results_expected",
 }
-"""Their name of a member, and ours."""
+_ASKED = {
+    "item_code": "item",
+    "case_no": "number",
+    "apply_time": "created_at",
+    "asks": "asked_by",
+    "question": "question",
+    "until": "due_at",
+    "form": "fields",
+    "papers": "materials",
+}
+"""Their name of a member, and ours: of a task, and of a question."""
 
 
 def _as_code(value: object) -> object:
@@ -65,6 +79,16 @@ class _Said(Shape):
     procedure: SpecialProcedure | None = None
     expected: LimitShape | None = None
     go_to: Text | None = None
+    seq: Seq | None = None
+    time: Text | None = None
+
+
+class _View(Shape):
+    """What the department thinks of a question."""
+
+    task: Text | None = None
+    view: OpinionAnswer
+    opinion: Text | None = None
     seq: Seq | None = None
     time: Text | None = None
 
@@ -151,6 +175,15 @@ class Simulated:
         response = yield httpx2.Request("POST", f"{self._url}/tasks", content=body)
         return self._read(task, response)
 
+    def consult(self, question: TaskSheet) -> Talk:
+        """One POST, with the same bytes for every try."""
+        asked = question.content
+        told = {theirs: asked[ours] for theirs, ours in _ASKED.items()}
+        told |= {"task": question.key, "unit": self._department, "applicant": asked.get("applicant")}
+        body = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
+        response = yield httpx2.Request("POST", f"{self._url}/opinions", content=body)
+        return self._read(question, response)
+
     def withdraw(self, notice: TaskSheet) -> Talk:
         """One POST, and no answer but that it came."""
         said = notice.content
@@ -170,7 +203,7 @@ class Simulated:
             value = answers.answered_object(response)
         except MalformedJson as error:
             return Unclear(f"the answer: {error}")
-        if value is None or "code" not in value:
+        if value is None or value.keys().isdisjoint({"code", "view"}):
             return Received()
         if value.get("task", task.key) != task.key:
             return Unclear("/task: the answer is about another task")
@@ -178,7 +211,9 @@ class Simulated:
 
 
 def _outcome(value: Mapping[str, Any], body: bytes) -> Outcome:
-    """What the code in this object means; `body` is the same object as it came."""
+    """What the code or the view in this object means; `body` is the same object as it came."""
+    if "view" in value:
+        return _opinion(body)
     code = _as_code(value.get("code"))
     reader = CODES.get(code) if isinstance(code, int) else None
     if reader is None:
@@ -187,3 +222,13 @@ def _outcome(value: Mapping[str, Any], body: bytes) -> Outcome:
         return reader(_Said.model_validate_json(body))
     except ValidationError as error:
         return Unclear(answers.faults(error))
+
+
+def _opinion(body: bytes) -> Outcome:
+    try:
+        said = _View.model_validate_json(body)
+    except ValidationError as error:
+        return Unclear(answers.faults(error))
+    if said.view in NEEDS_WORDS and said.opinion is None:
+        return Unclear("/opinion: the conditions or the reasons were expected")
+    return OpinionGiven(said.view, said.opinion)

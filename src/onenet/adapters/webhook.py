@@ -1,7 +1,8 @@
 """The adapter for a department that speaks onenet's own words: a signed webhook in, a signed callback out.
 
-Out: `{"type": "step.requested", "timestamp": …, "data": {the task}}`. In, at once or by callback: one of the
-words of `ANSWERS` with its members; a callback wraps it as `{"type": "task.outcome", "timestamp", "data"}`.
+Out: `{"type": "step.requested", "timestamp": …, "data": {the task}}`, or `opinion.asked`. In, at once or by
+callback: one of `WORDS` with its members; a callback wraps it as `{"type": "task.outcome", "timestamp",
+"data"}`.
 With the option `format: cloudevents` the task goes out as a CloudEvent, and a callback may be one.
 """
 
@@ -11,19 +12,23 @@ import functools
 import json
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import httpx2
-from pydantic import AwareDatetime, Field, ValidationError, create_model
+from pydantic import AwareDatetime, Field, ValidationError, create_model, model_validator
+from pydantic_core import PydanticCustomError
 
 from onenet.adapters import answers, cloud_events
 from onenet.adapters.answers import Id, LimitShape, Requests, ResultShape, Seq, Shape, Text
 from onenet.adapters.base import Answer, Endpoint, Talk, TaskSheet, UnreadableAnswer
 from onenet.domain.chain import canonical
 from onenet.domain.outcome import (
+    NEEDS_WORDS,
     Accepted,
     Completed,
     Extended,
+    OpinionAnswer,
+    OpinionGiven,
     Outcome,
     Received,
     RecordHearing,
@@ -42,6 +47,7 @@ from onenet.errors import MalformedJson
 
 TASK_TYPE = "step.requested"
 WITHDRAWAL_TYPE = "step.withdrawn"
+QUESTION_TYPE = "opinion.asked"
 
 
 class _Said(Shape):
@@ -165,6 +171,23 @@ class _HearingHeld(_Said):
         return RecordHearing(self.minutes)
 
 
+class _OpinionGiven(_Said):
+    """To a question: what the department thinks. Conditions, and why it disagrees, have to be said."""
+
+    opinion: None = None
+    answer: OpinionAnswer
+    words: Text | None = None
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.words is None and self.answer in NEEDS_WORDS:
+            raise PydanticCustomError("words", "words are expected with conditions and with reasons")
+        return self
+
+    def to_outcome(self) -> Outcome:
+        return OpinionGiven(self.answer, self.words)
+
+
 ANSWERS: Mapping[str, type[_Said]] = {
     "accepted": _Accepted,
     "completed": _Completed,
@@ -179,7 +202,10 @@ ANSWERS: Mapping[str, type[_Said]] = {
     "hearing_set": _HearingSet,
     "hearing_held": _HearingHeld,
 }
-"""Every word that a department may say, and the shape of what goes with it."""
+"""Every word that a department may say of its task, and the shape of what goes with it."""
+
+WORDS: Mapping[str, type[_Said]] = {**ANSWERS, "opinion_given": _OpinionGiven}
+"""The same, and the word for a question that it is asked."""
 
 
 class _Callback(Shape):
@@ -203,7 +229,7 @@ _Enveloped = TypeVar("_Enveloped", _Callback, _CloudCallback)
 def _by_word(base: type[_Enveloped]) -> Mapping[str, type[_Enveloped]]:
     return {
         word: create_model(f"{base.__name__}{shape.__name__}", __base__=base, data=(shape, ...))
-        for word, shape in ANSWERS.items()
+        for word, shape in WORDS.items()
     }
 
 
@@ -229,6 +255,10 @@ class Webhook:
         """One POST, and no answer but that it came."""
         yield self._message(WITHDRAWAL_TYPE, notice)
         return Received()
+
+    def consult(self, question: TaskSheet) -> Talk:
+        """One POST, as of a task; it may be answered at once."""
+        return self._read(question, (yield self._message(QUESTION_TYPE, question)))
 
     def _message(self, type: str, task: TaskSheet) -> httpx2.Request:
         if self._speaks_cloud:
@@ -270,7 +300,7 @@ class Webhook:
 
 def outcome_said(value: Mapping[str, Any], body: bytes) -> Outcome:
     """The outcome in an answer without an envelope; `value` is the body, parsed."""
-    shape = ANSWERS.get(_word(value))
+    shape = WORDS.get(_word(value))
     if shape is None:
         return _unknown_word("")
     try:
@@ -280,8 +310,9 @@ def outcome_said(value: Mapping[str, Any], body: bytes) -> Outcome:
 
 
 def _cloud_event(type: str, task: TaskSheet) -> str:
-    at, case = task.content["created_at"], task.content["case"]["id"]
-    event = cloud_events.event(id=task.key, type=type, time=at, subject=case, data=task.content)
+    at, case = task.content["created_at"], task.content.get("case")
+    subject = case["id"] if case else task.content["opinion"]
+    event = cloud_events.event(id=task.key, type=type, time=at, subject=subject, data=task.content)
     return canonical(event)
 
 
@@ -290,4 +321,4 @@ def _word(value: Mapping[str, Any]) -> str:
 
 
 def _unknown_word(pointer: str) -> Unclear:
-    return Unclear(f"{pointer}/outcome: expected one of {', '.join(ANSWERS)}")
+    return Unclear(f"{pointer}/outcome: expected one of {', '.join(WORDS)}")

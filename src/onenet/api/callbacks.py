@@ -30,11 +30,14 @@ DepartmentCode = Annotated[str, Path(pattern=CODE_PATTERN)]
 
 
 class CallbackAnswer(Answer):
-    """What became of the answer. Only `applied` and `held` changed the step."""
+    """What became of the answer. Only `applied` and `held` changed the step. `opinion` stands in the place of
+    `case` and `seq` where it was asked for one.
+    """
 
     outcome: str
-    case: str
-    seq: int
+    case: str | None = None
+    seq: int | None = None
+    opinion: str | None = None
 
 
 @operations(

@@ -129,12 +129,14 @@ class DeliveryShape(Answer):
 class AttemptShape(Answer):
     """One HTTP call. `failure`: how it failed, if it did. `excerpt`: the masked head of the answer.
 
-    `trigger`: why it was made. `key_id`: of the key that signed it, as `keys` of the endpoint has it.
+    `trigger`: why it was made. `key_id`: of the key that signed it, as `keys` of the endpoint has it. `task`,
+    `department`: of a step's, which task, and who was called.
     """
 
     id: str
     number: int
     task: str | None = None
+    department: str | None = None
     started_at: Moment
     ended_at: Moment | None = None
     status: int | None = None

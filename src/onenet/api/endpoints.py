@@ -179,14 +179,15 @@ async def list_delivery_attempts(request: Request, delivery_id: DeliveryId) -> R
     answers={200: answers_with("The calls, in order", AttemptList, examples.ATTEMPTS)},
 )
 async def list_step_attempts(request: Request, case_id: CaseId, step: StepCode) -> Response:
-    """Lists the calls made to the department of a step."""
+    """Lists the calls made to the department of a step, and to those asked for their opinion inside it."""
     case, sight = await load(request, case_id, "attempts")
     if step not in {shown["code"] for shown in case_views.step_views(case, sight.view)}:
         raise NotFound
     made = await deliveries.step_attempts(parts(request).database, case, step)
     items = [
-        _attempt(task_id, each, sight.view) | {"task": to_text(TASK_PREFIX, task_id)}
-        for task_id, each in made
+        _attempt(task.id, each, sight.view)
+        | {"task": to_text(TASK_PREFIX, task.id), "department": task.department}
+        for task, each in made
     ]
     return answer(request, {"items": items})
 

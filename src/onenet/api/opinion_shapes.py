@@ -19,7 +19,8 @@ from onenet.api.shapes import (
     Request,
     extensible,
 )
-from onenet.domain.procedures import OpinionAnswer, OpinionState
+from onenet.domain.outcome import OpinionAnswer
+from onenet.domain.procedures import OpinionState
 
 LONGEST_DAYS = 90
 MOST_PUT = 100

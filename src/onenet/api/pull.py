@@ -27,6 +27,7 @@ from onenet.api.shapes import Answer, LongText, Moment, given, moment
 from onenet.api.shapes import Request as RequestShape
 from onenet.api.waiting import LONGEST_WAIT_S
 from onenet.domain.sheet import TASK_PREFIX
+from onenet.domain.visibility import OfTasks, Subject
 from onenet.errors import NotFound
 from onenet.ids import from_text, to_text
 from onenet.services import callbacks, pull
@@ -219,7 +220,9 @@ async def _fetcher(request: Request, endpoint_id: str) -> Fetcher:
     """Who fetches. Raises: NotFound where the queue is not that of the caller's department."""
     known, who = parts(request), caller(request)
     found = await pull.endpoint_of(known.database, from_text(ENDPOINT_PREFIX, endpoint_id), who.department)
-    return Fetcher(found, await known.reading.visible(who, known.machine_clock.now()))
+    reading, now = known.reading, known.machine_clock.now()
+    ways = OfTasks(await reading.visible(who, now), await reading.visible(who, now, of=Subject.OPINIONS))
+    return Fetcher(found, ways)
 
 
 def _pull(known: Parts) -> Pull:

@@ -27,8 +27,8 @@ from onenet.console.seats import Seated, replying, seated
 from onenet.console.trouble import trouble
 from onenet.domain.delegation import Owner
 from onenet.domain.opinion_acts import GiveOpinion
+from onenet.domain.outcome import OpinionAnswer
 from onenet.domain.principal import Principal
-from onenet.domain.procedures import OpinionAnswer
 from onenet.domain.visibility import Subject, Visible
 from onenet.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound, OnenetError
 from onenet.services import documents, logins, opinions

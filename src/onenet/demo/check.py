@@ -16,7 +16,6 @@ from rich.console import Console
 
 from onenet.clock import SystemClock
 from onenet.demo import city, database, proof, samples
-from onenet.demo.adviser import advise
 from onenet.demo.applicant import FINAL, FrontEnd, View, ask, client_for
 from onenet.demo.folder import Folder
 from onenet.demo.hotline import People, file, handle, people_of
@@ -116,9 +115,7 @@ async def check(folder: Folder, lock: int, console: Console, *, speed: float | N
                 ready_s = time.monotonic()
                 async with people_of(plan.base_url, credentials) as people:
                     run = Run(town, front_end, subscriber, people, console)
-                    await until_one_ends(
-                        _work(run), front_end.follow(), advise(people.lead), handle(people), town.watch()
-                    )
+                    await until_one_ends(_work(run), front_end.follow(), handle(people), town.watch())
     for failure in run.failures:
         tell(f"× {failure}")
     if run.failures:

@@ -18,7 +18,6 @@ from rich.progress import track
 from onenet.clock import SystemClock
 from onenet.console.words import Language
 from onenet.demo import city, database, samples
-from onenet.demo.adviser import advise
 from onenet.demo.applicant import FINAL, FrontEnd, client_for
 from onenet.demo.folder import Folder
 from onenet.demo.hotline import People, file, handle, people_of
@@ -98,7 +97,6 @@ async def _go_on(scene: Scene, *, open_browser: bool) -> None:
         await until_one_ends(
             scene.front_end.follow(),
             decide_held(officer, scene.front_end.open_cases),
-            advise(people.lead),
             handle(people),
             _call_hotline(scene, people),
             _apply(scene),

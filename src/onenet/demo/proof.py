@@ -65,12 +65,11 @@ def wrong_sequence(told: Told) -> Iterator[str]:
 def wrong_effects(cases: Sequence[Told], effects: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     """Tasks that a department (by code: key -> times) did not do exactly once."""
     for told in cases:
-        departments = {step["code"]: step["department"]["code"] for step in told.view["steps"]}
         for step, attempts in told.attempts.items():
-            for key in sorted({attempt["task"] for attempt in attempts}):
-                times = effects[departments[step]].get(key, 0)
+            for key, department in sorted({(attempt["task"], attempt["department"]) for attempt in attempts}):
+                times = effects[department].get(key, 0)
                 if times != 1:
-                    yield f"{told.view['number']}: {departments[step]} did {key} of {step} {times} times"
+                    yield f"{told.view['number']}: {department} did {key} of {step} {times} times"
     for department, done in effects.items():
         yield from (f"{department} did {key} {times} times" for key, times in done.items() if times > 1)
 

@@ -31,6 +31,7 @@ from onenet.domain.outcome import (
     Completed,
     Extended,
     Offered,
+    OpinionGiven,
     Outcome,
     Proceeding,
     Received,
@@ -88,7 +89,7 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
     if isinstance(outcome, Accepted) and step.state is _S.ACCEPTED:
         _settle_task(draft, task, outcome, seq)
         return "unchanged"
-    if not moves.is_answerable(step, type(outcome)):
+    if isinstance(outcome, OpinionGiven) or not moves.is_answerable(step, type(outcome)):
         draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state)
         return "refused"
     if opinions.are_passed_over(step, outcome):
@@ -245,7 +246,7 @@ def _move(draft: Draft, outcome: Outcome, step: Step) -> None:
             suspensions.begin(draft, step, outcome)
         case Resumed():
             suspensions.end(draft, step)
-        case Received() | Offered() | AtDesk() | TryLater() | Unclear() | TakenBack():
+        case Received() | Offered() | AtDesk() | TryLater() | Unclear() | TakenBack() | OpinionGiven():
             raise AssertionError("handled before: these do not move a step by the table")
         case Extended() | TellHearingRight() | SetHearing() | RecordHearing():
             raise AssertionError("handled before: these do not move a step by the table")

@@ -26,8 +26,10 @@ from onenet.domain.rules import LAW, Rules
 from onenet.domain.states import CaseState, Light, StepState, TaskState, TimerState
 from onenet.ids import lane_of
 
-TaskKind = Literal["application", "withdrawal"]
+TaskKind = Literal["application", "withdrawal", "opinion"]
+APPLICATION: TaskKind = "application"
 WITHDRAWAL: TaskKind = "withdrawal"
+OPINION: TaskKind = "opinion"
 
 WaitsFor = Literal["steps", "time", "department", "applicant", "officer"]
 
@@ -126,7 +128,8 @@ class Task(NamedTuple):
     back; `poll_at`: when it is asked next, or when the lease of a poll ends, which is that of
     `poll_token`; `polls`: how many in a row brought nothing, while `tries` counts those of them that failed.
     `trigger`: who asked for its next call, None where it is only due. `kind`: what the department is handed;
-    a withdrawal tells it that the application of this submission is withdrawn.
+    a withdrawal tells it that the application of this submission is withdrawn; an opinion asks another
+    department, `department`, for what it thinks, under the id of the opinion.
     """
 
     id: UUID
@@ -150,7 +153,7 @@ class Task(NamedTuple):
     poll_every_s: int | None = None
     polls: int = 0
     trigger: str | None = None
-    kind: TaskKind = "application"
+    kind: TaskKind = APPLICATION
 
 
 class Timer(NamedTuple):
@@ -296,7 +299,7 @@ class Case(NamedTuple):
 def task_of(tasks: Iterable[Task], step: str, submission: int) -> Task | None:
     """The task of this submission of a step; a case has a few, and looking is quicker than hashing."""
     for task in tasks:
-        if task.step == step and task.submission == submission and task.kind != WITHDRAWAL:
+        if task.step == step and task.submission == submission and task.kind == APPLICATION:
             return task
     return None
 

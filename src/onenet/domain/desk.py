@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from onenet.domain import answers, flow, lapses, moves, opinions, proceedings, refusals
-from onenet.domain.case import Claim, Reply, Step, Waiting
+from onenet.domain.case import OPINION, Claim, Reply, Step, Waiting
 from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -75,7 +75,7 @@ def work(draft: Draft, command: WorkAtDesk) -> Reply:
     """Does what the clerk wants. Raises: NotFound, PreconditionFailed, Conflict."""
     task, clerk = draft.tasks.get(command.task_id), command.clerk
     step = draft.steps[task.step] if task else None
-    if task is None or step is None or step.desk_at is None:
+    if task is None or step is None or step.desk_at is None or task.kind == OPINION:
         raise NotFound
     if command.seen is not None and mark(step) not in command.seen:
         raise PreconditionFailed

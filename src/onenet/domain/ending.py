@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from onenet.domain import moves, refusals, subjects, withdrawals
-from onenet.domain.case import Reply, Step
+from onenet.domain.case import APPLICATION, Reply, Step
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import ResultGiven
 from onenet.domain.procedures import Reapplied
 from onenet.domain.reapplications import AGAIN
-from onenet.domain.states import FINAL_STEP, StepState, TaskState
+from onenet.domain.states import FINAL_STEP, OVER, StepState, TaskState
 from onenet.errors import Fault, NotFound, UnknownReference
 
 WITHDRAWN = "withdrawn_by_applicant"
@@ -32,7 +32,7 @@ def end_step(
     that is rejected so is refused on the merits, and its remedies are told.
     """
     for task in list(draft.tasks.values()):
-        if task.step == code and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):
+        if task.step == code and task.kind == APPLICATION and task.state not in OVER:
             draft.move_task(task, TaskState.WITHDRAWN)
             if withdrawals.may_be_known(task):
                 withdrawals.tell(draft, task, reason)

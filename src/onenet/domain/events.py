@@ -53,6 +53,7 @@ class EventType(Word):
     STEP_URGING_ANSWERED = "step.urging_answered"
     STEP_URGING_OVERDUE = "step.urging_overdue"
     OPINION_ASKED = "opinion.asked"
+    OPINION_HELD = "opinion.held"
     OPINION_GIVEN = "opinion.given"
     OPINION_OVERDUE = "opinion.overdue"
     OPINION_WITHDRAWN = "opinion.withdrawn"
@@ -162,6 +163,9 @@ EVENT_KINDS: Mapping[EventType, EventKind] = {
     EventType.STEP_URGING_OVERDUE: EventKind("催办逾期未答复", "An urging was not answered in time", False),
     EventType.OPINION_ASKED: EventKind(
         "征求意见", "Another department was asked for its opinion inside the step"
+    ),
+    EventType.OPINION_HELD: EventKind(
+        "征求意见未能送达", "The question could not be delivered to the department that is asked"
     ),
     EventType.OPINION_GIVEN: EventKind("意见已反馈", "The department that was asked gave its opinion"),
     EventType.OPINION_OVERDUE: EventKind("意见逾期未反馈", "An opinion was not given in time"),

@@ -10,7 +10,7 @@ from typing import Any
 from onenet.domain import duplicates, ending, filing, guidance, moves
 from onenet.domain.bundle import Limit, Member
 from onenet.domain.calendar import zone_of
-from onenet.domain.case import WITHDRAWAL, MaterialGiven, Step, Task, Timer, Waiting
+from onenet.domain.case import APPLICATION, MaterialGiven, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.reapplications import UPSTREAM, origin
@@ -217,7 +217,7 @@ ON_ITS_WAY = (TaskState.PENDING, TaskState.SENDING, TaskState.HELD)
 
 
 def _on_its_way(task: Task, department: str) -> bool:
-    return task.department == department and task.state in ON_ITS_WAY and task.kind != WITHDRAWAL
+    return task.department == department and task.state in ON_ITS_WAY and task.kind == APPLICATION
 
 
 def _is_queued(draft: Draft, department: str) -> bool:
@@ -269,7 +269,9 @@ def say_reached(draft: Draft, code: str) -> None:
 def say_held(draft: Draft) -> None:
     """Says of each step whose task is due whether its department's endpoint is held."""
     for task in draft.tasks.values():
-        if task.state is not TaskState.PENDING or task.next_at is None or task.fetch_at is not None:
+        if task.kind != APPLICATION or task.state is not TaskState.PENDING:
+            continue
+        if task.next_at is None or task.fetch_at is not None:
             continue
         held, said = task.department in draft.now.held, draft.steps[task.step].waiting
         if held and said is not None and said.waits_for == "department":

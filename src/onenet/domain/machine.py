@@ -14,6 +14,7 @@ from typing import Any
 from onenet.domain import (
     agents,
     answers,
+    beside,
     commitment,
     corrections,
     delivery,
@@ -38,7 +39,7 @@ from onenet.domain import (
     urging,
     withdrawals,
 )
-from onenet.domain.case import WITHDRAWAL, Case, Decision, Moment, Reply, Task
+from onenet.domain.case import APPLICATION, OPINION, WITHDRAWAL, Case, Decision, Moment, Reply, Task
 from onenet.domain.commands import (
     AnswerUrging,
     ByApplicant,
@@ -136,6 +137,8 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
     outcome = command.outcome
     if task.kind == WITHDRAWAL:
         return withdrawals.record(draft, task, outcome)
+    if task.kind == OPINION:
+        return opinions.record(draft, task, outcome)
     first_at = task.first_attempt_at or draft.now.machine_at
     if isinstance(outcome, Offered):
         return _offer(draft, task, first_at)
@@ -203,6 +206,8 @@ def _(command: RecordAnswer, draft: Draft) -> Reply:
         raise NotFound
     if task.kind == WITHDRAWAL:
         return withdrawals.answered(draft, task, command.outcome)
+    if task.kind == OPINION:
+        return opinions.answered(draft, task, command.outcome)
     return answers.apply(draft, command.task_id, command.outcome, command.seq)
 
 
@@ -374,8 +379,10 @@ def _(command: SendAgain, draft: Draft) -> Reply:
     if task is None:
         raise NotFound
     step = draft.steps[task.step]
-    if task.kind == WITHDRAWAL and withdrawals.again(draft, task, command.trigger):
-        return "applied"
+    if task.kind != APPLICATION:
+        if beside.again(draft, task, command.trigger):
+            return "applied"
+        raise moves.refused(f"the task is {task.state.value}: nothing is to be sent", draft, step)
     if step.state is StepState.HELD and task.state in (TaskState.SENT, TaskState.HELD):
         flow.let_go_on(draft, step.code, command.reason, command.trigger)
     elif step.state in (StepState.DISPATCHED, StepState.ACCEPTED) and task.state is TaskState.SENT:

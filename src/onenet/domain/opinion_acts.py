@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from onenet.domain.bundle import Names
-from onenet.domain.procedures import OpinionAnswer
+from onenet.domain.outcome import OpinionAnswer
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from onenet.domain import moves, sheet, subjects, told
+from onenet.domain import beside, consultations, moves, sheet, subjects, told
 from onenet.domain.bundle import Limit
-from onenet.domain.case import Case, Reply, Step
+from onenet.domain.case import Case, Reply, Step, Task
 from onenet.domain.chain import canonical
 from onenet.domain.clocks import Clock
 from onenet.domain.commands import DecideStep
@@ -28,9 +28,19 @@ from onenet.domain.deadlines import deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.opinion_acts import AskOpinion, GiveOpinion, OpinionAct, WithdrawOpinion
-from onenet.domain.outcome import Completed, Outcome, Rejected
+from onenet.domain.outcome import (
+    AtDesk,
+    Completed,
+    Offered,
+    OpinionGiven,
+    Outcome,
+    Received,
+    Rejected,
+    TryLater,
+    Unclear,
+)
 from onenet.domain.procedures import Opinion, opinions_of
-from onenet.domain.states import FINAL_STEP
+from onenet.domain.states import FINAL_STEP, OVER
 from onenet.errors import Fault, NotFound, UnknownReference
 
 OPEN = "opinions are open: wait for them, withdraw them, or say in without_opinions why it is decided"
@@ -52,6 +62,34 @@ def take(draft: Draft, command: OpinionAct) -> Reply:
             given = replace(found, state="given", answer=answer, words=words, answered_by=by)
             _end(draft, step, found, given, answer=answer, words=words)
     return "applied"
+
+
+def record(draft: Draft, task: Task, outcome: Outcome) -> Reply:
+    """What came of handing the question to who is asked, who may answer it at once."""
+    of_what = {"opinion_id": str(task.id), "department": task.department}
+    reply = beside.record(draft, task, outcome, EventType.OPINION_HELD, of_what)
+    return reply if isinstance(outcome, _NO_ANSWER) else answered(draft, draft.task(task.id), outcome)
+
+
+def answered(draft: Draft, task: Task, outcome: Outcome) -> Reply:
+    """What who is asked says to the task of a question: its opinion. Anything else is on record and changes
+    nothing, as does one that comes when the question is not asked any more.
+    """
+    word = type(outcome).__name__
+    if task.state in OVER:
+        draft.add(EventType.ANSWER_LATE, task.step, outcome=word, task=str(task.id))
+        return "recorded-late"
+    if isinstance(outcome, _NO_ANSWER):
+        return "unchanged"
+    if isinstance(outcome, OpinionGiven):
+        by = f"department:{task.department}"
+        return take(draft, GiveOpinion(task.step, task.id, outcome.answer, outcome.words, by))
+    why = outcome.reason if isinstance(outcome, Unclear) else "a question is answered by opinion_given"
+    draft.add(EventType.ANSWER_REFUSED, task.step, outcome=word, reason=why)
+    return "refused"
+
+
+_NO_ANSWER = (Received, Offered, AtDesk, TryLater)
 
 
 def open_of(step: Step) -> list[Opinion]:
@@ -138,6 +176,7 @@ def _ask(draft: Draft, step: Step, command: AskOpinion) -> None:
         command.question, _put(draft, step, command), command.by, draft.now.at, due_at,
     )  # fmt: skip
     draft.put_procedure(step.code, found)
+    consultations.hand_out(draft, step, found)
     put = [*command.materials, *command.fields, *(["applicant"] if command.with_applicant else [])]
     _tell(
         draft, step, found, EventType.OPINION_ASKED,
@@ -205,6 +244,7 @@ def _awaited(draft: Draft, step: Step, id: UUID) -> Opinion:
 def _end(draft: Draft, step: Step, found: Opinion, now: Opinion, **said: Any) -> None:
     """Puts the opinion as it is `now` in the place of what was awaited, and tells what became of it."""
     draft.put_procedure(step.code, replace(now, ended_at=draft.now.at), instead_of=found)
+    consultations.close(draft, now)
     _tell(draft, step, found, EventType(f"opinion.{now.state}"), **said)
 
 

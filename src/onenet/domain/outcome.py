@@ -221,6 +221,19 @@ Proceeding = Extended | TellHearingRight | SetHearing | RecordHearing
 """What a department does in a step before it decides. It moves the step no further by itself."""
 
 
+OpinionAnswer = Literal["agree", "agree_with_conditions", "disagree", "no_remarks"]
+NEEDS_WORDS: frozenset[OpinionAnswer] = frozenset({"agree_with_conditions", "disagree"})
+"""Answers that say under which conditions, or why."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionGiven:
+    """What a department that was asked for its opinion thinks: an answer to a question alone."""
+
+    answer: OpinionAnswer
+    words: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class TryLater:
     """No answer: the call failed. `retry_after_s` is what the department asked for, if it did."""
@@ -252,6 +265,7 @@ Outcome = (
     | TellHearingRight
     | SetHearing
     | RecordHearing
+    | OpinionGiven
     | TryLater
     | Unclear
 )

@@ -13,7 +13,7 @@ from typing import Literal
 from uuid import UUID
 
 from onenet.domain.bundle import Limit, Names
-from onenet.domain.outcome import RefusedAs, WhichLimit
+from onenet.domain.outcome import OpinionAnswer, RefusedAs, WhichLimit
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.ratings import Rating
 from onenet.domain.tickets import Ticket
@@ -161,7 +161,6 @@ class Hearing:
 
 
 OpinionState = Literal["asked", "given", "withdrawn", "ended"]
-OpinionAnswer = Literal["agree", "agree_with_conditions", "disagree", "no_remarks"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from onenet.domain import flow
-from onenet.domain.case import WITHDRAWAL, Case, Step, Task, Timer, Waiting
+from onenet.domain.case import APPLICATION, Case, Step, Task, Timer, Waiting
 from onenet.domain.draft import Draft
-from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, STEP_MOVES, StepState, TaskState, TimerState
+from onenet.domain.states import (
+    FAILED,
+    FINAL_CASE,
+    FINAL_STEP,
+    OVER,
+    STEP_MOVES,
+    StepState,
+    TaskState,
+    TimerState,
+)
 
 StallKind = Literal[
     "not_released", "wrong_reason", "not_closed", "task_missing", "task_over", "task_held", "task_parked",
@@ -25,7 +34,6 @@ SENT_AGAIN = "sent_again"
 INCONSISTENT = "inconsistent"
 
 _WITH_DEPARTMENT = frozenset({StepState.READY, StepState.DISPATCHED, StepState.ACCEPTED, StepState.SUSPENDED})
-_OVER = frozenset({TaskState.DONE, TaskState.WITHDRAWN})
 _UNDER_WAY = frozenset({TaskState.PENDING, TaskState.SENDING, TaskState.HELD})
 
 
@@ -41,8 +49,8 @@ class Stall:
 def stalls(case: Case) -> Iterator[Stall]:
     """Everything in the case that nothing will ever move."""
     for task in case.tasks.values():
-        is_application = task.kind != WITHDRAWAL
-        if is_application and case.steps[task.step].state in FINAL_STEP and task.state not in _OVER:
+        is_application = task.kind == APPLICATION
+        if is_application and case.steps[task.step].state in FINAL_STEP and task.state not in OVER:
             yield Stall(task.step, "task_left", f"the step is closed and its task {task.state.value}")
     open_ = [step for step in case.steps.values() if step.state not in FINAL_STEP]
     if case.state in FINAL_CASE:
@@ -100,7 +108,7 @@ def _of_task(case: Case, step: Step) -> Iterator[Stall]:
     task = case.live_task(step.code)
     if task is None:
         yield Stall(step.code, "task_missing", f"it is {step.state.value} and has no task {step.submission}")
-    elif task.state in _OVER:
+    elif task.state in OVER:
         yield Stall(step.code, "task_over", f"it is {step.state.value} and its task {task.state.value}")
     elif task.state is TaskState.HELD:
         yield Stall(step.code, "task_held", f"its task is held and the step is {step.state.value}")
@@ -117,7 +125,7 @@ def _is_behind(case: Case, task: Task) -> bool:
         and other.state in _UNDER_WAY
         and (other.next_at is not None or other.state is TaskState.HELD)
         for other in case.tasks.values()
-        if other.id != task.id and other.kind != WITHDRAWAL
+        if other.id != task.id and other.kind == APPLICATION
     )
 
 

@@ -129,6 +129,9 @@ STEP_MOVES: Mapping[StepState, frozenset[StepState]] = {
     **dict.fromkeys(FINAL_STEP, frozenset[StepState]()),
 }
 
+OVER = frozenset({TaskState.DONE, TaskState.WITHDRAWN})
+"""States of a task in which nothing is to be done about it any more."""
+
 _T = TaskState
 TASK_MOVES: Mapping[TaskState, frozenset[TaskState]] = {
     _T.PENDING: frozenset({_T.SENDING, _T.SENT, _T.DONE, _T.WITHDRAWN}),

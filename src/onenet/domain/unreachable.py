@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from onenet.domain.case import Case, Step, Waiting
+from onenet.domain.case import APPLICATION, Case, Step, Waiting
 from onenet.domain.flow import UNREACHABLE, with_department
 from onenet.domain.states import TaskState
 
@@ -40,7 +40,9 @@ def is_on_its_way(case: Case, step: Step) -> bool:
 def _next_at(case: Case, step: Step) -> datetime | None:
     """When the step's task is due."""
     for task in case.tasks.values():
-        if task.step == step.code and task.state in (TaskState.PENDING, TaskState.SENDING):
+        if task.kind != APPLICATION or task.step != step.code:
+            continue
+        if task.state in (TaskState.PENDING, TaskState.SENDING):
             return task.next_at if task.fetch_at is None else None
     return None
 

@@ -328,6 +328,13 @@ class Visible:
         return None
 
 
+class OfTasks(NamedTuple):
+    """Ways in to tasks of a department's system: by their cases, and to questions by their opinions alone."""
+
+    cases: Visible
+    opinions: Visible
+
+
 EVERYTHING = Visible((Sight("operator", (), EMERGENCY),))
 """What the command line sees: it has the database itself."""
 

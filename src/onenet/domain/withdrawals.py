@@ -10,20 +10,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from onenet.domain import subjects
+from onenet.domain import beside, subjects
 from onenet.domain.case import WITHDRAWAL, Reply, Task
 from onenet.domain.chain import canonical
 from onenet.domain.events import EventType
-from onenet.domain.outcome import AtDesk, Completed, Offered, Outcome, TryLater, Unclear
-from onenet.domain.retry import LONGEST_LIFE, GiveUp, after_failure
+from onenet.domain.outcome import AtDesk, Completed, Outcome, Unclear
 from onenet.domain.sheet import TASK_PREFIX
-from onenet.domain.states import TaskState
+from onenet.domain.states import OVER, TaskState
 from onenet.ids import to_text
 
 if TYPE_CHECKING:
     from onenet.domain.draft import Draft
-
-OVER = frozenset({TaskState.DONE, TaskState.WITHDRAWN})
 
 
 def may_be_known(task: Task) -> bool:
@@ -46,7 +43,7 @@ def tell(draft: Draft, task: Task, reason: str, undo: bool = False) -> None:
     compensation = dict(member.compensation) if undo and member.compensation else None
     sheet: dict[str, Any] = {
         "task": key,
-        "withdraws": to_text(TASK_PREFIX, task.id),
+        "withdraws": _key(task),
         "created_at": now.at.isoformat(),
         "case": {"id": str(case.id), "number": case.number},
         "bundle": {"code": case.bundle.code, "version": case.bundle.version},
@@ -76,37 +73,17 @@ def tell(draft: Draft, task: Task, reason: str, undo: bool = False) -> None:
 
 def record(draft: Draft, task: Task, outcome: Outcome) -> Reply:
     """What came of telling the department. Whatever it answers, it has the notice then."""
-    now, first_at = draft.now.machine_at, task.first_attempt_at or draft.now.machine_at
-    if isinstance(outcome, Offered):
-        ends_at = first_at + LONGEST_LIFE
-        if ends_at <= now:
-            return _hold(draft, task, "exhausted", "the department did not fetch it")
-        draft.move_task(task, TaskState.PENDING, next_at=ends_at, fetch_at=now, first_attempt_at=first_at)
-        return "applied"
-    if not isinstance(outcome, TryLater):
-        task = draft.move_task(task, TaskState.SENT, first_attempt_at=first_at)
-        if not isinstance(outcome, AtDesk | Unclear) and not undoes(task):
-            _confirm(draft, task)
-        return "applied"
-    tries = max(task.tries + (task.trigger is None), 1)
-    verdict = after_failure(outcome, task.id, tries, first_at=first_at, now=now)
-    if isinstance(verdict, GiveUp):
-        return _hold(draft, task, verdict.reason, outcome.reason, tries=tries, first_attempt_at=first_at)
-    draft.move_task(
-        task, TaskState.PENDING, next_at=verdict.at, tries=verdict.tries, first_attempt_at=first_at
-    )
-    return "applied"
+    reply = beside.record(draft, task, outcome, EventType.WITHDRAWAL_HELD, {"task": _key(task)})
+    task = draft.task(task.id)
+    if task.state is TaskState.SENT and not isinstance(outcome, AtDesk | Unclear) and not undoes(task):
+        _confirm(draft, task)
+    return reply
 
 
 def answered(draft: Draft, task: Task, outcome: Outcome) -> Reply:
     """A department says something about the notice: that it is done, or what changes nothing."""
     if task.state in OVER:
-        draft.add(
-            EventType.ANSWER_LATE,
-            task.step,
-            outcome=type(outcome).__name__,
-            task=to_text(TASK_PREFIX, task.id),
-        )
+        draft.add(EventType.ANSWER_LATE, task.step, outcome=type(outcome).__name__, task=_key(task))
         return "recorded-late"
     if not isinstance(outcome, Completed):
         return "unchanged"
@@ -121,16 +98,6 @@ def confirm(draft: Draft, task: Task, words: str | None) -> Reply:
     return "applied"
 
 
-def again(draft: Draft, task: Task, trigger: str | None) -> bool:
-    """Has the department told once more now; gives whether there is anything to tell."""
-    if task.state is TaskState.HELD:
-        task = draft.move_task(task, TaskState.PENDING, tries=0, first_attempt_at=None, held_reason=None)
-    if task.state is not TaskState.PENDING or task.fetch_at is not None:
-        return False
-    draft.tasks[task.id] = task._replace(next_at=draft.now.machine_at, trigger=trigger)
-    return True
-
-
 def undoes(task: Task) -> bool:
     """Whether the notice asks for something to be undone."""
     return json.loads(task.payload).get("compensation") is not None
@@ -138,10 +105,8 @@ def undoes(task: Task) -> bool:
 
 def _confirm(draft: Draft, task: Task, words: str | None = None) -> None:
     draft.move_task(task, TaskState.DONE)
-    draft.add(EventType.WITHDRAWAL_CONFIRMED, task.step, task=to_text(TASK_PREFIX, task.id), opinion=words)
+    draft.add(EventType.WITHDRAWAL_CONFIRMED, task.step, task=_key(task), opinion=words)
 
 
-def _hold(draft: Draft, task: Task, why: str, words: str, **changes: Any) -> Reply:
-    draft.move_task(task, TaskState.HELD, held_reason=why, **changes)
-    draft.add(EventType.WITHDRAWAL_HELD, task.step, task=to_text(TASK_PREFIX, task.id), reason=words)
-    return "held"
+def _key(task: Task) -> str:
+    return to_text(TASK_PREFIX, task.id)

@@ -19,11 +19,11 @@ from onenet.adapters.signing import Refusal
 from onenet.clock import Clock
 from onenet.domain import moves
 from onenet.domain.calendar import zone_of
-from onenet.domain.case import Case, Decision, Reply
+from onenet.domain.case import OPINION, Case, Decision, Reply
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.events import EventType
 from onenet.domain.sheet import TASK_PREFIX
-from onenet.domain.visibility import Visible
+from onenet.domain.visibility import OfTasks
 from onenet.errors import CallbackConflict, Fault, InvalidInput, NotFound, Unauthenticated
 from onenet.ids import from_text
 from onenet.services.advance import Gate
@@ -33,7 +33,7 @@ from onenet.store import cases, endpoints
 from onenet.store.database import Database
 from onenet.store.endpoints import EndpointRow
 from onenet.store.idempotency import StoredAnswer
-from onenet.store.visibility import sees
+from onenet.store.visibility import sees_task
 
 STATUS: Mapping[Reply, int] = {"refused": 409}
 """A move that the step's state does not allow is on record, and told; every other reply is 200."""
@@ -41,13 +41,18 @@ STATUS: Mapping[Reply, int] = {"refused": 409}
 
 def render(task_id: UUID, case: Case, decision: Decision) -> StoredAnswer:
     """What the department is answered, and answered again if it repeats itself."""
-    body: dict[str, Any] = {"outcome": decision.reply, "case": str(case.id), "seq": case.seq}
+    task = case.tasks[task_id]
+    # Of a case that it is only asked about, a department is told neither id nor state.
+    is_own = task.kind != OPINION
+    body: dict[str, Any] = {"outcome": decision.reply}
+    body |= {"case": str(case.id), "seq": case.seq} if is_own else {"opinion": str(task_id)}
     if decision.reply == "refused":
-        step = case.steps[case.tasks[task_id].step]
-        here = case.updated_at.astimezone(
-            zone_of(case.utc_offset_minutes)
-        )  # that it was refused is on record
-        body |= {"present": moves.present(case.state, step), "allowed": moves.allowed(case.state, step, here)}
+        if is_own:
+            step = case.steps[task.step]
+            # That it was refused is on record.
+            here = case.updated_at.astimezone(zone_of(case.utc_offset_minutes))
+            allowed = moves.allowed(case.state, step, here)
+            body |= {"present": moves.present(case.state, step), "allowed": allowed}
         refused = (each.data for each in decision.events if each.type is EventType.ANSWER_REFUSED)
         body["reason"] = next(refused, {}).get("reason")
     return StoredAnswer(STATUS.get(decision.reply, 200), json.dumps(body))
@@ -80,9 +85,9 @@ async def take(
     *,
     message_id: str,
     body: bytes,
-    visible: Visible | None = None,
+    visible: OfTasks | None = None,
 ) -> Result:
-    """Applies what a department said that was let in. `visible`: cases that it may speak of, if not all.
+    """Applies what a department said that was let in. `visible`: tasks that it may speak of, if not all.
 
     Raises: InvalidInput, NotFound, CallbackConflict, Unavailable.
     """
@@ -97,7 +102,7 @@ async def take(
     if task_id is not None:
         async with database.read() as connection:
             found = await cases.case_of_task(connection, task_id)
-            if found and visible and not await sees(connection, visible, found[0]):
+            if visible and not await sees_task(connection, visible, task_id):
                 found = None
     if task_id is None or found is None or found[1] != department:
         security_log.report("foreign_task", department=department)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from onenet.domain.case import Case
+from onenet.domain.case import Case, Task
 from onenet.domain.visibility import Visible
 from onenet.errors import NotFound
 from onenet.store import deliveries as store
@@ -70,16 +70,16 @@ async def delivery_attempts(database: Database, delivery_id: UUID, visible: Visi
     return [_read(Attempt, row) for row in rows]
 
 
-async def step_attempts(database: Database, case: Case, step: str) -> list[tuple[UUID, Attempt]]:
+async def step_attempts(database: Database, case: Case, step: str) -> list[tuple[Task, Attempt]]:
     """The calls made for a step's tasks, each with its task, in order. Raises: NotFound."""
     if step not in case.steps:
         raise NotFound
-    tasks = [task.id for task in case.tasks.values() if task.step == step]
+    tasks = [task for task in case.tasks.values() if task.step == step]
     async with database.read() as connection:
         return [
-            (task_id, _read(Attempt, row))
-            for task_id in tasks
-            for row in await store.attempts(connection, queue.TASKS, task_id)
+            (task, _read(Attempt, row))
+            for task in tasks
+            for row in await store.attempts(connection, queue.TASKS, task.id)
         ]
 
 

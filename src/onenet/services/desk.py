@@ -10,7 +10,7 @@ from uuid import UUID
 
 from onenet.domain import content, results, subjects
 from onenet.domain.bundle import Bundle
-from onenet.domain.case import Case, Step, Task
+from onenet.domain.case import OPINION, Case, Step, Task
 from onenet.domain.commands import Clerk, DecideStep, HandOver, WorkAtDesk
 from onenet.domain.outcome import Completed, Outcome, SupplementNeeded, TakenBack
 from onenet.domain.principal import Principal, Role
@@ -94,7 +94,11 @@ async def find(
     seen = await reading.case(found[0] if found else NOBODY, who, now, what=what)
     task = seen.case.tasks[_known(task_id)]
     step = seen.case.steps[task.step]
-    if step.desk_at is None or seen.sight.view.department not in (None, step.department):
+    if (
+        task.kind == OPINION
+        or step.desk_at is None
+        or seen.sight.view.department not in (None, step.department)
+    ):
         raise NotFound
     return DeskTask(seen, step, task)
 

@@ -14,7 +14,8 @@ from typing import Any
 from uuid import UUID
 
 from onenet.adapters.base import TaskSheet
-from onenet.domain.case import Case
+from onenet.domain import opinions
+from onenet.domain.case import OPINION, Case
 from onenet.domain.chain import canonical
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.errors import NotFound
@@ -101,9 +102,18 @@ async def find(
     if row is None or row.state not in USABLE or department not in (None, link.department):
         raise NotFound
     case = await case_of(link.case_id)
-    if case is None or link.department not in documents.departments_of(case, row.id):
-        raise NotFound  # its step is no longer one that needs it
+    if case is None or not _is_needed(link, case):
+        raise NotFound  # its step is no longer one that needs it, or it is not asked about it any more
     return link, documents.read(vault.keys, row), case
+
+
+def _is_needed(link: LinkRow, case: Case) -> bool:
+    """Whether its department still has to do with the document: by a step of its own, or as it is asked."""
+    task = case.tasks.get(link.task_id)
+    if task is None or task.kind != OPINION:
+        return link.department in documents.departments_of(case, link.document_id)
+    asked = opinions.find(case, task.step, task.id)
+    return asked is not None and to_text(DOCUMENT_PREFIX, link.document_id) in opinions.documents_of(asked)
 
 
 async def use(vault: Vault, link: LinkRow) -> LinkRow:

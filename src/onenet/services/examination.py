@@ -119,7 +119,7 @@ async def _callbacks(database: Database, rows: Sequence[RowMapping]) -> list[Fin
         if answer is None:
             what = f"the stored answer to a callback of {row['scope']} cannot be read"
             found.append(Finding("I6", row["case_id"], None, what, RESTORE))
-        elif answer["outcome"] != "unchanged":
+        elif answer["outcome"] != "unchanged" and "seq" in answer:
             actor = f"department:{row['scope'].removeprefix(CALLBACK)}"
             applied.append((row["case_id"], answer["seq"], actor))
     if applied:
@@ -134,10 +134,11 @@ async def _callbacks(database: Database, rows: Sequence[RowMapping]) -> list[Fin
 
 
 def _answer(ring: KeyRing, row: RowMapping) -> dict[str, Any] | None:
-    """The stored answer, where it is one."""
+    """The stored answer, where it is one. Who was asked for an opinion is not told the number of an event."""
     try:
         answer = json.loads(idempotency.opened_body(ring, dict(row)))
     except ValueError:
         return None
-    is_answer = isinstance(answer, dict) and "outcome" in answer and isinstance(answer.get("seq"), int)
-    return answer if is_answer else None
+    if not isinstance(answer, dict) or "outcome" not in answer:
+        return None
+    return answer if isinstance(answer.get("seq"), int) or "opinion" in answer else None

@@ -16,13 +16,14 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping
 
+from onenet.domain import opinions
 from onenet.domain.calendar import local_day
-from onenet.domain.case import WITHDRAWAL, Case
+from onenet.domain.case import APPLICATION, OPINION, WITHDRAWAL, Case, Task
 from onenet.domain.delegation import Owner
 from onenet.domain.events import RATING_EVENTS, EventType
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.stalls import stalls
-from onenet.domain.states import FINAL_STEP, MET, StepState
+from onenet.domain.states import FINAL_STEP, MET, OVER, StepState
 from onenet.ids import to_text
 from onenet.services import record
 from onenet.store.events import Event
@@ -175,11 +176,14 @@ def one_key_for_each_submission(looked: Looked) -> Said:
     """I3, I4: each submission has one task, under the key that case, step and number give."""
     case = looked.case
     for step in case.steps.values():
-        tasks = [task for task in case.tasks.values() if task.kind != WITHDRAWAL]
+        tasks = [task for task in case.tasks.values() if task.kind == APPLICATION]
         numbers = sorted(task.submission for task in tasks if task.step == step.code)
         if len(set(numbers)) != len(numbers):
             yield step.code, f"it has two tasks of one submission: {numbers}"
     for task in case.tasks.values():
+        if task.kind == OPINION:
+            yield from _of_question(looked, task)
+            continue
         named = WITHDRAWAL if task.kind == WITHDRAWAL else "task"
         if task.id != case.derived_id(named, task.step, task.submission):
             yield task.step, f"task {task.id} is not under the key of submission {task.submission}"
@@ -190,6 +194,22 @@ def one_key_for_each_submission(looked: Looked) -> Said:
         sheet = json.loads(task.payload)
         if (sheet.get("task"), sheet.get("step")) != (to_text(TASK_PREFIX, task.id), task.step):
             yield task.step, f"what task {task.submission} says is of another task"
+
+
+def _of_question(looked: Looked, task: Task) -> Said:
+    """The task of a question is that of an opinion, goes to who is asked, and ends with it."""
+    asked = opinions.find(looked.case, task.step, task.id)
+    if asked is None:
+        if not any(event.type == EventType.DATA_ERASED for event in looked.events):
+            yield task.step, f"task {task.id} asks for an opinion that the step does not know"
+        return
+    if task.department != asked.department:
+        yield task.step, f"its question is addressed to {task.department}, which is not asked"
+    if (asked.state == "asked") == (task.state in OVER):
+        yield task.step, f"its question is {task.state.value}, and the opinion {asked.state}"
+    sheet = json.loads(task.payload)
+    if (sheet.get("task"), sheet.get("opinion")) != (to_text(TASK_PREFIX, task.id), str(task.id)):
+        yield task.step, f"what question {task.id} says is of another one"
 
 
 def submissions_have_a_cause(looked: Looked) -> Said:

@@ -28,7 +28,7 @@ from onenet.domain.case import Case, Decision
 from onenet.domain.commands import RecordAttempt
 from onenet.domain.outcome import Received, TryLater
 from onenet.domain.sheet import TASK_PREFIX
-from onenet.domain.visibility import Visible
+from onenet.domain.visibility import OfTasks
 from onenet.errors import Conflict, NotFound, OnenetError, StaleWrite
 from onenet.ids import from_text, new_id, to_text
 from onenet.services import steps
@@ -69,10 +69,10 @@ def given_back(retry_after_s: int | None) -> TryLater:
 
 @dataclass(frozen=True, slots=True)
 class Fetcher:
-    """A department's system that fetches: which department, and the cases that it may see."""
+    """A department's system that fetches: which department, and the tasks that it may see."""
 
     endpoint: EndpointRow
-    visible: Visible
+    visible: OfTasks
 
     @property
     def department(self) -> str:

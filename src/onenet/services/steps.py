@@ -16,11 +16,11 @@ from uuid import UUID
 import structlog
 
 from onenet import crashing, tally
-from onenet.adapters.base import Endpoint, Polls, Talk, TaskSheet, Withdraws
+from onenet.adapters.base import Adapter, Consults, Endpoint, Polls, Talk, TaskSheet, Withdraws
 from onenet.adapters.registry import adapter_for
 from onenet.adapters.transport import Attempt, Transport
 from onenet.clock import Clock
-from onenet.domain.case import WITHDRAWAL
+from onenet.domain.case import OPINION, WITHDRAWAL
 from onenet.domain.commands import FireTimer, RecordAttempt, RecordPoll
 from onenet.domain.outcome import AtDesk, TryLater, Unclear
 from onenet.domain.sheet import TASK_PREFIX
@@ -150,6 +150,15 @@ def _for_a_person() -> Talk:
     return AtDesk()
 
 
+def _said_of(kind: str, adapter: Adapter, sheet: TaskSheet) -> Talk:
+    """What the department's system is told of this kind of task."""
+    if kind == WITHDRAWAL:
+        return adapter.withdraw(sheet) if isinstance(adapter, Withdraws) else _for_a_person()
+    if kind == OPINION:
+        return adapter.consult(sheet) if isinstance(adapter, Consults) else _for_a_person()
+    return adapter.submit(sheet)
+
+
 Hear = Callable[[Claimed, Attempt], None]
 """Told of each call as it ends."""
 
@@ -169,10 +178,7 @@ async def dispatch(
         if links is not None:
             row = claimed.row
             sheet = await links.put_in(sheet, row["id"], row["case_id"], row["department"])
-        adapter = adapter_for(target)
-        if claimed.row["kind"] != WITHDRAWAL:
-            return sheet.key, adapter.submit(sheet)
-        return sheet.key, adapter.withdraw(sheet) if isinstance(adapter, Withdraws) else _for_a_person()
+        return sheet.key, _said_of(claimed.row["kind"], adapter_for(target), sheet)
 
     attempt = await _call(claimed, transport, clock.now(), gate.ring, hand_over)
     await _record(gate, claimed, attempt, RecordAttempt, hear=hear)
@@ -293,6 +299,8 @@ async def _call(
     say: Callable[[Endpoint, TaskSheet], Awaitable[_Said]],
 ) -> Attempt:
     endpoint, row = claimed.endpoint, claimed.row
+    if endpoint is None and row["kind"] == OPINION:
+        return Attempt(AtDesk(), None, now, now, None, "", 0)  # who is asked reads it
     if endpoint is None:
         return _not_called(TryLater("transient", "no endpoint is registered for the department"), now)
     if endpoint.state == "held":

@@ -30,7 +30,9 @@ class Said:
     `procedure`: the special one that begins with it, and how many working days it takes.
     """
 
-    word: Literal["accepted", "completed", "supplement_needed", "suspended", "resumed", "rejected"]
+    word: Literal[
+        "accepted", "completed", "supplement_needed", "suspended", "resumed", "rejected", "opinion_given"
+    ]
     opinion: str
     results: tuple[str, ...] = ()
     requests: tuple[tuple[str, str], ...] = ()
@@ -96,6 +98,8 @@ def _say_webhook(task: str, said: Said, results: list[Json]) -> Json:
             return told
         case "rejected":
             return told | {"reason_code": "refused", "reason": said.opinion}
+        case "opinion_given":
+            return told | {"answer": "agree", "words": said.opinion}
 
 
 def _call_webhook(task: str, said: Said, results: list[Json], seq: int, at: str) -> Json:
@@ -124,6 +128,8 @@ def _read_codes(body: Json) -> Work:
 
 
 def _say_code(task: str, said: Said, results: list[Json]) -> Json:
+    if said.word == "opinion_given":
+        return {"task": task, "view": "agree", "opinion": said.opinion}
     told: Json = {"task": task, "code": _CODES[said.word], "opinion": said.opinion, "results": results}
     told |= _procedure(said)
     return told | {"requests": _requests(said)} if said.requests else told

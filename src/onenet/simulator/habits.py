@@ -125,6 +125,9 @@ def asked(work: Work, call: int) -> Reaction:
     return wished(work, call)
 
 
+OPINES = Reaction(callbacks=(Later(Said("opinion_given", "无不同意见"), 1),))
+"""What each of them does with a question about somebody else's step."""
+
 HABITS: Mapping[str, Habit] = {
     habit.__name__: habit
     for habit in (

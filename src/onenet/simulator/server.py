@@ -16,7 +16,7 @@ from onenet.adapters import signing
 from onenet.clock import Clock
 from onenet.ids import new_id, to_text
 from onenet.simulator.dialects import Dialect, Json, Said
-from onenet.simulator.habits import Habit, Later, Reaction
+from onenet.simulator.habits import OPINES, Habit, Later, Reaction
 from onenet.simulator.ledger import Ledger, Planned
 from onenet.simulator.patient import Patient
 from onenet.simulator.sender import Sender
@@ -44,15 +44,16 @@ class Department:
         """Does with a task what it is in the habit of doing; the reaction, and the JSON to answer with."""
         try:
             message = json.loads(body)
-            if "withdraws" in message.get("data", message):
+            told = message.get("data", message)
+            if "withdraws" in told:
                 return Reaction(200), {}  # what it may still say of that task is late
-            work = self.dialect.read(message)
+            work = None if "question" in told else self.dialect.read(message)
         except (ValueError, KeyError, TypeError, AttributeError):
             return Reaction(400, takes=False), {"error": "not a task in this department's dialect"}
         call = self.ledger.call(key, hashlib.sha256(body).hexdigest())
         if call is None:
             return Reaction(409, takes=False), {"error": "this key came with another body before"}
-        reaction = self.habit(work, call)
+        reaction = self.habit(work, call) if work else OPINES
         if reaction.takes:
             self.ledger.take(key, list(self._planned(key, reaction)))
             self.sender.wake()

@@ -14,10 +14,10 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    case,
     exists,
     func,
     literal_column,
+    or_,
     select,
     text,
     tuple_,
@@ -165,7 +165,9 @@ BY_REQUEST = frozenset(
         *(EventType.RESULT_DELIVERED, EventType.STEP_URGING_ANSWERED),
     }
 )
-"""What a department does with a key of its own, under an Idempotency-Key. All else it calls back with."""
+"""What a department does with a key of its own, under an Idempotency-Key. All else it calls back with, and an
+opinion it may give either way.
+"""
 
 
 async def changed_unasked(connection: AsyncConnection) -> AsyncIterator[tuple[UUID, str]]:
@@ -180,11 +182,12 @@ async def changed_unasked(connection: AsyncConnection) -> AsyncIterator[tuple[UU
     e, k, gone = tables.event.c, tables.idempotency_key.c, erasure.c
     word = func.substr(e.actor, literal_column("1"), literal_column("11"))
     is_department = word == literal_column("'department:'")
-    department = func.substr(e.actor, literal_column("12"))
-    scope = case(
-        (e.type.in_(_literals(BY_REQUEST)), e.actor), else_=literal_column("'callback:'").concat(department)
+    callback = literal_column("'callback:'").concat(func.substr(e.actor, literal_column("12")))
+    said = or_(
+        and_(e.type.in_(_literals(BY_REQUEST)), k.scope == e.actor),
+        and_(e.type.not_in(_literals(BY_REQUEST - {EventType.OPINION_GIVEN})), k.scope == callback),
     )
-    same = and_(k.lane == e.lane, k.case_id == e.case_id, k.scope == scope)
+    same = and_(k.lane == e.lane, k.case_id == e.case_id, said)
     is_erased = exists().where(gone.lane == e.lane, gone.case_id == e.case_id, gone.erased_at.is_not(None))
     statement = (
         select(e.case_id, e.actor)

@@ -25,12 +25,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from onenet.domain.visibility import Visible
+from onenet.domain.visibility import OfTasks
 from onenet.ids import LANES, lane_of
 from onenet.store import queue, tables
 from onenet.store.among import among
 from onenet.store.bulk import Row
-from onenet.store.visibility import criterion, of_case
+from onenet.store.visibility import of_tasks
 
 _t = tables.task.c
 _KEY = (_t.lane, _t.case_id, _t.id)
@@ -66,23 +66,23 @@ def _of(department: str) -> ColumnElement[bool]:
 
 
 async def candidates(
-    connection: AsyncConnection, department: str, visible: Visible, now: datetime, limit: int
+    connection: AsyncConnection, department: str, visible: OfTasks, now: datetime, limit: int
 ) -> list[Candidate]:
     """What the department may fetch now, longest waiting first."""
     statement = select(*_KEY, _t.state, _t.attempt).where(
-        _of(department), _t.fetch_at <= now, of_case(visible, _t.lane, _t.case_id)
+        _of(department), _t.fetch_at <= now, of_tasks(visible)
     )
     found = await connection.execute(statement.order_by(_t.fetch_at, _t.lane, _t.id).limit(limit))
     return [Candidate(*row) for row in found]
 
 
-async def waiting(connection: AsyncConnection, department: str, visible: Visible, now: datetime) -> Waiting:
+async def waiting(connection: AsyncConnection, department: str, visible: OfTasks, now: datetime) -> Waiting:
     """How much waits for the department."""
     is_free = _t.fetch_at <= now
     counts = select(
         func.count().filter(is_free), func.min(_t.fetch_at).filter(is_free), func.count().filter(~is_free)
     )
-    statement = counts.where(_of(department), of_case(visible, _t.lane, _t.case_id))
+    statement = counts.where(_of(department), of_tasks(visible))
     return Waiting(*(await connection.execute(statement)).one())
 
 
@@ -164,7 +164,7 @@ async def extend(connection: AsyncConnection, department: str, token: UUID, unti
     return sorted((await connection.execute(statement)).scalars())
 
 
-async def find(connection: AsyncConnection, department: str, visible: Visible, task_id: UUID) -> Row | None:
+async def find(connection: AsyncConnection, department: str, visible: OfTasks, task_id: UUID) -> Row | None:
     """The task of this id, if it is the department's, with the `data_key` of its case."""
     case = tables.cases.c
     statement = (
@@ -174,7 +174,7 @@ async def find(connection: AsyncConnection, department: str, visible: Visible, t
             _t.lane == lane_of(task_id),
             _t.id == task_id,
             _t.department == department,
-            criterion(visible),
+            of_tasks(visible),
         )
     )
     found = (await connection.execute(statement)).mappings().first()

@@ -8,14 +8,15 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.domain.case import OPINION
 from onenet.domain.tickets import SEES
-from onenet.domain.visibility import Column, Condition, Visible
+from onenet.domain.visibility import Column, Condition, OfTasks, Visible
 from onenet.ids import lane_of
 from onenet.store import tables
 from onenet.store.opinion_tables import opinion
 from onenet.store.ticket_tables import ticket_unit
 
-_c, _s = tables.cases.c, tables.step.c
+_c, _s, _t = tables.cases.c, tables.step.c, tables.task.c
 _u = ticket_unit.alias("part_of").c
 """Under a name of its own: figures look through the same table."""
 
@@ -46,7 +47,30 @@ def of_case(visible: Visible, lane: ColumnElement[Any], case_id: ColumnElement[A
     """Whether the case is visible that a row of another table hangs on."""
     if any(not sight.conditions for sight in visible.sights):
         return true()
-    return exists(select(1).where(_c.lane == lane, _c.id == case_id, criterion(visible)))
+    found = select(1).where(_c.lane == lane, _c.id == case_id, criterion(visible))
+    return exists(found.correlate_except(tables.cases))
+
+
+def of_tasks(ways: OfTasks) -> ColumnElement[bool]:
+    """Whether a row of `task` is visible."""
+    return or_(of_case(ways.cases, _t.lane, _t.case_id), of_questions(ways.opinions))
+
+
+def of_questions(visible: Visible) -> ColumnElement[bool]:
+    """Whether a row of `task` is the question of a visible opinion, which has the same id."""
+    asked = (
+        select(1)
+        .join_from(opinion, tables.cases, and_(_c.lane == opinion.c.lane, _c.id == opinion.c.case_id))
+        .where(opinion.c.lane == _t.lane, opinion.c.case_id == _t.case_id, opinion.c.id == _t.id)
+        .where(of_opinions(visible))
+    )
+    return and_(_t.kind == OPINION, exists(asked.correlate(tables.task)))
+
+
+async def sees_task(connection: AsyncConnection, ways: OfTasks, task_id: UUID) -> bool:
+    """Whether there is such a task for this department's system."""
+    statement = select(_t.id).where(_t.lane == lane_of(task_id), _t.id == task_id, of_tasks(ways))
+    return (await connection.execute(statement)).first() is not None
 
 
 async def sees(connection: AsyncConnection, visible: Visible, case_id: UUID) -> bool:
