@@ -10,18 +10,24 @@ from uuid import UUID, uuid4
 
 import httpx2
 import pytest
+from sqlalchemy import insert, select
 
 from onenet.api.parts import Parts
 from onenet.clock import FrozenClock
 from onenet.domain.case import MaterialGiven
+from onenet.domain.commands import RecordAnswer
 from onenet.domain.delegation import Owner
+from onenet.domain.outcome import SupplementNeeded, SupplementRequest
 from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import DOCUMENT_PREFIX
+from onenet.domain.visibility import EVERYTHING
 from onenet.encryption import FileKeys, KeyRing
-from onenet.ids import from_text
-from onenet.services import custody, documents, encryption, uploads
+from onenet.ids import from_text, lane_of
+from onenet.services import cases, custody, documents, encryption, erasure, uploads
+from onenet.services.change import Change
 from onenet.services.document_upkeep import look_round
 from onenet.services.documents import Vault
+from onenet.store import erasure_tables
 from onenet.store.database import Database
 from onenet.store.spool import Spool
 from tests.documents.test_documents import CONTENT, OCTETS, begun, headers, submitted, uploaded
@@ -122,6 +128,49 @@ async def test_parts_that_were_left_go(
     assert files(tmp_path) == 1
     clock.advance(timedelta(hours=25))
     await look_round(vault, parts.case_of)
+    assert files(tmp_path) == 0
+
+
+async def with_one_replaced(frontend: httpx2.AsyncClient, parts: Parts, clock: FrozenClock) -> UUID:
+    """A case that was withdrawn: it had a document for good, and then another one in its place."""
+    first, second = await uploaded(frontend), await uploaded(frontend)
+    case = (await submitted(frontend, first["id"])).json()
+    clock.advance(timedelta(hours=2))
+    await look_round(parts.vault, parts.case_of)
+    id = UUID(case["id"])
+    (task,) = (await cases.get(parts.database, parts.catalogue, id, EVERYTHING)).tasks
+    asked = SupplementNeeded((SupplementRequest("material", "record", "unreadable"),))
+    await parts.gate.submit(Change(id, RecordAnswer(task, asked), "department:health"))
+    body = {"step": "certificate", "materials": [{"code": "record", "document": second["id"]}]}
+    for link, said in (("supplements", body), ("withdrawal", {})):
+        done = await frontend.post(case["links"][link], json=said, headers={"Idempotency-Key": link})
+        assert done.status_code == 200, done.text
+    return id
+
+
+async def test_a_document_that_another_came_for_goes_with_its_case(
+    frontend: httpx2.AsyncClient, parts: Parts, clock: FrozenClock, tmp_path: Path
+) -> None:
+    id = await with_one_replaced(frontend, parts, clock)
+    await erasure.erase(parts.database, parts.gate, id, basis="asked", actor="operator:test", now=clock.now())
+    await look_round(parts.vault, parts.case_of)
+    assert files(tmp_path) == 0
+
+
+async def test_what_an_earlier_process_left_of_an_erased_case_goes_by_itself(
+    frontend: httpx2.AsyncClient, parts: Parts, clock: FrozenClock, tmp_path: Path
+) -> None:
+    """It wrote down that it was done, and knew of less that hangs on a case."""
+    id = await with_one_replaced(frontend, parts, clock)
+    done_at, row = clock.now(), erasure_tables.erasure
+    done = {"basis": "asked", "actor": "operator:test", "decided_at": done_at, "erased_at": done_at}
+    async with parts.database.transaction() as connection:
+        await connection.execute(insert(row), done | {"lane": lane_of(id), "case_id": id})
+    clock.advance(timedelta(minutes=1))
+    rounds = [await erasure.round_of(parts.database, parts.gate, 0, clock.now()) for _ in range(2)]
+    await look_round(parts.vault, parts.case_of)
+    async with parts.database.read() as connection:
+        assert (await connection.scalar(select(row.c.erased_at)), rounds) == (done_at, [1, 0])
     assert files(tmp_path) == 0
 
 

@@ -46,6 +46,7 @@ document = Table(
     CheckConstraint("state IN ('storing', 'scanning', 'clean', 'infected', 'unscanned')", name="state_known"),
     CheckConstraint("(scan_at IS NOT NULL) = (state = 'scanning')", name="scan_while_scanning"),
     Index("ix_document_of_subject", "client", "subject", "created_at"),
+    Index(None, "case_id"),
     Index(
         "ix_document_to_scan",
         "lane",

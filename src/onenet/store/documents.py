@@ -133,6 +133,12 @@ async def of_subject(
     return [DocumentRow(*row) for row in found]
 
 
+async def of_case(connection: AsyncConnection, case_id: UUID) -> list[UUID]:
+    """The documents that a case took, or that are put aside for it; also those it names no more."""
+    statement = select(document.c.id).where(document.c.case_id == case_id)
+    return list((await connection.execute(statement)).scalars())
+
+
 async def taken_of_subject(
     connection: AsyncConnection, client: str, subject: str, *, limit: int
 ) -> list[DocumentRow]:

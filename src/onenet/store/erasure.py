@@ -55,6 +55,12 @@ HOLD_REASON = "legal_hold.reason"
 NOTHING_SAID = CaseContent(Applicant("", "natural_person", "", ""), {}, {}, ())
 """What is left of what an applicant said."""
 
+REVISION = 1
+"""How much is known to hang on a case. Raised when more is found: what was erased by less is erased again.
+
+1: also documents that others came for in their place.
+"""
+
 _CASE = tables.cases.c
 _ERASURE = erasure_tables.erasure.c
 _HOLD = erasure_tables.legal_hold.c
@@ -84,8 +90,8 @@ async def closed(connection: AsyncConnection, lane: int, before: datetime, limit
 
 
 async def undone(connection: AsyncConnection, limit: int) -> list[UUID]:
-    """Cases whose erasure is decided and not done."""
-    statement = select(_ERASURE.case_id).where(_ERASURE.erased_at.is_(None)).limit(limit)
+    """Cases whose erasure is decided and not done, or was done when less was known to hang on a case."""
+    statement = select(_ERASURE.case_id).where(_ERASURE.revision < REVISION).limit(limit)
     return list((await connection.execute(statement)).scalars())
 
 
@@ -190,25 +196,20 @@ async def finish(connection: AsyncConnection, case_ids: Sequence[UUID], now: dat
             same = (keys.c.scope == row["scope"], keys.c.key == row["key"])
             await connection.execute(delete(keys).where(*same))
     done = tuple_(_ERASURE.lane, _ERASURE.case_id).in_([(lane_of(id), id) for id in case_ids])
-    await connection.execute(update(erasure_tables.erasure).where(done).values(erased_at=now))
+    first = func.coalesce(_ERASURE.erased_at, now)
+    await connection.execute(
+        update(erasure_tables.erasure).where(done).values(erased_at=first, revision=REVISION)
+    )
 
 
 async def _give_up_documents(connection: AsyncConnection, case_id: UUID, now: datetime) -> None:
-    """Takes the keys of the case's documents; whoever looks after documents removes the files next."""
-    for id in await _documents(connection, case_id):
+    """Takes the keys of all documents that the case ever took, also of those that others came for in their
+    place; whoever looks after documents removes the files next.
+    """
+    for id in await documents.of_case(connection, case_id):
         _, other_key = ring_of(connection).new_data_key()
         gone = {"case_id": None, "state": "storing", "scan_at": None, "check_at": now, "data_key": other_key}
         await documents.change(connection, id, document.c.case_id == case_id, **gone)
-
-
-async def _documents(connection: AsyncConnection, case_id: UUID) -> list[UUID]:
-    content = tables.case_content
-    wrapped = select(_CASE.data_key).where(*_of(tables.cases, case_id, "id")).scalar_subquery()
-    statement = select(wrapped, content.c.content).where(*_of(content, case_id))
-    data_key, stored = (await connection.execute(statement)).one()
-    key = sealing.key_of(ring_of(connection), data_key)
-    said = contents.read(stored, key, case_id)
-    return [material.document for material in said.materials if material.document is not None]
 
 
 async def _empty_tasks(connection: AsyncConnection, case_id: UUID, key: DataKey) -> None:

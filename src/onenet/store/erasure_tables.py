@@ -9,13 +9,13 @@ from sqlalchemy import (
     Column,
     Index,
     PrimaryKeyConstraint,
+    SmallInteger,
     String,
     Table,
     Text,
-    text,
 )
 
-from onenet.store.schema import of_case, only, to_case
+from onenet.store.schema import of_case, to_case
 from onenet.store.tables import Timestamp, metadata
 
 erasure = Table(
@@ -26,15 +26,11 @@ erasure = Table(
     Column("actor", String(255), nullable=False),
     Column("decided_at", Timestamp, nullable=False),
     Column("erased_at", Timestamp),
+    # How much was known to hang on a case when it was done; 0: it is not done, or a process of before did it.
+    Column("revision", SmallInteger, nullable=False, server_default="0"),
     PrimaryKeyConstraint("lane", "case_id"),
     to_case(),
-    # Few rows: what is decided and not done.
-    Index(
-        "ix_erasure_open",
-        "lane",
-        "case_id",
-        **only(text("erased_at IS NULL")),
-    ),
+    Index(None, "revision"),
 )
 
 legal_hold = Table(
