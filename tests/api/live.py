@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx2
 
 from tests.forking import Forked
+from tests.outward import NO_TLS
 
 DEADLINE_S = 30
 
@@ -72,7 +73,7 @@ def _wait_for(url: str, server: Forked) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while time.monotonic() < deadline and server.poll() is None:
         try:
-            if httpx2.get(f"{url}/health/ready").status_code == 200:
+            if httpx2.get(f"{url}/health/ready", verify=NO_TLS).status_code == 200:
                 return
         except httpx2.TransportError:
             time.sleep(0.1)

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from tests.api.live import Live, live
 from tests.issuing import RSA_KEY, TestIssuer, b64, compact, issuing, public_jwk
+from tests.outward import NO_TLS
 from tests.proving import KEY, OTHER_KEY, proof, thumbprint
 
 pytestmark = pytest.mark.xdist_group("tokens")
@@ -43,7 +44,10 @@ class World:
     def ask(self, token: str, **further: str) -> httpx2.Response:
         """Shows the token."""
         return httpx2.get(
-            self.server.url + PATH, headers={"Authorization": f"Bearer {token}", **further}, trust_env=False
+            self.server.url + PATH,
+            headers={"Authorization": f"Bearer {token}", **further},
+            trust_env=False,
+            verify=NO_TLS,
         )
 
     def last_failure(self) -> dict[str, Any]:
@@ -348,7 +352,7 @@ def test_a_right_token_is_told_without_its_subject(world: World) -> None:
 
 def ask_bound(world: World, token: str, shown: str | None, scheme: str = "DPoP") -> httpx2.Response:
     headers = {"Authorization": f"{scheme} {token}", **({"DPoP": shown} if shown else {})}
-    return httpx2.get(world.server.url + PATH, headers=headers, trust_env=False)
+    return httpx2.get(world.server.url + PATH, headers=headers, trust_env=False, verify=NO_TLS)
 
 
 def bound(world: World) -> str:

@@ -32,6 +32,7 @@ from tests.documents.corpus import PDF
 from tests.documents.vaults import RING
 from tests.forking import Forked
 from tests.keys import KEK
+from tests.outward import NO_TLS
 
 KILLS = int(os.environ.get("DOCUMENT_KILLS", "1"))
 """A hundred of them are worth their hour before a release."""
@@ -75,7 +76,7 @@ class City:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, log.read_text()[-3_000:]
             try:
-                if httpx2.get(f"{self.url}/health/ready", trust_env=False).status_code == 200:
+                if httpx2.get(f"{self.url}/health/ready", trust_env=False, verify=NO_TLS).status_code == 200:
                     return
             except httpx2.TransportError:
                 time.sleep(0.05)
@@ -220,7 +221,9 @@ async def test_a_server_that_dies_at_a_point_answers_for_all_or_nothing(city: Ci
         def send(key: str) -> httpx2.Response:
             said = {"Content-Type": PDF, "Onenet-Filename": "a.pdf", "Idempotency-Key": key}
             said |= made.headers(1)
-            return httpx2.post(f"{made.url}/v1/documents", content=content, headers=said, trust_env=False)
+            return httpx2.post(
+                f"{made.url}/v1/documents", content=content, headers=said, trust_env=False, verify=NO_TLS
+            )
 
         def note(answer: httpx2.Response, *, replayed: bool) -> None:
             assert answer.status_code == 201

@@ -26,6 +26,7 @@ import pytest
 from tests.api.live import Live, live
 from tests.faults.ports import Ports
 from tests.issuing import AUDIENCE
+from tests.outward import NO_TLS
 
 pytestmark = pytest.mark.xdist_group("oidc-peers")
 
@@ -79,7 +80,8 @@ def listening(command: list[str], url: str, folder: Path) -> Iterator[None]:
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, "the provider does not listen"
                 try:
-                    httpx2.get(f"{url}/.well-known/openid-configuration", trust_env=False).raise_for_status()
+                    known = f"{url}/.well-known/openid-configuration"
+                    httpx2.get(known, trust_env=False, verify=NO_TLS).raise_for_status()
                     break
                 except httpx2.HTTPError:
                     time.sleep(0.05)
