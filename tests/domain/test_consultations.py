@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from onenet.domain.case import OPINION, Task
-from onenet.domain.commands import RecordAnswer, RecordAttempt, SendAgain
+from onenet.domain.commands import Clerk, RecordAnswer, RecordAttempt, SendAgain, TakeUp, WorkAtDesk
+from onenet.domain.flow import with_department
+from onenet.domain.machine import decide
 from onenet.domain.opinion_acts import AskOpinion, WithdrawOpinion
 from onenet.domain.outcome import (
     Accepted,
@@ -25,14 +28,17 @@ from onenet.domain.procedures import Opinion
 from onenet.domain.retry import LONGEST_LIFE
 from onenet.domain.stalls import stalls
 from onenet.domain.states import StepState, TaskState
-from onenet.errors import MoveRefused, StaleWrite
+from onenet.domain.unreachable import is_on_its_way
+from onenet.errors import MoveRefused, NotFound, StaleWrite
 from onenet.ids import to_text
 from tests.domain.test_opinions import STEP, accepted, ask, give, opinions
 from tests.domain.walk import Walk, begin
-from tests.factories import make_bundle, make_member, names
+from tests.factories import make_bundle, make_member, moment, names
 
 AGREED = OpinionGiven("agree_with_conditions", "as registered")
 GONE = TryLater("gone", "410")
+ANOTHER = AskOpinion(STEP, "bank", names("银行"), "?", "officer:police/z-1")
+"""Another question in the same step, for which its tasks are looked at."""
 
 
 def question(walk: Walk) -> Task:
@@ -162,6 +168,26 @@ def test_a_question_keeps_no_task_of_its_department_back() -> None:
     walk.tell(AskOpinion("third", "health", names("卫健"), "?", "officer:police/z-1"))
     walk.answer("first", Completed())
     assert walk.step("second").state is StepState.DISPATCHED
+
+
+def test_its_step_waits_for_its_own_department_while_that_of_the_question_is_held_or_away() -> None:
+    walk = accepted()
+    ask(walk)
+    before = walk.step(STEP).waiting
+    held = replace(moment(walk.now), held=frozenset({"health", "bank"}))
+    decision = decide(walk.case, ANOTHER, held)
+    assert decision.case.steps[STEP].waiting == before
+    assert not is_on_its_way(walk.case, walk.step(STEP)._replace(waiting=with_department("police")))
+
+
+def test_a_question_is_no_task_of_the_desk_that_asked() -> None:
+    walk = accepted()
+    found = ask(walk)
+    walk.case = walk.case._replace(
+        steps={**walk.case.steps, STEP: walk.step(STEP)._replace(desk_at=walk.now)}
+    )
+    with pytest.raises(NotFound):
+        walk.tell(WorkAtDesk(found.id, Clerk("officer:police/z-1"), TakeUp()))
 
 
 # ---- the answer
