@@ -93,6 +93,7 @@ def bundles(draw: st.DrawFn, unfolded: bool = True) -> Bundle:
                 when=draw(st.sampled_from([None, None, None, "small == true", "small == false"])),
                 offline=draw(st.integers(0, 7)) == 0,
                 materials=["deed", "paper"],
+                results=["paper"],
                 waits=waits,
             )
         )

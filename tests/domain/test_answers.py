@@ -222,7 +222,7 @@ def test_a_step_let_go_after_an_unclear_answer_is_sent_again_under_the_same_key(
 
 
 def test_a_completed_step_keeps_its_results_and_says_them_in_the_event() -> None:
-    walk = begin()
+    walk = begin(make_bundle(make_member(results=("page",))))
     walk.answer("household", Completed((ResultGiven("page", "P-1", {"pages": 2}),), "granted"))
     step = walk.step("household")
     assert step.results == (ResultGiven("page", "P-1", {"pages": 2}, issued_on="2026-11-23"),)
@@ -282,6 +282,15 @@ def test_asking_for_what_the_item_does_not_name_holds_the_step() -> None:
     waiting = walk.step("household").waiting
     assert waiting is not None
     assert (waiting.waits_for, waiting.reason) == ("officer", "unclear_answer")
+
+
+def test_a_result_that_the_item_does_not_issue_holds_the_step() -> None:
+    """It may be another task's; the step's own would be missing, and nobody told."""
+    walk = begin(make_bundle(make_member(results=("page",))))
+    walk.answer("household", Completed((ResultGiven("page", "P-1"), ResultGiven("pass", "P-2"))))
+    step = walk.step("household")
+    assert (step.state, step.results) == (StepState.HELD, ())
+    assert step.reason == "/results/1/code: Expected a result of the item: page"
 
 
 def test_a_due_date_that_stands_for_no_limit_is_none() -> None:

@@ -32,7 +32,7 @@ from tests.keys import key_ring
 from tests.store.seeding import save_new
 
 BUNDLE = make_bundle(
-    make_member("a"),
+    make_member("a", results=["paper"]),
     make_member("b", department="bank", after=["a"]),
     make_member("c", department="bank", after=["a"]),
     make_member("d", after=["b", "c"]),

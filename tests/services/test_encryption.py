@@ -29,7 +29,7 @@ from onenet.store import encryption as store
 from onenet.store.database import Database
 from onenet.store.idempotency import StoredAnswer
 from tests.domain.walk import begin
-from tests.factories import NOW, Shelf, make_bundle, make_content, make_opening
+from tests.factories import NOW, Shelf, make_bundle, make_content, make_member, make_opening
 from tests.keys import KEK, key_ring
 from tests.store.seeding import load_one, save_department, save_new
 
@@ -65,7 +65,7 @@ async def submitted(gate: Gate, shelf: Shelf, *, decided: bool = False) -> Case:
     """A case of one step, whose department has answered if it is `decided`."""
     content = make_content(form={"remark": "canary-form"})
     content = replace(content, applicant=Applicant("canary-name", "natural_person", "resident_id", ID_NO))
-    bundle = shelf.put(make_bundle())
+    bundle = shelf.put(make_bundle(make_member(results=["paper"])))
     once = Once("frontend:app/s-1", f"key-{new_id()}", b"x" * 32, Conflict)
     change = make_opening(
         bundle, content=content, once=once, render=lambda case, _: StoredAnswer(202, f"canary-{case.id}")
@@ -399,8 +399,8 @@ async def test_a_secret_that_was_sealed_stays_valid_and_a_rotation_leaves_its_ha
 async def test_a_case_from_before_is_read_as_it_is_and_sealed_by_a_rotation(
     database: Database, shelf: Shelf, open_with: Opener
 ) -> None:
-    shelf.put(make_bundle())
-    walk = begin()
+    bundle = shelf.put(make_bundle(make_member(results=["paper"])))
+    walk = begin(bundle)
     walk.answer("household", Completed((ResultGiven("paper", "canary-result"),), "canary-opinion"))
     await save_new(open_with(), [walk])
     await put_secret(database, tracking_secret=SECRET)

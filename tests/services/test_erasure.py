@@ -40,7 +40,8 @@ async def closed_case(gate: Gate, shelf: Shelf, database: Database, *, retention
     await save_department(database, "police", "http://127.0.0.1:1")
     content = make_content(form={"remark": "canary-form"})
     content = replace(content, applicant=Applicant("canary-name", "natural_person", "resident_id", ID_NO))
-    bundle = shelf.put(make_bundle(replace(make_member(), retention_days=retention_days)))
+    member = replace(make_member(results=["paper"]), retention_days=retention_days)
+    bundle = shelf.put(make_bundle(member))
     once = Once("frontend:app/s-1", f"key-{new_id()}", b"x" * 32, Conflict)
     opening = make_opening(
         bundle,

@@ -5,6 +5,7 @@ Source of the rules for duplicate, late and stale answers: delivery.md section 1
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
@@ -122,8 +123,10 @@ def _for_a_person(draft: Draft, step: Step, outcome: Outcome) -> Unclear | None:
             return NOT_THE_ITEMS
         case SupplementNeeded(due_on=due_on) if lapses.is_over(draft, due_on):
             return DAY_IS_OVER
-        case Completed(results=given) if (fault := next(results.faults(given), None)) is not None:
-            return Unclear(f"{fault.pointer}: {fault.message_en}")
+        case Completed(results=given):
+            member = draft.case.bundle.member(step.code)
+            fault = next(itertools.chain(results.strangers(given, member), results.faults(given)), None)
+            return Unclear(f"{fault.pointer}: {fault.message_en}") if fault else None
         case Rejected() if refusals.names_no_body(outcome):
             return refusals.WHERE_ELSE
         case _:

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from onenet.domain import subjects
-from onenet.domain.bundle import Bundle, Names
+from onenet.domain.bundle import Bundle, Member, Names
 from onenet.domain.case import Step
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import ResultGiven, ResultState
@@ -44,6 +44,16 @@ def faults(given: Sequence[ResultGiven]) -> Iterator[Fault]:
             zh, en = "同一结果重复填写", "Expected each result of one number once"
             yield Fault("repeated", zh, en, f"/results/{place}")
         before.add((each.code, each.number))
+
+
+def strangers(given: Sequence[ResultGiven], member: Member) -> Iterator[Fault]:
+    """Results that the item does not issue: perhaps another task's, whose own would be missing unsaid."""
+    own = [each.code for each in member.results]
+    for place, each in enumerate(given):
+        if each.code not in own:
+            listed = ", ".join(own) or "none"
+            zh, en = f"该事项的结果为：{listed}", f"Expected a result of the item: {listed}"
+            yield Fault("unknown_result", zh, en, f"/results/{place}/code")
 
 
 def standing(result: ResultGiven, today: date) -> tuple[Standing, str | None]:
