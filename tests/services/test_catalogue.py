@@ -121,6 +121,19 @@ calendar_years:
     assert (len(after.holidays), sorted(after.make_up), after.source) == (5, [date(2035, 9, 29)], "通知")
 
 
+async def test_a_year_that_was_published_is_not_taken_back_by_a_folder_that_does_not_say_it(
+    database: Database, folder: Path, catalogue: Catalogue
+) -> None:
+    await publish(database, folder, CLOCK)
+    entry = "{code: x, calendar: china, year: 2035, source: 通知, make_up: ['2035-09-29']}"
+    (folder / "2035.yaml").write_text(f"calendar_years: [{entry}]", encoding="utf-8")
+    (said,) = (await publish(database, folder, CLOCK)).years
+    assert (said.calendar, said.before.is_provisional, said.after.source) == ("china", True, "通知")
+    (folder / "2035.yaml").unlink()
+    assert (await publish(database, folder, CLOCK)).years == ()
+    assert (await catalogue.calendar("kunshan")).year(2035).source == "通知"
+
+
 async def test_without_a_calendar_only_weekends_are_known(
     database: Database, folder: Path, catalogue: Catalogue
 ) -> None:

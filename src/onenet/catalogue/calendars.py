@@ -8,7 +8,8 @@ latter (stack.md 9.7), so a year without any of its own is provisional.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 
@@ -19,6 +20,9 @@ from onenet.domain.calendar import ONE_DAY, SATURDAY, Calendar, Year
 
 YEARS = range(2024, 2036)
 """Years that are published; later ones are provisional, and of them only weekends are known."""
+
+_LIBRARY = "holidays "
+"""How the source of a year begins that the library knows."""
 
 _AMERICAN = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
 _LANGUAGES = {"zh": "zh_CN", "en": "en_US"}
@@ -39,6 +43,22 @@ def build_calendars(catalogue: Catalogue) -> list[Calendar]:
     ]
 
 
+def kept(published: Mapping[str, Calendar], new: Iterable[Calendar]) -> list[Calendar]:
+    """The new calendars, with those years as they were published that a catalogue said itself and this one
+    does not: what the State Council has published is not taken back by a folder that does not say it.
+    """
+    return [
+        replace(each, years={n: _kept(published.get(each.code), year) for n, year in each.years.items()})
+        for each in new
+    ]
+
+
+def _kept(published: Calendar | None, new: Year) -> Year:
+    before = published.years.get(new.year) if published else None
+    was_said = before is not None and not before.source.startswith(_LIBRARY)
+    return before if before and was_said and new.source.startswith(_LIBRARY) else new
+
+
 def known_year(country: str, year: int) -> Year:
     """A year as the library knows it."""
     import holidays  # here: it takes 0.1 s, and only publishing needs it
@@ -56,7 +76,7 @@ def known_year(country: str, year: int) -> Year:
         },
         make_up,
         is_provisional=not make_up,
-        source=f"holidays {version('holidays')}, {country}",
+        source=f"{_LIBRARY}{version('holidays')}, {country}",
     )
 
 

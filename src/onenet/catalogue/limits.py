@@ -6,10 +6,12 @@ Only limits in one unit are compared: how many working days an hour is, no sourc
 from __future__ import annotations
 
 from onenet.catalogue import model
-from onenet.catalogue.findings import Findings, Place, warning
+from onenet.catalogue.build import build_jurisdiction
+from onenet.catalogue.findings import Findings, Place, error, warning
 from onenet.catalogue.load import Catalogue, Entry
 from onenet.catalogue.view import BundleView
 from onenet.domain.bundle import Limit, Member
+from onenet.domain.rules import held, line
 
 
 def promises_cover_each_member(view: BundleView) -> Findings:
@@ -34,6 +36,21 @@ def promises_cover_the_longest_path(view: BundleView) -> Findings:
             f"{view.bundle.code} promises {_words(promise)}, the path {' -> '.join(path)} adds up to {added}"
         )
         yield warning(_promise_place(view), "promise_shorter_than_path", f"{what}; both are kept")
+
+
+def tickets_are_lengthened_in_their_unit(catalogue: Catalogue) -> Findings:
+    """What lengthens the time of a ticket is in its unit, or never could; rules of places above count."""
+    places = {entry.code: build_jurisdiction(entry.shape) for entry in catalogue.jurisdictions}
+    for entry in catalogue.jurisdictions:
+        said = {rule.name: rule.value for rule in held(line(places, entry.code))}
+        units = {limit["unit"] for limit in (said["ticket"], *said["ticket_kinds"].values())}
+        unit = said["ticket_extension"]["unit"]
+        if entry.shape.rules.model_fields_set & _OF_TICKETS and units != {unit}:
+            what = f"{entry.code} lengthens tickets by {unit}; expected the unit of ticket and ticket_kinds"
+            yield error(entry.at("rules"), "ticket_units", what)
+
+
+_OF_TICKETS = {"ticket", "ticket_kinds", "ticket_extension"}
 
 
 def promises_keep_within_the_law(catalogue: Catalogue) -> Findings:

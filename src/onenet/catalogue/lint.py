@@ -50,6 +50,7 @@ CATALOGUE_RULES: Sequence[Callable[[Catalogue], Findings]] = (
     conditions.told_answers_are_asked,
     conditions.questions_are_used,
     limits.promises_keep_within_the_law,
+    limits.tickets_are_lengthened_in_their_unit,
     promises.what_may_follow_is_there,
     promises.no_commitment_where_a_check_protects,
     promises.a_verification_grants_nothing,

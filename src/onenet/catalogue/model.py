@@ -143,8 +143,8 @@ class Rules(Shape):
     supervision: Limit = Limit(number=5, unit="workdays")
     opinion: DayLimit = DayLimit(number=5, unit="workdays")
     office: Office | None = None
-    extension: Limit = Limit(number=10, unit="workdays")
-    joint_extension: Limit = Limit(number=15, unit="workdays")
+    extension: DayLimit = DayLimit(number=10, unit="workdays")
+    joint_extension: DayLimit = DayLimit(number=15, unit="workdays")
     review_body: Names | None = None
     review_days: int = Field(default=60, ge=1, le=3650)
     court: Names | None = None

@@ -12,6 +12,7 @@ import typer
 from onenet.catalogue.lint import Report
 from onenet.catalogue.lint import lint as check
 from onenet.cli.opening import with_database
+from onenet.domain.calendar import Year
 from onenet.domain.rules import Changed, Held
 from onenet.resources import example_catalogue_dir
 from onenet.services import catalogue
@@ -60,8 +61,15 @@ def publish(folder: Folder = None) -> None:
         typer.echo(f"published {version.code} version {version.version}")
     for version in made.unchanged:
         typer.echo(f"unchanged {version.code} version {version.version}")
+    for each in made.years:
+        both = " -> ".join(map(_of_year, (each.before, each.after)))
+        typer.echo(f"calendar {each.calendar} {each.after.year}: {both}")
     for change in sorted(made.rules, key=_is_gone):
         typer.echo(_told(change))
+
+
+def _of_year(year: Year) -> str:
+    return f"{year.source} (provisional)" if year.is_provisional else year.source
 
 
 def _is_gone(change: Changed) -> bool:

@@ -157,10 +157,10 @@ _SAID_BY_LAW: Mapping[str, Any] = {
 
 
 def line(places: Mapping[str, Jurisdiction], code: str) -> list[Jurisdiction]:
-    """The place and those above it, nearest first; empty for an unknown code."""
+    """The place and those above it, nearest first; empty for an unknown code. A circle is gone round once."""
     found: list[Jurisdiction] = []
     at: str | None = code
-    while at is not None and at in places:
+    while at is not None and at in places and places[at] not in found:
         found.append(places[at])
         at = found[-1].parent
     return found

@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from onenet.catalogue.build import content_text, fingerprint
+from onenet.catalogue.calendars import kept
 from onenet.catalogue.lint import Report, lint
 from onenet.clock import Clock
 from onenet.domain.bundle import Bundle, Department, Jurisdiction, read_bundle
-from onenet.domain.calendar import Calendar
+from onenet.domain.calendar import Calendar, Year
 from onenet.domain.rules import KNOWN_EVERYWHERE, Changed, Held, Rules, changed, held, line, read_rules
 from onenet.domain.tickets import BUNDLE as TICKETS
 from onenet.errors import Conflict, NotFound
@@ -35,18 +36,28 @@ MAX_AGE_S = 1.0
 RULES_MAX_AGE_S = KNOWN_EVERYWHERE.total_seconds() - 15
 
 
+class ChangedYear(NamedTuple):
+    """A year of a calendar as it was and as it is."""
+
+    calendar: str
+    before: Year
+    after: Year
+
+
 @dataclass(frozen=True, slots=True)
 class Publication:
     """What came of publishing: the check's report, and each bundle's version; nothing was stored on errors.
 
     `added`: versions that are new. `unchanged`: versions that hold the same content already. `rules`: what
-    places that were known before say otherwise now, or say no more.
+    places that were known before say otherwise now, or say no more. `years`: those of calendars that are
+    otherwise than before.
     """
 
     report: Report
     added: tuple[Version, ...] = ()
     unchanged: tuple[Version, ...] = ()
     rules: tuple[Changed, ...] = ()
+    years: tuple[ChangedYear, ...] = ()
 
 
 async def publish(database: Database, directory: Path, clock: Clock) -> Publication:
@@ -68,7 +79,7 @@ async def publish(database: Database, directory: Path, clock: Clock) -> Publicat
 async def _store(connection: AsyncConnection, report: Report, clock: Clock) -> Publication:
     now = clock.now()
     before = await store.calendars(connection), _by_code(await store.jurisdictions(connection))
-    await store.save_calendars(connection, report.calendars, now)
+    await store.save_calendars(connection, kept(before[0], report.calendars), now)
     await store.save_jurisdictions(connection, report.jurisdictions, now)
     after = await store.calendars(connection), _by_code(await store.jurisdictions(connection))
     if before != after:
@@ -85,7 +96,15 @@ async def _store(connection: AsyncConnection, report: Report, clock: Clock) -> P
         version = Version(bundle.code, number, fingerprint(bundle), now)
         await store.add(connection, version, content_text(bundle))
         added.append(version)
-    return Publication(report, tuple(added), tuple(unchanged), tuple(changed(before[1], after[1])))
+    rules, years = tuple(changed(before[1], after[1])), tuple(_changed_years(before[0], after[0]))
+    return Publication(report, tuple(added), tuple(unchanged), rules, years)
+
+
+def _changed_years(before: Mapping[str, Calendar], after: Mapping[str, Calendar]) -> Iterator[ChangedYear]:
+    for code, known in before.items():
+        for number, year in known.years.items():
+            if (now := after[code].years[number]) != year:
+                yield ChangedYear(code, year, now)
 
 
 def _by_code(places: Iterable[Jurisdiction]) -> dict[str, Jurisdiction]:
