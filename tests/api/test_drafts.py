@@ -476,6 +476,18 @@ async def test_a_draft_takes_its_documents_into_the_case(frontend: httpx2.AsyncC
     assert (await frontend.get(made["links"]["self"])).json()["case"] == case["id"]
 
 
+async def test_a_draft_says_how_results_are_to_come_as_far_as_it_is_filled_in(
+    frontend: httpx2.AsyncClient,
+) -> None:
+    wish = {"channel": "carrier pigeon"}
+    here, tag = await complete(frontend, delivery=wish)
+    left = (await frontend.get(here)).json()
+    assert (left["delivery"], [each["pointer"] for each in left["findings"]]) == (wish, ["/delivery/channel"])
+    body = submission(delivery={"channel": "electronic"})
+    assert (await frontend.put(here, json=body, headers={"If-Match": tag})).status_code == 200
+    assert (await sent(frontend, here)).status_code == 202
+
+
 async def test_a_draft_is_in_the_copy_of_what_is_held_about_one(frontend: httpx2.AsyncClient) -> None:
     await begun(frontend, form={"child_name": "示例宝"})
     exported = await frontend.get("/v1/me/data", headers={"Accept": "application/x-ndjson"})

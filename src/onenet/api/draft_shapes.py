@@ -58,6 +58,13 @@ class DraftAgent(Request):
     mandate: DraftMandate | None = None
 
 
+class DraftDelivery(Request):
+    """How results are to reach the applicant, as far as it is filled in."""
+
+    channel: Piece | None = None
+    address: Piece | None = None
+
+
 class DraftContent(Request):
     """An application that may be incomplete: only where it is for is needed. Its bundle stays the same."""
 
@@ -72,6 +79,7 @@ class DraftContent(Request):
     agent: DraftAgent | None = None
     channel: Channel | None = None
     assistance: AssistanceShape | None = None
+    delivery: DraftDelivery | None = None
     subjects: SubjectCount | None = None
 
     def content(self) -> dict[str, Any]:
@@ -127,6 +135,7 @@ class DraftInFull(DraftShape):
     agent: dict[str, Any] | None = None
     channel: str | None = None
     assistance: dict[str, Any] | None = None
+    delivery: dict[str, Any] | None = None
     subjects: int | None = None
 
 
