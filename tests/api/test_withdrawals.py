@@ -112,7 +112,7 @@ async def test_a_step_alone_is_not_withdrawn_where_the_bundle_does_not_let_it_be
     refused = await withdraw(frontend, case, step="certificate")
     assert (refused.status_code, refused.json()["detail"]) == (
         409,
-        "this case can only be withdrawn as a whole",
+        "no single step of this case can be withdrawn",
     )
     assert (await certificate(frontend, case))["state"] == "dispatched"
 

@@ -50,6 +50,7 @@ GUIDANCE: dict[str, Any] = {
 }
 BUNDLE: dict[str, Any] = {
     **_BUNDLE,
+    "partial_withdrawal": False,
     "subjects": {
         "names": {"zh": "孩子", "en": "Child"},
         "max": 4,

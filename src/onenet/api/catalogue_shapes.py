@@ -221,7 +221,9 @@ class SubjectsShape(Answer):
 
 
 class BundleShape(BundleSummary):
-    """One published version of a bundle. `subjects`: absent where a case is for one."""
+    """One published version of a bundle. `subjects`: absent where a case is for one. `partial_withdrawal`:
+    whether a step can be withdrawn alone.
+    """
 
     lead: Named
     statutory: Limit | None = None
@@ -230,6 +232,7 @@ class BundleShape(BundleSummary):
     members: list[MemberShape]
     materials: list[MaterialView]
     departments: list[DepartmentShape]
+    partial_withdrawal: bool
     subjects: SubjectsShape | None = None
 
 

@@ -53,6 +53,7 @@ def bundle_view(bundle: Bundle) -> dict[str, Any]:
                 _material(bundle, material, bundle.members) for material in bundle.materials.values()
             ],
             "departments": [department(each) for each in bundle.departments.values()],
+            "partial_withdrawal": bundle.partial_withdrawal,
             "subjects": _subjects(bundle.subjects) if bundle.subjects else None,
         }
     )

@@ -61,7 +61,7 @@ def withdraw_step(draft: Draft, code: str) -> Reply:
     if step is None:
         raise NotFound
     if not draft.case.bundle.partial_withdrawal:
-        raise moves.refused("this case can only be withdrawn as a whole", draft, step)
+        raise moves.refused("no single step of this case can be withdrawn", draft, step)
     if step.state in FINAL_STEP:
         raise moves.refused("the step is closed", draft, step)
     end_step(draft, code, StepState.CANCELLED, WITHDRAWN)
