@@ -82,6 +82,11 @@ async def test_what_is_promised_stands_on_the_step_until_it_is_handed_in(
         "示例一",
     )
     lease = {"step": "certificate", "materials": [{"code": "lease", "reference": "mine/lease"}]}
+    twice = {**lease, "materials": [*lease["materials"], *lease["materials"]]}
+    answer = await post(frontend, f"/v1/cases/{case['id']}/supplements", twice, "twice")
+    assert answer.status_code == 409
+    found = [(fault["code"], fault["pointer"]) for fault in answer.json()["errors"]]
+    assert found == [("material_repeated", "/materials/1/code")]
     answer = await post(frontend, f"/v1/cases/{case['id']}/supplements", lease)
     assert answer.status_code == 200, answer.text
     assert answer.json()["steps"][0]["tolerances"][0]["outcome"] == "kept"

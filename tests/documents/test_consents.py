@@ -22,13 +22,13 @@ from onenet.domain.bundle import Bundle
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.ids import from_text
 from onenet.quotas import Policy, Quotas
-from onenet.services import custody, document_upkeep, documents
+from onenet.services import custody, document_upkeep, documents, keys
 from onenet.store import catalogue as store_catalogue
 from onenet.store import documents as store_documents
 from onenet.store.catalogue import Version
 from onenet.store.database import Database
 from onenet.store.objects import Folder
-from tests.api.conftest import PUBLIC_URL, city_bundle, submission
+from tests.api.conftest import PUBLIC_URL, acting, city_bundle, submission
 from tests.documents import making
 from tests.documents.test_documents import CONTENT, fault_of, submitted, uploaded
 from tests.factories import NOW
@@ -244,6 +244,24 @@ async def test_a_missing_consent_is_a_problem_of_its_own(frontend: httpx2.AsyncC
     said = (await submitted(frontend, document)).json()
     assert said["type"].endswith("/problems/consent-missing")
     assert "consented" in said["title"]
+
+
+async def test_a_key_that_is_confined_reaches_no_document_of_another_place(
+    frontend: httpx2.AsyncClient, anonymous: httpx2.AsyncClient, database: Database, clock: FrozenClock
+) -> None:
+    document = (await uploaded(frontend))["id"]
+    said = submission(jurisdiction="suzhou", materials=[{"code": "record", "document": document}])
+    case = (await frontend.post("/v1/cases", json=said, headers={"Idempotency-Key": "s"})).json()
+    created = await keys.create(
+        database, kind="frontend", client="app", now=clock.now(), jurisdictions=frozenset({"kunshan"})
+    )
+    confined = acting(anonymous, created.token, "citizen-1")
+    refused = await consents(confined, wanted(document))
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (409, "/document")
+    assert (await consents(frontend, wanted(document))).status_code == 201
+    assert fault_of(await submitted(confined, document))[0] == 409
+    assert case["number"] not in (await confined.get("/v1/me/data")).text
+    assert case["number"] in (await frontend.get("/v1/me/data")).text
 
 
 async def test_an_owner_uses_again_what_a_delegate_brought(

@@ -119,6 +119,11 @@ def faults(*undertakings: Undertaking, given: tuple[str, ...] = ("plan",)) -> li
             [("material_not_secondary", "/undertakings/0/materials/0/code")],
         ),
         ((promise(),), ("plan", "lease"), [("material_repeated", "/undertakings/0/materials/0/code")]),
+        (
+            (promise(materials=(Later("lease"), Later("lease"))),),
+            ("plan",),
+            [("material_repeated", "/undertakings/0/materials/1/code")],
+        ),
         ((promise(step="other"), promise()), ("plan",), [("not_tolerated", "/undertakings/0/step")]),
         ((promise(), promise()), ("plan",), [("not_tolerated", "/undertakings/1/step")]),
     ],

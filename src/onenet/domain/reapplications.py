@@ -120,6 +120,8 @@ def content_for(
     bundle, said = case.bundle, case.content
     fields = {*guidance.form_schema(bundle, codes, said.answers)["properties"], *subjects.marking(bundle)}
     papers = {code for each in codes for code in bundle.member(each).materials}
+    if said.agent is not None and said.agent.mandate is not None:
+        papers.add(said.agent.mandate.material)  # it proves the agent here too, whichever item asked for it
     given = {each.code: each for each in (*said.materials, *materials)}
     return replace(
         said,

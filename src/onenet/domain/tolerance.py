@@ -53,8 +53,12 @@ def faults(
         if each.version != terms.version:
             yield _unknown_text(at)
         for place, later in enumerate(each.materials):
+            where = f"{at}/materials/{place}"
+            if (each.step, later.material) in promised:
+                zh, en = "该材料重复承诺", "This material is promised already"
+                yield Fault("material_repeated", zh, en, f"{where}/code")
             promised.add((each.step, later.material))
-            yield from _of_material(bundle, bundle.member(each.step), later, given, f"{at}/materials/{place}")
+            yield from _of_material(bundle, bundle.member(each.step), later, given, where)
     asked = {material.code for material in plan.materials}
     for member in map(bundle.member, plan.members):
         for code in may_follow(bundle, member):
@@ -158,25 +162,25 @@ def take(draft: Draft, code: str, materials: Sequence[MaterialGiven]) -> tuple[M
     """
     step = draft.steps[code]
     asked = {request.code for request in step.requests if request.kind == "material"}
-    lines = {
-        line.material: line
+    lines = [
+        line
         for line in ledger(step)
         if line.delivered_at is None
         and (line.outcome is None or (line.outcome == "late" and step.state is StepState.COMPLETED))
-    }
-    came = [given for given in materials if given.code in lines]
+    ]
+    awaited, given_now = {line.material for line in lines}, {given.code for given in materials}
+    came = [given for given in materials if given.code in awaited]
     if not came:
         return tuple(materials)
-    for given in came:
-        line = lines[given.code]
-        end = line.outcome or ("excused" if line.deferred_by else "kept")
-        draft.put_procedure(
-            code, replace(line, delivered_at=draft.now.at, outcome=end), instead_of=line
-        )  # fmt: skip
+    for line in lines:
+        if line.material in given_now:
+            end = line.outcome or ("excused" if line.deferred_by else "kept")
+            made_good = replace(line, delivered_at=draft.now.at, outcome=end)
+            draft.put_procedure(code, made_good, instead_of=line)
     flow.take_supplement(draft, tuple(came), {})
     draft.tell(EventType.STEP_MADE_GOOD, code, codes=sorted(given.code for given in came))
     anew.hand_out(draft, code)
-    return tuple(given for given in materials if given.code not in lines or given.code in asked)
+    return tuple(given for given in materials if given.code not in awaited or given.code in asked)
 
 
 def excuse(draft: Draft, code: str) -> None:

@@ -189,7 +189,7 @@ async def submit(
     allows is refused here all the same: whoever answers looks for the stored answer then.
     """
     bundle = await bundle_for(catalogue, submission)
-    jurisdiction = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
+    place = await find_jurisdiction(catalogue, bundle, submission.jurisdiction)
     content = submission.content()
     if custody is not None:
         content = custody.with_evidence(bundle, content, Owner(client, subject))
@@ -199,7 +199,7 @@ async def submit(
     )
     case_id = case_id or _id_of(submission, replying)
     template = await catalogue.number_template(submission.jurisdiction)
-    blank = blank_case(case_id, bundle, jurisdiction, content, hash_of(secret))._replace(
+    blank = blank_case(case_id, bundle, place, content, hash_of(secret))._replace(
         subject=subject, client=client, receiving=submission.elsewhere()
     )
     await _check_duplicates(gate, Opening(blank, template), content.duplicate)
@@ -213,7 +213,7 @@ async def submit(
     if custody is None or custody.owner != (client, subject):
         return await opened(content.materials)
     copies = Receiving(
-        case_id, custody.who, bundle, content.answers, replying.once, jurisdiction.utc_offset_minutes
+        case_id, custody.who, catalogue, bundle, content.answers, replying.once, place.utc_offset_minutes
     )
     return await reuse.around(opened, custody.vault, content.materials, copies, custody.charge)
 
@@ -280,8 +280,9 @@ async def hand_in_supplement(
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
     faults = forms.check(forms.as_text(schema), command.form)
     faults = faults or subjects.repeated(case.bundle, {**case.content.form, **command.form})
+    faults += contents.repeated(command.materials)
     if faults:
-        raise FormInvalid("the corrected fields are not right yet", faults=faults)
+        raise FormInvalid("what is handed in is not right yet", faults=faults)
     # A repetition is answered by what was stored, however old its evidence is by now.
     if custody and replying.once and not await answered(custody.vault.database, replying.once):
         said = replace(case.content, form={**case.content.form, **command.form}, materials=command.materials)

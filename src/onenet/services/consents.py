@@ -17,7 +17,7 @@ from onenet.domain.delegation import Owner
 from onenet.domain.principal import Principal
 from onenet.errors import Conflict, Fault, NotFound
 from onenet.ids import new_id
-from onenet.services import reuse
+from onenet.services import reuse, within
 from onenet.services.cases import find_bundle, unknown
 from onenet.services.catalogue import Catalogue
 from onenet.services.change import Once
@@ -54,9 +54,10 @@ async def check(
     for index, code in enumerate(wanted.departments):
         if code not in {member.department for member in bundle.members}:
             raise unknown(f"/departments/{index}", "该“一件事”无此部门", "no such department in the bundle")
+    seen = await within.own(catalogue, who)
     async with database.read() as connection:
         row = (await store_documents.find(connection, [wanted.document_id])).get(wanted.document_id)
-        if row is None or not await reuse.is_of_own_case(connection, row, who):
+        if row is None or not await reuse.is_of_own_case(connection, row, seen):
             raise unknown("/document", *NO_DOCUMENT)
 
 

@@ -102,13 +102,19 @@ def _schema(bundle: Bundle, plan: guidance.Plan, answers: Mapping[str, Any]) -> 
     return found[1]
 
 
-def _missing_materials(plan: guidance.Plan, materials: Sequence[MaterialGiven]) -> tuple[Fault, ...]:
+def repeated(materials: Sequence[MaterialGiven]) -> tuple[Fault, ...]:
+    """Materials that are given more than once: one alone would be kept."""
     given = [material.code for material in materials]
-    faults = [
+    return tuple(
         Fault("material_repeated", "材料重复", "this material is given twice", f"/materials/{index}/code")
         for index, code in enumerate(given)
         if code in given[:index]
-    ]
+    )
+
+
+def _missing_materials(plan: guidance.Plan, materials: Sequence[MaterialGiven]) -> tuple[Fault, ...]:
+    given = {material.code for material in materials}
+    faults = [*repeated(materials)]
     for material in guidance.needed_materials(plan):
         if material.code not in given:
             zh, en = f"缺少材料：{material.names['zh']}", f"missing: {material.code} ({material.names['en']})"

@@ -17,7 +17,7 @@ from onenet.domain.case import Case
 from onenet.domain.consent import Consent
 from onenet.domain.delegation import Delegation, Owner
 from onenet.domain.principal import Principal
-from onenet.domain.visibility import Visible, visible
+from onenet.domain.visibility import Visible
 from onenet.services import cases, documents, uploads
 from onenet.services.delegations import owner_of
 from onenet.services.documents import Document, Vault
@@ -67,7 +67,7 @@ class Holdings:
     async def of(self, who: Principal) -> AsyncIterator[Part]:
         """All that is held about this person. Raises: Forbidden for who acts for nobody, Unavailable."""
         owner = owner_of(who)
-        own = visible(who)  # as an owner: nothing that a delegation shows
+        own = await self.reading.own(who)
         async for case in _all(lambda after: self._cases(own, after)):
             yield case
             async for part in self._in_case(case, owner):

@@ -19,6 +19,7 @@ from onenet.domain.unreachable import as_it_waits, is_on_its_way
 from onenet.domain.visibility import EVERYTHING, Sight, Subject, Visible, visible
 from onenet.errors import NotFound
 from onenet.recent import Recent
+from onenet.services import within
 from onenet.services.accesses import Accesses
 from onenet.services.cases import get
 from onenet.services.catalogue import Catalogue
@@ -62,13 +63,17 @@ class Reading:
 
     async def visible(self, who: Principal, now: datetime, *, of: Subject = Subject.CASES) -> Visible:
         """Everything that this principal sees now, by itself and by what it was given."""
-        within = await self._within(who)
+        codes = await within.places(self._catalogue, who)
         if who.role not in DELEGATES or who.subject is None:
-            return visible(who, within=within, of=of)
+            return visible(who, within=codes, of=of)
         async with self._database.glance() as connection:
             given = await delegations.to(connection, Owner(who.client, who.subject), now)
         live = [each for each in given if each.is_live(now)]
-        return visible(who, within=within, delegations=live, of=of)
+        return visible(who, within=codes, delegations=live, of=of)
+
+    async def own(self, who: Principal) -> Visible:
+        """What this principal sees by itself."""
+        return await within.own(self._catalogue, who)
 
     async def case(
         self,
@@ -83,7 +88,7 @@ class Reading:
 
         Raises: NotFound, also for a case of somebody else; Unavailable.
         """
-        ways = visible(who, within=await self._within(who), of=of)
+        ways = visible(who, within=await within.places(self._catalogue, who), of=of)
         kept = self._kept.get(case_id)
         if kept is None or ways.sight_of(kept) is None:
             ways = await self.visible(who, now, of=of)
@@ -137,9 +142,6 @@ class Reading:
         for case, sight in looks:
             if sight.rule != "own":
                 self.accesses.note(access(case, sight, who, now, what))
-
-    async def _within(self, who: Principal) -> frozenset[str] | None:
-        return await self._catalogue.below(who.jurisdictions) if who.jurisdictions else None
 
     async def _fresh(self, case_id: UUID) -> Case:
         case = self._kept.get(case_id)

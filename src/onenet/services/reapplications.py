@@ -15,7 +15,7 @@ from onenet.domain.promises import Promised
 from onenet.domain.states import CaseState
 from onenet.domain.tracking import hash_of
 from onenet.errors import CaseErased, Fault
-from onenet.services import cases, forms, reuse
+from onenet.services import cases, contents, forms, reuse
 from onenet.services.advance import Gate
 from onenet.services.cases import Replying
 from onenet.services.catalogue import Catalogue
@@ -56,8 +56,6 @@ async def apply_again(
     the same departments is what it was given for (PIPL 14).
     Raises: NotFound, MoveRefused, CaseErased, UnknownReference, FormInvalid, MaterialExpired, Unavailable.
     """
-    if case.content.is_erased:
-        raise CaseErased
     codes = reapplications.members(case.state, case.bundle, case.steps, repaired.step)
     content = reapplications.content_for(case, codes, repaired.form, repaired.materials)
     _check(case, codes, content, repaired)
@@ -74,20 +72,27 @@ async def apply_again(
 
     async def opened(materials: Sequence[MaterialGiven]) -> Result:
         new = blank._replace(content=replace(blank.content, materials=tuple(materials)))
-        opening = cases.change(id, Open(repaired.promised), replying, Opening(new, template))
+        command = Open(repaired.promised, by_agent=repaired.by_agent)
+        opening = cases.change(id, command, replying, Opening(new, template))
         both = replace(opening, beside=Beside(case.id, Reapply(repaired.step, id, repaired.by_agent)))
         if both.once is None or not any(material.document for material in materials):
             return await gate.submit(both)
         return await custody.around(lambda: gate.submit(both), materials, both.once, case_id=id)
 
     receiving = Receiving(
-        id, custody.who, case.bundle, content.answers, replying.once, case.utc_offset_minutes, again=case
-    )
+        id, custody.who, catalogue, case.bundle, content.answers, replying.once, case.utc_offset_minutes,
+        again=case,
+    )  # fmt: skip
     return await reuse.around(opened, custody.vault, content.materials, receiving, custody.charge)
 
 
 def _check(case: Case, codes: Sequence[str], content: CaseContent, repaired: Repaired) -> None:
-    """Checks what is said anew, and that nothing is missing. Raises: UnknownReference, FormInvalid."""
+    """Checks what is said anew, and that nothing is missing.
+
+    Raises: CaseErased, UnknownReference, FormInvalid.
+    """
+    if case.content.is_erased:
+        raise CaseErased
     bundle = case.bundle
     papers = {code for each in codes for code in bundle.member(each).materials}
     for place, given in enumerate(repaired.materials):
@@ -100,6 +105,7 @@ def _check(case: Case, codes: Sequence[str], content: CaseContent, repaired: Rep
     changed = [code for code, value in repaired.form.items() if before.get(code) != value]
     faults += subjects.of_others(bundle, codes, changed)
     faults += subjects.repeated(bundle, {**before, **repaired.form})
+    faults += contents.repeated(repaired.materials)
     handed_in = {material.code for material in content.materials}
     plan = guidance.plan(bundle, content.answers)
     for material in guidance.needed_materials(plan):

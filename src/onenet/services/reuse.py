@@ -23,10 +23,11 @@ from onenet.domain.delegation import Owner
 from onenet.domain.principal import Principal
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.domain.validity import valid_until
-from onenet.domain.visibility import visible
+from onenet.domain.visibility import Visible
 from onenet.errors import ConsentMissing, Fault, MaterialExpired, OnenetError, Unavailable
 from onenet.ids import to_text
-from onenet.services import custody, documents
+from onenet.services import custody, documents, within
+from onenet.services.catalogue import Catalogue
 from onenet.services.change import Once, Result
 from onenet.services.documents import Announced, Vault, owner_of
 from onenet.services.once import answered
@@ -48,6 +49,7 @@ class Receiving:
 
     case_id: UUID
     who: Principal
+    catalogue: Catalogue
     bundle: Bundle
     answers: Mapping[str, Any]
     once: Once | None
@@ -116,21 +118,22 @@ async def around(
     return result
 
 
-async def is_of_own_case(connection: AsyncConnection, row: DocumentRow, who: Principal) -> bool:
-    """Whether it lies in a case of this person, whoever brought it there."""
-    return row.case_id is not None and await store_visibility.sees(connection, visible(who), row.case_id)
+async def is_of_own_case(connection: AsyncConnection, row: DocumentRow, own: Visible) -> bool:
+    """Whether it lies in a case that this person sees without being let, whoever brought it there."""
+    return row.case_id is not None and await store_visibility.sees(connection, own, row.case_id)
 
 
 async def _uses(vault: Vault, materials: Sequence[MaterialGiven], receiving: Receiving) -> list[Use]:
     """What is used again. Raises: UnknownReference for what cannot be taken, used again or not."""
     uses, owner = [], owner_of(receiving.who)
+    own = await within.own(receiving.catalogue, receiving.who)
     async with vault.database.read() as connection:
         found = await store.find(connection, [given.document for given in materials if given.document])
         for place, given in enumerate(materials):
             row = found.get(given.document) if given.document else None
             is_new = row is None or row.case_id in (None, receiving.case_id)
             is_again = bool(row and receiving.again and row.case_id == receiving.again.id)
-            if row and not is_new and (is_again or await is_of_own_case(connection, row, receiving.who)):
+            if row and not is_new and (is_again or await is_of_own_case(connection, row, own)):
                 custody.check_state(row, place)
                 _check_age(vault, row, place, receiving.bundle.materials[given.code], receiving)
                 uses.append(Use(place, row, receiving.departments(given.code)))
@@ -167,7 +170,7 @@ async def _agreed(vault: Vault, uses: Sequence[Use], receiving: Receiving) -> li
             known = await consents.of_document(connection, owner, use.row.id)
             lets = [each for each in known if each.lets(use.row.id, code, use.departments, now)]
             if not lets:
-                raise _no_consent(use.place)
+                raise _no_consent(use)
             agreed.append(Agreed(lets[0].owner, lets[0].purpose))
     return agreed
 
@@ -193,7 +196,11 @@ async def _record(vault: Vault, uses: Sequence[Use], agreed: Sequence[Agreed], w
         await accesses.add(connection, made)
 
 
-def _no_consent(place: int) -> ConsentMissing:
-    zh = "此文件属于以前的办件，再次使用须先取得同意（POST /v1/me/consents）"
-    en = "An earlier case has this document: its re-use takes a consent (POST /v1/me/consents)"
-    return ConsentMissing(en, faults=(Fault("consent", zh, en, pointer=f"/materials/{place}/document"),))
+def _no_consent(use: Use) -> ConsentMissing:
+    to = ", ".join(sorted(use.departments))
+    zh = f"此文件属于以前的办件，再次使用须先取得同意（POST /v1/me/consents），并涵盖：{to}"
+    en = (
+        "An earlier case has this document: its re-use takes a consent (POST /v1/me/consents) "
+        f"that is in force, for this bundle, and covers: {to}"
+    )
+    return ConsentMissing(en, faults=(Fault("consent", zh, en, pointer=f"/materials/{use.place}/document"),))
