@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +11,14 @@ import pytest
 from onenet.adapters.base import Consults, TaskSheet
 from onenet.adapters.registry import adapter_for, installed
 from onenet.adapters.transport import Attempt, Transport
+from onenet.clock import SystemClock
 from onenet.domain.chain import canonical
 from onenet.domain.outcome import AtDesk, Offered, OpinionGiven, Outcome, Received, TryLater, Unclear
 from onenet.errors import MisconfiguredError
+from tests.adapters.departments import department
 from tests.adapters.factories import EXCHANGE_LIST, NOW, make_endpoint
 from tests.adapters.loopback import Loopback, answer, loopback
+from tests.adapters.test_simulator import called_back
 from tests.exchanging import bureau
 from tests.outward import HERE
 
@@ -152,6 +156,25 @@ async def test_what_is_said_to_a_question_is_an_opinion_or_says_what_was_expecte
         attempt = await ask(server, adapter, described() if adapter == "rest" else None)
     assert attempt is not None
     assert attempt.outcome == outcome
+
+
+@pytest.mark.parametrize("dialect", ["webhook", "simulated"])
+async def test_a_simulated_department_answers_a_question_whatever_its_habit(
+    dialect: str, tmp_path: Path
+) -> None:
+    async with loopback(answer(200)) as onenet:
+        with department(tmp_path, habit="silent", callback=onenet.url, dialect=dialect) as police:
+            endpoint = make_endpoint(police.url, dialect)
+            made = adapter_for(endpoint)
+            assert isinstance(made, Consults)
+            now = SystemClock().now()
+            async with Transport(destinations=HERE) as transport:
+                talk = made.consult(QUESTION)
+                attempt = await transport.drive(talk, endpoint=endpoint, key=KEY, now=now)
+            (said,) = await called_back(onenet, 1, dialect)
+    assert (attempt.outcome, said.task, said.outcome) == (
+        Received(), KEY, OpinionGiven("agree", "无不同意见"),
+    )  # fmt: skip
 
 
 def test_a_description_that_asks_with_what_was_not_put_is_refused() -> None:
