@@ -79,13 +79,19 @@ def page(template: str, request: Request, *, status: int = 200, **known: object)
         address=address,
         language_query=language_query(request),
         lang=HTML_LANGUAGES[language],
-        masthead="office" if request.scope["path"].startswith("/console") else "title",
+        masthead=_masthead(request.scope["path"]),
         other="en" if language == "zh" else "zh",
         other_lang=HTML_LANGUAGES["en" if language == "zh" else "zh"],
         version=__version__,
         style=f"/static/page.css?v={_STYLE_MARK}",
     )
     return HTMLResponse(html, status, {**HEADERS, "Content-Language": HTML_LANGUAGES[language]})
+
+
+def _masthead(path: str) -> str:
+    """The words above the page: whose, or what, it is."""
+    first = path.split("/")[1]
+    return {"console": "office", "verify": "verify"}.get(first, "title")
 
 
 async def stylesheet(request: Request) -> Response:

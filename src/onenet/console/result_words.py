@@ -28,7 +28,7 @@ RESULTS: Mapping[str, Words] = {
     "stands_expired": {"zh": "已过有效期", "en": "It has expired"},
     "stands_recalled": {"zh": "已撤回", "en": "It was recalled"},
     "stands_revoked": {"zh": "已撤销", "en": "It was revoked"},
-    "stands_since": {"zh": "日期", "en": "Day"},
+    "stands_since": {"zh": "自此日起", "en": "Since"},
     "with_code": {"zh": "{result}（核验码 {code}）", "en": "{result} (verification code {code})"},
     "not_standing": {"zh": "{result}（{state}）", "en": "{result} ({state})"},
 }
