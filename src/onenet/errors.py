@@ -247,7 +247,9 @@ class OutOfReach(MoveRefused, code="out-of-reach", zh="超出通办范围"):
 
 
 class HearingAhead(MoveRefused, code="hearing-ahead", zh="听证尚未举行"):
-    """The hearing is set for a day that is still to come: it can be recorded from that day on."""
+    """A hearing can still be asked for or is to be held, before which nothing is decided or resumed; or it is
+    set for a day that is still to come, from which on it can be recorded.
+    """
 
 
 class DuplicateCase(MoveRefused, code="duplicate-case", zh="已有同一事项的在办办件"):

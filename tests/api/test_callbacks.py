@@ -139,6 +139,34 @@ async def test_a_department_tells_of_a_hearing_by_callback(
     assert whole["steps"][0]["hearing"]["reason"] == "邻里利益重大"
 
 
+async def test_a_department_that_passes_over_a_hearing_is_told_what_comes_first(
+    anonymous: httpx2.AsyncClient,
+    frontend: httpx2.AsyncClient,
+    clock: FrozenClock,
+    secret: str,
+    task: str,
+) -> None:
+    accepted = {"task": task, "outcome": "accepted"}
+    told = {"task": task, "outcome": "hearing_told", "reason": "邻里利益重大"}
+    for number, said in enumerate((accepted, told)):
+        await call(anonymous, clock, secret, said, f"before-{number}")
+    hasty = (await call(anonymous, clock, secret, {"task": task, "outcome": "completed"}, "hasty")).json()
+    assert hasty["present"]["hearing"] == "told"
+    assert {"action": "ask_hearing", "by": ["applicant"]} in hasty["allowed"]
+    case = (await frontend.get("/v1/cases")).json()["items"][0]
+    step = (await frontend.get(case["links"]["self"])).json()["steps"][0]["code"]
+    asked = await frontend.post(
+        f"{case['links']['self']}/hearings",
+        json={"step": step, "action": "ask"},
+        headers={"Idempotency-Key": "wish"},
+    )
+    assert asked.status_code == 200
+    resumed = await call(anonymous, clock, secret, {"task": task, "outcome": "resumed"}, "resumed")
+    assert (resumed.status_code, resumed.json()["present"]["hearing"]) == (409, "asked")
+    assert resumed.json()["detail"].startswith("a hearing can still be asked for or is to be held")
+    assert {"action": "hearing_held", "by": ["department"]} in resumed.json()["allowed"]
+
+
 async def test_a_front_end_does_not_see_what_was_refused(
     anonymous: httpx2.AsyncClient, frontend: httpx2.AsyncClient, clock: FrozenClock, secret: str, task: str
 ) -> None:

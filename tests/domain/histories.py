@@ -10,10 +10,22 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from onenet.domain import opinions
+from onenet.domain import moves, opinions
 from onenet.domain.bundle import Bundle, EdgePolicy, Limit, Wait
 from onenet.domain.case import WITHDRAWAL, Case, Task
-from onenet.domain.commands import Clerk, HandOver, Open, PutBack, Reapply, TakeUp, Withdraw, WorkAtDesk
+from onenet.domain.commands import (
+    AskHearing,
+    Clerk,
+    HandOver,
+    Hear,
+    Open,
+    PutBack,
+    Reapply,
+    TakeUp,
+    WaiveHearing,
+    Withdraw,
+    WorkAtDesk,
+)
 from onenet.domain.opinion_acts import AskOpinion, GiveOpinion, OpinionAct, WithdrawOpinion
 from onenet.domain.outcome import (
     Accepted,
@@ -21,6 +33,7 @@ from onenet.domain.outcome import (
     Completed,
     Outcome,
     Received,
+    RecordHearing,
     Rejected,
     ResultGiven,
     Resumed,
@@ -211,6 +224,9 @@ def _applicant(walk: Walk, step: str, what: int) -> None:
         _unless_refused(walk.withdraw)
     elif what % 100 == 1:
         _unless_refused(lambda: walk.tell(Withdraw(step=step)))
+    elif what % 7 == 0:
+        wish = AskHearing() if what % 2 else WaiveHearing()
+        _unless_refused(lambda: walk.tell(Hear(step, wish)))
     elif what % 9 == 0:
         again = walk.case.derived_id("reapplication", step)
         _unless_refused(lambda: walk.tell(Reapply(step, again)))
@@ -240,6 +256,10 @@ def _do_what_is_asked(walk: Walk, code: str) -> None:
     step, task = walk.step(code), walk.case.live_task(code)
     for each in opinions.open_of(step):
         walk.tell(GiveOpinion(code, each.id, "no_remarks", None, "officer:y/1"))
+    if moves.is_hearing_ahead(step):
+        _unless_refused(lambda: walk.tell(Hear(code, WaiveHearing())))
+        _unless_refused(lambda: walk.tell(Hear(code, RecordHearing("everybody was heard"))))
+        step = walk.step(code)
     if step.state is StepState.HELD:
         action: Action = "complete" if walk.case.bundle.member(code).offline else "release"
         _unless_refused(lambda: walk.decide(code, action))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 
+from onenet.domain import moves, suspensions
 from onenet.domain.bundle import Limit
 from onenet.domain.calendar import Calendar, Year
 from onenet.domain.case import Moment
@@ -18,14 +20,31 @@ from onenet.domain.commands import (
 )
 from onenet.domain.events import EventType
 from onenet.domain.machine import decide
-from onenet.domain.outcome import Accepted, RecordHearing, Rejected, SetHearing, TellHearingRight
+from onenet.domain.moves import HEARING_FIRST
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Offered,
+    Outcome,
+    Received,
+    RecordHearing,
+    Rejected,
+    Resumed,
+    SetHearing,
+    SupplementNeeded,
+    SupplementRequest,
+    Suspended,
+    TellHearingRight,
+    TryLater,
+)
 from onenet.domain.procedures import HearingState, hearing_of
 from onenet.domain.rules import Rules
+from onenet.domain.stalls import stalls
 from onenet.domain.states import StepState
 from onenet.errors import HearingAhead, MoveRefused
 from onenet.store import procedures as stored
-from tests.domain.walk import Walk, begin
-from tests.factories import make_bundle, make_member
+from tests.domain.walk import Action, Walk, begin
+from tests.factories import make_bundle, make_material, make_member
 
 STEP = "household"
 
@@ -35,9 +54,14 @@ def end_of(on: date) -> datetime:
     return datetime(on.year, on.month, on.day, 16, tzinfo=UTC)
 
 
+def opened() -> Walk:
+    member = replace(make_member(materials=["deed"]), statutory=Limit(20, "workdays"))
+    return begin(make_bundle(member, materials=[make_material("deed")]), materials=["deed"])
+
+
 def told() -> Walk:
     """Accepted, with a limit of 20 working days, and told of the right on Monday 23 November 2026."""
-    walk = begin(make_bundle(replace(make_member(), statutory=Limit(20, "workdays"))))
+    walk = opened()
     walk.answer(STEP, Accepted())
     walk.tell(Hear(STEP, TellHearingRight("it touches the neighbours")))
     return walk
@@ -191,5 +215,177 @@ def test_who_does_without_it_cannot_ask_any_more() -> None:
 
 def test_a_step_that_was_decided_has_no_right_that_could_lapse() -> None:
     walk = told()
-    walk.answer(STEP, Rejected("refused", "x"))
+    walk.withdraw()
     assert walk.case.timing.next_due_at is None
+
+
+REFUSED = Rejected("refused", "x")
+
+
+@pytest.mark.parametrize("said", [Completed(), REFUSED])
+def test_the_five_days_are_there_whatever_the_office_would_decide(said: Outcome) -> None:
+    # LIC art. 47. The right is told on Monday 23 November and ends with Monday 30.
+    walk = told()
+    before = walk.case.steps
+    assert walk.answer(STEP, said) == "refused"
+    assert walk.case.steps == before
+    assert (walk.types()[-1], walk.events[-1].content()["reason"]) == ("answer.refused", HEARING_FIRST)
+    walk.now = end_of(date(2026, 11, 30))
+    walk.tell(LetTimePass())
+    assert walk.answer(STEP, said) == "applied"
+
+
+def test_who_does_without_a_hearing_is_answered_sooner() -> None:
+    walk = told()
+    walk.tell(Hear(STEP, WaiveHearing()))
+    assert walk.answer(STEP, Completed()) == "applied"
+
+
+@pytest.mark.parametrize("is_set", [False, True])
+def test_a_hearing_that_was_asked_for_is_over_with_its_minutes_alone(is_set: bool) -> None:
+    walk = asked()
+    if is_set:
+        walk.tell(Hear(STEP, SetHearing(date(2026, 12, 3), "room 3")))
+    for said in (Resumed(), Completed(), REFUSED):
+        assert walk.answer(STEP, said) == "refused"
+        assert walk.events[-1].content()["reason"] == HEARING_FIRST
+    assert walk.step(STEP).state is StepState.SUSPENDED
+    allowed = {each["action"] for each in moves.allowed(walk.case.state, walk.step(STEP))}
+    assert {"hearing_held", "record_hearing"} <= allowed
+    walk.now = datetime(2026, 12, 3, 2, tzinfo=UTC)
+    walk.tell(Hear(STEP, RecordHearing("everybody was heard")))
+    assert walk.answer(STEP, REFUSED) == "applied"
+
+
+def decided(action: Action) -> Callable[[Walk], object]:
+    return lambda walk: walk.decide(STEP, action)
+
+
+def answered(outcome: Outcome) -> Callable[[Walk], object]:
+    return lambda walk: walk.answer(STEP, outcome)
+
+
+def handed_in(walk: Walk) -> None:
+    walk.supplement(STEP, "deed")
+
+
+ASKED_FOR = SupplementNeeded((SupplementRequest("material", "deed", "blurred"),))
+TESTING = Suspended("testing", None, Limit(10, "workdays"))
+ELSEWHERE: Mapping[str, tuple[list[Callable[[Walk], object]], list[Callable[[Walk], object]]]] = {
+    "suspended": ([answered(TESTING)], [answered(Resumed())]),
+    "held": ([decided("hold")], [decided("release")]),
+    "supplement_needed": ([answered(ASKED_FOR)], [handed_in, answered(Accepted())]),
+    "dispatched": ([decided("hold"), answered(ASKED_FOR), handed_in], [answered(Accepted())]),
+}
+"""How a step that is accepted gets into a state, and back from it."""
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_a_hearing_is_asked_for_in_whatever_state_the_step_is(where: str) -> None:
+    there, back = ELSEWHERE[where]
+    walk = told()
+    for act in there:
+        act(walk)
+    assert "ask_hearing" in {each["action"] for each in moves.allowed(walk.case.state, walk.step(STEP))}
+    walk.tell(Hear(STEP, AskHearing("the smoke")))
+    assert (state(walk), walk.step(STEP).state) == ("asked", where)
+    for act in back:
+        act(walk)
+    assert walk.step(STEP).state is StepState.SUSPENDED
+    found = suspensions.under_way(walk.step(STEP))
+    assert found is not None
+    assert (found.procedure, found.stops_clock) == ("hearing", True)
+    walk.tell(Hear(STEP, RecordHearing("everybody was heard")))
+    assert walk.step(STEP).state is StepState.ACCEPTED
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_a_hearing_is_done_without_in_whatever_state_the_step_is(where: str) -> None:
+    walk = told()
+    for act in ELSEWHERE[where][0]:
+        act(walk)
+    walk.tell(Hear(STEP, WaiveHearing()))
+    assert (state(walk), walk.step(STEP).state) == ("waived", where)
+
+
+@pytest.mark.parametrize(
+    ("resumed", "until"),
+    [
+        # Asked for on Monday 23 November: the twenty working days end with Monday 21 December.
+        (date(2026, 11, 23), date(2026, 12, 21)),
+        (date(2026, 12, 1), date(2026, 12, 21)),
+        # Late already: 22 to 25 December are four, 28 to 1 January nine, 8th 14, 15th 19, Monday the 18th 20.
+        (date(2026, 12, 21), date(2027, 1, 18)),
+    ],
+)
+def test_twenty_days_count_from_asking_and_not_from_the_end_of_what_was_before(
+    resumed: date, until: date
+) -> None:
+    walk = told()
+    walk.answer(STEP, TESTING)
+    walk.tell(Hear(STEP, AskHearing()))
+    walk.now = datetime(resumed.year, resumed.month, resumed.day, 2, tzinfo=UTC)
+    walk.answer(STEP, Resumed())
+    waiting = walk.step(STEP).waiting
+    assert waiting is not None
+    assert waiting.until == end_of(until)
+
+
+def test_minutes_do_not_end_what_the_step_is_suspended_for_beside_its_hearing() -> None:
+    walk = told()
+    walk.answer(STEP, TESTING)
+    walk.tell(Hear(STEP, AskHearing()))
+    walk.tell(Hear(STEP, RecordHearing("everybody was heard")))
+    assert (state(walk), walk.step(STEP).state) == ("held", StepState.SUSPENDED)
+    assert walk.answer(STEP, Resumed()) == "applied"
+    assert walk.step(STEP).state is StepState.ACCEPTED
+
+
+def test_what_is_refused_stops_no_step_that_a_version_before_left_running() -> None:
+    walk = asked()
+    running = walk.step(STEP)._replace(state=StepState.ACCEPTED)
+    walk.case = walk.case._replace(steps={STEP: running})
+    assert walk.answer(STEP, Completed()) == "refused"
+    assert walk.step(STEP).state is StepState.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        *(("ask", said) for said in (Accepted(), Completed(), REFUSED, Resumed(), ASKED_FOR, TESTING)),
+        *((None, said) for said in (Accepted(), Completed(), REFUSED)),
+    ],
+)
+def test_a_department_that_is_asked_decides_with_the_first_poll_after_the_hearing(
+    wish: str | None, said: Outcome
+) -> None:
+    walk = opened()
+    walk.attempt(STEP, Received("7", poll_after_s=60))
+    walk.poll(STEP, Accepted())
+    walk.tell(Hear(STEP, TellHearingRight("it touches the neighbours")))
+    if wish:
+        walk.tell(Hear(STEP, AskHearing()))
+    before = walk.types()
+    for _ in range(3):
+        assert walk.poll(STEP, said) == "applied"
+    assert walk.types() == before
+    walk.tell(Hear(STEP, RecordHearing("everybody was heard") if wish else WaiveHearing()))
+    walk.poll(STEP, Completed())
+    assert walk.step(STEP).state is StepState.COMPLETED
+
+
+@pytest.mark.parametrize("failure", [TryLater("permanent", "400"), TryLater("gone", "410"), Offered()])
+def test_a_department_that_is_not_reached_before_its_hearing_is_called_on(failure: Outcome) -> None:
+    """A step that is suspended cannot be held for a person; what was handed in reaches its department."""
+    walk = told()
+    walk.answer(STEP, ASKED_FOR)
+    handed_in(walk)
+    walk.tell(Hear(STEP, AskHearing()))
+    for _ in range(4):
+        walk.now = walk.task(STEP).next_at or walk.now
+        walk.attempt(STEP, failure)
+    assert walk.step(STEP).state is StepState.SUSPENDED
+    next_at = walk.task(STEP).next_at
+    assert next_at is not None
+    assert next_at > walk.now
+    assert list(stalls(walk.case)) == []

@@ -52,6 +52,7 @@ from onenet.domain.outcome import (
     TellHearingRight,
     Unclear,
 )
+from onenet.domain.procedures import Hearing, HearingState
 from onenet.domain.states import CASE_MOVES, FINAL_CASE, FINAL_STEP, STEP_MOVES, CaseState, StepState
 from onenet.errors import MoveRefused, NotFound
 from tests.domain.walk import Walk, begin
@@ -134,18 +135,17 @@ def in_state(state: StepState, *, at_desk: bool = False) -> Walk:
 
 
 def take_hearing_to(walk: Walk, move: moves.Move) -> None:
-    """Takes the hearing of the step to where that can be done, and the step back to where it was."""
-    if not move.hearing - {None}:
-        return
-    was = walk.step("card").state
-    if was is S.SUSPENDED:
-        walk.answer("card", Resumed())
-    walk.tell(Hear("card", TellHearingRight("it touches others")))
-    if "asked" in move.hearing:
-        walk.tell(Hear("card", AskHearing()))
-        if was is S.ACCEPTED:
-            walk.answer("card", Resumed())
-    assert walk.step("card").state is was
+    """Takes the hearing of the step to where that can be done, in whatever state it is."""
+    give_hearing(walk, next((each for each in get_args(HearingState) if each in move.hearing), None))
+
+
+def give_hearing(walk: Walk, state: HearingState | None) -> None:
+    """Puts a hearing that is so beside the state of the step."""
+    if state is not None:
+        step = walk.step("card")
+        found = Hearing("hearing", state, "it touches others", told_at=walk.now, asked_at=walk.now)
+        changed = step._replace(procedures=(*step.procedures, found))
+        walk.case = walk.case._replace(steps={**walk.case.steps, "card": changed})
 
 
 def wanted(walk: Walk, action: str) -> Command:
@@ -219,6 +219,42 @@ def test_what_is_wanted_of_a_step_is_in_the_table_or_refused(state: StepState, a
     if (state, action) == (S.ACCEPTED, "accepted"):
         expected = "done"  # said twice: it stays as it is
     assert outcome_of(walk, wanted(walk, action)) == expected
+
+
+HEARINGS: tuple[HearingState | None, ...] = (None, *get_args(HearingState))
+
+
+@pytest.mark.parametrize("hearing", HEARINGS)
+@pytest.mark.parametrize(
+    ("state", "action", "waits_for"),
+    [
+        # LIC art. 46, 47: the right is told before the decision, and is there for five working days.
+        (S.ACCEPTED, "completed", {"told", "asked", "set"}),
+        (S.ACCEPTED, "rejected", {"told", "asked", "set"}),
+        (S.SUPPLEMENT_NEEDED, "rejected", {"told", "asked", "set"}),
+        (S.HELD, "completed", {"told", "asked", "set"}),
+        (S.HELD, "complete", {"told", "asked", "set"}),
+        (S.HELD, "reject", {"told", "asked", "set"}),
+        (S.HELD, "skip", {"told", "asked", "set"}),
+        (S.HELD, "cancel", {"told", "asked", "set"}),
+        # LIC art. 48: one that was asked for ends with its minutes, and not before.
+        (S.SUSPENDED, "resumed", {"asked", "set"}),
+        (S.ACCEPTED, "supplement_needed", set()),
+        (S.HELD, "release", set()),
+    ],
+)
+def test_nothing_is_decided_while_a_hearing_is_ahead(
+    state: StepState, action: str, waits_for: set[str], hearing: HearingState | None
+) -> None:
+    walk = in_state(state)
+    give_hearing(walk, hearing)
+    can_be_done = {each["action"] for each in moves.allowed(walk.case.state, walk.step("card"))}
+    is_open = hearing not in waits_for
+    assert (action in can_be_done) == is_open
+    assert moves.present(walk.case.state, walk.step("card")).get("hearing") == (
+        hearing if hearing in ("told", "asked", "set") else None
+    )
+    assert outcome_of(walk, wanted(walk, action)) == ("done" if is_open else "refused")
 
 
 @pytest.mark.parametrize("state", CaseState)

@@ -151,7 +151,7 @@ def test_minutes_are_offered_from_the_day_of_the_hearing_on() -> None:
     walk.tell(Hear(STEP, AskHearing()))
     walk.answer(STEP, SET)
     assert walk.answer(STEP, HELD) == "refused"
-    assert {"hearing_set", "resumed"} < offered(walk)
-    assert offered(walk).isdisjoint({"hearing_held", "record_hearing"})
+    assert "hearing_set" in offered(walk)
+    assert offered(walk).isdisjoint({"hearing_held", "record_hearing", "resumed"})
     walk.now = datetime(2026, 12, 2, 16, tzinfo=UTC)
     assert {"hearing_held", "record_hearing"} < offered(walk)

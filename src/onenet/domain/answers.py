@@ -91,7 +91,8 @@ def apply(draft: Draft, task_id: UUID, outcome: Outcome, seq: int | None) -> Rep
         _settle_task(draft, task, outcome, seq)
         return "unchanged"
     if isinstance(outcome, OpinionGiven) or not moves.is_answerable(step, type(outcome)):
-        draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state)
+        why = moves.HEARING_FIRST if moves.is_before_hearing(step, type(outcome)) else None
+        draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state, reason=why)
         return "refused"
     if opinions.are_passed_over(step, outcome):
         draft.add(EventType.ANSWER_REFUSED, step.code, outcome=word, state=step.state, reason=opinions.OPEN)

@@ -19,7 +19,7 @@ from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import WORDS, Outcome, Proceeding, Rejected, SupplementNeeded, TakenBack
 from onenet.domain.states import FINAL_STEP, StepState
-from onenet.errors import DateNotPossible, Fault, MoveRefused, NotFound, PreconditionFailed
+from onenet.errors import DateNotPossible, Fault, HearingAhead, MoveRefused, NotFound, PreconditionFailed
 
 
 def lay(draft: Draft, code: str) -> None:
@@ -62,13 +62,15 @@ def possible(step: Step, clerk: Clerk) -> tuple[str, ...]:
     return (*words, "hand_over", "release")
 
 
-def _refused(detail: str, draft: Draft, step: Step, clerk: Clerk) -> MoveRefused:
+def _refused(
+    detail: str, draft: Draft, step: Step, clerk: Clerk, named: type[MoveRefused] = MoveRefused
+) -> MoveRefused:
     """The error for a clerk, who is told as well who has the task, and what this clerk can do with it."""
     told: dict[str, Any] = {}
     if step.claim is not None:
         since = step.claim.at.astimezone(UTC).isoformat(timespec="milliseconds")
         told = {"claimed_by": step.claim.by, "claimed_at": since.replace("+00:00", "Z")}
-    return moves.refused(detail, draft, step, **told, possible=list(possible(step, clerk)))
+    return moves.refused(detail, draft, step, named, **told, possible=list(possible(step, clerk)))
 
 
 def work(draft: Draft, command: WorkAtDesk) -> Reply:
@@ -149,7 +151,11 @@ def _claim(draft: Draft, step: Step, by: str | None) -> None:
 
 
 def _check_answer(draft: Draft, step: Step, clerk: Clerk, outcome: Outcome) -> None:
-    """Passes when the answer is possible. Raises: MoveRefused, DateNotPossible: a system would be held."""
+    """Passes when the answer is possible. Raises: MoveRefused, HearingAhead, DateNotPossible: a system would
+    be refused or held.
+    """
+    if moves.is_before_hearing(step, type(outcome)):
+        raise _refused(moves.HEARING_FIRST, draft, step, clerk, HearingAhead)
     if type(outcome) not in WORDS.values() or not moves.is_answerable(step, type(outcome)):
         raise _refused("the step is in another state", draft, step, clerk)
     if opinions.are_passed_over(step, outcome):

@@ -19,6 +19,7 @@ from onenet.domain.states import (
     FAILED,
     FINAL_CASE,
     FINAL_STEP,
+    STEP_MOVES,
     CaseState,
     StepState,
     TaskState,
@@ -238,6 +239,14 @@ def _unqueue(draft: Draft) -> None:
 
 def _waits_behind(task: Task) -> bool:
     return task.state is TaskState.PENDING and task.next_at is None
+
+
+def can_be_held(draft: Draft, code: str) -> bool:
+    """Whether a person can be asked about it: not while it is suspended, as for a hearing that was asked for
+    before its department was reached, which is called on then.
+    """
+    state = draft.steps[code].state
+    return state is StepState.HELD or StepState.HELD in STEP_MOVES[state]
 
 
 def hold(draft: Draft, code: str, reason: str, words: str, refs: tuple[str, ...] = ()) -> None:

@@ -1,7 +1,9 @@
 """Hearings 听证: the right is told, asked for within five working days, and held within twenty after that.
 
 The clock of the step stands still from the day on which it is asked for until its minutes are recorded, as
-for any special procedure (LIC art. 45); while an applicant only may ask, the office can go on with its work.
+for any special procedure (LIC art. 45); while an applicant only may ask, the office can go on with its work,
+but not decide (`moves`). The right runs, and is used, whatever state the step is in: a step that is suspended
+for something else, held or waits for a supplement stops for the hearing as soon as it is accepted again.
 The decision stays the department's. Source: LIC art. 46 to 48; all its days are working days (art. 82).
 """
 
@@ -21,7 +23,7 @@ from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import RecordHearing, SetHearing, Suspended, TellHearingRight
 from onenet.domain.procedures import Hearing, hearing_of
-from onenet.domain.states import FINAL_STEP
+from onenet.domain.states import FINAL_STEP, StepState
 from onenet.errors import HearingAhead, NotFound
 
 ASKED_WITHIN, HELD_WITHIN, NOTICE = Limit(5, "workdays"), Limit(20, "workdays"), Limit(7, "workdays")
@@ -57,6 +59,16 @@ def hear(draft: Draft, command: Hear) -> Reply:
     return "applied"
 
 
+def follow(draft: Draft) -> None:
+    """Stops each step that this command left accepted, and whose hearing was asked for before that."""
+    for code in dict.fromkeys(event.step for event in draft.events):
+        step = draft.steps.get(code) if code else None
+        if step is None or step is draft.case.steps.get(step.code) or step.state is not StepState.ACCEPTED:
+            continue
+        if (found := hearing_of(step.procedures)) and found.state in ("asked", "set"):
+            _stop(draft, step)
+
+
 def right_ends_at(draft: Draft, step: Step) -> datetime | None:
     """When the right to ask is over; None where nobody was told of one, or it was used or waived.
 
@@ -87,7 +99,16 @@ def _tell_right(draft: Draft, step: Step, reason: str) -> None:
 
 def _ask(draft: Draft, step: Step, reason: str | None) -> None:
     _put(draft, step, EventType.HEARING_ASKED, {"reason": reason}, state="asked", asked_at=draft.now.at)
-    suspensions.begin(draft, draft.steps[step.code], Suspended("hearing", reason, HELD_WITHIN))
+    if step.state is StepState.ACCEPTED:
+        _stop(draft, draft.steps[step.code], reason)
+
+
+def _stop(draft: Draft, step: Step, reason: str | None = None) -> None:
+    """Stops the clock until the day by which the hearing is to be held, as `_between` counts it."""
+    found = hearing_of(step.procedures)
+    left = _counted(draft, HELD_WITHIN, (found and found.asked_at) or draft.now.at).left(draft.today)
+    expected = replace(HELD_WITHIN, number=max(left or 0, 0) or HELD_WITHIN.number)
+    suspensions.begin(draft, step, Suspended("hearing", reason, expected))
 
 
 def _set(draft: Draft, step: Step, on: date, place: str) -> None:
@@ -110,7 +131,7 @@ def _record(draft: Draft, step: Step, minutes: str) -> None:
         detail = f"it is set for {found.on}: expected its minutes on that day or later"
         raise moves.refused(detail, draft, step, HearingAhead, hearing_on=found.on.isoformat())
     _put(draft, step, EventType.HEARING_HELD, {"minutes": minutes}, state="held", minutes=minutes)
-    if suspensions.under_way(draft.steps[step.code]):
+    if moves.is_stopped_for_hearing(step):
         suspensions.end(draft, draft.steps[step.code])
 
 

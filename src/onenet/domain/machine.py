@@ -7,13 +7,13 @@ its steps. Each handler below reads in that order; what a handler does to other 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from functools import singledispatch
 from typing import Any
 
 from onenet.domain import (
     agents,
     answers,
+    attempts,
     beside,
     commitment,
     corrections,
@@ -39,7 +39,7 @@ from onenet.domain import (
     urging,
     withdrawals,
 )
-from onenet.domain.case import APPLICATION, OPINION, WITHDRAWAL, Case, Decision, Moment, Reply, Task
+from onenet.domain.case import APPLICATION, OPINION, WITHDRAWAL, Case, Decision, Moment, Reply
 from onenet.domain.commands import (
     AnswerUrging,
     ByApplicant,
@@ -75,11 +75,8 @@ from onenet.domain.commands import (
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.opinion_acts import OpinionAct
-from onenet.domain.outcome import AtDesk, Offered, Outcome, Received, TryLater
-from onenet.domain.retry import LONGEST_LIFE, GiveUp, after_failure
 from onenet.domain.states import (
     FINAL_STEP,
-    STEP_MOVES,
     CaseState,
     StepState,
     TaskState,
@@ -101,6 +98,7 @@ def decide(case: Case, command: Command, now: Moment) -> Decision:
     flow.close(draft)
     grant.follow(draft)
     opinions.follow(draft)
+    hearings.follow(draft)
     flow.say_held(draft)
     dues.settle(draft)
     return draft.decision(reply)
@@ -139,56 +137,7 @@ def _(command: RecordAttempt, draft: Draft) -> Reply:
         return withdrawals.record(draft, task, outcome)
     if task.kind == OPINION:
         return opinions.record(draft, task, outcome)
-    first_at = task.first_attempt_at or draft.now.machine_at
-    if isinstance(outcome, Offered):
-        return _offer(draft, task, first_at)
-    if not isinstance(outcome, TryLater):
-        task = draft.move_task(task, TaskState.SENT, first_attempt_at=first_at)
-        flow.say_reached(draft, task.step)
-        if isinstance(outcome, AtDesk):
-            desk.lay(draft, task.step)
-        if isinstance(outcome, Received):
-            polls.begin(draft, task, outcome)
-        if isinstance(outcome, Received | AtDesk):
-            return "applied"
-        return _take_pushed(draft, task, outcome)
-    # A call that somebody asked for spends no try: who looks after a department must not use its schedule up.
-    tries = max(task.tries + (task.trigger is None), 1)
-    verdict = after_failure(outcome, task.id, tries, first_at=first_at, now=draft.now.machine_at)
-    if isinstance(verdict, GiveUp):
-        held = draft.move_task(
-            task, TaskState.HELD, tries=tries, held_reason=verdict.reason, first_attempt_at=first_at
-        )
-        flow.hold(draft, held.step, f"delivery_{verdict.reason}", outcome.reason)
-        return "held"
-    draft.move_task(
-        task, TaskState.PENDING, next_at=verdict.at, tries=verdict.tries, first_attempt_at=first_at
-    )
-    flow.say_with_department(draft, task.step, flow.UNREACHABLE, verdict.at)
-    return "applied"
-
-
-def _offer(draft: Draft, task: Task, first_at: datetime) -> Reply:
-    """Lets the department fetch the task. One that nobody took for as long as a call is retried is held."""
-    ends_at = first_at + LONGEST_LIFE
-    if ends_at <= draft.now.machine_at:
-        draft.move_task(task, TaskState.HELD, held_reason="exhausted", first_attempt_at=first_at)
-        flow.hold(draft, task.step, "delivery_exhausted", "the department did not fetch it")
-        return "held"
-    draft.move_task(
-        task, TaskState.PENDING, next_at=ends_at, fetch_at=draft.now.machine_at, first_attempt_at=first_at
-    )
-    flow.say_with_department(draft, task.step, flow.TO_BE_FETCHED, ends_at)
-    return "applied"
-
-
-def _take_pushed(draft: Draft, task: Task, outcome: Outcome) -> Reply:
-    """An answer to the call itself. One that is not possible holds the step: nobody can be told a 409."""
-    reply = answers.apply(draft, task.id, outcome, None)
-    if reply == "refused" and StepState.HELD in STEP_MOVES[draft.steps[task.step].state]:
-        flow.hold(draft, task.step, "unclear_answer", "the answer is not possible in this state")
-        return "held"
-    return reply
+    return attempts.record(draft, task, outcome)
 
 
 @_apply.register

@@ -4,6 +4,11 @@ Whatever is not in it is refused, and changes nothing: a person is told how thin
 instead, an answer of a department is on record as well. docs/frontend.md shows the same table. Time, the
 engine and its workers have no moves here: they prove by a lease or a moment that they may. An officer's
 extension hangs on a limit that runs, not on a state; a department lengthens one once it has accepted.
+
+Nobody decides while a hearing can be asked for or is to be held: the right is told before the decision, by
+LIC art. 47 to applicant and interested parties alike. A grant waits as well: the right is told where great
+interests of others are touched, and a grant within the five days would cut them off. An applicant who wants
+it sooner waives. A hearing that was asked for is over with its minutes alone (art. 48).
 """
 
 from __future__ import annotations
@@ -23,10 +28,11 @@ from onenet.domain.procedures import (
     hearing_of,
     opinions_of,
     reapplied_by,
+    suspension_of,
 )
 from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.states import FAILED, FINAL_CASE, FINAL_STEP, CaseState, StepState
-from onenet.errors import MoveRefused
+from onenet.errors import HearingAhead, MoveRefused
 
 Who = Literal["applicant", "department", "officer", "asked_department", "supervisor", "administrator"]
 """applicant: also who acts for one. department: its system, or a clerk at its desk. officer: a person of the
@@ -40,6 +46,21 @@ _DECIDERS: tuple[Who, ...] = ("officer", "supervisor")
 _ASKERS: tuple[Who, ...] = ("department", "officer")
 _WITH_IT = frozenset({_S.READY, _S.DISPATCHED, _S.HELD})
 """It has the task, or soon will. Who answers a step that is queued or held got the task after all."""
+_BEGUN = frozenset(StepState) - FINAL_STEP - {_S.WAITING}
+"""A hearing goes its way beside the state, once the step was with its department and until it is closed."""
+
+HEARING_FIRST = "a hearing can still be asked for or is to be held: until then nothing is decided or resumed"
+
+
+def is_hearing_ahead(step: Step) -> bool:
+    """Whether a hearing of it can be asked for, or is to be held."""
+    return _hearing(step) in ("told", "asked", "set")
+
+
+def is_stopped_for_hearing(step: Step) -> bool:
+    """Whether it is suspended for a hearing that is to be held, and for no other special procedure."""
+    found = suspension_of(step.procedures) if step.state is _S.SUSPENDED else None
+    return found is not None and found.procedure == "hearing" and _hearing(step) in ("asked", "set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,7 @@ class Move:
     """In which states, and by whom. `at_desk`: only where the task lies at a department's desk. `of_results`:
     only where a result of the step is so. `hearing`: only while its hearing is so; None: there was none.
     `once`: only where no other case applies for the step yet. `limited`: only while a limit of it runs.
+    `unless`: not while that holds of its hearing.
     """
 
     states: frozenset[StepState]
@@ -56,6 +78,7 @@ class Move:
     hearing: frozenset[HearingState | None] = frozenset()
     once: bool = False
     limited: bool = False
+    unless: Callable[[Step], bool] | None = None
 
     def holds(self, step: Step) -> bool:
         """Whether it can be made now."""
@@ -66,11 +89,16 @@ class Move:
             and (not self.hearing or _hearing(step) in self.hearing)
             and (not self.once or reapplied_by(step.procedures) is None)
             and (not self.limited or bool(step.timing.promised_due_at or step.timing.statutory_due_at))
+            and not self.is_before_hearing(step)
         )
 
+    def is_before_hearing(self, step: Step) -> bool:
+        """Whether its hearing comes first."""
+        return self.unless is not None and self.unless(step)
 
-def _department(*states: StepState) -> Move:
-    return Move(frozenset(states), _DEPARTMENT)
+
+def _department(*states: StepState, unless: Callable[[Step], bool] | None = None) -> Move:
+    return Move(frozenset(states), _DEPARTMENT, unless=unless)
 
 
 _AT_DESK = Move(
@@ -78,34 +106,34 @@ _AT_DESK = Move(
 )
 _TO_BE_HELD: frozenset[HearingState | None] = frozenset({"asked", "set"})
 _GRANTED = frozenset({_S.COMPLETED})
-_DECISION = Move(frozenset({_S.HELD}), _DECIDERS)
+_DECISION = Move(frozenset({_S.HELD}), _DECIDERS, unless=is_hearing_ahead)
 
 OF_STEP: Mapping[str, Move] = {
     "accepted": _department(*_WITH_IT, _S.SUPPLEMENT_NEEDED),
-    "completed": _department(*_WITH_IT, _S.ACCEPTED),
+    "completed": _department(*_WITH_IT, _S.ACCEPTED, unless=is_hearing_ahead),
     "supplement_needed": _department(*_WITH_IT, _S.ACCEPTED),
     "suspended": _department(_S.ACCEPTED),
-    "resumed": _department(_S.SUSPENDED),
-    "rejected": _department(*_WITH_IT, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED),
+    "resumed": _department(_S.SUSPENDED, unless=is_stopped_for_hearing),
+    "rejected": _department(*_WITH_IT, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED, unless=is_hearing_ahead),
     "recalled": Move(_GRANTED, _DEPARTMENT, of_results=frozenset({"issued"})),
     "revoked": Move(_GRANTED, _DEPARTMENT, of_results=frozenset({"issued", "recalled"})),
     "extended": Move(frozenset({_S.ACCEPTED}), _DEPARTMENT, limited=True),
     "hearing_told": Move(frozenset({_S.ACCEPTED}), _DEPARTMENT, hearing=frozenset({None})),
-    "hearing_set": Move(frozenset({_S.SUSPENDED}), _DEPARTMENT, hearing=_TO_BE_HELD),
-    "hearing_held": Move(frozenset({_S.ACCEPTED, _S.SUSPENDED}), _DEPARTMENT, hearing=_TO_BE_HELD),
+    "hearing_set": Move(_BEGUN, _DEPARTMENT, hearing=_TO_BE_HELD),
+    "hearing_held": Move(_BEGUN, _DEPARTMENT, hearing=_TO_BE_HELD),
     "claim": _AT_DESK,
     "hand_over": _AT_DESK,
     "put_back": _AT_DESK,
     "hand_in": Move(frozenset({_S.SUPPLEMENT_NEEDED}), ("applicant",)),
     "reapply": Move(FAILED, ("applicant",), once=True),
     "tell_hearing": Move(frozenset({_S.ACCEPTED}), _DECIDERS, hearing=frozenset({None})),
-    "ask_hearing": Move(frozenset({_S.ACCEPTED}), ("applicant",), hearing=frozenset({"told"})),
-    "waive_hearing": Move(frozenset({_S.ACCEPTED}), ("applicant",), hearing=frozenset({"told"})),
-    "set_hearing": Move(frozenset({_S.SUSPENDED}), _DECIDERS, hearing=_TO_BE_HELD),
-    "record_hearing": Move(frozenset({_S.ACCEPTED, _S.SUSPENDED}), _DECIDERS, hearing=_TO_BE_HELD),
+    "ask_hearing": Move(_BEGUN, ("applicant",), hearing=frozenset({"told"})),
+    "waive_hearing": Move(_BEGUN, ("applicant",), hearing=frozenset({"told"})),
+    "set_hearing": Move(_BEGUN, _DECIDERS, hearing=_TO_BE_HELD),
+    "record_hearing": Move(_BEGUN, _DECIDERS, hearing=_TO_BE_HELD),
     "ask_opinion": Move(frozenset({_S.ACCEPTED, _S.SUSPENDED}), _ASKERS),
     "hold": Move(frozenset({_S.DISPATCHED, _S.ACCEPTED}), _DECIDERS),
-    "release": _DECISION,
+    "release": Move(frozenset({_S.HELD}), _DECIDERS),
     "complete": _DECISION,
     "reject": _DECISION,
     "skip": _DECISION,
@@ -185,6 +213,11 @@ def is_answerable(step: Step, outcome: type[Outcome]) -> bool:
     return OF_STEP[_WORD[outcome]].holds(step)
 
 
+def is_before_hearing(step: Step, outcome: type[Outcome]) -> bool:
+    """Whether a department cannot say that of the step for its hearing, which comes first."""
+    return outcome in _WORD and OF_STEP[_WORD[outcome]].is_before_hearing(step)
+
+
 def _has_its_time(action: str, step: Step, here: datetime) -> bool:
     """Whether what the state of the step allows can be done at this time, whatever is said with it."""
     match action:
@@ -221,7 +254,10 @@ def allowed(state: CaseState, step: Step | None, here: datetime | None = None) -
 def present(state: CaseState, step: Step | None) -> dict[str, Any]:
     """How the case is, and the step that is meant."""
     told = {"case": state.value}
-    return told | ({"step": step.code, "state": step.state.value} if step is not None else {})
+    if step is None:
+        return told
+    ahead = {"hearing": _hearing(step)} if is_hearing_ahead(step) else {}
+    return told | {"step": step.code, "state": step.state.value} | ahead
 
 
 def refused(
@@ -236,7 +272,9 @@ def refused(
 
 
 def check_step(draft: Draft, step: Step, action: str, detail: str) -> None:
-    """Passes when that can be done to the step now. Raises: MoveRefused."""
+    """Passes when that can be done to the step now. Raises: MoveRefused, HearingAhead."""
+    if OF_STEP[action].is_before_hearing(step):
+        raise refused(HEARING_FIRST, draft, step, HearingAhead)
     if not OF_STEP[action].holds(step):
         raise refused(detail, draft, step)
 

@@ -105,7 +105,7 @@ def _apply(draft: Draft, task: Task, step: Step, outcome: Outcome) -> Reply:
         return answers.apply(draft, task.id, outcome, None)
     if isinstance(outcome, Proceeding):
         return _proceed(draft, step, outcome)
-    if answers.TARGET[type(outcome)] is step.state:
+    if answers.TARGET[type(outcome)] is step.state or _is_before_hearing(step, outcome):
         return "applied"
     if isinstance(outcome, Accepted | Resumed):
         return answers.apply(draft, task.id, _accepted(step, outcome), None)
@@ -114,6 +114,11 @@ def _apply(draft: Draft, task: Task, step: Step, outcome: Outcome) -> Reply:
     if opinions.are_passed_over(step, outcome):
         return _hold_until_said(draft, step.code)
     return answers.apply(draft, task.id, outcome, None)
+
+
+def _is_before_hearing(step: Step, outcome: Outcome) -> bool:
+    """Whether its hearing comes first; a later poll, which says it again, finds that over."""
+    return moves.is_stopped_for_hearing(step) or moves.is_before_hearing(step, type(outcome))
 
 
 def _proceed(draft: Draft, step: Step, outcome: Proceeding) -> Reply:

@@ -241,6 +241,11 @@ def extension_of(procedures: Iterable[Procedure], which: WhichLimit) -> Extensio
     return next(given, None)
 
 
+def suspension_of(procedures: tuple[Procedure, ...]) -> Suspension | None:
+    """The special procedure among them, the last one."""
+    return next((each for each in reversed(procedures) if isinstance(each, Suspension)), None)
+
+
 def hearing_of(procedures: tuple[Procedure, ...]) -> Hearing | None:
     """The hearing among them, the last one."""
     return next((each for each in reversed(procedures) if isinstance(each, Hearing)), None)

@@ -20,7 +20,7 @@ from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.flow import with_department
 from onenet.domain.outcome import Suspended
-from onenet.domain.procedures import Extension, Procedure, Suspension
+from onenet.domain.procedures import Extension, Procedure, Suspension, suspension_of
 from onenet.domain.states import StepState
 
 
@@ -67,7 +67,7 @@ def under_way(step: Step) -> Suspension | None:
     """The special procedure that the step is in; None also where it began before they were kept."""
     if step.state is not StepState.SUSPENDED:
         return None
-    return next((each for each in reversed(step.procedures) if isinstance(each, Suspension)), None)
+    return suspension_of(step.procedures)
 
 
 def overdue_at(draft: Draft, step: Step) -> datetime | None:
