@@ -66,7 +66,8 @@ async def shown(client: httpx2.AsyncClient, case_id: str) -> dict[str, Any]:
 
 
 async def test_before_acceptance_no_clock_runs(frontend: httpx2.AsyncClient, case_id: str) -> None:
-    assert await shown(frontend, case_id) == {"step": "certificate", "calendar": "/v1/calendar/kunshan/2026"}
+    calendars = ["/v1/calendar/kunshan/2026"]
+    assert await shown(frontend, case_id) == {"step": "certificate", "calendars": calendars}
 
 
 async def test_each_day_is_explained_and_a_suspension_is_not_counted(
@@ -135,7 +136,7 @@ async def whole(client: httpx2.AsyncClient, case_id: str) -> dict[str, Any]:
 async def test_the_case_and_its_steps_show_until_when(
     frontend: httpx2.AsyncClient, database: Database, parts: Parts, case_id: str
 ) -> None:
-    assert await whole(frontend, case_id) == {"calendar": "/v1/calendar/kunshan/2026"}
+    assert await whole(frontend, case_id) == {"calendars": ["/v1/calendar/kunshan/2026"]}
     await says(database, parts, Accepted())
     found = await whole(frontend, case_id)
     assert found["clock"] == {"started_at": "2026-11-23T01:00:00.000Z", "pauses": []}
@@ -148,13 +149,34 @@ async def test_the_case_and_its_steps_show_until_when(
     assert "statutory_due_at" not in shown
 
 
-async def test_the_calendar_is_of_the_year_in_which_the_clock_began(
-    frontend: httpx2.AsyncClient, clock: FrozenClock, database: Database, parts: Parts, case_id: str
+@pytest.mark.parametrize(
+    ("days", "suspended", "years"),
+    [
+        (0, 0, [2026]),  # Tue 24 to Mon 30 November
+        (36, 0, [2026, 2027]),  # accepted on Tue 29 December: Wed 30, Thu 31, Mon 4 to Wed 6 January
+        (24, 42, [2026, 2027]),  # on Thu 17 December, stopped that day: none of 2026 counts, each is told
+        (39, 0, [2027]),  # on Fri 1 January
+    ],
+)
+async def test_the_calendars_are_of_all_years_on_the_way(
+    frontend: httpx2.AsyncClient,
+    clock: FrozenClock,
+    database: Database,
+    parts: Parts,
+    case_id: str,
+    days: int,
+    suspended: int,
+    years: list[int],
 ) -> None:
+    clock.advance(timedelta(days=days))
     await says(database, parts, Accepted())
-    clock.advance(timedelta(days=60))
-    assert clock.now().year == 2027
-    assert (await whole(frontend, case_id))["calendar"] == "/v1/calendar/kunshan/2026"
+    if suspended:
+        await says(database, parts, Suspended("expert_review", expected=Limit(10, "workdays")))
+        clock.advance(timedelta(days=suspended))
+        await says(database, parts, Resumed())
+    expected = [f"/v1/calendar/kunshan/{year}" for year in years]
+    assert (await whole(frontend, case_id))["calendars"] == expected
+    assert (await shown(frontend, case_id))["calendars"] == expected
 
 
 EXTENSION = {"limit": "promised", "days": 2, "approved_by": "局长", "reason": "须向外省核实"}

@@ -63,8 +63,9 @@ async def test_a_result_is_sent_to_the_applicant_and_verified(
     case = await granted(parts, frontend, BY_COURIER)
     # Ten working days from Monday 23 November 2026 end with Monday 7 December there.
     before = await listed(frontend, case)
-    due = {"channel": "courier", "due_at": "2026-12-07T16:00:00.000Z", "is_overdue": False}
-    assert (before["state"], before["delivery"]) == ("issued", due)
+    # Of the calendar of the place nothing is published here.
+    due = {"due_at": "2026-12-07T16:00:00.000Z", "is_provisional": True, "is_overdue": False}
+    assert (before["state"], before["delivery"]) == ("issued", {"channel": "courier", **due})
     done = await deliver(department, case, **SENT)
     assert done.status_code == 200, done.text
     after = await listed(frontend, case)
@@ -99,7 +100,7 @@ async def test_only_those_who_have_to_do_with_it_deliver_and_see_where_it_is(
     assert (await deliver(officer, case, **SENT)).status_code == 200
     assert (await listed(officer, case))["delivery"]["tracking_number"] == "EX000000001CN"
     assert (await listed(supervisor, case))["delivery"].keys() == {
-        "channel", "due_at", "delivered_at", "is_overdue",
+        "channel", "due_at", "is_provisional", "delivered_at", "is_overdue",
     }  # fmt: skip
     events = (await frontend.get(f"{case}/events")).json()["items"]
     (told,) = (event["data"] for event in events if event["type"] == "result.delivered")

@@ -185,7 +185,7 @@ async def test_its_deadline_is_counted_by_the_calendar_of_where_it_is_handled(ci
     case = await city.ask("POST", "/v1/cases", clerk(city), elsewhere())
     await says(city, case["id"], "certificate", Accepted())
     shown = await city.ask("GET", f"{case['links']['steps']}/certificate/deadline", clerk(city))
-    assert shown["calendar"] == "/v1/calendar/kunshan/2026"
+    assert shown["calendars"] == ["/v1/calendar/kunshan/2026"]
     numbers = {day["on"][-2:]: day.get("number") for day in shown["promised"]["days"]}
     assert (numbers["25"], numbers["30"]) == (2, 5)
 

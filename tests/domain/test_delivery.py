@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from onenet.domain import delivery, guidance, moves, told
+from onenet.domain import delivery, guidance, moves
+from onenet.domain import told as as_told
 from onenet.domain.bundle import Limit, ResultChannel
-from onenet.domain.case import Moment
-from onenet.domain.commands import DeliverResults, LetTimePass, RecordAnswer
+from onenet.domain.calendar import Calendar, Year
+from onenet.domain.case import Case, Decision, Moment
+from onenet.domain.commands import Command, DeliverResults, LetTimePass, RecordAnswer
+from onenet.domain.events import EventType
 from onenet.domain.filing import Filing, Wish
 from onenet.domain.machine import decide
 from onenet.domain.outcome import Completed, Outcome, ResultGiven, TakenBack
+from onenet.domain.procedures import ResultDelivery
 from onenet.domain.rules import Rules
 from onenet.domain.states import CaseState, Light
 from onenet.errors import FormInvalid, MoveRefused, NotFound
+from onenet.store import procedures
 from tests.domain.walk import Walk, begin
-from tests.factories import make_bundle, make_content, make_member
+from tests.factories import make_bundle, make_content, make_member, names
 
 ALL: tuple[ResultChannel, ...] = ("electronic", "window", "courier")
 COURIER = Wish("courier", "示例路1号")
 GRANTED = Completed((ResultGiven("licence", "F-1"),))
 HANDED_OVER = DeliverResults("licence", "officer:police/z-1")
 SENT = replace(HANDED_OVER, carrier="邮政速递", tracking_number="EX000000001CN")
+
+
+def end_of(on: date) -> datetime:
+    """The midnight that ends the day there: 16:00 in UTC."""
+    return datetime(on.year, on.month, on.day, 16, 0, tzinfo=UTC)
 
 
 def granted(wish: Wish | None, offered: tuple[ResultChannel, ...] = ALL, outcome: Outcome = GRANTED) -> Walk:
@@ -187,12 +198,108 @@ def test_a_wish_is_one_that_an_item_offers_and_a_courier_has_an_address(
 
 def test_the_department_is_told_the_way_and_the_address_for_a_courier_alone() -> None:
     member = replace(make_member("licence", results=["licence"]), delivery=ALL)
-    assert told.delivery(member, Filing()) == {}
-    assert told.delivery(member, Filing(delivery=COURIER)) == {
+    assert as_told.delivery(member, Filing()) == {}
+    assert as_told.delivery(member, Filing(delivery=COURIER)) == {
         "delivery": {"channel": "courier", "address": "示例路1号"}
     }
     by_window = replace(member, delivery=("window",))
-    assert told.delivery(by_window, Filing(delivery=COURIER)) == {
+    assert as_told.delivery(by_window, Filing(delivery=COURIER)) == {
         "delivery": {"channel": "window", "address": None}
     }
-    assert told.delivery(replace(member, results=()), Filing(delivery=COURIER)) == {}
+    assert as_told.delivery(replace(member, results=()), Filing(delivery=COURIER)) == {}
+
+
+# ---- a year that is not published yet (LIC art. 82)
+
+NEW_YEAR = {date(2027, 1, 1): names("元旦")}
+PROVISIONAL = {2026: Year(2026, is_provisional=False), 2027: Year(2027, NEW_YEAR)}
+MONDAY_TOO = Year(2027, {**NEW_YEAR, date(2027, 1, 4): names("元旦")}, is_provisional=False)
+SATURDAY_ON = Year(2027, NEW_YEAR, frozenset({date(2027, 1, 2)}), is_provisional=False)
+AS_THOUGHT = Year(2027, NEW_YEAR, is_provisional=False)
+GRANTED_AT = datetime(2026, 12, 21, 2, tzinfo=UTC)
+"""Monday 21 December: Tue 22 to Thu 31 are 1 to 8; of January only the 1st is known to be off, so Mon 4 is 9
+and Tue 5 is 10.
+"""
+THOUGHT = end_of(date(2027, 1, 5))
+
+
+def by(years: Mapping[int, Year]) -> dict[str, Rules]:
+    """The rules of the place with that calendar."""
+    return {"suzhou": Rules(calendar=Calendar("china", years))}
+
+
+def told(case: Case, command: Command, at: datetime, years: Mapping[int, Year]) -> Decision:
+    """What the command does at that moment, by that calendar."""
+    return decide(case, command, Moment(at, at, rules=by(years)))
+
+
+def granted_in_december() -> Case:
+    """A case whose licence is to be fetched, granted while 2027 is provisional."""
+    walk = begin(make_bundle(replace(make_member("licence", results=["licence"]), delivery=("window",))))
+    (task,) = walk.case.tasks.values()
+    return told(walk.case, RecordAnswer(task.id, GRANTED), GRANTED_AT, PROVISIONAL).case
+
+
+@pytest.mark.parametrize(
+    ("published", "until"),
+    [
+        (MONDAY_TOO, date(2027, 1, 6)),  # Tue 5 is 9, Wed 6 is 10
+        (SATURDAY_ON, date(2027, 1, 4)),  # Sat 2 is 9, Mon 4 is 10
+        (AS_THOUGHT, date(2027, 1, 5)),
+    ],
+)
+def test_a_year_that_is_published_moves_the_day_of_delivery_and_tells_so_once(
+    published: Year, until: date
+) -> None:
+    case = granted_in_december()
+    (begun,) = (each for each in case.steps["licence"].procedures if isinstance(each, ResultDelivery))
+    assert (begun.due_at, begun.is_provisional) == (THOUGHT, True)
+    years = {**PROVISIONAL, 2027: published}
+    assert delivery.until(begun, by(years)["suzhou"], 480) == (end_of(until), False)
+    looked = told(case, LetTimePass(), GRANTED_AT + timedelta(days=1), years)
+    assert [(event.type, dict(event.data)) for event in looked.events] == [
+        (
+            EventType.STEP_DEADLINE_MOVED,
+            {
+                "limit": "result_delivery",
+                "from": THOUGHT.isoformat(),
+                "to": end_of(until).isoformat(),
+                "is_provisional": False,
+            },
+        )
+    ]
+    assert looked.case.timing.next_due_at == end_of(until)
+    again = told(looked.case, LetTimePass(), GRANTED_AT + timedelta(days=2), years)
+    assert (again.reply, again.events) == ("unchanged", ())
+    before = told(again.case, LetTimePass(), end_of(until) - timedelta(seconds=1), years)
+    assert before.events == ()
+    late, *_ = told(before.case, LetTimePass(), end_of(until), years).events
+    assert (late.type, late.data["due_at"]) == (EventType.RESULT_DELIVERY_OVERDUE, end_of(until).isoformat())
+
+
+def test_what_was_handed_over_or_is_overdue_moves_no_more() -> None:
+    years = {**PROVISIONAL, 2027: MONDAY_TOO}
+    case = granted_in_december()
+    for over in (
+        told(case, HANDED_OVER, GRANTED_AT + timedelta(days=1), PROVISIONAL).case,
+        told(case, LetTimePass(), THOUGHT, PROVISIONAL).case,
+    ):
+        found = delivery.of(over.steps["licence"])
+        assert found is not None
+        assert delivery.until(found, by(years)["suzhou"], 480) == (THOUGHT, False)
+        assert told(over, LetTimePass(), THOUGHT + timedelta(days=1), years).events == ()
+
+
+def test_a_delivery_that_a_version_before_stored_is_read_and_counted_anew() -> None:
+    stored = {
+        "kind": "result_delivery",
+        "channel": "window",
+        "at": GRANTED_AT.isoformat(),
+        "due_at": THOUGHT.isoformat(),
+        "delivered_at": None,
+    }
+    (found,) = procedures.read([stored])
+    assert isinstance(found, ResultDelivery)
+    assert delivery.until(found, by(PROVISIONAL)["suzhou"], 480) == (THOUGHT, True)
+    years = {**PROVISIONAL, 2027: MONDAY_TOO}
+    assert delivery.until(found, by(years)["suzhou"], 480) == (end_of(date(2027, 1, 6)), False)

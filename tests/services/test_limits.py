@@ -15,8 +15,16 @@ from onenet.clock import FrozenClock
 from onenet.domain.bundle import Limit, Member
 from onenet.domain.case import Case
 from onenet.domain.commands import LetTimePass, RecordAnswer
-from onenet.domain.outcome import Accepted, Outcome, SupplementNeeded, SupplementRequest
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Outcome,
+    ResultGiven,
+    SupplementNeeded,
+    SupplementRequest,
+)
 from onenet.domain.rules import KNOWN_EVERYWHERE
+from onenet.domain.states import CaseState
 from onenet.resources import example_catalogue_dir
 from onenet.services import dues
 from onenet.services.advance import Gate
@@ -71,10 +79,11 @@ KINDS = {
 }
 
 
-async def opened(gate: Gate, shelf: Shelf, member: Member) -> Case:
-    """A case of that item."""
+async def opened(gate: Gate, shelf: Shelf, member: Member, statutory: Limit | None = None) -> Case:
+    """A case of that item; `statutory`: the limit of the whole."""
     form = {"name": "x", "valid_until": "2027-01-08"}
-    opening = make_opening(shelf.put(make_bundle(member)), content=make_content(form=form))
+    bundle = shelf.put(replace(make_bundle(member), statutory=statutory))
+    opening = make_opening(bundle, content=make_content(form=form))
     result = await gate.submit(opening)
     assert result.case is not None
     return result.case
@@ -168,6 +177,40 @@ async def test_a_year_that_is_published_moves_deadlines_and_tells_so_once(
     }
     after = (await load_one(database, shelf, case.id)).steps["household"].timing
     assert (after.is_provisional, after.statutory_due_at) == (False, end_of(date(2027, 1, 6)))
+
+
+async def test_a_year_that_is_published_moves_the_delivery_of_a_case_that_is_closed(
+    database: Database, shelf: Shelf, clock: FrozenClock, folder: Path
+) -> None:
+    """LIC art. 44. Ten working days after Mon 21 December: Tue 22 to Thu 31 are 1 to 8, then Mon 4 and Tue 5
+    January; with Monday off as well Tue 5 and Wed 6. What is decided is not told to move.
+    """
+    await publish(database, folder, clock)
+    gate = Gate(database, shelf.bundle_of, clock, clock, Catalogue(database).rules)
+    clock.advance(timedelta(days=28))
+    limit = Limit(30, "workdays")
+    case = await opened(gate, shelf, item(statutory=limit, delivery=("window",)), limit)
+    for outcome in (Accepted(), Completed((ResultGiven("licence", "F-1"),))):
+        await said(gate, case, outcome)
+    closed = await load_one(database, shelf, case.id)
+    assert (closed.state, closed.timing.next_due_at) == (CaseState.COMPLETED, end_of(date(2027, 1, 5)))
+
+    (folder / "year.yaml").write_text(YEAR_2027, encoding="utf-8")
+    await publish(database, folder, clock)
+    clock.advance(KNOWN_EVERYWHERE)
+    later = Gate(database, shelf.bundle_of, clock, clock, Catalogue(database).rules)
+    await dues.let_pass(database, later, clock, 10)
+    assert [event.content() for event in await told(database, case, "step.deadline_moved")] == [
+        {
+            "limit": "result_delivery",
+            "from": end_of(date(2027, 1, 5)).isoformat(),
+            "to": end_of(date(2027, 1, 6)).isoformat(),
+            "is_provisional": False,
+        }
+    ]
+    assert await told(database, case, "case.deadline_moved") == []
+    moved = await load_one(database, shelf, case.id)
+    assert moved.timing.next_due_at == end_of(date(2027, 1, 6))
 
 
 async def test_who_remembers_a_case_does_not_write_over_that_it_is_to_be_looked_at(

@@ -95,13 +95,14 @@ class CaseDeadlinesShape(Answer):
 
     Its clock begins with the first of theirs. It stands still while one of them does and none runs, and while
     nobody but the applicant can act.
-    `calendar`: of the year in which it began.
+    `calendars`: of each year on the way, the earliest first; while nothing is counted, of the year in which
+    the clock began, or of this one.
     """
 
     clock: ClockShape | None = None
     promised: DeadlineShape | None = None
     statutory: DeadlineShape | None = None
-    calendar: str
+    calendars: list[str]
 
 
 class StepDeadlinesShape(CaseDeadlinesShape):
@@ -143,8 +144,6 @@ async def explain_case_deadline(request: Request, case_id: CaseId) -> Response:
 
 def _explained(request: Request, case: Case, found: Deadlines, view: View) -> dict[str, Any]:
     now = parts(request).gate.clock.now()
-    begun_at = found.clock.started_at if found.clock else now
-    year = local_day(begun_at, case.utc_offset_minutes).year
     until = (found.clock and found.clock.ended_at) or now
     promised, statutory = (
         each and _deadline(each, case, until, view) for each in (found.promised, found.statutory)
@@ -154,9 +153,17 @@ def _explained(request: Request, case: Case, found: Deadlines, view: View) -> di
             "clock": found.clock and _clock(found.clock),
             "promised": promised,
             "statutory": statutory,
-            "calendar": f"/v1/calendar/{case.jurisdiction}/{year}",
+            "calendars": [f"/v1/calendar/{case.jurisdiction}/{year}" for year in _years(case, found, now)],
         }
     )
+
+
+def _years(case: Case, found: Deadlines, now: datetime) -> list[int]:
+    """The years whose days tell what was counted and what was not."""
+    counted = [each.days for each in (found.promised, found.statutory) if each]
+    begun_at = found.clock.started_at if found.clock else now
+    years = {each.day.on.year for days in counted for each in days}
+    return sorted(years or {local_day(begun_at, case.utc_offset_minutes).year})
 
 
 def _clock(clock: Clock) -> dict[str, Any]:

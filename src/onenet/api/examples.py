@@ -208,7 +208,7 @@ DEADLINE: dict[str, Any] = {
             {"on": "2026-02-27", "number": 5},
         ],
     },
-    "calendar": "/v1/calendar/kunshan/2026",
+    "calendars": ["/v1/calendar/kunshan/2026"],
 }
 CASE_DEADLINE: dict[str, Any] = {
     "clock": {"started_at": "2026-03-05T02:00:00.000Z", "pauses": []},
@@ -233,7 +233,7 @@ CASE_DEADLINE: dict[str, Any] = {
             {"on": "2026-03-10", "number": 3, "added": True},
         ],
     },
-    "calendar": "/v1/calendar/kunshan/2026",
+    "calendars": ["/v1/calendar/kunshan/2026"],
 }
 
 CALLBACK: dict[str, Any] = {

@@ -33,6 +33,7 @@ ISSUED = {
             "delivery": {
                 "channel": "courier",
                 "due_at": "2026-12-28T16:00:00.000Z",
+                "is_provisional": False,
                 "delivered_at": "2026-12-18T02:15:00.000Z",
                 "is_overdue": False,
                 **DELIVERED,

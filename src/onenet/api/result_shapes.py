@@ -36,10 +36,14 @@ StandingWord = Annotated[str, Field(json_schema_extra=extensible(get_args(Standi
 
 
 class DeliveryShape(Answer):
-    """How results reach the applicant who does not take them electronically; `due_at`: until when."""
+    """How results reach the applicant who does not take them electronically; `due_at`: until when.
+
+    `is_provisional`: the make-up days of a year on the way are not published yet, so it may still move.
+    """
 
     channel: Annotated[str, Field(json_schema_extra=extensible(["window", "courier"]))]
     due_at: Moment
+    is_provisional: bool
     delivered_at: Moment | None = None
     is_overdue: bool
     carrier: str | None = None

@@ -29,6 +29,7 @@ from onenet.domain.case import Case, Step
 from onenet.domain.commands import DeliverResults
 from onenet.domain.outcome import ResultGiven
 from onenet.domain.results import issuer_of, name_of
+from onenet.domain.rules import LAW, Rules
 from onenet.domain.states import StepState
 from onenet.domain.visibility import WHOLE, Content, View
 from onenet.services import cases, results
@@ -55,8 +56,9 @@ async def list_results(request: Request, case_id: CaseId) -> Response:
     known, view = parts(request), sight.view
     codes = results.codes(known.database.ring, case) if view is WHOLE else {}
     today = results.today(case, known.gate.clock.now())
+    rules = (await known.catalogue.rules()).get(case.jurisdiction, LAW)
     items = [
-        _issued(case, step, result, today, codes) | _delivery(step, view)
+        _issued(case, step, result, today, codes) | _delivery(case, step, rules, view)
         for step in case.steps.values()
         if view.has_words and view.department in (None, step.department)
         if step.state is not StepState.SKIPPED
@@ -120,15 +122,17 @@ def _issued(
     )
 
 
-def _delivery(step: Step, view: View) -> dict[str, Any]:
+def _delivery(case: Case, step: Step, rules: Rules, view: View) -> dict[str, Any]:
     """How it is handed over; where it is on its way, for who sees what the applicant said."""
     found = delivery.of(step)
     if found is None:
         return {}
+    until = delivery.until(found, rules, case.utc_offset_minutes)
     private = {"carrier": found.carrier, "tracking_number": found.tracking_number}
     members = {
         "channel": found.channel,
-        "due_at": moment(found.due_at),
+        "due_at": moment(until.due_at),
+        "is_provisional": until.is_provisional,
         "delivered_at": moment(found.delivered_at) if found.delivered_at else None,
         "is_overdue": found.is_overdue,
         **(private if view.content is not Content.NOTHING else {}),

@@ -2,7 +2,9 @@
 
 What is electronic is delivered with the decision: nothing more is to happen, and nothing is stored of it.
 What is fetched at a window or brought by a courier is to be handed over, or sent, within ten working days of
-the decision; who is late is on record, and red. Source: LIC art. 44, domain.md section 16.
+the decision; who is late is on record, and red. Until when is counted when it is asked for, by the rules and
+the calendar of the place as they are then: a year that is published moves it. Source: LIC art. 44 and 82,
+domain.md section 16.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from onenet.domain import filing, moves, results
 from onenet.domain.bundle import Bundle
@@ -25,6 +27,7 @@ from onenet.domain.filing import Filing
 from onenet.domain.guidance import Plan
 from onenet.domain.outcome import ResultGiven
 from onenet.domain.procedures import ResultDelivery
+from onenet.domain.rules import Rules
 from onenet.domain.states import Light
 from onenet.errors import Fault, FormInvalid, NotFound
 
@@ -56,18 +59,60 @@ def begin(draft: Draft, code: str) -> None:
     channel = filing.result_channel(draft.case.bundle.member(code), draft.content.filing)
     if channel == "electronic" or not draft.steps[code].results:
         return
-    limit, offset = draft.rules.result_delivery, draft.case.utc_offset_minutes
-    due_at = deadline(limit, Clock(draft.now.at), draft.rules.calendar, offset).due_at
-    if due_at is None:
+    until = _count(draft.now.at, draft.rules, draft.case.utc_offset_minutes)
+    begun = ResultDelivery("result_delivery", channel, draft.now.at, **until._asdict())
+    draft.put_procedure(code, begun)
+    told = {"until": until.due_at.isoformat(), "is_provisional": until.is_provisional}
+    draft.tell(EventType.RESULT_DELIVERY_DUE, code, channel=channel, **told)
+
+
+class Until(NamedTuple):
+    """Until when; `is_provisional`: a year on the way is not published yet, so it may still move."""
+
+    due_at: datetime
+    is_provisional: bool
+
+
+def until(found: ResultDelivery, rules: Rules, utc_offset_minutes: int) -> Until:
+    """Until when, as it is counted now; what was handed over or is overdue stays as it was told."""
+    if found.delivered_at or found.is_overdue:
+        return Until(found.due_at, False)
+    return _count(found.at, rules, utc_offset_minutes)
+
+
+def _count(since: datetime, rules: Rules, utc_offset_minutes: int) -> Until:
+    counted = deadline(rules.result_delivery, Clock(since), rules.calendar, utc_offset_minutes)
+    if counted.due_at is None:
         raise AssertionError("a clock that never stood still has an end")
-    draft.put_procedure(code, ResultDelivery("result_delivery", channel, draft.now.at, due_at))
-    draft.tell(EventType.RESULT_DELIVERY_DUE, code, channel=channel, until=due_at.isoformat())
+    return Until(counted.due_at, counted.is_provisional)
 
 
 def overdue_at(draft: Draft, step: Step) -> datetime | None:
     """When the delivery is overdue; None where none is awaited, or that was said."""
+    found = _awaited(step)
+    return until(found, draft.rules, draft.case.utc_offset_minutes).due_at if found else None
+
+
+def _awaited(step: Step) -> ResultDelivery | None:
+    """The delivery, while it is neither made nor overdue."""
     found = of(step) if step.procedures else None
-    return found.due_at if found and not found.is_overdue and moves.is_to_be_delivered(step) else None
+    return found if found and not found.is_overdue and moves.is_to_be_delivered(step) else None
+
+
+def say_moved(draft: Draft, step: Step) -> None:
+    """Tells that it is due at another time than was told, or that this will move no more."""
+    found = _awaited(step)
+    if found is None:
+        return
+    now = until(found, draft.rules, draft.case.utc_offset_minutes)
+    if now.due_at == found.due_at and (now.is_provisional or not found.is_provisional):
+        return
+    draft.put_procedure(step.code, replace(found, **now._asdict()), instead_of=found)
+    told = {"from": found.due_at.isoformat(), "to": now.due_at.isoformat()}
+    draft.add(
+        EventType.STEP_DEADLINE_MOVED, step.code,
+        limit=found.kind, **told, is_provisional=now.is_provisional,
+    )  # fmt: skip
 
 
 def say_overdue(draft: Draft, step: Step, due_at: datetime) -> None:
@@ -75,7 +120,7 @@ def say_overdue(draft: Draft, step: Step, due_at: datetime) -> None:
     found = of(step)
     if found is None:
         raise AssertionError("asked before: a delivery is awaited")
-    draft.put_procedure(step.code, replace(found, is_overdue=True), instead_of=found)
+    draft.put_procedure(step.code, replace(found, is_overdue=True, due_at=due_at), instead_of=found)
     draft.tell(EventType.RESULT_DELIVERY_OVERDUE, step.code, channel=found.channel, due_at=due_at.isoformat())
     if step.timing.light is not Light.RED:
         step = draft.steps[step.code]

@@ -31,7 +31,7 @@ from onenet.domain.clocks import Clock
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.rules import KNOWN_EVERYWHERE
-from onenet.domain.states import StepState
+from onenet.domain.states import FINAL_CASE, FINAL_STEP, StepState
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +122,12 @@ def settle(draft: Draft, *, everything: bool = False) -> None:
         if step is not old or everything:
             draft.steps[code] = _settled(draft, step, None if everything else old)
             has_changed = True
+        if everything:
+            delivery.say_moved(draft, draft.steps[code])
     if not has_changed:
         return
     timing = limits.note_case(draft, everything=everything)
-    if everything and timing.clock == draft.case.timing.clock:
+    if everything and timing.clock == draft.case.timing.clock and draft.state not in FINAL_CASE:
         limits.say_moved(draft, EventType.CASE_DEADLINE_MOVED, None, draft.timing, timing)
     draft.timing = timing
     lights.note_case(draft)
@@ -166,7 +168,8 @@ def _settled(draft: Draft, step: Step, old: Step | None) -> Step:
     is_new = old is None or old.timing.clock is not timing.clock or old.procedures is not step.procedures
     if timing.clock is not None and is_new:
         before, timing = timing, limits.note_step(draft, step)
-        if old is None and step is draft.case.steps.get(step.code):
+        is_closed = step.state in FINAL_STEP
+        if old is None and step is draft.case.steps.get(step.code) and not is_closed:
             limits.say_moved(draft, EventType.STEP_DEADLINE_MOVED, step.code, before, timing)
         step = step if timing == before else step._replace(timing=timing)
     kinds = KINDS.values() if step.procedures else _WITHOUT_PROCEDURES

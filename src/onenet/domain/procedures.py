@@ -191,8 +191,9 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class ResultDelivery:
-    """Of a step: its results are to be handed over or sent until `due_at`; `is_overdue`: they were not by
-    then, which stays on record. `tracking_number`: the carrier's.
+    """Of a step, decided `at`: its results are to be handed over or sent. `due_at`: until when, as was told
+    last; while it is awaited `delivery` counts it anew. `is_provisional`: it was told that it may move.
+    `is_overdue`: they were not by then, which stays on record. `tracking_number`: the carrier's.
     """
 
     kind: Literal["result_delivery"]
@@ -204,6 +205,7 @@ class ResultDelivery:
     carrier: str | None = None
     tracking_number: str | None = None
     is_overdue: bool = False
+    is_provisional: bool = False
 
 
 Procedure = (

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from onenet.domain.states import FINAL_CASE
 from onenet.ids import LANES, lane_of
 from onenet.store import tables
 from onenet.store.inspection import OPEN
@@ -39,9 +40,15 @@ async def put_off(connection: AsyncConnection, ids: Sequence[UUID], now: datetim
 
 
 async def look_again(connection: AsyncConnection, at: datetime) -> None:
-    """Lets all open cases be looked at then: what their deadlines hang on has changed.
+    """Lets all open cases be looked at then, and of the closed ones those to which something is due still:
+    what their deadlines hang on has changed.
 
     Their version goes up: who remembers a case as it was would write over this with its next change of it.
     """
     changed = {"next_due_at": at, "version": _C.version + 1}
-    await connection.execute(update(tables.cases).where(OPEN).values(changed))
+    for which in (OPEN, _CLOSED_AND_DUE):
+        await connection.execute(update(tables.cases).where(which).values(changed))
+
+
+_CLOSED_AND_DUE = and_(_C.next_due_at.is_not(None), _C.state.in_(sorted(FINAL_CASE)))
+"""Their results are still to be handed over, or a commitment is to be looked at."""
