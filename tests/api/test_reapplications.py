@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
+from onenet.api.case_shapes import CaseShape
 from onenet.api.parts import Parts
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Completed, Outcome, Rejected, ResultGiven, TakenBack
@@ -95,6 +96,28 @@ async def test_nothing_is_applied_for_again_of_which_all_that_was_said_is_erased
     of: dict[str, Any] = {"basis": "asked", "actor": "operator:test", "now": parts.machine_clock.now()}
     await erasure.erase(parts.database, parts.gate, UUID(case["id"]), **of)
     assert problem(await again(frontend, case, form={"address": "示例路 2 号"})) == (409, "case-erased")
+
+
+async def test_the_answer_that_is_kept_tells_no_result_after_both_cases_are_erased(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    case = await opened(frontend, "k-1")
+    result = ResultGiven("birth_certificate", "EN-77", name="示例的出生证", facts={"holder": "示例一"})
+    await answer(parts, case["id"], "certificate", Completed((result,)))
+    await answer(parts, case["id"], "household", REFUSED)
+    first = await again(frontend, case)
+    new = first.json()
+    assert "EN-77" in first.text
+    await frontend.post(new["links"]["withdrawal"], json={}, headers={"Idempotency-Key": "w"})
+    of: dict[str, Any] = {"basis": "asked", "actor": "operator:test", "now": parts.machine_clock.now()}
+    for id in (case["id"], new["id"]):
+        await erasure.erase(parts.database, parts.gate, UUID(id), **of)
+    second = await again(frontend, case)
+    assert (second.status_code, second.headers["idempotency-replayed"]) == (202, "true")
+    assert [word for word in ("EN-77", "示例的出生证", "holder", "示例一") if word in second.text] == []
+    CaseShape.model_validate(second.json())
+    same = ("id", "number", "state", "links", "tracking_secret")
+    assert {name: second.json()[name] for name in same} == {name: new[name] for name in same}
 
 
 async def test_a_repetition_is_answered_with_the_same_case(

@@ -55,11 +55,24 @@ HOLD_REASON = "legal_hold.reason"
 NOTHING_SAID = CaseContent(Applicant("", "natural_person", "", ""), {}, {}, ())
 """What is left of what an applicant said."""
 
-REVISION = 1
+REVISION = 2
 """How much is known to hang on a case. Raised when more is found: what was erased by less is erased again.
 
-1: also documents that others came for in their place.
+1: also documents that others came for in their place. 2: also what is told in the answer to an application.
 """
+
+_OPENED = frozenset({"tracking_seed", "tracking_secret"})
+"""What the answer to a submission has, and no other one."""
+
+_FACTS = frozenset(
+    {
+        *("id", "number", "state", "seq", "bundle", "jurisdiction", "created_at", "updated_at", "light"),
+        *("reference", "about", "round", "filed_at", "due_at", "links", *_OPENED),
+    }
+)
+"""What nobody wrote of such an answer: of a case, and of a hotline ticket."""
+
+_STEP_FACTS = frozenset({"code", "names", "department", "state", "since", "light"})
 
 _CASE = tables.cases.c
 _ERASURE = erasure_tables.erasure.c
@@ -185,21 +198,36 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
 async def finish(connection: AsyncConnection, case_ids: Sequence[UUID], now: datetime) -> None:
     """Takes out the answers that were stored for these cases, and writes down that they are erased.
 
-    The answer to the submission stays: nobody wrote anything in it, and its key must not open another case.
+    Of the answer to a submission stays what nobody wrote: its key must not open another case.
     Walks the whole table of answers, hence many cases at a time.
     """
     keys, ring = tables.idempotency_key, ring_of(connection)
     stored = (await connection.execute(select(keys).where(keys.c.case_id.in_(case_ids)))).mappings().all()
     for row in stored:
         answer = json.loads(idempotency.opened_body(ring, dict(row)))
-        if not {"tracking_seed", "tracking_secret"} & answer.keys():
-            same = (keys.c.scope == row["scope"], keys.c.key == row["key"])
+        same = (keys.c.scope == row["scope"], keys.c.key == row["key"])
+        if _OPENED & answer.keys():
+            body = idempotency.sealed_body(ring, row["scope"], row["key"], canonical(_facts(answer)))
+            await connection.execute(update(keys).where(*same).values(body=body))
+        else:
             await connection.execute(delete(keys).where(*same))
     done = tuple_(_ERASURE.lane, _ERASURE.case_id).in_([(lane_of(id), id) for id in case_ids])
     first = func.coalesce(_ERASURE.erased_at, now)
     await connection.execute(
         update(erasure_tables.erasure).where(done).values(erased_at=first, revision=REVISION)
     )
+
+
+def _facts(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to a submission without what anybody wrote: results that stood before, signatures, help."""
+    facts = {name: value for name, value in answer.items() if name in _FACTS}
+    if "steps" in answer:
+        facts["steps"] = [
+            {name: value for name, value in step.items() if name in _STEP_FACTS}
+            | {"results": [], "requests": []}
+            for step in answer["steps"]
+        ]
+    return facts
 
 
 async def _give_up_documents(connection: AsyncConnection, case_id: UUID, now: datetime) -> None:

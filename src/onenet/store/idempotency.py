@@ -68,6 +68,11 @@ def opened_body(ring: KeyRing, row: Mapping[str, Any]) -> str:
     return opened_system(ring, row["body"], ANSWER, f"{row['scope']}/{row['key']}")
 
 
+def sealed_body(ring: KeyRing, scope: str, key: str, body: str) -> str:
+    """The body of an answer as its row has it."""
+    return ring.system().seal(body, place=ANSWER, row=f"{scope}/{key}")
+
+
 def row(entry: Done, ring: KeyRing) -> dict[str, Any]:
     """The row to write; its key is unique, so of two transactions one is first and the other one fails."""
     return {
@@ -76,7 +81,7 @@ def row(entry: Done, ring: KeyRing) -> dict[str, Any]:
         "fingerprint": entry.fingerprint,
         "status": entry.answer.status,
         "headers": json.dumps(dict(entry.answer.headers)),
-        "body": ring.system().seal(entry.answer.body, place=ANSWER, row=f"{entry.scope}/{entry.key}"),
+        "body": sealed_body(ring, entry.scope, entry.key, entry.answer.body),
         "lane": lane_of(entry.case_id) if entry.case_id else None,
         "case_id": entry.case_id,
         "created_at": entry.created_at,
