@@ -14,7 +14,7 @@ from onenet.api.parts import Parts
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Completed, Outcome, Rejected, ResultGiven, TakenBack
 from onenet.domain.visibility import EVERYTHING
-from onenet.services import cases, erasure, record
+from onenet.services import cases, erasure, examination, record
 from onenet.services.change import Change
 from tests.api.test_cases import opened
 from tests.documents.test_documents import submitted, uploaded
@@ -73,10 +73,7 @@ async def test_what_was_granted_before_is_listed_where_it_was_granted_and_stands
 ) -> None:
     case = await refused(frontend, parts)
     new = (await again(frontend, case)).json()
-    old = await cases.get(parts.database, parts.catalogue, UUID(case["id"]), EVERYTHING)
-    (task,) = (each for each in old.tasks.values() if each.step == "certificate")
-    revoked = RecordAnswer(task.id, TakenBack("revoked", "示例"))
-    await parts.gate.submit(Change(old.id, revoked, "department:health"))
+    await take_back(parts, case["id"])
     listed = {
         each["id"]: (await frontend.get(f"/v1/cases/{each['id']}/results")).json()["items"]
         for each in (case, new)
@@ -87,6 +84,43 @@ async def test_what_was_granted_before_is_listed_where_it_was_granted_and_stands
     stands = [shown[each["id"]]["steps"][0]["results"][0]["state"] for each in (case, new)]
     assert stands == ["revoked", "carried_over"]
     assert shown[new["id"]]["reapplies"]["case"] == case["id"]
+
+
+async def take_back(parts: Parts, case_id: str) -> None:
+    """The department of the certificate revokes what it issued, which it says at its task in that case."""
+    case = await cases.get(parts.database, parts.catalogue, UUID(case_id), EVERYTHING)
+    (task,) = (each for each in case.tasks.values() if each.step == "certificate")
+    revoked = RecordAnswer(task.id, TakenBack("revoked", "示例"))
+    await parts.gate.submit(Change(case.id, revoked, "department:health"))
+
+
+async def test_what_is_revoked_in_the_first_case_holds_what_goes_on_with_it_in_those_after_it(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    first = await refused(frontend, parts)
+    second = (await again(frontend, first)).json()
+    await answer(parts, second["id"], "household", REFUSED)
+    third = (await again(frontend, second, key="third")).json()
+    await take_back(parts, first["id"])
+    certificate, household = (await frontend.get(third["links"]["self"])).json()["steps"]
+    assert (certificate["state"], certificate["results"][0]["state_reason"]) == ("skipped", "示例")
+    assert household["state"] == "held"
+    assert household["waiting"]["reason"] == "upstream_taken_back"
+    assert household["waiting"]["refs"] == ["certificate"]
+    assert (await record.verify(parts.database)).tamperings == ()
+    looked = [each async for each in examination.examine(parts.database, parts.catalogue.bundle)]
+    assert [each for each in looked if each.case_id == UUID(third["id"])] == []
+
+
+async def test_nothing_is_applied_for_again_after_what_does_not_stand_any_more(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    case = await refused(frontend, parts)
+    await take_back(parts, case["id"])
+    answered = await again(frontend, case)
+    assert problem(answered) == (409, "state-conflict")
+    assert "it comes after certificate, which does not stand any more" in answered.text
+    assert "reapply" not in {each["action"] for each in answered.json()["allowed"]}
 
 
 async def test_nothing_is_applied_for_again_of_which_all_that_was_said_is_erased(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from onenet.domain import moves, reapplications
 from onenet.domain.bundle import EdgePolicy
 from onenet.domain.case import Case, MaterialGiven
 from onenet.domain.commands import Open, Reapply
-from onenet.domain.outcome import Completed, Rejected, ResultGiven
+from onenet.domain.outcome import Completed, Rejected, ResultGiven, TakenBack
 from onenet.domain.procedures import Reapplies, reapplied_by
 from onenet.domain.states import CaseState, StepState
 from onenet.errors import MoveRefused
@@ -35,6 +36,7 @@ def restaurant(policy: EdgePolicy = "cancel", **said: Any) -> Walk:
                 after=["licence"],
                 materials=["papers", "paper_copy"],
                 fields=["area"],
+                results=["seal"],
             ),
             make_member("sign", department="urban", after=["fire"], if_failed={"fire": policy}),
             materials=[
@@ -134,6 +136,17 @@ def test_one_refusal_is_applied_for_again_once(step: str) -> None:
     assert refusal.value.present["reapplied_by"] == str(new.case.id)
     assert "reapply" not in offered(refusal.value.allowed)
     assert "reapply" not in offered(moves.allowed(walk.case.state, walk.step(step)))
+
+
+@pytest.mark.parametrize(("policy", "is_refused"), [("cancel", True), ("go_on", False)])
+def test_what_was_taken_back_counts_as_not_granted(policy: EdgePolicy, is_refused: bool) -> None:
+    walk = restaurant(policy)
+    sealed = Completed((ResultGiven("seal", "S-1"),))
+    for step, outcome in (("licence", DECIDED), ("food", Completed()), ("fire", sealed), ("sign", REFUSED)):
+        walk.answer(step, outcome)
+    walk.answer("fire", TakenBack("revoked", "wrongly obtained"))
+    with pytest.raises(MoveRefused, match="does not stand") if is_refused else nullcontext():
+        again(walk, "sign")
 
 
 def test_refused_again_it_is_the_refusal_of_the_new_case() -> None:

@@ -23,6 +23,7 @@ from onenet.domain import (
     suspensions,
     unfolding,
 )
+from onenet.domain.carried import TakeBackCarried
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
@@ -171,6 +172,16 @@ def _take_back(draft: Draft, task: Task, step: Step, outcome: TakenBack, seq: in
     return "applied"
 
 
+def take_back_carried(draft: Draft, command: TakeBackCarried) -> Reply:
+    """Marks what an earlier case issued and has taken back, as far as this one goes on with it."""
+    step = draft.steps[command.step]
+    taken = [code for code in to_take_back(step, command.what) if code in command.what.results]
+    if not taken:
+        return "unchanged"
+    mark_taken_back(draft, step, taken, command.what)
+    return "applied"
+
+
 def to_take_back(step: Step, what: TakenBack) -> list[str]:
     """Codes of its results of which that can be said. What was recalled, as lawfully granted (LIC art. 8),
     can still turn out to be wrongly obtained (LIC art. 69), which is graver; not the other way round.
@@ -179,7 +190,7 @@ def to_take_back(step: Step, what: TakenBack) -> list[str]:
 
 
 def mark_taken_back(draft: Draft, step: Step, codes: Collection[str], what: TakenBack) -> None:
-    """Marks results of a completed step. What comes after it and is still open is held, unless it goes on
+    """Marks results of a step that is over. What comes after it and is still open is held, unless it goes on
     without that step by its edge; a closed case stays as it is.
     """
     today = draft.today.isoformat()

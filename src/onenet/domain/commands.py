@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
+from onenet.domain.carried import TakeBackCarried
 from onenet.domain.case import MaterialGiven
 from onenet.domain.duplicates import OpenCase
 from onenet.domain.opinion_acts import OpinionAct
@@ -372,6 +373,7 @@ Command = (
     | Withdraw
     | ConfirmWithdrawal
     | Reapply
+    | TakeBackCarried
     | FireTimer
     | LetTimePass
     | Extend

@@ -39,6 +39,7 @@ from onenet.domain import (
     urging,
     withdrawals,
 )
+from onenet.domain.carried import TakeBackCarried
 from onenet.domain.case import APPLICATION, OPINION, WITHDRAWAL, Case, Decision, Moment, Reply
 from onenet.domain.commands import (
     AnswerUrging,
@@ -205,6 +206,11 @@ def _(command: Reapply, draft: Draft) -> Reply:
     codes = reapplications.members(draft.state, draft.case.bundle, draft.steps, command.step)
     ending.apply_again(draft, codes, command.case_id)
     return "applied"
+
+
+@_apply.register
+def _(command: TakeBackCarried, draft: Draft) -> Reply:
+    return answers.take_back_carried(draft, command)
 
 
 @_apply.register

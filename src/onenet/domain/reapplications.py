@@ -46,7 +46,7 @@ def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: s
     another one's was not granted.
 
     Raises: NotFound; MoveRefused where it was not refused, is applied for already, or where something before
-    it is not granted either.
+    it is not granted either, or does not stand any more.
     """
     step = steps.get(code)
     if step is None:
@@ -65,7 +65,8 @@ def members(state: CaseState, bundle: Bundle, steps: Mapping[str, Step], code: s
             found.append(member.code)
     before = (edge for each in found for edge in _not_granted(bundle.member(each), steps, found))
     if first := next(before, None):
-        raise _refused(f"it comes after {first}, which was not granted", state, step)
+        why = "does not stand any more" if steps[first].state in MET else "was not granted"
+        raise _refused(f"it comes after {first}, which {why}", state, step)
     return tuple(found)
 
 
@@ -77,7 +78,7 @@ def _stays(
     """
     keeping = _not_granted(member, steps, found)
     is_for_all = subjects.of(bundle, found[0]) is not None and subjects.of(bundle, member.code) is None
-    is_over = all(each in left or steps[each].state in FAILED for each in keeping)
+    is_over = all(each in left or _fell(steps[each]) for each in keeping)
     return bool(keeping) and (is_for_all or is_over)
 
 
@@ -103,12 +104,22 @@ def _not_granted(member: Member, steps: Mapping[str, Step], found: Collection[st
     return [
         code
         for code in member.after
-        if code not in found and steps[code].state not in MET and not _is_forgiven(member, steps[code])
+        if code not in found and not _stands(steps[code]) and not _is_forgiven(member, steps[code])
     ]
 
 
+def _stands(step: Step) -> bool:
+    """Whether it was granted, and something of what was issued with it, if anything was, still holds."""
+    return step.state in MET and (not step.results or any(each.state == "issued" for each in step.results))
+
+
+def _fell(step: Step) -> bool:
+    """Whether it was refused, or was granted and nothing of it stands any more."""
+    return step.state in FAILED or (step.state in MET and not _stands(step))
+
+
 def _is_forgiven(member: Member, before: Step) -> bool:
-    return before.state in FAILED and bool(member.whose_failure("go_on", [before.code]))
+    return _fell(before) and bool(member.whose_failure("go_on", [before.code]))
 
 
 def content_for(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Container, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from onenet.errors import StaleWrite, Unavailable
 from onenet.recent import Recent
 from onenet.services import leases
 from onenet.services.batch import Batch, Decided
-from onenet.services.change import Change, Result
+from onenet.services.change import Change, Reaching, Result
 from onenet.services.leases import Claimed, Crew
 from onenet.services.numbering import NumberTemplate, reserve
 from onenet.services.together import Together
@@ -117,6 +118,8 @@ class Gate:
         patience_s = None if change.claimed else PATIENCE_S
         try:
             return await self._together.submit(change, patience_s=patience_s)
+        except Reaching as further:
+            return await self.submit(replace(change, beside=(*change.beside, *further.beside)))
         except TimeoutError as error:
             raise Unavailable("the database does not answer in time", retry_after_s=1) from error
 
@@ -318,7 +321,7 @@ class Gate:
 
 def _needs_nothing_else(changes: Sequence[Change], known: Mapping[UUID, Case]) -> bool:
     """Whether the batch can be decided without a look at the database: results for cases that are known."""
-    return all(c.case_id in known and c.once is None and c.opening is None for c in changes)
+    return all(c.case_id in known and not (c.once or c.opening or c.beside) for c in changes)
 
 
 def _templates(changes: Sequence[Change], done: Container[tuple[str, str]]) -> list[NumberTemplate]:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from onenet.domain import carried
 from onenet.domain.case import Case, Decision, Moment, Task
 from onenet.domain.commands import Command, Open
 from onenet.domain.duplicates import OpenCase, Thing
@@ -20,7 +21,7 @@ from onenet.encryption import KeyRing
 from onenet.errors import Conflict, NotFound, OnenetError, PreconditionFailed, StaleWrite
 from onenet.ids import new_id
 from onenet.services import leases, outbox
-from onenet.services.change import Change, Once, Result
+from onenet.services.change import Beside, Change, Once, Reaching, Result
 from onenet.services.hands import Hand
 from onenet.services.leases import Claimed, Crew
 from onenet.services.numbering import NumberTemplate, fill
@@ -109,23 +110,23 @@ class Batch:
         try:
             if once and (done := self._done.get((once.scope, once.key))):
                 return repeated(done, once)
-            beside = self._decide_beside(change)
+            beside = [self._decide_beside(each) for each in change.beside]
             entry = self._entry(change)
             if change.if_seq is not None and change.if_seq != entry.after.seq:
                 raise PreconditionFailed
             decision = decide(entry.after, self._command(change), self._now)
+            _check_reach(change, [decision, *(its for _, its in beside)])
         except Conflict as refusal:
             if once and change.render_refusal and not isinstance(refusal, StaleWrite | once.conflict):
                 answer = change.render_refusal(refusal)
                 self._note_done(change, answer)
                 return Result(change.case_id, None, "refused", answer)
             return refusal
-        except OnenetError as refusal:
+        except (OnenetError, Reaching) as refusal:
             return refusal
-        after = self._settled(entry, decision, change)
-        if beside is not None:
-            other, its = beside
-            other.after = self._settled(other, its, change)
+        after = self._settled(entry, decision, change.actor)
+        for each, (other, its) in zip(change.beside, beside, strict=True):
+            other.after = self._settled(other, its, each.actor or change.actor)
         stored = change.render(after, decision) if change.render else None
         entry.after = after
         if change.opening:
@@ -138,14 +139,12 @@ class Batch:
             self._note_done(change, stored)
         return Result(after.id, after, decision.reply, stored)
 
-    def _decide_beside(self, change: Change) -> tuple[_Entry, Decision] | None:
-        """What becomes of the other case, if there is one; nothing is settled yet. Raises: as `decide`."""
-        if change.beside is None:
-            return None
-        other = self._entries.get(change.beside.case_id)
+    def _decide_beside(self, beside: Beside) -> tuple[_Entry, Decision]:
+        """What becomes of another case; nothing is settled yet. Raises: as `decide`."""
+        other = self._entries.get(beside.case_id)
         if other is None:
             raise NotFound
-        return other, decide(other.after, change.beside.command, self._now)
+        return other, decide(other.after, beside.command, self._now)
 
     def _command(self, change: Change) -> Command:
         """The command; that to open a case with what is open of the same thing by now, also in this batch."""
@@ -167,12 +166,10 @@ class Batch:
         blank = opening.case
         return _Entry(None, blank._replace(number=number, created_at=now, updated_at=now, data_key=data_key))
 
-    def _settled(self, entry: _Entry, decision: Decision, change: Change) -> Case:
+    def _settled(self, entry: _Entry, decision: Decision, actor: str) -> Case:
         """The case as it will be saved: its events in the chain, its due tasks under leases."""
         case, after = entry.after, decision.case
-        new = store_events.link(
-            case.id, case.seq, case.head_hash, decision.events, actor=change.actor, at=self._at
-        )
+        new = store_events.link(case.id, case.seq, case.head_hash, decision.events, actor=actor, at=self._at)
         entry.events += new
         tasks = self._leased(entry, after)
         if not new and not differs(case, after):
@@ -256,6 +253,19 @@ class Batch:
         if subscribers:
             for entry in moved:
                 yield from outbox.deliveries(entry.after, entry.events, subscribers, self._now.machine_at)
+
+
+def _check_reach(change: Change, decisions: Sequence[Decision]) -> None:
+    """Raises: Reaching when what is decided is to be told to cases that are not beside the change yet."""
+    told = {each.case_id for each in change.beside}
+    further = [
+        Beside(id, command, actor=f"case:{change.case_id}")
+        for decision in decisions
+        for id, command in carried.reached(decision)
+        if id not in told
+    ]
+    if further:
+        raise Reaching(tuple(further))
 
 
 def repeated(done: Done, once: Once) -> Result:

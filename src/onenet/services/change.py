@@ -46,10 +46,19 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What another case is told in the same commit."""
+    """What another case is told in the same commit. `actor`: who, where it is not who makes the change."""
 
     case_id: UUID
     command: Command
+    actor: str | None = None
+
+
+class Reaching(Exception):
+    """A change reaches further cases: it is made again with these beside it, and all of them locked."""
+
+    def __init__(self, beside: tuple[Beside, ...]):
+        super().__init__("it reaches further cases")
+        self.beside = beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +68,8 @@ class Change:
     `actor` says who, in the events: `frontend:app:subject`, `department:police`, `system:worker`. `render`
     makes the answer that is stored with `once`; `render_refusal` likewise for a conflict. `attempt`: the
     end of a call to a department, kept on record even when the command is refused; `claimed`: the task that
-    was called about. `if_seq`: the event that must still be the last. `beside`: the other case that changes
-    with it, or neither does.
+    was called about. `if_seq`: the event that must still be the last. `beside`: other cases that change
+    with it, or none does.
     """
 
     case_id: UUID
@@ -73,12 +82,12 @@ class Change:
     attempt: dict[str, Any] | None = None
     claimed: Claimed | None = None
     if_seq: int | None = None
-    beside: Beside | None = None
+    beside: tuple[Beside, ...] = ()
 
     @property
     def case_ids(self) -> tuple[UUID, ...]:
         """The cases that it changes."""
-        return (self.case_id, self.beside.case_id) if self.beside else (self.case_id,)
+        return (self.case_id, *(each.case_id for each in self.beside))
 
 
 @dataclass(frozen=True, slots=True)
