@@ -291,10 +291,18 @@ async def test_control_the_file_alone_lacks_the_case(database_url: str, tmp_path
 @pytest.mark.anyio
 async def test_a_file_is_copied_before_it_goes_down(database_url: str) -> None:
     await save_case(database_url)
-    with pytest.raises(RuntimeError):
-        migrator(database_url).downgrade("base", silent, NOW)
+    migrator(database_url).downgrade("0001", silent, NOW)
     (copy,) = copies(database_url)
     assert cases_in(f"sqlite:///{copy}") == 1
+
+
+@on_sqlite
+@pytest.mark.anyio
+async def test_a_way_down_that_is_refused_leaves_no_copy(database_url: str) -> None:
+    await save_case(database_url)
+    with pytest.raises(RuntimeError):
+        migrator(database_url).downgrade("base", silent, NOW)
+    assert copies(database_url) == []
 
 
 @on_sqlite

@@ -82,9 +82,9 @@ class Migrator:
         self._run("upgrade", revision, tell)
 
     def downgrade(self, revision: str, tell: Callable[[str], None], copied_at: datetime) -> None:
-        """Goes down to `revision`, copied first likewise; a migration that would lose cases refuses."""
-        self._copy(copied_at, tell)
+        """Goes down to `revision`, copied first likewise, unless a migration refuses: it would lose rows."""
         self._let_refuse(revision)
+        self._copy(copied_at, tell)
         self._run("downgrade", revision, tell)
 
     def is_current(self) -> bool:
