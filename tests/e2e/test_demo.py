@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from onenet.demo.town import free_port
 from tests.outward import NO_TLS
 
 pytestmark = pytest.mark.slow
@@ -108,6 +110,27 @@ def test_a_folder_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None:
     done = subprocess.run(demo(tmp_path, "--fresh"), capture_output=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 2
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("way", [[], ["--check"]])
+def test_a_port_that_was_asked_for_and_is_taken_is_refused(tmp_path: Path, way: list[str]) -> None:
+    """Whoever goes on with that port would speak to a stranger."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = subprocess.run(
+            demo(tmp_path / "demo", "--port", port, *way),
+            capture_output=True, text=True, timeout=DEADLINE_S, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"onenet: cannot listen on 127.0.0.1:{port}: Address already in use\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_port_was_asked_for_a_taken_one_is_passed_over() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert free_port(taken.getsockname()[1]) != taken.getsockname()[1]
 
 
 def test_keys_are_readable_by_their_owner_alone(tmp_path: Path) -> None:

@@ -49,7 +49,15 @@ def demo(
             help="Legal seconds in a second; default: 19200, a day in 4.5 seconds, and 576000 with --check."
         ),
     ] = None,
-    port: Annotated[int | None, typer.Option(help="Port of the API; default: a free one from 8000.")] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Port of the API, refused where it is taken; default: the first free one from 8000,"
+            " any free one with --check.",
+        ),
+    ] = None,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page.")] = False,
     folder: Annotated[Path, typer.Option(help="Where the demo keeps its state.")] = Path(".onenet-demo"),
 ) -> None:

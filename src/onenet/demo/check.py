@@ -106,7 +106,7 @@ async def check(folder: Folder, lock: int, console: Console, *, speed: float | N
     await database.prepare(folder, tell)
     origin = await database.newest_event_at(folder) or SystemClock().now()
     credentials = folder.credentials()
-    chosen = free_port(port)
+    chosen = port or free_port(None)
     notebook = Notebook(folder.notebook)
     async with FrontEnd(f"http://127.0.0.1:{chosen}", credentials.frontend_key, notebook) as front_end:
         with Subscriber(credentials.subscriber_secret, front_end.hear) as subscriber:

@@ -67,7 +67,7 @@ async def live(
     origin = newest_at or SystemClock().now() - city.BACKDATED
     live_speed = speed or city.LIVE_SPEED
     credentials = folder.credentials()
-    port = free_port(port or FIRST_PORT)
+    port = port or free_port(FIRST_PORT)
     notebook = Notebook(folder.notebook)
     async with FrontEnd(f"http://127.0.0.1:{port}", credentials.frontend_key, notebook) as front_end:
         with Subscriber(credentials.subscriber_secret, front_end.hear) as subscriber:

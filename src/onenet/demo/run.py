@@ -18,6 +18,7 @@ from onenet.demo.check import check
 from onenet.demo.folder import Folder
 from onenet.demo.live import live
 from onenet.demo.processes import ChildFailed
+from onenet.demo.town import check_port
 
 DEFAULT_FOLDER = Path(".onenet-demo")
 
@@ -42,8 +43,10 @@ class Choices:
 def run(choices: Choices) -> int:
     """Runs the demo until Ctrl-C, or the check until its end; gives the exit status.
 
-    Raises: MisconfiguredError for a folder that is somebody else's.
+    Raises: MisconfiguredError for a folder that is somebody else's, and a port that is taken.
     """
+    if choices.port is not None:
+        check_port(choices.port)
     console = Console(highlight=False)
     console.print(Panel(WARNING, expand=False))
     if not choices.check:

@@ -18,6 +18,7 @@ from onenet.demo.city import CITY, REGISTERS, Department
 from onenet.demo.database import Tell
 from onenet.demo.folder import Folder
 from onenet.demo.processes import Child, ChildFailed
+from onenet.errors import MisconfiguredError
 
 HERE = "127.0.0.1:1-65535"
 """What the service may call: departments and subscriber are here, on whatever port is free."""
@@ -72,14 +73,26 @@ class Town:
 def free_port(first: int | None) -> int:
     """A port of 127.0.0.1 that nobody listens on: from `first` upward, or any. Raises: ChildFailed."""
     for port in range(first, first + 100) if first else [0]:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+        try:
+            return _bound(port)
+        except OSError:
+            continue
     raise ChildFailed(f"no free port from {first} to {(first or 0) + 99}")
+
+
+def check_port(port: int) -> None:
+    """Passes when somebody can listen there. Raises: MisconfiguredError: who asked for it goes there next."""
+    try:
+        _bound(port)
+    except OSError as error:
+        raise MisconfiguredError(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from None
+
+
+def _bound(port: int) -> int:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
