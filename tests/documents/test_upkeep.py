@@ -17,7 +17,8 @@ from onenet.clock import FrozenClock
 from onenet.domain.case import MaterialGiven
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.delegation import Owner
-from onenet.domain.outcome import SupplementNeeded, SupplementRequest
+from onenet.domain.opinion_acts import AskOpinion
+from onenet.domain.outcome import Accepted, SupplementNeeded, SupplementRequest
 from onenet.domain.principal import Principal, Role
 from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.domain.visibility import EVERYTHING
@@ -155,6 +156,29 @@ async def test_a_document_that_another_came_for_goes_with_its_case(
     await erasure.erase(parts.database, parts.gate, id, basis="asked", actor="operator:test", now=clock.now())
     await look_round(parts.vault, parts.case_of)
     assert files(tmp_path) == 0
+
+
+async def test_a_document_that_was_put_to_a_department_stays_for_it_to_answer(
+    frontend: httpx2.AsyncClient, police: httpx2.AsyncClient, parts: Parts, clock: FrozenClock, tmp_path: Path
+) -> None:
+    """Another one came for it before anybody looked whose it is."""
+    first, second = await uploaded(frontend), await uploaded(frontend)
+    case = (await submitted(frontend, first["id"])).json()
+    id = UUID(case["id"])
+    (task,) = (await cases.get(parts.database, parts.catalogue, id, EVERYTHING)).tasks
+    question = AskOpinion("certificate", "police", {"zh": "公安局"}, "？", "department:health", ("record",))
+    wanted = SupplementNeeded((SupplementRequest("material", "record", "unreadable"),))
+    for command in (RecordAnswer(task, Accepted()), question, RecordAnswer(task, wanted)):
+        await parts.gate.submit(Change(id, command, "department:health"))
+    body = {"step": "certificate", "materials": [{"code": "record", "document": second["id"]}]}
+    done = await frontend.post(case["links"]["supplements"], json=body, headers={"Idempotency-Key": "s"})
+    assert done.status_code == 200, done.text
+    for _ in range(3):
+        clock.advance(timedelta(hours=25))
+        await look_round(parts.vault, parts.case_of)
+    (asked,) = (await police.get("/v1/opinions")).json()["items"]
+    paper = await police.get(f"/v1/opinions/{asked['id']}/documents/{first['id']}/content")
+    assert (paper.status_code, paper.content) == (200, CONTENT)
 
 
 async def test_what_an_earlier_process_left_of_an_erased_case_goes_by_itself(

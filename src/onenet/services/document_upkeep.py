@@ -1,7 +1,8 @@
 """Upkeep of documents: what nobody wants any more goes, what a case took is its for good.
 
-A document is looked at when its time has come. Taken by a case that names it: it stays. Put aside for a case
-that does not name it: it is free again. Free, and a draft of its owner names it: it is looked at again a day
+A document is looked at when its time has come. Taken by a case that names it, or put to a department that is
+asked for an opinion: it stays, whatever is handed in in its place. Put aside for a case that does neither: it
+is free again. Free, and a draft of its owner names it: it is looked at again a day
 later. Free, and nobody came for it: it goes.
 """
 
@@ -10,12 +11,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
 from onenet.adapters.clamd import Clamd
 from onenet.clock import comes
+from onenet.domain import opinions
+from onenet.domain.case import Case
+from onenet.domain.procedures import opinions_of
+from onenet.domain.sheet import DOCUMENT_PREFIX
 from onenet.errors import Unavailable
+from onenet.ids import to_text
 from onenet.services import documents, drafts, scans, uploads
 from onenet.services.document_links import Links
 from onenet.services.documents import FREE_FOR, STORING_FOR, CaseOf, Vault
@@ -92,7 +99,7 @@ async def _look_at(vault: Vault, row: DocumentRow, case_of: CaseOf) -> None:
     now = vault.clock.now()
     if row.case_id is not None:
         case = await case_of(row.case_id)
-        if case is not None and any(m.document == row.id for m in case.content.materials):
+        if case is not None and _is_of(case, row.id):
             await _change(vault, row, check_at=None)
         else:
             await _change(vault, row, case_id=None, check_at=now + FREE_FOR)
@@ -105,6 +112,13 @@ async def _look_at(vault: Vault, row: DocumentRow, case_of: CaseOf) -> None:
     ):
         # From here on nobody can take it; whatever is killed now, it is looked at again.
         await documents.erase(vault, row)
+
+
+def _is_of(case: Case, id: UUID) -> bool:
+    """Whether the case names the document, or an opinion is asked or was given on it."""
+    named, name = (given.document for given in case.content.materials), to_text(DOCUMENT_PREFIX, id)
+    asked = (each for step in case.steps.values() for each in opinions_of(step.procedures))
+    return id in named or any(name in opinions.documents_of(each) for each in asked)
 
 
 async def _change(vault: Vault, row: DocumentRow, **columns: object) -> bool:
