@@ -10,7 +10,7 @@ import pytest
 
 from onenet.catalogue.calendars import known_year
 from onenet.domain.bundle import Limit, Member
-from onenet.domain.calendar import Calendar
+from onenet.domain.calendar import Calendar, Year
 from onenet.domain.case import Case, Decision, Moment
 from onenet.domain.commands import Command, HandInSupplement, LetTimePass, Open, RecordAnswer
 from onenet.domain.events import EventType, NewEvent
@@ -24,7 +24,7 @@ from onenet.domain.outcome import (
 )
 from onenet.domain.rules import Rules
 from onenet.domain.states import CaseState, StepState, TaskState
-from tests.factories import make_blank, make_bundle, make_content, make_member
+from tests.factories import make_blank, make_bundle, make_content, make_member, names
 
 CHINA = Calendar("china", {2026: known_year("CN", 2026)})
 MON = date(2026, 3, 2)
@@ -237,3 +237,65 @@ def test_what_waits_for_the_applicant_is_not_the_silence_of_the_office() -> None
     again = HandInSupplement("household", (), {"valid_until": "2026-04-01"})
     handed = told(case, again, end_of(EXPIRES)).case
     assert passes(handed, at_nine(date(2026, 4, 3))).case.steps["household"].state is StepState.DISPATCHED
+
+
+# ---- a year that is not published yet (LIC art. 82)
+
+NEW_YEAR = {date(2027, 1, 1): names("元旦")}
+KNOWN = {2026: known_year("CN", 2026)}
+PROVISIONAL = Calendar("china", {**KNOWN, 2027: Year(2027, NEW_YEAR)})
+MONDAY_TOO = Year(2027, {**NEW_YEAR, date(2027, 1, 4): names("元旦")}, is_provisional=False)
+SATURDAY_ON = Year(2027, NEW_YEAR, frozenset({date(2027, 1, 2)}), is_provisional=False)
+ASKED_ON, THOUGHT = date(2026, 11, 23), date(2027, 1, 5)
+"""Thirty working days after Monday 23 November: 5 in November, 23 in December; of January only the 1st is
+known to be off, so Mon 4 is 29 and Tue 5 is 30.
+"""
+
+
+def by(year: Year | None, case: Case, command: Command, at: datetime) -> Decision:
+    """What the command does by the calendar with that year, or before it is published."""
+    calendar = Calendar("china", {**KNOWN, 2027: year}) if year else PROVISIONAL
+    return decide(case, command, Moment(at, at, rules={"suzhou": Rules(calendar=calendar)}))
+
+
+def asked_in_november(due_on: date | None) -> Case:
+    """A case of whose applicant something is asked on that Monday, while 2027 is provisional."""
+    blank = make_blank(make_bundle(make_member(fields=["name"])), at=at_nine(ASKED_ON))
+    case = by(None, blank, Open(), at_nine(ASKED_ON)).case
+    (task,) = case.tasks
+    wanted = SupplementNeeded((SupplementRequest("field", "name", "unreadable"),), due_on)
+    return by(None, case, RecordAnswer(task, wanted), at_nine(ASKED_ON)).case
+
+
+@pytest.mark.parametrize(
+    ("named", "published", "until"),
+    [
+        (None, MONDAY_TOO, date(2027, 1, 6)),  # Tue 5 is 29, Wed 6 is 30
+        (None, SATURDAY_ON, THOUGHT),  # Sat 2 is 29, Mon 4 is 30: nobody has less than was told
+        (THOUGHT, MONDAY_TOO, THOUGHT),  # what the department named is that day
+    ],
+)
+def test_a_year_that_is_published_takes_no_day_from_who_has_to_hand_in(
+    named: date | None, published: Year, until: date
+) -> None:
+    case = asked_in_november(named)
+    looked = by(published, case, LetTimePass(), at_nine(date(2026, 12, 1)))
+    moved = {
+        "limit": "supplement",
+        "from": end_of(THOUGHT).isoformat(),
+        "to": end_of(until).isoformat(),
+        "is_provisional": False,
+    }
+    told = [event.data for event in of(EventType.STEP_DEADLINE_MOVED, looked.events)]
+    assert told == ([moved] if until != THOUGHT else [])
+    waiting = looked.case.steps["household"].waiting
+    assert waiting is not None
+    assert waiting.until == end_of(until)
+    before = by(published, looked.case, LetTimePass(), end_of(until) - timedelta(seconds=1)).case
+    assert before.steps["household"].state is StepState.SUPPLEMENT_NEEDED
+    assert by(published, before, LetTimePass(), end_of(until)).case.state is CaseState.WITHDRAWN
+
+
+def test_a_year_that_is_heard_of_on_the_last_day_still_moves_it() -> None:
+    decision = by(MONDAY_TOO, asked_in_november(None), LetTimePass(), end_of(THOUGHT))
+    assert decision.case.steps["household"].state is StepState.SUPPLEMENT_NEEDED

@@ -33,8 +33,8 @@ def ask(draft: Draft, step: Step, outcome: SupplementNeeded) -> None:
     phase: Phase = "after_acceptance" if is_accepted else "before_acceptance"
     asked = tuple(request.thing for request in requests)
     late = _not_said_at_once(step, phase, asked)
-    due_on = lapses.last_day(draft, outcome.due_on)
-    correction = Correction("correction", phase, asked, draft.now.at, late)
+    due_on = outcome.due_on or lapses.last_day(draft, draft.now.at).due_on
+    correction = Correction("correction", phase, asked, draft.now.at, late, outcome.due_on is None)
     told: dict[str, Any] = {
         "requests": [as_told(request) for request in requests],
         "due_on": due_on.isoformat() if due_on else None,

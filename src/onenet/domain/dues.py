@@ -117,8 +117,10 @@ def settle(draft: Draft, *, everything: bool = False) -> None:
     """
     before = draft.case.steps
     has_changed = everything or draft.content is not draft.case.content or draft.state is not draft.case.state
-    for code, step in draft.steps.items():
-        old = before.get(code)
+    for code in draft.steps:
+        if everything:
+            lapses.say_moved(draft, draft.steps[code])
+        step, old = draft.steps[code], before.get(code)
         if step is not old or everything:
             draft.steps[code] = _settled(draft, step, None if everything else old)
             has_changed = True

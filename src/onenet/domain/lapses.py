@@ -2,7 +2,8 @@
 
 Which of the two, and how long there is where the department names no day, is for the place to say: LIC is
 silent; ANY art. 36 has it withdrawn, provincial index code 5 refused (domain.md sections 4.3, 5.4). The
-applicant is told some days ahead, once for each day that is named.
+applicant is told some days ahead, once for each day that is named. What the place gives is working days (LIC
+art. 82): a year that is published can make them end later, and never earlier than the applicant was told.
 """
 
 from __future__ import annotations
@@ -13,22 +14,34 @@ from onenet.domain import ending, flow
 from onenet.domain.calendar import local_day
 from onenet.domain.case import Step
 from onenet.domain.clocks import Clock
-from onenet.domain.deadlines import deadline
+from onenet.domain.deadlines import Deadline, deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
-from onenet.domain.procedures import Reminder
+from onenet.domain.procedures import Correction, Reminder
 from onenet.domain.states import StepState
 
 LAPSED = "supplement_lapsed"
 _ENDS_AS = {"withdrawn": StepState.CANCELLED, "rejected": StepState.REJECTED}
 
 
-def last_day(draft: Draft, named: date | None) -> date | None:
-    """The last day to hand it in: the one that the department named, or the place's; None: no end."""
-    if named is not None:
-        return named
-    offset = draft.case.utc_offset_minutes
-    return deadline(draft.rules.supplement, Clock(draft.now.at), draft.rules.calendar, offset).due_on
+def last_day(draft: Draft, since: datetime) -> Deadline:
+    """Until when the place lets it be handed in, where the department names no day."""
+    return deadline(draft.rules.supplement, Clock(since), draft.rules.calendar, draft.case.utc_offset_minutes)
+
+
+def say_moved(draft: Draft, step: Step) -> None:
+    """Puts off the end of the time that the place gave, where a calendar published since has it so."""
+    told_at, waiting = ends_at(draft, step), step.waiting
+    asked = next((each for each in reversed(step.procedures) if isinstance(each, Correction)), None)
+    if waiting is None or told_at is None or asked is None or not asked.is_day_of_place:
+        return
+    now = last_day(draft, asked.at)
+    until = flow.end_of_day(now.due_on, draft.case.utc_offset_minutes) if now.due_on else None
+    if until is None or until <= told_at:
+        return
+    draft.steps[step.code] = step._replace(waiting=waiting._replace(until=until))
+    told = {"from": told_at.isoformat(), "to": until.isoformat(), "is_provisional": now.is_provisional}
+    draft.add(EventType.STEP_DEADLINE_MOVED, step.code, limit="supplement", **told)
 
 
 def is_over(draft: Draft, named: date | None) -> bool:

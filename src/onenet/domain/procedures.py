@@ -70,7 +70,8 @@ Phase = Literal["before_acceptance", "after_acceptance"]
 @dataclass(frozen=True, slots=True)
 class Correction:
     """A correction that was asked for. `asked`: all of it (`material:deed`); `not_said_at_once`: what of it
-    could have been asked for with an earlier one of the same phase (LIC art. 32(1)(4)).
+    could have been asked for with an earlier one of the same phase (LIC art. 32(1)(4)). `is_day_of_place`:
+    its last day is the place's, since the department named none; never where a version before 0.1 asked.
     """
 
     kind: Literal["correction"]
@@ -78,6 +79,7 @@ class Correction:
     asked: tuple[str, ...]
     at: datetime
     not_said_at_once: tuple[str, ...] = ()
+    is_day_of_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
