@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ import pytest
 
 from onenet.api.parts import Parts
 from onenet.catalogue.build import content_text
+from onenet.domain.bundle import Jurisdiction
+from onenet.domain.calendar import Calendar, Year
 from onenet.domain.outcome import Completed, ResultGiven
 from onenet.domain.visibility import EVERYTHING
 from onenet.services import cases, record
@@ -20,7 +23,7 @@ from onenet.store.catalogue import Version
 from tests.api.conftest import Tokens, acting, city_bundle, submission
 from tests.api.test_cases import opened
 from tests.api.test_results import GIVEN, answered, verify
-from tests.factories import NOW
+from tests.factories import NOW, names
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("backend", ["sqlite"], indirect=True)]
 
@@ -88,6 +91,23 @@ async def test_the_department_is_told_the_way_and_the_address_with_the_task(
         case = await cases.get(parts.database, parts.catalogue, UUID(opened_case["id"]), EVERYTHING)
         (task,) = case.tasks.values()
         assert json.loads(task.payload).get("delivery") == told
+
+
+async def test_until_when_is_listed_by_the_calendar_as_it_is_now(
+    parts: Parts, frontend: httpx2.AsyncClient
+) -> None:
+    """Published with Tuesday 24 November off, the ten days are Wed 25 to Fri 27, Mon 30 to Fri 4 December,
+    Mon 7 and Tue 8.
+    """
+    case = await granted(parts, frontend, BY_COURIER)
+    year = Year(2026, {date(2026, 11, 24): names("假")}, is_provisional=False)
+    place = Jurisdiction("kunshan", names("昆山"), "county_city", "320583", "suzhou", calendar="china")
+    async with parts.database.transaction() as connection:
+        await store_catalogue.save_calendars(connection, [Calendar("china", {2026: year})], NOW)
+        await store_catalogue.save_jurisdictions(connection, [place], NOW)
+    parts.catalogue._snapshot = parts.catalogue._rules = None  # they are half a minute old at most
+    found = (await listed(frontend, case))["delivery"]
+    assert (found["due_at"], found["is_provisional"]) == ("2026-12-08T16:00:00.000Z", False)
 
 
 async def test_only_those_who_have_to_do_with_it_deliver_and_see_where_it_is(

@@ -12,14 +12,17 @@ from onenet.adapters.webhook import outcome_said
 from onenet.console.words import PROCEDURES
 from onenet.domain import suspensions
 from onenet.domain.bundle import Limit
-from onenet.domain.case import Waiting
+from onenet.domain.calendar import Calendar, Year
+from onenet.domain.case import Moment, Waiting
 from onenet.domain.commands import LetTimePass
+from onenet.domain.machine import decide
 from onenet.domain.outcome import Accepted, Completed, Resumed, SpecialProcedure, Suspended, Unclear
 from onenet.domain.procedures import Extension
+from onenet.domain.rules import Rules
 from onenet.domain.states import StepState
 from onenet.store import procedures as stored
 from tests.domain.walk import Walk, begin
-from tests.factories import NOW, make_bundle, make_member
+from tests.factories import NOW, make_bundle, make_member, names
 
 TEN_DAYS = Limit(10, "workdays")
 
@@ -87,6 +90,30 @@ def test_a_procedure_that_takes_longer_than_was_said_is_told_once() -> None:
     found = [event.content() for event in walk.events if event.type == "step.procedure_overdue"]
     assert [(each["procedure"], each["due_at"]) for each in found] == [("appraisal", due_at.isoformat())]
     assert walk.step("household").state is StepState.SUSPENDED
+
+
+def test_a_year_that_is_published_moves_what_is_expected_both_ways() -> None:
+    """Of ten working days after Monday 23 November 2026 the last is Monday 7 December; with Tuesday 24 off it
+    is Tuesday 8, with Saturday 28 on it is Friday 4.
+    """
+    walk = accepted()
+    walk.answer("household", Suspended("appraisal", "x", TEN_DAYS))
+    until = end_of(date(2026, 12, 7))
+    tuesday_off = Year(2026, {date(2026, 11, 24): names("假")}, is_provisional=False)
+    saturday_on = Year(2026, make_up=frozenset({date(2026, 11, 28)}), is_provisional=False)
+    for year, last in ((tuesday_off, date(2026, 12, 8)), (saturday_on, date(2026, 12, 4))):
+        moved = end_of(last)
+        rules = {"suzhou": Rules(calendar=Calendar("x", {2026: year}))}
+        decision = decide(walk.case, LetTimePass(), Moment(walk.now, walk.now, rules=rules))
+        (event,) = decision.events
+        assert event.data == {
+            "limit": "special_procedure",
+            "from": until.isoformat(),
+            "to": moved.isoformat(),
+            "is_provisional": False,
+        }
+        step = decision.case.steps["household"]
+        assert (step.waiting and step.waiting.until, step.timing.next_due_at) == (moved, moved)
 
 
 def test_a_procedure_that_ended_in_time_is_due_to_nothing() -> None:

@@ -135,6 +135,15 @@ class Draft:
             self.steps[code] = step._replace(waiting=waiting)
             self.add(EventType.STEP_WAITING, code, state=step.state, waiting=_waiting(waiting))
 
+    def say_until(self, code: str, limit: str, until: datetime, *, is_provisional: bool) -> None:
+        """Notes that what a step waits for ends at another moment, since a calendar was published."""
+        step = self.steps[code]
+        if step.waiting is None or step.waiting.until is None:
+            raise AssertionError("asked before: it waits, and was said to end")
+        told = {"from": step.waiting.until.isoformat(), "to": until.isoformat()}
+        self.steps[code] = step._replace(waiting=step.waiting._replace(until=until))
+        self.add(EventType.STEP_DEADLINE_MOVED, code, limit=limit, **told, is_provisional=is_provisional)
+
     def put_procedure(self, code: str, now: Procedure, instead_of: Procedure | None = None) -> None:
         """Adds a procedure to a step, or says how one stands now."""
         step = self.steps[code]

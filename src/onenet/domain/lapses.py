@@ -31,17 +31,14 @@ def last_day(draft: Draft, since: datetime) -> Deadline:
 
 def say_moved(draft: Draft, step: Step) -> None:
     """Puts off the end of the time that the place gave, where a calendar published since has it so."""
-    told_at, waiting = ends_at(draft, step), step.waiting
+    told_at = ends_at(draft, step)
     asked = next((each for each in reversed(step.procedures) if isinstance(each, Correction)), None)
-    if waiting is None or told_at is None or asked is None or not asked.is_day_of_place:
+    if told_at is None or asked is None or not asked.is_day_of_place:
         return
     now = last_day(draft, asked.at)
     until = flow.end_of_day(now.due_on, draft.case.utc_offset_minutes) if now.due_on else None
-    if until is None or until <= told_at:
-        return
-    draft.steps[step.code] = step._replace(waiting=waiting._replace(until=until))
-    told = {"from": told_at.isoformat(), "to": until.isoformat(), "is_provisional": now.is_provisional}
-    draft.add(EventType.STEP_DEADLINE_MOVED, step.code, limit="supplement", **told)
+    if until is not None and until > told_at:
+        draft.say_until(step.code, "supplement", until, is_provisional=now.is_provisional)
 
 
 def is_over(draft: Draft, named: date | None) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 from onenet.domain.case import Step, Waiting
 from onenet.domain.clocks import Clock
-from onenet.domain.deadlines import deadline
+from onenet.domain.deadlines import Deadline, deadline
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.flow import with_department
@@ -45,7 +45,8 @@ def begin(draft: Draft, step: Step, outcome: Suspended) -> None:
         "stops_clock": begun.stops_clock,
     }
     runs_on = {} if begun.stops_clock else {"timing": step.timing}
-    until = _ends_at(draft, begun)
+    expected = _expected(draft, begun)
+    until = expected.due_at if expected else None
     draft.move_step(
         step.code, StepState.SUSPENDED, EventType.STEP_SUSPENDED, told,
         waiting=Waiting("department", "special_procedure", (step.department,), until),
@@ -73,7 +74,16 @@ def under_way(step: Step) -> Suspension | None:
 def overdue_at(draft: Draft, step: Step) -> datetime | None:
     """When it has taken as long as was said; None where nothing was said, or that is told already."""
     found = under_way(step)
-    return None if found is None or found.is_overdue else _ends_at(draft, found)
+    expected = _expected(draft, found) if found and not found.is_overdue else None
+    return expected.due_at if expected else None
+
+
+def say_moved(draft: Draft, step: Step) -> None:
+    """Shows and tells until when it is to take, where a calendar published since has it otherwise."""
+    found, told_at = under_way(step), step.waiting and step.waiting.until
+    now = _expected(draft, found) if found and not found.is_overdue else None
+    if now and now.due_at and told_at and now.due_at != told_at:
+        draft.say_until(step.code, "special_procedure", now.due_at, is_provisional=now.is_provisional)
 
 
 def note_overdue(draft: Draft, step: Step, due_at: datetime) -> None:
@@ -89,11 +99,11 @@ def note_overdue(draft: Draft, step: Step, due_at: datetime) -> None:
     )  # fmt: skip
 
 
-def _ends_at(draft: Draft, found: Suspension) -> datetime | None:
+def _expected(draft: Draft, found: Suspension) -> Deadline | None:
     if found.expected is None:
         return None
     calendar, offset = draft.rules.calendar, draft.case.utc_offset_minutes
-    return deadline(found.expected, Clock(found.at), calendar, offset).due_at
+    return deadline(found.expected, Clock(found.at), calendar, offset)
 
 
 def _with(step: Step, old: Procedure, new: Procedure) -> tuple[Procedure, ...]:
