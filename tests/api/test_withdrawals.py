@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
 from onenet.adapters.transport import Transport
 from onenet.api.parts import Parts
 from onenet.ids import to_text
-from onenet.services import endpoints, record, steps
+from onenet.services import endpoints, erasure, record, steps
 from onenet.services.endpoints import ENDPOINT_PREFIX, Wanted
-from onenet.store import queue
+from onenet.store import log_tables, queue, tables
 from tests.adapters.loopback import answer, loopback
 from tests.api.conftest import Tokens, acting
 from tests.api.test_cases import opened
@@ -92,6 +94,49 @@ async def test_where_there_is_no_system_a_person_of_the_department_confirms(
     assert [e["type"] for e in events if e["type"].startswith("withdrawal")] == [
         "withdrawal.due", "withdrawal.confirmed",
     ]  # fmt: skip
+
+
+async def erase(parts: Parts, case: dict[str, Any]) -> None:
+    id, now = UUID(case["id"]), parts.machine_clock.now()
+    await erasure.erase(parts.database, parts.gate, id, basis="asked", actor="operator:test", now=now)
+
+
+async def test_whoever_confirms_after_the_case_was_erased_leaves_no_words_in_it(
+    frontend: httpx2.AsyncClient, officer: httpx2.AsyncClient, at_desk: Parts
+) -> None:
+    case = await opened(frontend)
+    await work(at_desk)
+    await withdraw(frontend, case)
+    await work(at_desk)
+    await erase(at_desk, case)
+    (listed,) = (await officer.get("/v1/desk/withdrawals")).json()["items"]
+    path = f"/v1/desk/withdrawals/{listed['task']}/confirmations"
+    done = await officer.post(path, json={"opinion": "LATEWORDS"}, headers={"Idempotency-Key": "c"})
+    assert (done.status_code, done.json()["state"]) == (200, "confirmed")
+    events = await officer.get(case["links"]["events"])
+    assert events.json()["items"][-1]["type"] == "withdrawal.confirmed"
+    assert "LATEWORDS" not in events.text
+    async with at_desk.database.read() as connection:
+        assert (await connection.execute(select(log_tables.event_private))).all() == []
+
+
+async def test_what_a_call_brings_that_was_under_way_when_the_case_was_erased_is_not_kept(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    """That it was called is, and how that ended."""
+    async with loopback(answer(202), answer(400, b"LATEWORDS")) as serving:
+        await save_department(parts.database, "health", serving.url)
+        case = await opened(frontend)
+        await work(parts)
+        await withdraw(frontend, case)
+        (notice,) = await steps.claim(parts.database, queue.TASKS, parts.machine_clock, 50)
+        await erase(parts, case)
+        async with Transport(destinations=HERE) as transport:
+            await steps.dispatch(parts.gate, transport, parts.machine_clock, notice)
+    columns = tables.attempt.c
+    async with parts.database.read() as connection:
+        calls = select(columns.status, columns.excerpt, columns.reason).order_by(columns.started_at)
+        assert (await connection.execute(calls)).all() == [(202, None, None), (400, None, None)]
 
 
 async def test_a_task_is_no_withdrawal_and_what_is_of_others_is_not_there(

@@ -24,7 +24,7 @@ from onenet.domain.case import (
     task_of,
 )
 from onenet.domain.clocks import Clock, Mark, heard
-from onenet.domain.events import EventType, NewEvent
+from onenet.domain.events import EventType, NewEvent, split
 from onenet.domain.procedures import Procedure
 from onenet.domain.retry import next_poll
 from onenet.domain.states import (
@@ -191,7 +191,11 @@ class Draft:
         return task_of(self.tasks.values(), step, self.steps[step].submission)
 
     def decision(self, reply: Reply = "applied") -> Decision:
-        """What came of the command."""
+        """What came of the command. Of a case that is erased nobody's words are kept any more, whoever says
+        them: nothing looks a second time for what is to be erased.
+        """
+        if self.case.content.is_erased:
+            self.events = [event._replace(data=split(event.data)[0]) for event in self.events]
         case = self.case._replace(
             state=self.state,
             updated_at=self.now.at if self.events else self.case.updated_at,

@@ -83,7 +83,7 @@ from onenet.domain.states import (
     TaskState,
     TimerState,
 )
-from onenet.errors import NotFound, StaleWrite
+from onenet.errors import CaseErased, NotFound, StaleWrite
 
 
 def decide(case: Case, command: Command, now: Moment) -> Decision:
@@ -203,6 +203,8 @@ def _(command: ConfirmWithdrawal, draft: Draft) -> Reply:
 
 @_apply.register
 def _(command: Reapply, draft: Draft) -> Reply:
+    if draft.content.is_erased:
+        raise CaseErased
     codes = reapplications.members(draft.state, draft.case.bundle, draft.steps, command.step)
     ending.apply_again(draft, codes, command.case_id)
     return "applied"

@@ -236,7 +236,7 @@ class Batch:
         moved.sort(key=lambda entry: (entry.after.lane, entry.after.id))
         found = store_changes.rows_of((Changed(e.before, e.after) for e in moved), self._ring)
         found[bulk.ATTEMPTS] = [leases.attempt_begun(each.row, self._now.machine_at) for each in claimed]
-        found[bulk.ATTEMPTS_CHANGED] = [leases.attempt_ended(c.attempt) for c in changes if c.attempt]
+        found[bulk.ATTEMPTS_CHANGED] = list(self._attempts_ended(changes))
         found[bulk.EVENTS] = [store_events.row(event) for entry in moved for event in entry.events]
         found[bulk.PRIVATE] = [
             row
@@ -247,6 +247,13 @@ class Batch:
         found[bulk.KEYS] = [idempotency.row(done, self._ring) for done in self._new_done]
         found[bulk.NUMBERS] = [numbers.row(*number) for number in self._new_numbers]
         return found
+
+    def _attempts_ended(self, changes: Sequence[Change]) -> Iterator[dict[str, Any]]:
+        for change in changes:
+            if change.attempt:
+                entry = self._entries.get(change.case_id)
+                is_erased = entry is not None and entry.after.content.is_erased
+                yield leases.attempt_ended(change.attempt, is_erased=is_erased)
 
     def _deliveries(self, moved: Sequence[_Entry]) -> Iterator[dict[str, Any]]:
         subscribers = [e for e in self._endpoints if e.kind == "subscriber"]

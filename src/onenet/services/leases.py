@@ -13,7 +13,7 @@ from uuid import UUID
 from onenet.domain.case import Case, Task
 from onenet.domain.states import TASK_MOVES, TaskState, move
 from onenet.services.hands import Hand
-from onenet.store import queue, rows
+from onenet.store import queue, rows, sealing
 from onenet.store.bulk import Row
 from onenet.store.endpoints import EndpointRow
 
@@ -92,6 +92,9 @@ def attempt_begun(task: Row, now: datetime) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def attempt_ended(attempt: dict[str, Any]) -> dict[str, Any]:
-    """The row of a task's attempt that ended, by the names of its columns."""
-    return {**attempt, "task_id": attempt["id"]}
+def attempt_ended(attempt: dict[str, Any], *, is_erased: bool = False) -> dict[str, Any]:
+    """The row of a task's attempt that ended, by the names of its columns; without words where what was said
+    in the case is erased.
+    """
+    left_out = dict.fromkeys(sealing.WORDS) if is_erased else {}
+    return {**attempt, "task_id": attempt["id"], **left_out}
