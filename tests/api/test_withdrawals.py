@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import httpx2
@@ -12,8 +12,10 @@ from sqlalchemy import select
 
 from onenet.adapters.transport import Transport
 from onenet.api.parts import Parts
+from onenet.domain.commands import DecideStep
 from onenet.ids import to_text
 from onenet.services import endpoints, erasure, record, steps
+from onenet.services.change import Change
 from onenet.services.endpoints import ENDPOINT_PREFIX, Wanted
 from onenet.store import log_tables, queue, tables
 from tests.adapters.loopback import answer, loopback
@@ -118,6 +120,39 @@ async def test_whoever_confirms_after_the_case_was_erased_leaves_no_words_in_it(
     assert "LATEWORDS" not in events.text
     async with at_desk.database.read() as connection:
         assert (await connection.execute(select(log_tables.event_private))).all() == []
+
+
+async def test_a_department_hears_of_a_withdrawal_also_after_the_case_was_erased(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    async with loopback(answer(202), answer(204)) as serving:
+        await save_department(parts.database, "health", serving.url)
+        case = await opened(frontend)
+        await work(parts)
+        await withdraw(frontend, case)
+        await erase(parts, case)
+        await work(parts)
+    task, notice = (json.loads(heard.body) for heard in serving.heard)
+    assert (notice["type"], notice["data"]["withdraws"]) == ("step.withdrawn", task["data"]["task"])
+    assert notice["data"]["reason"] == "withdrawn_by_applicant"
+
+
+async def test_it_does_not_hear_then_what_a_person_wrote_about_it(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    async with loopback(answer(202), answer(204)) as serving:
+        await save_department(parts.database, "health", serving.url)
+        case = await opened(frontend)
+        await work(parts)
+        actions: tuple[Literal["hold", "cancel"], ...] = ("hold", "cancel")
+        for action in actions:
+            decision = DecideStep("certificate", action, "WORDS")
+            await parts.gate.submit(Change(UUID(case["id"]), decision, "officer:health"))
+        await withdraw(frontend, case)
+        await erase(parts, case)
+        await work(parts)
+    notice = json.loads(serving.heard[1].body)
+    assert (notice["type"], "reason" in notice["data"]) == ("step.withdrawn", False)
 
 
 async def test_what_a_call_brings_that_was_under_way_when_the_case_was_erased_is_not_kept(

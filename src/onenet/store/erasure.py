@@ -28,12 +28,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from onenet.domain.case import Applicant, CaseContent
+from onenet.domain.case import WITHDRAWAL, Applicant, CaseContent
 from onenet.domain.chain import canonical
+from onenet.domain.ending import WITHDRAWN
 from onenet.domain.events import EventType
+from onenet.domain.reapplications import AGAIN
 from onenet.domain.sheet import TASK_PREFIX
 from onenet.domain.states import FINAL_CASE
-from onenet.encryption import DataKey, KeyRing, blobs
+from onenet.encryption import DataKey, KeyRing, Unreadable, blobs
 from onenet.errors import Conflict, NotFound
 from onenet.ids import lane_of, to_text
 from onenet.store import (
@@ -160,6 +162,7 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
     """
     await _locked(connection, case_id)
     await _give_up_documents(connection, case_id, now)
+    notices = await _notices(connection, case_id)
     key, data_key = ring_of(connection).new_data_key()
     await connection.execute(
         update(tables.cases)
@@ -185,7 +188,7 @@ async def shred(connection: AsyncConnection, case_id: UUID, now: datetime) -> No
         procedures="[]",
         result_locator=None,
     )
-    await _empty_tasks(connection, case_id, key)
+    await _empty_tasks(connection, case_id, key, notices)
     await ratings.give_up(connection, case_id)
     await opinions.erase(connection, case_id)
     private = log_tables.event_private
@@ -240,12 +243,33 @@ async def _give_up_documents(connection: AsyncConnection, case_id: UUID, now: da
         await documents.change(connection, id, document.c.case_id == case_id, **gone)
 
 
-async def _empty_tasks(connection: AsyncConnection, case_id: UUID, key: DataKey) -> None:
+async def _notices(connection: AsyncConnection, case_id: UUID) -> dict[UUID, dict[str, Any]]:
+    """What departments may still have to hear: that a task is withdrawn, and what they are to undo. Nobody
+    wrote that, but for the reason where it is none of ours, and what the department calls the task.
+    """
+    task, ring = tables.task.c, ring_of(connection)
+    wrapped = await connection.scalar(select(_CASE.data_key).where(*_of(tables.cases, case_id, "id")))
+    statement = select(task.id, task.payload).where(*_of(tables.task, case_id), task.kind == WITHDRAWAL)
+    found = {}
+    for id, payload in await connection.execute(statement):
+        try:
+            sheet = json.loads(sealing.unseal(sealing.key_of(ring, wrapped), payload, sealing.PAYLOAD, id))
+        except Unreadable:
+            continue  # it is gone already
+        is_ours = sheet.get("reason") in (WITHDRAWN, AGAIN)
+        words = {"reference"} if is_ours else {"reference", "reason"}
+        found[id] = {name: said for name, said in sheet.items() if name not in words}
+    return found
+
+
+async def _empty_tasks(
+    connection: AsyncConnection, case_id: UUID, key: DataKey, kept: Mapping[UUID, Mapping[str, Any]]
+) -> None:
     task = tables.task
     found = (await connection.execute(select(task.c.id, task.c.step).where(*_of(task, case_id)))).all()
     for id, step in found:
-        nothing = canonical({"task": to_text(TASK_PREFIX, id), "step": step})
-        payload = sealing.seal(key, nothing, sealing.PAYLOAD, id)
+        left = canonical(kept.get(id) or {"task": to_text(TASK_PREFIX, id), "step": step})
+        payload = sealing.seal(key, left, sealing.PAYLOAD, id)
         await connection.execute(
             update(task).where(*_of(task, case_id), task.c.id == id).values(payload=payload, reference=None)
         )
