@@ -57,10 +57,11 @@ HOLD_REASON = "legal_hold.reason"
 NOTHING_SAID = CaseContent(Applicant("", "natural_person", "", ""), {}, {}, ())
 """What is left of what an applicant said."""
 
-REVISION = 2
+REVISION = 3
 """How much is known to hang on a case. Raised when more is found: what was erased by less is erased again.
 
 1: also documents that others came for in their place. 2: also what is told in the answer to an application.
+3: also what departments said after it.
 """
 
 _OPENED = frozenset({"tracking_seed", "tracking_secret"})
