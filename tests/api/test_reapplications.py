@@ -14,6 +14,7 @@ from onenet.api.parts import Parts
 from onenet.domain.commands import RecordAnswer
 from onenet.domain.outcome import Completed, Outcome, Rejected, ResultGiven, TakenBack
 from onenet.domain.visibility import EVERYTHING
+from onenet.errors import Conflict
 from onenet.services import cases, erasure, examination, record
 from onenet.services.change import Change
 from tests.api.test_cases import opened
@@ -152,6 +153,20 @@ async def test_the_answer_that_is_kept_tells_no_result_after_both_cases_are_eras
     CaseShape.model_validate(second.json())
     same = ("id", "number", "state", "links", "tracking_secret")
     assert {name: second.json()[name] for name in same} == {name: new[name] for name in same}
+
+
+async def test_a_case_is_erased_once_nobody_goes_on_with_what_it_issued(
+    frontend: httpx2.AsyncClient, parts: Parts
+) -> None:
+    case = await refused(frontend, parts)
+    new = (await again(frontend, case)).json()
+    of: dict[str, Any] = {"basis": "asked", "actor": "operator:test", "now": parts.machine_clock.now()}
+    with pytest.raises(Conflict, match=new["number"]):
+        await erasure.erase(parts.database, parts.gate, UUID(case["id"]), **of)
+    assert (await frontend.get(f"/v1/cases/{case['id']}/application")).json()["form"]
+    key = {"Idempotency-Key": "w"}
+    assert (await frontend.post(new["links"]["withdrawal"], json={}, headers=key)).status_code == 200
+    await erasure.erase(parts.database, parts.gate, UUID(case["id"]), **of)
 
 
 async def test_a_repetition_is_answered_with_the_same_case(

@@ -16,7 +16,7 @@ from onenet.domain.commands import Open, Reapply
 from onenet.domain.outcome import Completed, Rejected, ResultGiven, TakenBack
 from onenet.domain.procedures import Reapplies, reapplied_by
 from onenet.domain.states import CaseState, StepState
-from onenet.errors import MoveRefused
+from onenet.errors import MoveRefused, StaleWrite
 from tests.domain.walk import Walk, begin
 from tests.factories import make_blank, make_bundle, make_material, make_member
 
@@ -36,7 +36,7 @@ def restaurant(policy: EdgePolicy = "cancel", **said: Any) -> Walk:
                 after=["licence"],
                 materials=["papers", "paper_copy"],
                 fields=["area"],
-                results=["seal"],
+                results=["seal", "tag"],
             ),
             make_member("sign", department="urban", after=["fire"], if_failed={"fire": policy}),
             materials=[
@@ -138,15 +138,27 @@ def test_one_refusal_is_applied_for_again_once(step: str) -> None:
     assert "reapply" not in offered(moves.allowed(walk.case.state, walk.step(step)))
 
 
+@pytest.mark.parametrize("codes", [(), ("seal",)], ids=["all of it", "one of two"])
 @pytest.mark.parametrize(("policy", "is_refused"), [("cancel", True), ("go_on", False)])
-def test_what_was_taken_back_counts_as_not_granted(policy: EdgePolicy, is_refused: bool) -> None:
+def test_what_was_taken_back_counts_as_not_granted(
+    policy: EdgePolicy, is_refused: bool, codes: tuple[str, ...]
+) -> None:
     walk = restaurant(policy)
-    sealed = Completed((ResultGiven("seal", "S-1"),))
+    sealed = Completed((ResultGiven("seal", "S-1"), ResultGiven("tag", "T-1")))
     for step, outcome in (("licence", DECIDED), ("food", Completed()), ("fire", sealed), ("sign", REFUSED)):
         walk.answer(step, outcome)
-    walk.answer("fire", TakenBack("revoked", "wrongly obtained"))
+    walk.answer("fire", TakenBack("revoked", "wrongly obtained", codes))
     with pytest.raises(MoveRefused, match="does not stand") if is_refused else nullcontext():
         again(walk, "sign")
+
+
+def test_a_new_case_is_not_laid_from_what_was_taken_back_meanwhile() -> None:
+    walk = refused()
+    before = walk.case
+    with pytest.raises(StaleWrite):
+        walk.tell(Reapply("fire", walk.case.id, standing=frozenset()))
+    assert walk.case == before
+    walk.tell(Reapply("fire", walk.case.id, standing=reapplications.standing(walk.case.steps)))
 
 
 def test_refused_again_it_is_the_refusal_of_the_new_case() -> None:

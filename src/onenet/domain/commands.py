@@ -104,12 +104,13 @@ class ConfirmWithdrawal:
 class Reapply:
     """The applicant applies again, in a case of that id, for a step that was rejected or cancelled.
 
-    `by_agent`: as of a supplement.
+    `by_agent`: as of a supplement. `standing`: what that case took to stand here; None: it does not say.
     """
 
     step: str
     case_id: UUID
     by_agent: bool = False
+    standing: frozenset[tuple[str, str, str | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

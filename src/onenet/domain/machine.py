@@ -206,6 +206,8 @@ def _(command: Reapply, draft: Draft) -> Reply:
     if draft.content.is_erased:
         raise CaseErased
     codes = reapplications.members(draft.state, draft.case.bundle, draft.steps, command.step)
+    if command.standing not in (None, reapplications.standing(draft.steps)):
+        raise StaleWrite("what was issued in the case has changed meanwhile")
     ending.apply_again(draft, codes, command.case_id)
     return "applied"
 

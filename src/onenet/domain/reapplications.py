@@ -108,13 +108,23 @@ def _not_granted(member: Member, steps: Mapping[str, Step], found: Collection[st
     ]
 
 
+def standing(steps: Mapping[str, Step]) -> frozenset[tuple[str, str, str | None]]:
+    """What was issued in these steps and stands: step, code, number."""
+    return frozenset(
+        (step.code, each.code, each.number)
+        for step in steps.values()
+        for each in step.results
+        if each.state == "issued"
+    )
+
+
 def _stands(step: Step) -> bool:
-    """Whether it was granted, and something of what was issued with it, if anything was, still holds."""
-    return step.state in MET and (not step.results or any(each.state == "issued" for each in step.results))
+    """Whether it was granted, and nothing of what was issued with it was taken back."""
+    return step.state in MET and all(each.state == "issued" for each in step.results)
 
 
 def _fell(step: Step) -> bool:
-    """Whether it was refused, or was granted and nothing of it stands any more."""
+    """Whether it was refused, or was granted and does not stand any more."""
     return step.state in FAILED or (step.state in MET and not _stands(step))
 
 

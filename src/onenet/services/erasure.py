@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from onenet.clock import Clock, comes
+from onenet.domain.case import Case
 from onenet.domain.commands import Erase
+from onenet.domain.procedures import reapplied_by
+from onenet.domain.states import FINAL_CASE
 from onenet.errors import Conflict, PreconditionFailed, Unavailable
 from onenet.ids import LANES
 from onenet.services.advance import Gate
 from onenet.services.change import Change
-from onenet.store import accesses, break_glass
+from onenet.store import accesses, break_glass, cases
 from onenet.store import erasure as store
 from onenet.store.database import Database
 
@@ -53,11 +57,33 @@ async def due(database: Database, gate: Gate, lane: int, now: datetime) -> list[
 async def erase(
     database: Database, gate: Gate, case_id: UUID, *, basis: str, actor: str, now: datetime
 ) -> None:
-    """Erases what was said in a closed case. Raises: NotFound; Conflict while it is open or held back."""
+    """Erases what was said in a closed case.
+
+    Raises: NotFound; Conflict while it is open or held back, or an open case goes on with what it issued.
+    """
+    await _check_nobody_goes_on(database, gate, case_id)
     async with database.transaction() as connection:
         await store.decide(connection, case_id, basis=basis, actor=actor, now=now)
     await _carry_out(database, gate, case_id, now)
     await _finish(database, [case_id], now)
+
+
+async def _check_nobody_goes_on(database: Database, gate: Gate, case_id: UUID) -> None:
+    """What it issued could be taken back no more for who applies again after it. Raises: Conflict."""
+    again = {
+        reapplied_by(step.procedures)
+        for case in await _read(database, gate, [case_id])
+        for step in case.steps.values()
+    }
+    for case in await _read(database, gate, [id for id in again if id is not None]):
+        if case.state not in FINAL_CASE:
+            raise Conflict(f"the open case {case.number} applies again after it")
+
+
+async def _read(database: Database, gate: Gate, ids: Sequence[UUID]) -> list[Case]:
+    async with database.read() as connection:
+        fetched = await cases.fetch(connection, list(ids))
+    return list((await cases.assemble(fetched, gate.bundle_of)).values())
 
 
 async def _carry_out(database: Database, gate: Gate, case_id: UUID, now: datetime) -> None:
@@ -100,7 +126,7 @@ async def lift(database: Database, case_id: UUID, *, actor: str, now: datetime) 
 async def round_of(database: Database, gate: Gate, lane: int, now: datetime) -> int:
     """Does what was left undone and what is due in a lane; gives how many. Raises: Unavailable."""
     for case_id in await due(database, gate, lane, now):
-        await _decide(database, case_id, now)
+        await _decide(database, gate, case_id, now)
     async with database.read() as connection:
         undone = await store.undone(connection, BATCH)
     done = [case_id for case_id in undone if await _is_carried_out(database, gate, case_id, now)]
@@ -109,12 +135,13 @@ async def round_of(database: Database, gate: Gate, lane: int, now: datetime) -> 
     return len(done)
 
 
-async def _decide(database: Database, case_id: UUID, now: datetime) -> None:
+async def _decide(database: Database, gate: Gate, case_id: UUID, now: datetime) -> None:
     try:
+        await _check_nobody_goes_on(database, gate, case_id)
         async with database.transaction() as connection:
             await store.decide(connection, case_id, basis=RETENTION, actor=ACTOR, now=now)
     except Conflict:
-        return  # held back since it was looked at
+        return  # held back since it was looked at, or another case goes on with it
 
 
 async def _is_carried_out(database: Database, gate: Gate, case_id: UUID, now: datetime) -> bool:

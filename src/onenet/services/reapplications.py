@@ -74,7 +74,8 @@ async def apply_again(
         new = blank._replace(content=replace(blank.content, materials=tuple(materials)))
         command = Open(repaired.promised, by_agent=repaired.by_agent)
         opening = cases.change(id, command, replying, Opening(new, template))
-        told = Beside(case.id, Reapply(repaired.step, id, repaired.by_agent))
+        stood = reapplications.standing(case.steps)
+        told = Beside(case.id, Reapply(repaired.step, id, repaired.by_agent, stood))
         both = replace(opening, beside=(told,))
         if both.once is None or not any(material.document for material in materials):
             return await gate.submit(both)
