@@ -164,7 +164,7 @@ async def test_a_department_that_passes_over_a_hearing_is_told_what_comes_first(
     resumed = await call(anonymous, clock, secret, {"task": task, "outcome": "resumed"}, "resumed")
     assert (resumed.status_code, resumed.json()["present"]["hearing"]) == (409, "asked")
     assert resumed.json()["detail"].startswith("a hearing can still be asked for or is to be held")
-    assert {"action": "hearing_held", "by": ["department"]} in resumed.json()["allowed"]
+    assert {"action": "hearing_set", "by": ["department"]} in resumed.json()["allowed"]
 
 
 async def test_a_front_end_does_not_see_what_was_refused(

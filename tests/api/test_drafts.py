@@ -483,6 +483,8 @@ async def test_a_draft_says_how_results_are_to_come_as_far_as_it_is_filled_in(
     here, tag = await complete(frontend, delivery=wish)
     left = (await frontend.get(here)).json()
     assert (left["delivery"], [each["pointer"] for each in left["findings"]]) == (wish, ["/delivery/channel"])
+    offered, _ = await complete(frontend, "offered", delivery={"channel": "window"})
+    assert pointers(await frontend.get(offered)) == {"/delivery/channel"}
     body = submission(delivery={"channel": "electronic"})
     assert (await frontend.put(here, json=body, headers={"If-Match": tag})).status_code == 200
     assert (await sent(frontend, here)).status_code == 202

@@ -239,7 +239,8 @@ HEARINGS: tuple[HearingState | None, ...] = (None, *get_args(HearingState))
         (S.HELD, "cancel", {"told", "asked", "set"}),
         # LIC art. 48: one that was asked for ends with its minutes, and not before.
         (S.SUSPENDED, "resumed", {"asked", "set"}),
-        (S.ACCEPTED, "supplement_needed", set()),
+        # Whoever does not hand it in would be out of the case before the hearing.
+        (S.ACCEPTED, "supplement_needed", {"told", "asked", "set"}),
         (S.HELD, "release", set()),
     ],
 )

@@ -39,6 +39,7 @@ from onenet.api.idempotency import HEADER, key_value, once
 from onenet.api.operations import Operations, caller
 from onenet.api.parts import parts
 from onenet.domain import subjects
+from onenet.domain.filing import NOTHING_SAID
 from onenet.domain.unfolding import unfold
 from onenet.domain.visibility import Sight
 from onenet.errors import (
@@ -253,7 +254,8 @@ def _unless(request: Request, row: DraftRow) -> bool | None:
 
 async def _findings(request: Request, row: DraftRow) -> tuple[Fault, ...]:
     """What is not right yet, of the shape and by the bundle as it is published now."""
-    _, lacks = submission_in(row)
+    whole, lacks = submission_in(row)
+    filing = whole.to_submission().filing if whole else NOTHING_SAID
     content = DraftContent(
         bundle=row.bundle, jurisdiction=row.jurisdiction, receiving=row.receiving, **row.content
     )
@@ -265,7 +267,7 @@ async def _findings(request: Request, row: DraftRow) -> tuple[Fault, ...]:
     if faults := subjects.count_faults(bundle, count):
         return lacks + faults
     bundle, given = unfold(bundle, count), materials_given(content.materials)
-    lacks += contents.not_right_yet(bundle, content.answers, content.form, given)
+    lacks += contents.not_right_yet(bundle, content.answers, content.form, given, filing)
     place = (content.jurisdiction, content.receiving)
     return lacks + await receiving.not_right_yet(parts(request).catalogue, bundle, content.answers, *place)
 

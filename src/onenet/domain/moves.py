@@ -8,7 +8,9 @@ extension hangs on a limit that runs, not on a state; a department lengthens one
 Nobody decides while a hearing can be asked for or is to be held: the right is told before the decision, by
 LIC art. 47 to applicant and interested parties alike. A grant waits as well: the right is told where great
 interests of others are touched, and a grant within the five days would cut them off. An applicant who wants
-it sooner waives. A hearing that was asked for is over with its minutes alone (art. 48).
+it sooner waives. A hearing that was asked for is over with its minutes alone, taken on a day that was told
+(art. 48). Nor is the applicant asked for anything meanwhile: whoever does not hand it in would be out of the
+case before the hearing.
 """
 
 from __future__ import annotations
@@ -105,13 +107,14 @@ _AT_DESK = Move(
     frozenset({_S.DISPATCHED, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED, _S.SUSPENDED, _S.HELD}), _DEPARTMENT, True
 )
 _TO_BE_HELD: frozenset[HearingState | None] = frozenset({"asked", "set"})
+_SET: frozenset[HearingState | None] = frozenset({"set"})
 _GRANTED = frozenset({_S.COMPLETED})
 _DECISION = Move(frozenset({_S.HELD}), _DECIDERS, unless=is_hearing_ahead)
 
 OF_STEP: Mapping[str, Move] = {
     "accepted": _department(*_WITH_IT, _S.SUPPLEMENT_NEEDED),
     "completed": _department(*_WITH_IT, _S.ACCEPTED, unless=is_hearing_ahead),
-    "supplement_needed": _department(*_WITH_IT, _S.ACCEPTED),
+    "supplement_needed": _department(*_WITH_IT, _S.ACCEPTED, unless=is_hearing_ahead),
     "suspended": _department(_S.ACCEPTED),
     "resumed": _department(_S.SUSPENDED, unless=is_stopped_for_hearing),
     "rejected": _department(*_WITH_IT, _S.ACCEPTED, _S.SUPPLEMENT_NEEDED, unless=is_hearing_ahead),
@@ -120,7 +123,7 @@ OF_STEP: Mapping[str, Move] = {
     "extended": Move(frozenset({_S.ACCEPTED}), _DEPARTMENT, limited=True),
     "hearing_told": Move(frozenset({_S.ACCEPTED}), _DEPARTMENT, hearing=frozenset({None})),
     "hearing_set": Move(_BEGUN, _DEPARTMENT, hearing=_TO_BE_HELD),
-    "hearing_held": Move(_BEGUN, _DEPARTMENT, hearing=_TO_BE_HELD),
+    "hearing_held": Move(_BEGUN, _DEPARTMENT, hearing=_SET),
     "claim": _AT_DESK,
     "hand_over": _AT_DESK,
     "put_back": _AT_DESK,
@@ -130,7 +133,7 @@ OF_STEP: Mapping[str, Move] = {
     "ask_hearing": Move(_BEGUN, ("applicant",), hearing=frozenset({"told"})),
     "waive_hearing": Move(_BEGUN, ("applicant",), hearing=frozenset({"told"})),
     "set_hearing": Move(_BEGUN, _DECIDERS, hearing=_TO_BE_HELD),
-    "record_hearing": Move(_BEGUN, _DECIDERS, hearing=_TO_BE_HELD),
+    "record_hearing": Move(_BEGUN, _DECIDERS, hearing=_SET),
     "ask_opinion": Move(frozenset({_S.ACCEPTED, _S.SUSPENDED}), _ASKERS),
     "hold": Move(frozenset({_S.DISPATCHED, _S.ACCEPTED}), _DECIDERS),
     "release": Move(frozenset({_S.HELD}), _DECIDERS),

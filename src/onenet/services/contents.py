@@ -8,6 +8,7 @@ from typing import Any
 from onenet.domain import commitment, delivery, generated, guidance, subjects, tolerance
 from onenet.domain.bundle import Bundle
 from onenet.domain.case import CaseContent, MaterialGiven
+from onenet.domain.filing import Filing
 from onenet.domain.promises import NOTHING_PROMISED, Promised
 from onenet.domain.questions import check_answers
 from onenet.errors import Fault, FormInvalid, FormsDiffer, UnknownReference
@@ -57,7 +58,11 @@ FORMS_DIFFER = Fault(
 
 
 def not_right_yet(
-    bundle: Bundle, answers: Mapping[str, Any], form: Mapping[str, Any], materials: Sequence[MaterialGiven]
+    bundle: Bundle,
+    answers: Mapping[str, Any],
+    form: Mapping[str, Any],
+    materials: Sequence[MaterialGiven],
+    filing: Filing,
 ) -> tuple[Fault, ...]:
     """All that `check` would refuse, of something that is still being filled in."""
     faults = _strangers(bundle, materials)
@@ -69,7 +74,8 @@ def not_right_yet(
     if open_ones:  # a field that is of no member yet may be of one soon
         in_form = tuple(fault for fault in in_form if fault.code != "additionalProperties")
     in_form += subjects.repeated(bundle, form)
-    return open_ones + faults + in_form + _missing_materials(plan, materials)
+    of_way = () if open_ones else tuple(delivery.faults(bundle, plan, filing))
+    return open_ones + faults + in_form + _missing_materials(plan, materials) + of_way
 
 
 def _strangers(bundle: Bundle, materials: Sequence[MaterialGiven]) -> tuple[Fault, ...]:
