@@ -342,6 +342,26 @@ def test_twenty_days_count_from_asking_and_not_from_the_end_of_what_was_before(
     assert waiting.until == end_of(until)
 
 
+def test_a_year_that_is_published_lengthens_the_right_and_tells_so() -> None:
+    # Told on Monday 23 November: Monday 30 is the fifth day; with Tuesday 24 off it is Tuesday 1 December.
+    off = Year(2026, {date(2026, 11, 24): {"zh": "假", "en": "off"}}, is_provisional=False)
+    moment = Moment(told().now, told().now, rules={"suzhou": Rules(calendar=Calendar("x", {2026: off}))})
+    decision = decide(told().case, LetTimePass(), moment)
+    moved, until = end_of(date(2026, 12, 1)), end_of(date(2026, 11, 30))
+    (event,) = [each for each in decision.events if each.data.get("limit") == "hearing_right"]
+    assert event.data == {
+        "limit": "hearing_right",
+        "from": until.isoformat(),
+        "to": moved.isoformat(),
+        "is_provisional": False,
+    }
+    found = hearing_of(decision.case.steps[STEP].procedures)
+    assert found is not None
+    assert (found.until, decision.case.timing.next_due_at) == (moved, moved)
+    again = decide(decision.case, LetTimePass(), moment)
+    assert not [each for each in again.events if each.data.get("limit") == "hearing_right"]
+
+
 def test_minutes_do_not_end_what_the_step_is_suspended_for_beside_its_hearing() -> None:
     walk = told()
     walk.answer(STEP, TESTING)

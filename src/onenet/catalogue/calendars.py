@@ -21,9 +21,6 @@ from onenet.domain.calendar import ONE_DAY, SATURDAY, Calendar, Year
 YEARS = range(2024, 2036)
 """Years that are published; later ones are provisional, and of them only weekends are known."""
 
-_LIBRARY = "holidays "
-"""How the source of a year begins that the library knows."""
-
 _AMERICAN = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
 _LANGUAGES = {"zh": "zh_CN", "en": "en_US"}
 
@@ -55,8 +52,7 @@ def kept(published: Mapping[str, Calendar], new: Iterable[Calendar]) -> list[Cal
 
 def _kept(published: Calendar | None, new: Year) -> Year:
     before = published.years.get(new.year) if published else None
-    was_said = before is not None and not before.source.startswith(_LIBRARY)
-    return before if before and was_said and new.source.startswith(_LIBRARY) else new
+    return before if before is not None and before.is_said and not new.is_said else new
 
 
 def known_year(country: str, year: int) -> Year:
@@ -76,7 +72,7 @@ def known_year(country: str, year: int) -> Year:
         },
         make_up,
         is_provisional=not make_up,
-        source=f"{_LIBRARY}{version('holidays')}, {country}",
+        source=f"holidays {version('holidays')}, {country}",
     )
 
 
@@ -88,7 +84,10 @@ def _plain(name: str) -> str:
 def _own_year(shape: model.CalendarYear) -> Year:
     named = {day: each.names.model_dump() for each in shape.holidays for day in _span(each)}
     make_up = frozenset(map(date.fromisoformat, shape.make_up))
-    return Year(shape.year, named, make_up, is_provisional=shape.is_provisional, source=shape.source)
+    return Year(
+        shape.year, named, make_up,
+        is_provisional=shape.is_provisional, source=shape.source, is_said=True,
+    )  # fmt: skip
 
 
 def _span(holiday: model.Holiday) -> Iterator[date]:

@@ -36,7 +36,8 @@ def local_day(at: datetime, utc_offset_minutes: int) -> date:
 class Year:
     """The days of a year that are not as their weekday says. `source`: who says so, for people to look up.
 
-    `is_provisional`: the make-up working days of this year are not published yet.
+    `is_provisional`: the make-up working days of this year are not published yet. `is_said`: a catalogue says
+    the year itself; else a library knew it.
     """
 
     year: int
@@ -44,6 +45,7 @@ class Year:
     make_up: frozenset[date] = frozenset()
     is_provisional: bool = True
     source: str = ""
+    is_said: bool = False
 
 
 @dataclass(frozen=True, slots=True)

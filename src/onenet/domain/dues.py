@@ -121,6 +121,7 @@ def settle(draft: Draft, *, everything: bool = False) -> None:
         if everything:
             lapses.say_moved(draft, draft.steps[code])
             suspensions.say_moved(draft, draft.steps[code])
+            hearings.say_moved(draft, draft.steps[code])
         step, old = draft.steps[code], before.get(code)
         if step is not old or everything:
             draft.steps[code] = _settled(draft, step, None if everything else old)

@@ -80,6 +80,21 @@ def right_ends_at(draft: Draft, step: Step) -> datetime | None:
     return max(counted, found.until) if counted and found.until else counted
 
 
+def say_moved(draft: Draft, step: Step) -> None:
+    """Tells that the right lasts longer than the applicant was told, by a calendar published since."""
+    found, until = open_right(step), right_ends_at(draft, step)
+    if found is None or until is None or found.until is None or until == found.until:
+        return
+    told: dict[str, Any] = {
+        "limit": "hearing_right",
+        "from": found.until.isoformat(),
+        "to": until.isoformat(),
+    }
+    told["is_provisional"] = _counted(draft, ASKED_WITHIN, found.told_at).is_provisional
+    draft.put_procedure(step.code, replace(found, until=until), instead_of=found)
+    draft.add(EventType.STEP_DEADLINE_MOVED, step.code, **told)
+
+
 def open_right(step: Step) -> Hearing | None:
     """The hearing of the step, while it can be asked for."""
     found = hearing_of(step.procedures)

@@ -111,6 +111,7 @@ def _year(content: dict[str, Any]) -> Year:
         frozenset(map(date.fromisoformat, content["make_up"])),
         is_provisional=content["is_provisional"],
         source=content["source"],
+        is_said=content.get("is_said", not content["source"].startswith("holidays ")),  # of a version before
     )
 
 
@@ -121,6 +122,7 @@ def _year_text(year: Year) -> str:
         "make_up": sorted(on.isoformat() for on in year.make_up),
         "is_provisional": year.is_provisional,
         "source": year.source,
+        "is_said": year.is_said,
     }
     return json.dumps(content, ensure_ascii=False)
 
