@@ -239,6 +239,19 @@ def test_an_answer_that_is_no_opinion_changes_nothing(said: Outcome) -> None:
     assert walk.events[-1].type == "answer.refused"
 
 
+@pytest.mark.parametrize("said", [Accepted(), Unclear("code 99")])
+def test_one_that_is_no_opinion_and_comes_at_once_is_held_in_sight_as_nobody_can_be_told(
+    said: Outcome,
+) -> None:
+    walk = accepted()
+    ask(walk)
+    before = walk.case.steps
+    assert told(walk, said) == "held"
+    assert (walk.case.steps, question(walk).state) == (before, TaskState.HELD)
+    assert (question(walk).held_reason, walk.events[-1].type) == ("unclear_answer", "opinion.held")
+    assert walk.tell(RecordAnswer(question(walk).id, AGREED)) == "applied"
+
+
 def test_an_opinion_is_no_answer_to_an_application() -> None:
     walk = accepted()
     assert walk.answer(STEP, AGREED) == "refused"

@@ -12,6 +12,7 @@ from onenet.domain import desk
 from onenet.domain.bundle import Limit
 from onenet.domain.case import Reply
 from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
+from onenet.domain.opinion_acts import AskOpinion, GiveOpinion
 from onenet.domain.outcome import (
     WORDS,
     Accepted,
@@ -26,6 +27,7 @@ from onenet.domain.outcome import (
     Suspended,
     TellHearingRight,
 )
+from onenet.domain.procedures import opinions_of
 from onenet.domain.states import StepState
 from onenet.errors import DateNotPossible, MoveRefused, NotFound, PreconditionFailed
 from tests.domain.walk import Walk, begin
@@ -232,6 +234,18 @@ def test_who_saw_the_step_before_somebody_else_moved_it_does_nothing() -> None:
             walk.tell(WorkAtDesk(walk.task("household").id, FIRST, Completed(), stale))
     now = frozenset({desk.mark(walk.step("household"))})
     assert walk.tell(WorkAtDesk(walk.task("household").id, FIRST, Completed(), seen | now)) == "applied"
+
+
+def test_nobody_decides_over_an_opinion_that_came_after_the_look() -> None:
+    walk = claimed()
+    work(walk, FIRST, Accepted())
+    names = {"zh": "税务", "en": "Tax"}
+    walk.tell(AskOpinion("household", "tax", names, "does it fit?", "department:police"))
+    seen = frozenset({desk.mark(walk.step("household"))})
+    (asked,) = opinions_of(walk.step("household").procedures)
+    walk.tell(GiveOpinion("household", asked.id, "disagree", "never", "department:tax"))
+    with pytest.raises(PreconditionFailed):
+        walk.tell(WorkAtDesk(walk.task("household").id, FIRST, Completed(), seen))
 
 
 def test_other_departments_steps_of_the_case_do_not_make_a_view_old() -> None:

@@ -20,7 +20,7 @@ from onenet.domain.delegation import Owner
 from onenet.domain.opinion_acts import AskOpinion, WithdrawOpinion
 from onenet.domain.opinions import open_of
 from onenet.domain.principal import Principal
-from onenet.errors import Conflict, NotFound
+from onenet.errors import Conflict, PreconditionFailed
 from onenet.services import opinions
 from onenet.services.catalogue import Catalogue
 from onenet.services.desk import DeskTask
@@ -72,13 +72,17 @@ def _put(sheet: Mapping[str, Any], bundle: Bundle, language: Language) -> Iterat
 async def command(
     catalogue: Catalogue, found: DeskTask, who: Principal, said: Mapping[str, str]
 ) -> AskOpinion | WithdrawOpinion:
-    """What a form says. Raises: Conflict for who may not, InvalidInput, UnknownReference, NotFound."""
+    """What a form says.
+
+    Raises: Conflict for who may not, InvalidInput, UnknownReference; PreconditionFailed for what is not asked
+    any more.
+    """
     if not may(found, who):
         raise Conflict
     if said["act"] == WITHDRAW:
         awaited = {str(each.id): each.id for each in open_of(found.step)}
         if said.get("opinion") not in awaited:
-            raise NotFound
+            raise PreconditionFailed
         return WithdrawOpinion(found.step.code, awaited[said["opinion"]], needed_text(said, "reason"))
     asked = await opinions.department(catalogue, needed_text(said, "department"))
     return AskOpinion(

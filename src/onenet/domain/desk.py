@@ -8,6 +8,7 @@ on record: it is refused to a person, who sees how the step is now and what can 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -18,6 +19,8 @@ from onenet.domain.commands import Clerk, HandOver, PutBack, TakeUp, WorkAtDesk
 from onenet.domain.draft import Draft
 from onenet.domain.events import EventType
 from onenet.domain.outcome import WORDS, Outcome, Proceeding, Rejected, SupplementNeeded, TakenBack
+from onenet.domain.procedures import Hearing, Opinion
+from onenet.domain.promises import Commitment, Tolerance
 from onenet.domain.states import FINAL_STEP, StepState
 from onenet.errors import DateNotPossible, Fault, HearingAhead, MoveRefused, NotFound, PreconditionFailed
 
@@ -44,8 +47,21 @@ def _say_who_is_waited_for(draft: Draft, code: str) -> None:
 def mark(step: Step) -> str:
     """What the step is like, in 16 characters: another one after everything that is done with it."""
     claim = f"{step.claim.by} {step.claim.at.isoformat()}" if step.claim else ""
-    said = f"{step.submission} {step.state} {step.since.isoformat()} {claim}"
+    beside = " ".join(_beside(step))
+    said = f"{step.submission} {step.state} {step.since.isoformat()} {claim} {beside}"
     return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _beside(step: Step) -> Iterator[str]:
+    """What a decision has to look at beside the state: nobody decides over an answer that came meanwhile."""
+    for each in step.procedures:
+        match each:
+            case Opinion() | Hearing() | Commitment():
+                yield f"{each.kind} {each.state}"
+            case Tolerance():
+                yield f"{each.kind} {each.material} {each.outcome}"
+            case _:
+                continue
 
 
 def possible(step: Step, clerk: Clerk) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ from onenet.domain.outcome import (
     Unclear,
 )
 from onenet.domain.procedures import Opinion, opinions_of
-from onenet.domain.states import FINAL_STEP, OVER
+from onenet.domain.states import FINAL_STEP, OVER, TaskState
 from onenet.errors import Fault, NotFound, UnknownReference
 
 OPEN = "opinions are open: wait for them, withdraw them, or say in without_opinions why it is decided"
@@ -68,7 +68,16 @@ def record(draft: Draft, task: Task, outcome: Outcome) -> Reply:
     """What came of handing the question to who is asked, who may answer it at once."""
     of_what = {"opinion_id": str(task.id), "department": task.department}
     reply = beside.record(draft, task, outcome, EventType.OPINION_HELD, of_what)
-    return reply if isinstance(outcome, _NO_ANSWER) else answered(draft, draft.task(task.id), outcome)
+    if isinstance(outcome, _NO_ANSWER):
+        return reply
+    reply = answered(draft, draft.task(task.id), outcome)
+    if reply != "refused":
+        return reply
+    # Said at once it is told no 409, and its sender believes that it has answered.
+    draft.move_task(draft.task(task.id), TaskState.HELD, held_reason="unclear_answer")
+    why = outcome.reason if isinstance(outcome, Unclear) else _NO_OPINION
+    draft.add(EventType.OPINION_HELD, task.step, **of_what, reason=why)
+    return "held"
 
 
 def answered(draft: Draft, task: Task, outcome: Outcome) -> Reply:
@@ -84,11 +93,12 @@ def answered(draft: Draft, task: Task, outcome: Outcome) -> Reply:
     if isinstance(outcome, OpinionGiven):
         by = f"department:{task.department}"
         return take(draft, GiveOpinion(task.step, task.id, outcome.answer, outcome.words, by))
-    why = outcome.reason if isinstance(outcome, Unclear) else "a question is answered by opinion_given"
+    why = outcome.reason if isinstance(outcome, Unclear) else _NO_OPINION
     draft.add(EventType.ANSWER_REFUSED, task.step, outcome=word, reason=why)
     return "refused"
 
 
+_NO_OPINION = "a question is answered by opinion_given"
 _NO_ANSWER = (Received, Offered, AtDesk, TryLater)
 
 
