@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -37,6 +38,7 @@ from onenet.domain.outcome import (
     Rejected,
     ResultGiven,
     Resumed,
+    SetHearing,
     SupplementNeeded,
     SupplementRequest,
     Suspended,
@@ -45,7 +47,7 @@ from onenet.domain.outcome import (
     TryLater,
     Unclear,
 )
-from onenet.domain.procedures import opinions_of
+from onenet.domain.procedures import hearing_of, opinions_of
 from onenet.domain.states import FINAL_CASE, FINAL_STEP, StepState
 from onenet.domain.subjects import Subjects
 from onenet.domain.unfolding import unfold
@@ -252,12 +254,23 @@ def finish(walk: Walk) -> int:
     raise AssertionError(f"the case does not come to an end: {walk.states()}")
 
 
+def _set_hearing(walk: Walk, code: str) -> None:
+    """For the first day on which it can be."""
+    for days in range(7, 40):
+        found = hearing_of(walk.step(code).procedures)
+        if found is None or found.state != "asked":
+            return
+        on = walk.now.date() + timedelta(days=days)
+        _unless_refused(partial(walk.tell, Hear(code, SetHearing(on, "room 1"))))
+
+
 def _do_what_is_asked(walk: Walk, code: str) -> None:
     step, task = walk.step(code), walk.case.live_task(code)
     for each in opinions.open_of(step):
         walk.tell(GiveOpinion(code, each.id, "no_remarks", None, "officer:y/1"))
     if moves.is_hearing_ahead(step):
         _unless_refused(lambda: walk.tell(Hear(code, WaiveHearing())))
+        _set_hearing(walk, code)
         _unless_refused(lambda: walk.tell(Hear(code, RecordHearing("everybody was heard"))))
         step = walk.step(code)
     if step.state is StepState.HELD:

@@ -5,7 +5,19 @@ from __future__ import annotations
 import pytest
 
 from onenet.domain.bundle import EdgePolicy
-from onenet.domain.outcome import Accepted, Completed, Received, Rejected, ResultGiven, TakenBack
+from onenet.domain.outcome import (
+    Accepted,
+    Completed,
+    Outcome,
+    Received,
+    Rejected,
+    ResultGiven,
+    Resumed,
+    SupplementNeeded,
+    SupplementRequest,
+    Suspended,
+    TakenBack,
+)
 from onenet.domain.stalls import stalls
 from onenet.domain.states import CaseState, StepState
 from tests.domain.walk import Walk, begin
@@ -160,6 +172,31 @@ def test_what_comes_after_a_result_taken_back_is_held_unless_its_edge_lets_it_go
     walk = with_licence(policy)
     walk.answer("licence", FALSE_PAPERS)
     assert walk.step("seal").state == state
+
+
+ASKED = SupplementNeeded((SupplementRequest("material", "licence_paper", "blurred"),))
+
+
+@pytest.mark.parametrize("policy", ["hold", "go_on"])
+@pytest.mark.parametrize("is_asked", [True, False], ids=["asked for something", "suspended"])
+def test_what_could_not_be_held_then_is_held_as_it_goes_on(policy: EdgePolicy, is_asked: bool) -> None:
+    walk = with_licence(policy)
+    stopped: list[Outcome] = [ASKED] if is_asked else [Accepted(), Suspended("testing")]
+    for said in stopped:
+        walk.answer("seal", said)
+    walk.answer("licence", FALSE_PAPERS)
+    assert walk.step("seal").state is (StepState.SUPPLEMENT_NEEDED if is_asked else StepState.SUSPENDED)
+    if is_asked:
+        walk.supplement("seal", "licence_paper")
+    else:
+        walk.answer("seal", Resumed())
+    step = walk.step("seal")
+    assert (step.state is StepState.HELD) == (policy == "hold")
+    if policy == "hold":
+        assert step.waiting is not None
+        assert step.waiting.reason == "upstream_taken_back"
+        walk.decide("seal", "release")
+        assert walk.step("seal").state is not StepState.HELD
 
 
 def test_an_officer_lets_a_step_go_on_in_spite_of_a_result_taken_back() -> None:

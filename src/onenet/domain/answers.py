@@ -23,6 +23,7 @@ from onenet.domain import (
     suspensions,
     unfolding,
 )
+from onenet.domain.bundle import Member
 from onenet.domain.carried import TakeBackCarried
 from onenet.domain.case import Reply, Step, Task
 from onenet.domain.draft import Draft
@@ -203,9 +204,31 @@ def mark_taken_back(draft: Draft, step: Step, codes: Collection[str], what: Take
     draft.steps[step.code] = step._replace(results=results)
     draft.add(EventType(f"result.{what.state}"), step.code, codes=sorted(codes), reason=what.reason)
     for member in draft.case.bundle.members:
-        open_ = StepState.HELD in STEP_MOVES[draft.steps[member.code].state]
-        if step.code in member.after and open_ and not member.whose_failure("go_on", [step.code]):
-            flow.hold(draft, member.code, "upstream_taken_back", step.code, (step.code,))
+        if step.code in member.after:
+            _hold_after(draft, member, step.code)
+
+
+def _hold_after(draft: Draft, member: Member, before: str) -> None:
+    open_ = StepState.HELD in STEP_MOVES[draft.steps[member.code].state]
+    if open_ and not member.whose_failure("go_on", [before]):
+        flow.hold(draft, member.code, "upstream_taken_back", before, (before,))
+
+
+def follow(draft: Draft) -> None:
+    """Holds what goes on again, and could not be held while something before it was taken back: it was
+    suspended, or waited for the applicant.
+    """
+    for code in dict.fromkeys(event.step for event in draft.events):
+        old, now = (steps.get(code) if code else None for steps in (draft.case.steps, draft.steps))
+        if old is None or now is None or old.state is now.state or old.state not in _NOT_HELD:
+            continue
+        member = draft.case.bundle.member(now.code)
+        for before in member.after:
+            if any(each.state != "issued" for each in draft.steps[before].results):
+                _hold_after(draft, member, before)
+
+
+_NOT_HELD = frozenset({_S.SUPPLEMENT_NEEDED, _S.SUSPENDED})
 
 
 def can_be_handed_in(draft: Draft, step: Step, outcome: SupplementNeeded) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from onenet.domain import answers, desk, flow, polls
+from onenet.domain import answers, desk, flow, moves, polls
 from onenet.domain.case import Reply, Task
 from onenet.domain.draft import Draft
 from onenet.domain.outcome import AtDesk, Offered, Outcome, Received, TryLater
@@ -68,8 +68,10 @@ def _offer(draft: Draft, task: Task, first_at: datetime) -> Reply:
 
 def _take_pushed(draft: Draft, task: Task, outcome: Outcome) -> Reply:
     """An answer to the call itself. One that is not possible holds the step: nobody can be told a 409."""
+    is_hasty = moves.is_before_hearing(draft.steps[task.step], type(outcome))
     reply = answers.apply(draft, task.id, outcome, None)
     if reply == "refused" and flow.can_be_held(draft, task.step):
-        flow.hold(draft, task.step, "unclear_answer", "the answer is not possible in this state")
+        why = moves.HEARING_FIRST if is_hasty else "the answer is not possible in this state"
+        flow.hold(draft, task.step, "unclear_answer", why)
         return "held"
     return reply

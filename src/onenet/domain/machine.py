@@ -100,6 +100,7 @@ def decide(case: Case, command: Command, now: Moment) -> Decision:
     grant.follow(draft)
     opinions.follow(draft)
     hearings.follow(draft)
+    answers.follow(draft)
     flow.say_held(draft)
     dues.settle(draft)
     return draft.decision(reply)

@@ -51,7 +51,7 @@ def strangers(given: Sequence[ResultGiven], member: Member) -> Iterator[Fault]:
     own = [each.code for each in member.results]
     for place, each in enumerate(given):
         if each.code not in own:
-            listed = ", ".join(own) or "none"
+            listed = ", ".join(dict.fromkeys(subjects.parted(code)[0] for code in own)) or "none"
             zh, en = f"该事项的结果为：{listed}", f"Expected a result of the item: {listed}"
             yield Fault("unknown_result", zh, en, f"/results/{place}/code")
 
