@@ -70,14 +70,13 @@ async def erase(
 
 async def _check_nobody_goes_on(database: Database, gate: Gate, case_id: UUID) -> None:
     """What it issued could be taken back no more for who applies again after it. Raises: Conflict."""
-    again = {
-        reapplied_by(step.procedures)
-        for case in await _read(database, gate, [case_id])
-        for step in case.steps.values()
-    }
-    for case in await _read(database, gate, [id for id in again if id is not None]):
-        if case.state not in FINAL_CASE:
-            raise Conflict(f"the open case {case.number} applies again after it")
+    found = await _read(database, gate, [case_id])
+    while found:
+        again = {reapplied_by(step.procedures) for case in found for step in case.steps.values()}
+        found = await _read(database, gate, [id for id in again if id is not None])
+        for case in found:
+            if case.state not in FINAL_CASE:
+                raise Conflict(f"the open case {case.number} applies again after it")
 
 
 async def _read(database: Database, gate: Gate, ids: Sequence[UUID]) -> list[Case]:
