@@ -59,8 +59,8 @@ def test_a_department_lengthens_a_limit_once_and_the_applicant_is_told_why() -> 
         (replace(TEN_MORE, reason="again"), [TEN_MORE], "it was extended by 10 workdays already"),
         (replace(TEN_MORE, days=11), [], "at most 10 workdays; the limit is in workdays"),
         (replace(TEN_MORE, limit="promised"), [], "no promised limit runs here"),
-        (SET, [], "a hearing is set and recorded only once it was asked for, and before it was held"),
-        (HELD, [TOLD], "a hearing is set and recorded only once it was asked for, and before it was held"),
+        (SET, [], "a hearing is set only once it was asked for, and before it was held"),
+        (HELD, [TOLD], "a hearing is recorded only once it was set, and before it was held"),
         (
             TellHearingRight("once more"),
             [TOLD],

@@ -27,7 +27,7 @@ from onenet.console.seats import Seated, replying, seated
 from onenet.console.trouble import trouble
 from onenet.domain.delegation import Owner
 from onenet.domain.opinion_acts import GiveOpinion
-from onenet.domain.outcome import OpinionAnswer
+from onenet.domain.outcome import NEEDS_WORDS, OpinionAnswer
 from onenet.domain.principal import Principal
 from onenet.domain.visibility import Subject, Visible
 from onenet.errors import Conflict, IdempotencyKeyReused, InvalidInput, NotFound, OnenetError
@@ -41,7 +41,6 @@ from onenet.store.database import Database
 HOME = "/console/opinions"
 PAGE_SIZE = 50
 MAX_FORM_BYTES = 32_768
-NEEDS_WORDS = ("agree_with_conditions", "disagree")
 
 _ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 

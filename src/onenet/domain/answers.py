@@ -49,7 +49,7 @@ from onenet.domain.outcome import (
     TryLater,
     Unclear,
 )
-from onenet.domain.states import FINAL_STEP, STEP_MOVES, StepState, TaskState
+from onenet.domain.states import FINAL_STEP, OVER, STEP_MOVES, StepState, TaskState
 from onenet.errors import Conflict
 
 _S = StepState
@@ -138,7 +138,7 @@ def _for_a_person(draft: Draft, step: Step, outcome: Outcome) -> Unclear | None:
 
 def _is_over(draft: Draft, task: Task, step: Step) -> bool:
     superseded = task.submission != step.submission
-    return superseded or step.state in FINAL_STEP or task.state in (TaskState.DONE, TaskState.WITHDRAWN)
+    return superseded or step.state in FINAL_STEP or task.state in OVER
 
 
 def _note_stale(draft: Draft, task: Task, word: str, seq: int) -> Reply:

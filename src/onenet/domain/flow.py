@@ -19,6 +19,7 @@ from onenet.domain.states import (
     FAILED,
     FINAL_CASE,
     FINAL_STEP,
+    OVER,
     STEP_MOVES,
     CaseState,
     StepState,
@@ -194,7 +195,7 @@ def write_task(draft: Draft, code: str) -> Task:
 def retire_task(draft: Draft, code: str) -> None:
     """The task of the submission before is done: what still comes of it is late."""
     task = draft.live_task(code)
-    if task is not None and task.state not in (TaskState.DONE, TaskState.WITHDRAWN):
+    if task is not None and task.state not in OVER:
         draft.move_task(task, TaskState.DONE)
 
 
@@ -297,7 +298,7 @@ def let_go_on(draft: Draft, code: str, reason: str, trigger: str | None = None) 
     """
     task = draft.live_task(code)
     said = {"reason": reason}
-    if task is None or task.state in (TaskState.DONE, TaskState.WITHDRAWN):
+    if task is None or task.state in OVER:
         _start_afresh(draft, code, said)
         return
     step = draft.steps[code]

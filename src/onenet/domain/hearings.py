@@ -3,7 +3,7 @@
 The clock of the step stands still from the day on which it is asked for until its minutes are recorded, as
 for any special procedure (LIC art. 45); while an applicant only may ask, the office can go on with its work,
 but not decide (`moves`). The right runs, and is used, whatever state the step is in: a step that is suspended
-for something else, held or waits for a supplement stops for the hearing as soon as it is accepted again.
+for something else, or held, stops for the hearing as soon as it is accepted again.
 The decision stays the department's. Source: LIC art. 46 to 48; all its days are working days (art. 82).
 """
 
@@ -30,11 +30,13 @@ ASKED_WITHIN, HELD_WITHIN, NOTICE = Limit(5, "workdays"), Limit(20, "workdays"),
 """LIC art. 47, 47, and 48(1)."""
 
 _OPEN_RIGHT = "the right to a hearing is open only once it was told and not used, waived or past"
-_TO_BE_HELD = "a hearing is set and recorded only once it was asked for, and before it was held"
+_TO_BE_SET = "a hearing is set only once it was asked for, and before it was held"
+_TO_BE_HELD = "a hearing is recorded only once it was set, and before it was held"
 _NEEDED = {
     "tell_hearing": "the right to a hearing is told once, of a step that is accepted",
     **dict.fromkeys(("ask_hearing", "waive_hearing"), _OPEN_RIGHT),
-    **dict.fromkeys(("set_hearing", "record_hearing"), _TO_BE_HELD),
+    "set_hearing": _TO_BE_SET,
+    "record_hearing": _TO_BE_HELD,
 }
 """What each act needs, told to whoever is refused."""
 
@@ -85,14 +87,13 @@ def say_moved(draft: Draft, step: Step) -> None:
     found, until = open_right(step), right_ends_at(draft, step)
     if found is None or until is None or found.until is None or until == found.until:
         return
-    told: dict[str, Any] = {
-        "limit": "hearing_right",
-        "from": found.until.isoformat(),
-        "to": until.isoformat(),
-    }
-    told["is_provisional"] = _counted(draft, ASKED_WITHIN, found.told_at).is_provisional
+    told = {"from": found.until.isoformat(), "to": until.isoformat()}
+    is_provisional = _counted(draft, ASKED_WITHIN, found.told_at).is_provisional
     draft.put_procedure(step.code, replace(found, until=until), instead_of=found)
-    draft.add(EventType.STEP_DEADLINE_MOVED, step.code, **told)
+    draft.add(
+        EventType.STEP_DEADLINE_MOVED, step.code,
+        limit="hearing_right", **told, is_provisional=is_provisional,
+    )  # fmt: skip
 
 
 def open_right(step: Step) -> Hearing | None:

@@ -51,7 +51,9 @@ _WITH_IT = frozenset({_S.READY, _S.DISPATCHED, _S.HELD})
 _BEGUN = frozenset(StepState) - FINAL_STEP - {_S.WAITING}
 """A hearing goes its way beside the state, once the step was with its department and until it is closed."""
 
-HEARING_FIRST = "a hearing can still be asked for or is to be held: until then nothing is decided or resumed"
+HEARING_FIRST = (
+    "a hearing can still be asked for or is to be held: until then nothing is decided, asked for or resumed"
+)
 
 
 def is_hearing_ahead(step: Step) -> bool:

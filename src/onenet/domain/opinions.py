@@ -75,8 +75,7 @@ def record(draft: Draft, task: Task, outcome: Outcome) -> Reply:
         return reply
     # Said at once it is told no 409, and its sender believes that it has answered.
     draft.move_task(draft.task(task.id), TaskState.HELD, held_reason="unclear_answer")
-    why = outcome.reason if isinstance(outcome, Unclear) else _NO_OPINION
-    draft.add(EventType.OPINION_HELD, task.step, **of_what, reason=why)
+    draft.add(EventType.OPINION_HELD, task.step, **of_what, reason=_why_none(outcome))
     return "held"
 
 
@@ -93,12 +92,15 @@ def answered(draft: Draft, task: Task, outcome: Outcome) -> Reply:
     if isinstance(outcome, OpinionGiven):
         by = f"department:{task.department}"
         return take(draft, GiveOpinion(task.step, task.id, outcome.answer, outcome.words, by))
-    why = outcome.reason if isinstance(outcome, Unclear) else _NO_OPINION
-    draft.add(EventType.ANSWER_REFUSED, task.step, outcome=word, reason=why)
+    draft.add(EventType.ANSWER_REFUSED, task.step, outcome=word, reason=_why_none(outcome))
     return "refused"
 
 
-_NO_OPINION = "a question is answered by opinion_given"
+def _why_none(outcome: Outcome) -> str:
+    """Why it is no opinion."""
+    return outcome.reason if isinstance(outcome, Unclear) else "a question is answered by opinion_given"
+
+
 _NO_ANSWER = (Received, Offered, AtDesk, TryLater)
 
 
