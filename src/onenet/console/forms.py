@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -28,6 +29,15 @@ class Cookies:
         response.set_cookie(
             name, value, max_age=lasts_s, path="/", secure=self.is_secure, httponly=True, samesite="lax"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written and not taken, and why."""
+
+    said: Mapping[str, str]
+    problem: str
+    status: int
 
 
 def see(location: str) -> Response:

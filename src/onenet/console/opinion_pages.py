@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import get_args
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from starlette.routing import Route
 from onenet.clock import Clock
 from onenet.console.desk_forms import optional_text
 from onenet.console.desk_pages import attachment, to_login
-from onenet.console.forms import see
+from onenet.console.forms import Written, see
 from onenet.console.login_pages import LoginPages
 from onenet.console.opinion_view import asked_line, put_facts
 from onenet.console.pages import language_of, language_query, page
@@ -43,15 +42,6 @@ PAGE_SIZE = 50
 MAX_FORM_BYTES = 32_768
 
 _ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was written and not taken, and why."""
-
-    said: Mapping[str, str]
-    problem: str
-    status: int
 
 
 class OpinionPages:

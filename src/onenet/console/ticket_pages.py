@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from starlette.routing import Route
 from onenet.clock import Clock
 from onenet.console.desk_forms import needed_text
 from onenet.console.desk_pages import to_login
-from onenet.console.forms import see
+from onenet.console.forms import Written, see
 from onenet.console.login_pages import LoginPages
 from onenet.console.pages import language_of, language_query, page
 from onenet.console.seats import Seated, once, replying, seated
@@ -59,15 +58,6 @@ ACTS: Mapping[str, type[ReturnTicket | GivePart | AnswerTicket]] = {
     "answer": AnswerTicket,
 }
 """What a unit does, by the words of the forms; with each goes the department, and what is said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was written and not taken, and why."""
-
-    said: Mapping[str, str]
-    problem: str
-    status: int
 
 
 class TicketPages:
