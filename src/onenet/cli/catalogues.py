@@ -51,8 +51,8 @@ def lint(folder: Folder = None, as_json: Annotated[bool, typer.Option("--json")]
 
 @app.command()
 def publish(folder: Folder = None) -> None:
-    """Publish what is new in a catalogue, and say which rules of places it changes; one with errors changes
-    nothing (exit status 1)."""
+    """Publish what is new in a catalogue, and say which years and rules of places it changes; one with errors
+    changes nothing (exit status 1)."""
     made = with_database(lambda db: _publish(db, folder or example_catalogue_dir()))
     if made.report.errors:
         _tell(made.report, as_json=False)
