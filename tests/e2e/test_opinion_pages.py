@@ -75,6 +75,9 @@ async def test_who_is_asked_sees_what_was_put_and_answers_with_a_form(office: Of
     path, wang = await ask(office, zhang, task)
     shown = text_of(await wang.page(path))
     assert "示例宝" in shown
+    assert re.search(r"Answer until \d{1,2} \w+ \d{4}(?!,)", shown), (
+        "the last day, not the first moment after it"
+    )
     for hidden in ("320599199201010024", "示例一", "sample/record", case.rpartition("/")[2]):
         assert hidden not in shown
     refused = await give(wang, path, "disagree")

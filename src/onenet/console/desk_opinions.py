@@ -18,7 +18,7 @@ from onenet.domain import moves
 from onenet.domain.bundle import Bundle, Department
 from onenet.domain.delegation import Owner
 from onenet.domain.opinion_acts import AskOpinion, WithdrawOpinion
-from onenet.domain.opinions import open_of
+from onenet.domain.opinions import CAN_BE_PUT, open_of
 from onenet.domain.principal import Principal
 from onenet.errors import Conflict, PreconditionFailed
 from onenet.services import opinions
@@ -28,9 +28,6 @@ from onenet.services.desk import DeskTask
 ASK, WITHDRAW = "ask_opinion", "withdraw_opinion"
 APPLICANT, FIELD, MATERIAL = "applicant", "field:", "material:"
 """The name of a tick for who applies; and what stands before the code of what else is put to it."""
-
-GIVEN = frozenset({"document", "reference", "evidence", "issued"})
-"""Members of a material in a task, one of which it has when there is something of it to put."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ def _put(sheet: Mapping[str, Any], bundle: Bundle, language: Language) -> Iterat
     for code in sheet["form"]:
         yield FIELD + code, bundle.fields[code].names[language]
     for each in sheet["materials"]:
-        if each.keys() & GIVEN:
+        if each.keys() & CAN_BE_PUT:
             yield MATERIAL + each["code"], each["names"][language]
 
 

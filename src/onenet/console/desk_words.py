@@ -83,10 +83,10 @@ DESK: Mapping[str, Words] = {
     },
     "desk_hearing_ahead": {"zh": "听证尚未举行", "en": "The hearing is still to come"},
     "desk_hearing_ahead_help": {
-        "zh": "申请听证的期限或听证日期见下；在此之前不得作出决定或恢复办理，笔录自听证之日起方可记录。"
-        "操作未执行。",
-        "en": "Until when it can be asked for, or its day, stands below: until then nothing is decided or "
-        "resumed, and minutes are recorded from that day on. Nothing was done.",
+        "zh": "申请听证的期限或听证日期见下；在此之前不得作出决定、要求补正或恢复办理，"
+        "笔录自听证之日起方可记录。操作未执行。",
+        "en": "Until when it can be asked for, or its day, stands below: until then nothing is decided, "
+        "asked of the applicant or resumed, and minutes are recorded from that day on. Nothing was done.",
     },
     "desk_time": {"zh": "时限", "en": "Time limits"},
     "desk_due": {"zh": "{name}：{due}前（含当日）", "en": "{name}: until {due}"},

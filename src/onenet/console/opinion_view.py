@@ -44,7 +44,7 @@ def line_of_opinion(
         number=case.number,
         department=department,
         question=opinion.question,
-        due=_time(opinion.due_at, case.utc_offset_minutes, language),
+        due=_last_day(opinion.due_at, case.utc_offset_minutes, language),
         state=opinion.state,
         is_overdue=opinion.is_overdue,
         answer=opinion.answer,
@@ -86,6 +86,7 @@ def _name_of(bundle: Bundle, code: str, language: Language) -> str:
     return field.names[language] if field else code
 
 
-def _time(at: datetime, offset: int, language: Language) -> str:
-    local = at.astimezone(timezone(timedelta(minutes=offset)))
-    return words.TIME[language].format(at=local, month=words.MONTHS[local.month - 1])
+def _last_day(due_at: datetime, offset: int, language: Language) -> str:
+    """The day that ends then: its end is the first moment of the next one."""
+    local = (due_at - timedelta(microseconds=1)).astimezone(timezone(timedelta(minutes=offset)))
+    return words.DAY[language].format(at=local, month=words.MONTHS[local.month - 1])

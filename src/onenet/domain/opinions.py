@@ -204,7 +204,7 @@ def _put(draft: Draft, step: Step, command: AskOpinion) -> str:
     form = told.fields(member, draft.content.form)
     fields = {subjects.plain(whose, name): said for name, said in form.items()}
     listed = {each["code"]: each for each in sheet.materials(draft, member, whose)}
-    has = {code for code, each in listed.items() if each.keys() & _IS_THERE}
+    has = {code for code, each in listed.items() if each.keys() & CAN_BE_PUT}
     faults = [*_missing("materials", command.materials, has), *_missing("fields", command.fields, fields)]
     if faults:
         raise UnknownReference("the step has nothing of that name", faults=tuple(faults))
@@ -227,7 +227,7 @@ def _as_put(material: dict[str, Any]) -> dict[str, Any]:
     return put
 
 
-_IS_THERE = frozenset({"evidence", "document", "reference", "issued"})
+CAN_BE_PUT = frozenset({"evidence", "document", "reference", "issued"})
 """Members of a material in a sheet, one of which it has when there is anything of it that can be put."""
 
 
